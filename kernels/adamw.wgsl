@@ -1,0 +1,109 @@
+// Global-norm clipping and AdamW (Loshchilov and Hutter, arXiv:1711.05101) over one flat buffer.
+//
+//   norm  = sqrt(sum of gradient^2) over all parameters that are trained
+//   g     = gradient min(1, CLIP_NORM / (norm + 1e-6))        CLIP_NORM 0: no clipping
+//   m     = BETA1 m + (1 - BETA1) g
+//   v     = BETA2 v + (1 - BETA2) g^2
+//   value = value (1 - lr WEIGHT_DECAY) - lr (m / c1) / (sqrt(v / c2) + EPS)
+//
+// with c1 = 1 - BETA1^t, c2 = 1 - BETA2^t and the learning rate of the parameter's group in the step's numbers.
+// If norm is not finite nothing is changed: the step is skipped and reported.
+//
+// value, gradient, m, v  (n)       parameters side by side, each padded to a multiple of BLOCK
+// group_of_block         (n / BLOCK): learning-rate group, FROZEN for parameters that are not trained
+// parts                  (PARTS): sums of squares of PARTS ranges
+// report                 (rows, 2): norm, and 1 if the step was skipped, in row step.row
+//
+// square_sums: workgroup p sums range p. update: one invocation an element; each workgroup adds the parts
+// anew, always in the same tree. Uses lib/step.wgsl.
+
+const BLOCK: u32 = 64u;
+const PARTS: u32 = 64u;
+const FROZEN: u32 = 255u;
+const CLIP_NORM: f32 = 1.0;
+const WEIGHT_DECAY: f32 = 0.01;
+const BETA1: f32 = 0.9;
+const BETA2: f32 = 0.999;
+const EPS: f32 = 1e-8;
+
+@group(0) @binding(0) var<storage, read> gradient: array<f32>;
+@group(0) @binding(1) var<storage, read> group_of_block: array<u32>;
+@group(0) @binding(2) var<storage, read_write> parts_out: array<f32>;
+@group(0) @binding(3) var<storage, read> parts: array<f32>;
+@group(0) @binding(4) var<storage, read_write> value: array<f32>;
+@group(0) @binding(5) var<storage, read_write> m: array<f32>;
+@group(0) @binding(6) var<storage, read_write> v: array<f32>;
+@group(0) @binding(7) var<storage, read_write> report: array<f32>;
+@group(0) @binding(8) var<uniform> step: Step;
+
+var<workgroup> shared_sum: array<f32, BLOCK>;
+
+// Sum of one value of each invocation, the same tree every time.
+fn workgroup_sum(lane: u32, mine: f32) -> f32 {
+  shared_sum[lane] = mine;
+  for (var half = BLOCK / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane < half) {
+      shared_sum[lane] += shared_sum[lane + half];
+    }
+  }
+  workgroupBarrier();
+  return shared_sum[0];
+}
+
+@compute @workgroup_size(BLOCK)
+fn square_sums(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3<u32>) {
+  let blocks = arrayLength(&group_of_block);
+  let first = group.x * blocks / PARTS;
+  let last = (group.x + 1u) * blocks / PARTS;
+  var sum = 0.0;
+  for (var block = first; block < last; block++) {
+    if (group_of_block[block] != FROZEN) {
+      let g = gradient[block * BLOCK + lane];
+      sum = fma(g, g, sum);
+    }
+  }
+  let total = workgroup_sum(lane, sum);
+  if (lane == 0u) {
+    parts_out[group.x] = total;
+  }
+}
+
+@compute @workgroup_size(BLOCK)
+fn update(
+  @builtin(local_invocation_index) lane: u32,
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+) {
+  let block = group.x + group.y * groups.x;
+  var mine = 0.0;
+  for (var p = lane; p < PARTS; p += BLOCK) {
+    mine += parts[p];
+  }
+  let squares = workgroup_sum(lane, mine);
+  let norm = sqrt(squares);
+  let finite = (bitcast<u32>(squares) & 0x7f800000u) != 0x7f800000u;
+  if (block == 0u && lane == 0u) {
+    report[2u * step.row] = norm;
+    report[2u * step.row + 1u] = f32(!finite);
+  }
+  if (block >= arrayLength(&group_of_block)) {
+    return;
+  }
+  let parameter_group = group_of_block[block];
+  if (parameter_group == FROZEN || !finite) {
+    return;
+  }
+  let i = block * BLOCK + lane;
+  let lr = step.learning_rate[parameter_group];
+  var g = gradient[i];
+  if (CLIP_NORM > 0.0) {
+    g *= min(1.0, CLIP_NORM / (norm + 1e-6));
+  }
+  let m_new = fma(BETA1, m[i], (1.0 - BETA1) * g);
+  let v_new = fma(BETA2, v[i], (1.0 - BETA2) * g * g);
+  m[i] = m_new;
+  v[i] = v_new;
+  let adapted = (m_new / step.correction.x) / (sqrt(v_new / step.correction.y) + EPS);
+  value[i] = value[i] * (1.0 - lr * WEIGHT_DECAY) - lr * adapted;
+}

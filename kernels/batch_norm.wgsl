@@ -1,0 +1,191 @@
+// Batch normalisation of each column of a matrix (Ioffe and Szegedy, arXiv:1502.03167).
+//
+// The rows may be GROUPS batches one after the other (the two views of SimCLR): each is normalised by its
+// own statistics, and the running statistics move once for each, in order.
+//
+//   training: mean, variance (biased) of the R / GROUPS rows of a group
+//   predicting: the running mean and variance
+//   xhat = (x - mean) rstd    rstd = 1 / sqrt(variance + EPS)    y = xhat weight + bias
+//
+//   running_mean += MOMENTUM (mean - running_mean)
+//   running_var  += MOMENTUM (variance n / (n - 1) - running_var)        n = R / GROUPS
+//
+//   dx = weight rstd (dy - mean(dy) - xhat mean(dy xhat))      means over the rows of the group
+//   dweight = sum of dy xhat     dbias = sum of dy
+//
+// x, y, dx, dy         (R, DIM)
+// weight, bias, running_mean, running_var, dweight, dbias  (DIM)
+// mean, rstd           (GROUPS, DIM)
+// parts                (GROUPS, SEGMENTS, 2, DIM): mean and sum of squared deviations (statistics), or sum of dy and
+//                      of dy xhat (backward_sums), of a segment of the group's rows
+// sums                 (GROUPS, 2, DIM): sum of dy and of dy xhat
+//
+// Segments are merged in order by the formula of Chan, Golub and LeVeque, which loses no digits when the
+// mean is large beside the deviation. One invocation a column and segment; a column; or an element.
+
+const DIM: u32 = 16u;
+const GROUPS: u32 = 1u;
+const SEGMENTS: u32 = 4u;
+const EPS: f32 = 1e-5;
+const MOMENTUM: f32 = 0.1;
+const WIDTH: u32 = 64u;
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> parts_out: array<f32>;
+@group(0) @binding(2) var<storage, read> parts: array<f32>;
+@group(0) @binding(3) var<storage, read_write> mean_out: array<f32>;
+@group(0) @binding(4) var<storage, read_write> rstd_out: array<f32>;
+@group(0) @binding(5) var<storage, read_write> running_mean: array<f32>;
+@group(0) @binding(6) var<storage, read_write> running_var: array<f32>;
+@group(0) @binding(7) var<storage, read> mean: array<f32>;
+@group(0) @binding(8) var<storage, read> rstd: array<f32>;
+@group(0) @binding(9) var<storage, read> weight: array<f32>;
+@group(0) @binding(10) var<storage, read> bias: array<f32>;
+@group(0) @binding(11) var<storage, read_write> y: array<f32>;
+@group(0) @binding(12) var<storage, read> dy: array<f32>;
+@group(0) @binding(13) var<storage, read_write> sums_out: array<f32>;
+@group(0) @binding(14) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(15) var<storage, read_write> dbias: array<f32>;
+@group(0) @binding(16) var<storage, read> sums: array<f32>;
+@group(0) @binding(17) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(18) var<uniform> dims: Dims;
+
+struct Dims {
+  rows: u32, // of a group
+}
+
+fn first_row(segment: u32) -> u32 {
+  return segment * dims.rows / SEGMENTS;
+}
+
+@compute @workgroup_size(WIDTH)
+fn statistics(@builtin(global_invocation_id) id: vec3<u32>) {
+  let group = id.y / SEGMENTS;
+  let segment = id.y % SEGMENTS;
+  if (id.x >= DIM) {
+    return;
+  }
+  let first = first_row(segment);
+  let last = first_row(segment + 1u);
+  let base = group * dims.rows * DIM + id.x;
+  var sum = 0.0;
+  for (var r = first; r < last; r++) {
+    sum += x[base + r * DIM];
+  }
+  let m = sum / f32(max(last - first, 1u));
+  var squares = 0.0;
+  for (var r = first; r < last; r++) {
+    let d = x[base + r * DIM] - m;
+    squares = fma(d, d, squares);
+  }
+  parts_out[id.y * 2u * DIM + id.x] = m;
+  parts_out[id.y * 2u * DIM + DIM + id.x] = squares;
+}
+
+@compute @workgroup_size(WIDTH)
+fn merge(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (id.x >= DIM) {
+    return;
+  }
+  for (var group = 0u; group < GROUPS; group++) {
+    var n = 0.0;
+    var m = 0.0;
+    var squares = 0.0;
+    for (var segment = 0u; segment < SEGMENTS; segment++) {
+      let at = (group * SEGMENTS + segment) * 2u * DIM + id.x;
+      let added = f32(first_row(segment + 1u) - first_row(segment));
+      if (added > 0.0) {
+        let delta = parts[at] - m;
+        let total = n + added;
+        m += delta * added / total;
+        squares += parts[at + DIM] + delta * delta * n * added / total;
+        n = total;
+      }
+    }
+    mean_out[group * DIM + id.x] = m;
+    rstd_out[group * DIM + id.x] = inverseSqrt(squares / n + EPS);
+    running_mean[id.x] += MOMENTUM * (m - running_mean[id.x]);
+    running_var[id.x] += MOMENTUM * (squares / max(n - 1.0, 1.0) - running_var[id.x]);
+  }
+}
+
+// Predicting: mean and rstd from the running statistics.
+@compute @workgroup_size(WIDTH)
+fn from_running(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (id.x < DIM) {
+    mean_out[id.x] = running_mean[id.x];
+    rstd_out[id.x] = inverseSqrt(running_var[id.x] + EPS);
+  }
+}
+
+@compute @workgroup_size(WIDTH)
+fn normalise(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let i = id.x + id.y * groups.x * WIDTH;
+  if (i >= arrayLength(&x)) {
+    return;
+  }
+  let column = i % DIM;
+  let at = (i / DIM) / dims.rows * DIM + column;
+  y[i] = fma((x[i] - mean[at]) * rstd[at], weight[column], bias[column]);
+}
+
+@compute @workgroup_size(WIDTH)
+fn backward_sums(@builtin(global_invocation_id) id: vec3<u32>) {
+  let group = id.y / SEGMENTS;
+  let segment = id.y % SEGMENTS;
+  if (id.x >= DIM) {
+    return;
+  }
+  let m = mean[group * DIM + id.x];
+  let r = rstd[group * DIM + id.x];
+  let base = group * dims.rows * DIM + id.x;
+  var sum = 0.0;
+  var sum_xhat = 0.0;
+  for (var row = first_row(segment); row < first_row(segment + 1u); row++) {
+    let g = dy[base + row * DIM];
+    sum += g;
+    sum_xhat = fma(g, (x[base + row * DIM] - m) * r, sum_xhat);
+  }
+  parts_out[id.y * 2u * DIM + id.x] = sum;
+  parts_out[id.y * 2u * DIM + DIM + id.x] = sum_xhat;
+}
+
+@compute @workgroup_size(WIDTH)
+fn backward_merge(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (id.x >= DIM) {
+    return;
+  }
+  var total = 0.0;
+  var total_xhat = 0.0;
+  for (var group = 0u; group < GROUPS; group++) {
+    var sum = 0.0;
+    var sum_xhat = 0.0;
+    for (var segment = 0u; segment < SEGMENTS; segment++) {
+      let at = (group * SEGMENTS + segment) * 2u * DIM + id.x;
+      sum += parts[at];
+      sum_xhat += parts[at + DIM];
+    }
+    sums_out[group * 2u * DIM + id.x] = sum;
+    sums_out[group * 2u * DIM + DIM + id.x] = sum_xhat;
+    total += sum;
+    total_xhat += sum_xhat;
+  }
+  dbias[id.x] = total;
+  dweight[id.x] = total_xhat;
+}
+
+@compute @workgroup_size(WIDTH)
+fn backward_input(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let i = id.x + id.y * groups.x * WIDTH;
+  if (i >= arrayLength(&x)) {
+    return;
+  }
+  let column = i % DIM;
+  let group = (i / DIM) / dims.rows;
+  let at = group * DIM + column;
+  let n = f32(dims.rows);
+  let xhat = (x[i] - mean[at]) * rstd[at];
+  let mean_dy = sums[group * 2u * DIM + column] / n;
+  let mean_dy_xhat = sums[group * 2u * DIM + DIM + column] / n;
+  dx[i] = weight[column] * rstd[at] * (dy[i] - mean_dy - xhat * mean_dy_xhat);
+}

@@ -1,0 +1,44 @@
+// Sums over the rows of a matrix, in two passes with a fixed order.
+//
+//   y[c] = sum over r of x[r, c]
+//
+// x      (R, COLUMNS)
+// parts  (S, COLUMNS)   sums of S segments of R / S rows
+// y      (COLUMNS)
+//
+// Pass 1 (partial): one invocation a column and segment; neighbours read neighbouring columns.
+// Pass 2 (finish): one invocation a column adds the segments in order.
+
+const COLUMNS: u32 = 16u;
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> parts_out: array<f32>;
+@group(0) @binding(2) var<storage, read> parts: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(64)
+fn partial(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  if (id.x >= COLUMNS) {
+    return;
+  }
+  let rows = arrayLength(&x) / COLUMNS;
+  let first = id.y * rows / groups.y;
+  let last = (id.y + 1u) * rows / groups.y;
+  var sum = 0.0;
+  for (var r = first; r < last; r++) {
+    sum += x[r * COLUMNS + id.x];
+  }
+  parts_out[id.y * COLUMNS + id.x] = sum;
+}
+
+@compute @workgroup_size(64)
+fn finish(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (id.x >= COLUMNS) {
+    return;
+  }
+  var sum = 0.0;
+  for (var i = id.x; i < arrayLength(&parts); i += COLUMNS) {
+    sum += parts[i];
+  }
+  y[id.x] = sum;
+}

@@ -1,0 +1,31 @@
+// Exact GELU (see lib/gelu.wgsl).
+//
+//   y  = gelu(x)           forward
+//   dx = dy gelu'(x)       backward
+//
+// x, y, dy, dx  (n)  any shape
+//
+// One invocation an element. Uses lib/gelu.wgsl.
+
+const WIDTH: u32 = 64u;
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+
+@compute @workgroup_size(WIDTH)
+fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let i = id.x + id.y * groups.x * WIDTH;
+  if (i < arrayLength(&x)) {
+    y[i] = gelu(x[i]);
+  }
+}
+
+@compute @workgroup_size(WIDTH)
+fn backward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let i = id.x + id.y * groups.x * WIDTH;
+  if (i < arrayLength(&x)) {
+    dx[i] = dy[i] * gelu_grad(x[i]);
+  }
+}

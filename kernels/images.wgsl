@@ -1,0 +1,149 @@
+// Augmented images from packed non-zeros, written in the order in which the patch embedding reads them.
+//
+// A batch of B images is packed: image b owns entries offsets[b] ... offsets[b + 1] - 1 of
+//
+//   index   position (row * SIZE + column) * CHANNELS + channel in the image: rows are eta, columns phi
+//   value   the number there
+//
+// and each of VIEWS * B outputs, view v of image b in row v B + b, is
+//
+//   patches[row, (R / PATCH) GRID + C / PATCH, (channel, R mod PATCH, C mod PATCH)] = value / SCALE
+//
+// where (R, C) is the pixel after the transformation drawn for that row: flip of eta, flip of phi, shift
+// along phi (cyclic) or along both axes (what leaves the image is lost), some channels left out, and noise
+//
+//   clamp(value / SCALE + SIGMA normal, 0, 1)   where value > 0
+//
+// Pixels beyond the last whole patch are left out, as by a convolution with stride PATCH.
+//
+// draws  (VIEWS B, 4): flags (1 flip eta, 2 flip phi, 4 noise), shift of rows, shift of columns, mask of channels left out
+//
+// clear: one invocation an element. draw: one invocation a row of draws. scatter: one invocation an entry,
+// workgroups in y are rows. Uses lib/philox.wgsl and lib/step.wgsl.
+
+const SIZE: u32 = 125u;
+const CHANNELS: u32 = 8u;
+const PATCH: u32 = 5u;
+const BATCH: u32 = 1u;
+const SCALE: f32 = 255.0;
+const STREAM: u32 = 0u;
+// what is drawn
+const FLIP_ETA: bool = true;
+const FLIP_PHI: bool = true;
+const ROLL: bool = true;          // cyclic along phi, by 0 ... SIZE - 1 pixels
+const MAX_TOWERS: u32 = 0u;       // else: by -MAX_TOWERS ... MAX_TOWERS patches along either axis, not cyclic
+const DROP: bool = true;          // DROP_MIN ... DROP_MAX channels left out; at most 32 channels then
+const DROP_MIN: u32 = 1u;
+const DROP_MAX: u32 = 2u;
+const NOISE_PROBABILITY: f32 = 0.7;
+const SIGMA: f32 = 0.02;
+
+const GRID: u32 = SIZE / PATCH;
+const FEATURES: u32 = CHANNELS * PATCH * PATCH;
+const WIDTH: u32 = 64u;
+
+@group(0) @binding(0) var<storage, read> offsets: array<u32>;
+@group(0) @binding(1) var<storage, read> index: array<u32>;
+@group(0) @binding(2) var<storage, read> value: array<f32>;
+@group(0) @binding(3) var<storage, read> draws: array<vec4<u32>>;
+@group(0) @binding(4) var<storage, read_write> draws_out: array<vec4<u32>>;
+@group(0) @binding(5) var<storage, read_write> patches: array<f32>;
+@group(0) @binding(6) var<uniform> step: Step;
+
+@compute @workgroup_size(WIDTH)
+fn clear(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let i = id.x + id.y * groups.x * WIDTH;
+  if (i < arrayLength(&patches)) {
+    patches[i] = 0.0;
+  }
+}
+
+// A whole number in 0 ... n - 1 from a random word: the upper word of word * n.
+fn below(word: u32, n: u32) -> u32 {
+  return multiply_wide(word, n).x;
+}
+
+@compute @workgroup_size(WIDTH)
+fn draw(@builtin(global_invocation_id) id: vec3<u32>) {
+  let row = id.x;
+  if (row >= arrayLength(&draws_out)) {
+    return;
+  }
+  let first = philox(vec4<u32>(row, STREAM, step.step, 0u), step.seed);
+  var flags = 0u;
+  if (FLIP_ETA) {
+    flags |= first.x & 1u;
+  }
+  if (FLIP_PHI) {
+    flags |= first.x & 2u;
+  }
+  flags |= select(0u, 4u, uniform01(first.y) < NOISE_PROBABILITY);
+  var rows = 0u;
+  var columns = 0u;
+  if (ROLL) {
+    columns = below(first.z, SIZE);
+  } else {
+    // two's complement: a shift to the left is a large number
+    rows = (below(first.w, 2u * MAX_TOWERS + 1u) - MAX_TOWERS) * PATCH;
+    columns = (below(first.z, 2u * MAX_TOWERS + 1u) - MAX_TOWERS) * PATCH;
+  }
+  var dropped = 0u;
+  if (DROP) {
+    dropped = draw_channels(row);
+  }
+  draws_out[row] = vec4<u32>(flags, rows, columns, dropped);
+}
+
+fn draw_channels(row: u32) -> u32 {
+  let second = philox(vec4<u32>(row, STREAM, step.step, 1u), step.seed);
+  var dropped = 0u;
+  let count = DROP_MIN + below(second.x, DROP_MAX - DROP_MIN + 1u);
+  // Floyd's sampling of distinct channels
+  for (var i = 0u; i < count; i++) {
+    let last = CHANNELS - count + i;
+    let words = philox(vec4<u32>(row, STREAM, step.step, 2u + i), step.seed);
+    let candidate = below(words.x, last + 1u);
+    dropped |= 1u << select(candidate, last, (dropped & (1u << candidate)) != 0u);
+  }
+  return dropped;
+}
+
+// A number of the standard normal distribution (Box and Muller).
+fn normal(words: vec4<u32>) -> f32 {
+  return sqrt(-2.0 * log(1.0 - uniform01(words.x))) * cos(6.283185307179586 * uniform01(words.y));
+}
+
+@compute @workgroup_size(WIDTH)
+fn scatter(@builtin(global_invocation_id) id: vec3<u32>) {
+  let row = id.y;
+  let image = row % BATCH;
+  let entry = offsets[image] + id.x;
+  if (entry >= offsets[image + 1u]) {
+    return;
+  }
+  let at = index[entry];
+  let channel = at % CHANNELS;
+  let d = draws[row];
+  if (DROP) {
+    if (((d.w >> channel) & 1u) == 1u) {
+      return;
+    }
+  }
+  var r = at / CHANNELS / SIZE;
+  var c = at / CHANNELS % SIZE;
+  r = select(r, SIZE - 1u - r, (d.x & 1u) != 0u) + d.y;
+  c = select(c, SIZE - 1u - c, (d.x & 2u) != 0u) + d.z;
+  if (ROLL) {
+    c = c % SIZE;
+  }
+  if (r >= GRID * PATCH || c >= GRID * PATCH) {
+    return;
+  }
+  var x = value[entry] / SCALE;
+  if ((d.x & 4u) != 0u && x > 0.0) {
+    x = clamp(x + SIGMA * normal(philox(vec4<u32>(at, row, step.step, 0x80000000u + STREAM), step.seed)), 0.0, 1.0);
+  }
+  let token = (r / PATCH) * GRID + c / PATCH;
+  let feature = (channel * PATCH + r % PATCH) * PATCH + c % PATCH;
+  patches[(row * GRID * GRID + token) * FEATURES + feature] = x;
+}

@@ -1,0 +1,106 @@
+// Layer normalisation over the last axis (Ba, Kiros and Hinton, arXiv:1607.06450).
+//
+//   xhat = (x - mean) rstd          mean, biased variance over the DIM values of a row; rstd = 1 / sqrt(variance + EPS)
+//   y    = xhat weight + bias
+//
+//   g       = dy weight
+//   dx      = rstd (g - mean(g) - xhat mean(g xhat)) + dx_before     (the last term if ACCUMULATE)
+//   dweight = sum over rows of dy xhat
+//   dbias   = sum over rows of dy
+//
+// x, y, dy, dx, dx_before  (R, DIM)
+// weight, bias             (DIM)
+// mean, rstd               (R)
+// dweight_parts, dbias_parts  (S, DIM): sums over S segments of the rows, added by column_sum.finish
+//
+// forward, backward_input: one invocation a row. backward_weight: one invocation a column and segment.
+
+const DIM: u32 = 16u;
+const EPS: f32 = 1e-5;
+const ACCUMULATE: bool = false;
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> weight: array<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read_write> mean_out: array<f32>;
+@group(0) @binding(5) var<storage, read_write> rstd_out: array<f32>;
+@group(0) @binding(6) var<storage, read> mean: array<f32>;
+@group(0) @binding(7) var<storage, read> rstd: array<f32>;
+@group(0) @binding(8) var<storage, read> dy: array<f32>;
+@group(0) @binding(9) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(10) var<storage, read> dx_before: array<f32>;
+@group(0) @binding(11) var<storage, read_write> dweight_parts: array<f32>;
+@group(0) @binding(12) var<storage, read_write> dbias_parts: array<f32>;
+
+@compute @workgroup_size(64)
+fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
+  let row = id.x;
+  if (row >= arrayLength(&mean_out)) {
+    return;
+  }
+  let base = row * DIM;
+  var sum = 0.0;
+  for (var i = 0u; i < DIM; i++) {
+    sum += x[base + i];
+  }
+  let m = sum / f32(DIM);
+  var squares = 0.0;
+  for (var i = 0u; i < DIM; i++) {
+    let d = x[base + i] - m;
+    squares = fma(d, d, squares);
+  }
+  let r = inverseSqrt(squares / f32(DIM) + EPS);
+  for (var i = 0u; i < DIM; i++) {
+    y[base + i] = fma((x[base + i] - m) * r, weight[i], bias[i]);
+  }
+  mean_out[row] = m;
+  rstd_out[row] = r;
+}
+
+@compute @workgroup_size(64)
+fn backward_input(@builtin(global_invocation_id) id: vec3<u32>) {
+  let row = id.x;
+  if (row >= arrayLength(&mean)) {
+    return;
+  }
+  let base = row * DIM;
+  let m = mean[row];
+  let r = rstd[row];
+  var sum = 0.0;
+  var sum_xhat = 0.0;
+  for (var i = 0u; i < DIM; i++) {
+    let g = dy[base + i] * weight[i];
+    sum += g;
+    sum_xhat = fma(g, (x[base + i] - m) * r, sum_xhat);
+  }
+  let mean_g = sum / f32(DIM);
+  let mean_g_xhat = sum_xhat / f32(DIM);
+  for (var i = 0u; i < DIM; i++) {
+    let xhat = (x[base + i] - m) * r;
+    var value = r * (dy[base + i] * weight[i] - mean_g - xhat * mean_g_xhat);
+    if (ACCUMULATE) {
+      value += dx_before[base + i];
+    }
+    dx[base + i] = value;
+  }
+}
+
+@compute @workgroup_size(64)
+fn backward_weight(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  if (id.x >= DIM) {
+    return;
+  }
+  let rows = arrayLength(&mean);
+  let first = id.y * rows / groups.y;
+  let last = (id.y + 1u) * rows / groups.y;
+  var dweight = 0.0;
+  var dbias = 0.0;
+  for (var row = first; row < last; row++) {
+    let g = dy[row * DIM + id.x];
+    dweight = fma(g, (x[row * DIM + id.x] - mean[row]) * rstd[row], dweight);
+    dbias += g;
+  }
+  dweight_parts[id.y * DIM + id.x] = dweight;
+  dbias_parts[id.y * DIM + id.x] = dbias;
+}

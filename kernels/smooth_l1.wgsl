@@ -1,0 +1,32 @@
+// Smooth L1 loss of each row (Girshick, arXiv:1504.08083), and its gradient.
+//
+//   d       = prediction - goal
+//   loss    = d^2 / 2          where |d| < 1,   |d| - 1/2  elsewhere
+//   dprediction = clamp(d, -1, 1) WEIGHT / B
+//   distance    = |d|
+//
+// WEIGHT is the factor of the mean loss in the total.
+//
+// prediction, goal, loss, distance, dprediction  (B)
+//
+// One invocation a row.
+
+const WEIGHT: f32 = 1.0;
+
+@group(0) @binding(0) var<storage, read> prediction: array<f32>;
+@group(0) @binding(1) var<storage, read> goal: array<f32>;
+@group(0) @binding(2) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(3) var<storage, read_write> distance: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dprediction: array<f32>;
+
+@compute @workgroup_size(64)
+fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
+  let rows = arrayLength(&goal);
+  if (id.x >= rows) {
+    return;
+  }
+  let d = prediction[id.x] - goal[id.x];
+  loss[id.x] = select(abs(d) - 0.5, 0.5 * d * d, abs(d) < 1.0);
+  distance[id.x] = abs(d);
+  dprediction[id.x] = clamp(d, -1.0, 1.0) * WEIGHT / f32(rows);
+}

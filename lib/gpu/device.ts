@@ -1,0 +1,186 @@
+/**
+ * @file The device: one adapter, its limits raised to what it has, and every error it reports.
+ *
+ * WebGPU reports validation errors, out-of-memory and a lost device as events that nobody hears unless
+ * asked. {@linkcode Gpu} listens from the first call on, keeps the first error, and throws it at the next
+ * point where the program waits for the adapter, so no wrong number gets past {@linkcode Gpu.check}.
+ */
+
+import { PipelineCache } from "./pipelines.ts";
+
+/** Facts about the adapter a program runs on. */
+export interface AdapterFacts {
+  /** Name as the driver gives it, such as "NVIDIA H100 80GB HBM3" or "llvmpipe (LLVM 15.0.6, 256 bits)". */
+  readonly name: string;
+  /** True if the adapter is the CPU: slow, right, and good for tests. */
+  readonly software: boolean;
+  /** Smallest and largest subgroup. */
+  readonly subgroup: readonly [number, number];
+}
+
+/** No adapter, or one that lacks what the kernels need. The message says what to do. */
+export class NoAdapterError extends Error {
+  override readonly name = "NoAdapterError";
+}
+
+/** The adapter refused a command, ran out of memory or was lost. */
+export class GpuError extends Error {
+  override readonly name = "GpuError";
+}
+
+const REMEDY = "Install a Vulkan driver for your GPU, or the software one (Debian and Ubuntu: " +
+  "apt-get install mesa-vulkan-drivers libvulkan1); 'deno task doctor' tells what was found";
+
+/** Limits that kernels and buffers profit from; each is raised to the adapter's own value. */
+const RAISED = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+] as const satisfies readonly (keyof GPUSupportedLimits)[];
+
+/** A WebGPU device with its pipelines, its error state and its single point of submission. */
+export class Gpu {
+  /** The device itself, for what this class has no word for. */
+  readonly device: GPUDevice;
+  /** What the device runs on. */
+  readonly adapter: AdapterFacts;
+  /** Limits of the device. */
+  readonly limits: GPUSupportedLimits;
+  /** Compiled kernels. */
+  readonly pipelines: PipelineCache;
+  #error: GpuError | undefined;
+
+  private constructor(adapter: GPUAdapter, device: GPUDevice) {
+    this.device = device;
+    this.limits = device.limits;
+    this.adapter = describe(adapter);
+    this.pipelines = new PipelineCache(this);
+    device.addEventListener("uncapturederror", (event) => {
+      event.preventDefault();
+      this.#fail((event as GPUUncapturedErrorEvent).error);
+    });
+    device.lost.then(({ reason, message }) => {
+      if (reason !== "destroyed") this.#error ??= new GpuError(`The adapter was lost: ${message}. Run the same command again`);
+    });
+  }
+
+  /**
+   * Opens the adapter.
+   *
+   * @throws {NoAdapterError} if there is none
+   * @example
+   * ```ts
+   * import { Gpu } from "l2vit";
+   *
+   * using gpu = await Gpu.open();
+   * console.log(gpu.adapter.name);
+   * ```
+   */
+  static async open(): Promise<Gpu> {
+    const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+    if (!adapter) throw new NoAdapterError(`No WebGPU adapter was found. ${REMEDY}`);
+    const requiredLimits = Object.fromEntries(RAISED.map((name) => [name, adapter.limits[name]]));
+    const features: string[] = ["timestamp-query", "subgroups"];
+    const device = await requestDevice(adapter, requiredLimits, features);
+    return new Gpu(adapter, device);
+  }
+
+  /**
+   * Throws the first error that the adapter has reported since the device was opened.
+   *
+   * @throws {GpuError} with the label of the kernel or buffer at fault, as far as the adapter names it
+   */
+  check(): void {
+    if (this.#error) throw this.#error;
+  }
+
+  /**
+   * Waits until all submitted work is done, then checks for errors. This blocks the thread.
+   *
+   * @throws {GpuError} as {@linkcode Gpu.check}
+   */
+  async finish(): Promise<void> {
+    await this.device.queue.onSubmittedWorkDone();
+    await Promise.resolve();
+    this.check();
+  }
+
+  /**
+   * Copies a part of a buffer to the host. This blocks the thread until the adapter is idle.
+   *
+   * @param buffer a buffer with usage COPY_SRC
+   * @param offset first byte, a multiple of 4
+   * @param size bytes, a multiple of 4
+   * @throws {GpuError} as {@linkcode Gpu.check}
+   */
+  async read(buffer: GPUBuffer, offset = 0, size: number = buffer.size - offset): Promise<ArrayBuffer> {
+    const staging = this.device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST, label: "read" });
+    try {
+      const encoder = this.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
+      this.device.queue.submit([encoder.finish()]);
+      await staging.mapAsync(GPUMapMode.READ).catch((error) => {
+        this.check();
+        throw new GpuError(`Cannot read from the adapter: ${error.message}`);
+      });
+      const bytes = staging.getMappedRange().slice(0);
+      this.check();
+      return bytes;
+    } finally {
+      staging.destroy();
+    }
+  }
+
+  /**
+   * Makes a storage buffer filled with zeros, its size rounded up to 16 bytes.
+   *
+   * @param size bytes
+   * @param label name in error messages
+   */
+  buffer(size: number, label: string): GPUBuffer {
+    const { maxBufferSize } = this.limits;
+    if (size > maxBufferSize) {
+      throw new GpuError(
+        `Cannot allocate "${label}": it takes ${megabytes(size)} and the adapter allows ${megabytes(maxBufferSize)} ` +
+          `in one buffer. Use a smaller data.batch_size`,
+      );
+    }
+    const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage;
+    return this.device.createBuffer({ size: Math.max(16, Math.ceil(size / 16) * 16), usage: STORAGE | COPY_SRC | COPY_DST, label });
+  }
+
+  /** Gives the device and everything on it back. */
+  [Symbol.dispose](): void {
+    this.device.destroy();
+  }
+
+  #fail(error: GPUError): void {
+    const text = error.message.replaceAll(/\s+/g, " ").trim();
+    this.#error ??= error instanceof GPUOutOfMemoryError
+      ? new GpuError("The adapter is out of memory. Use a smaller data.batch_size or training.recompute: blocks")
+      : new GpuError(`The adapter refused a command: ${text || error.constructor.name}`);
+  }
+}
+
+/** Asks for the optional features one by one, since an adapter's own list is not complete. */
+async function requestDevice(adapter: GPUAdapter, requiredLimits: Record<string, number>, optional: string[]): Promise<GPUDevice> {
+  const features = optional.filter((name) => adapter.features.has(name as GPUFeatureName)) as GPUFeatureName[];
+  return await adapter.requestDevice({ requiredLimits, requiredFeatures: features, label: "l2vit" });
+}
+
+function describe(adapter: GPUAdapter): AdapterFacts {
+  const { description, vendor, device, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } = adapter.info;
+  return {
+    name: description || `${vendor} ${device}`,
+    software: isFallbackAdapter ?? false,
+    subgroup: [subgroupMinSize ?? 0, subgroupMaxSize ?? 0],
+  };
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+}

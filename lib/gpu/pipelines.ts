@@ -1,0 +1,92 @@
+/**
+ * @file Compiled kernels, each made once per device.
+ *
+ * A pipeline is named by its file, its entry point and its constants. Its bind group layout comes from
+ * the declarations in the file: the caller names the buffers it passes, and the access that the file
+ * declares decides how each may be used.
+ */
+
+import type { Gpu } from "./device.ts";
+import { type Binding, bindingsOf, type Constants, specialise } from "./wgsl.ts";
+
+/** A kernel file: its text, and a name for messages and profiles. */
+export interface KernelSource {
+  /** File name without its ending. */
+  readonly name: string;
+  /** The text of the file, its library files appended. */
+  readonly source: string;
+}
+
+/** A compiled entry point and what it binds. */
+export interface Pipeline {
+  readonly label: string;
+  readonly compute: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  readonly bindings: ReadonlyMap<string, Binding>;
+}
+
+const declarations = new Map<string, Map<string, Binding>>();
+
+/** The bindings a kernel file declares (parsed once per file). */
+export function bindingsOfKernel(kernel: KernelSource): Map<string, Binding> {
+  let found = declarations.get(kernel.source);
+  if (!found) declarations.set(kernel.source, found = bindingsOf(kernel.source));
+  return found;
+}
+
+/** The pipelines of one device. */
+export class PipelineCache {
+  readonly #gpu: Gpu;
+  readonly #pipelines = new Map<string, Pipeline>();
+
+  constructor(gpu: Gpu) {
+    this.#gpu = gpu;
+  }
+
+  /** Number of pipelines compiled so far. */
+  get size(): number {
+    return this.#pipelines.size;
+  }
+
+  /**
+   * The pipeline for an entry point of a kernel, compiled at first use.
+   *
+   * @param kernel file
+   * @param entry name of the entry point
+   * @param names the bindings that the caller passes
+   * @param constants values for the file's `const` declarations
+   * @throws {Error} if the file does not declare a binding or constant
+   */
+  get(kernel: KernelSource, entry: string, names: readonly string[], constants: Constants): Pipeline {
+    const key = JSON.stringify([kernel.name, entry, names, constants]);
+    let pipeline = this.#pipelines.get(key);
+    if (!pipeline) this.#pipelines.set(key, pipeline = this.#compile(kernel, entry, names, constants));
+    return pipeline;
+  }
+
+  #compile(kernel: KernelSource, entry: string, names: readonly string[], constants: Constants): Pipeline {
+    const { device } = this.#gpu;
+    const label = `${kernel.name}.${entry}`;
+    const declared = bindingsOfKernel(kernel);
+    const bindings = new Map(names.map((name) => {
+      const binding = declared.get(name);
+      if (!binding) throw new Error(`Cannot bind "${name}": kernel ${label} does not declare it`);
+      return [name, binding];
+    }));
+    const layout = device.createBindGroupLayout({
+      label,
+      entries: [...bindings.values()].map(({ index, access }) => ({
+        binding: index,
+        visibility: GPUShaderStage.COMPUTE,
+        buffer: { type: access === "uniform" ? "uniform" : access === "read" ? "read-only-storage" : "storage" },
+      })),
+    });
+    const module = device.createShaderModule({ label, code: specialise(kernel.source, constants) });
+    const compute = device.createComputePipeline({
+      label,
+      layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+      compute: { module, entryPoint: entry },
+    });
+    return { label, compute, layout, bindings };
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * @file A plan: dispatches recorded once, replayed every step.
+ *
+ * Shapes never change inside a plan, so everything that costs time on the host happens when it is made:
+ * pipelines are compiled, tensors that only live inside the plan are placed in as few buffers as their
+ * lifetimes allow, and bind groups are built. A replay is one encoder, one compute pass and one submit,
+ * and allocates nothing.
+ *
+ * WebGPU lets no dispatch bind one buffer both for reading and for writing, whatever the ranges. Tensors
+ * with overlapping lifetimes therefore get separate buffers ("slots"), and a slot is handed on to the
+ * next tensor that fits when its tensor was read for the last time.
+ */
+
+import type { Gpu } from "./device.ts";
+import { GpuError } from "./device.ts";
+import { bindingsOfKernel, type KernelSource, type Pipeline } from "./pipelines.ts";
+import type { Constants } from "./wgsl.ts";
+import finiteSource from "../../kernels/finite.wgsl" with { type: "text" };
+
+/** A range of adapter memory. Transient storage gets its buffer when a plan is made. */
+export interface Storage {
+  /** Name in error messages: the layer or tensor. */
+  readonly label: string;
+  /** Size in bytes, a multiple of 4. */
+  readonly bytes: number;
+  /** Where it is, for storage that outlives plans. */
+  readonly place?: Place;
+}
+
+/** A range of a buffer. */
+export interface Place {
+  readonly buffer: GPUBuffer;
+  /** First byte, a multiple of the adapter's offset alignment (256 suits all). */
+  readonly offset: number;
+}
+
+/** One kernel launch. */
+export interface Dispatch {
+  readonly kernel: KernelSource;
+  /** Entry point in the kernel file. */
+  readonly entry: string;
+  /** Layer or tensor it works for, in messages and profiles. */
+  readonly label: string;
+  readonly constants: Constants;
+  /** Storage for each binding the entry point uses, by the name in the file. */
+  readonly bindings: Readonly<Record<string, Storage>>;
+  /** Contents of the file's `var<uniform> dims`, if it has one. */
+  readonly dims?: readonly number[];
+  /** Workgroups in x, y and z. */
+  readonly workgroups: readonly [number, number, number];
+}
+
+/** How a plan places its tensors. */
+export interface PlanOptions {
+  /**
+   * Gives each tensor its own memory and fills it with NaN before every replay, so that a kernel which
+   * leaves part of an output unwritten shows (for tests).
+   */
+  readonly poison?: boolean;
+}
+
+interface Step {
+  readonly dispatch: Dispatch;
+  readonly pipeline: Pipeline;
+  readonly group: GPUBindGroup;
+}
+
+const FINITE: KernelSource = { name: "finite", source: finiteSource };
+const UNIFORM_STRIDE = 256;
+
+/** Recorded dispatches with their memory. */
+export class Plan {
+  readonly #gpu: Gpu;
+  readonly #steps: Step[];
+  readonly #slots: GPUBuffer[] = [];
+  readonly #places = new Map<Storage, Place>();
+  readonly #poison: boolean;
+  #dims: GPUBuffer | undefined;
+
+  /**
+   * Compiles and places the dispatches.
+   *
+   * @throws {GpuError} if a tensor is larger than the adapter can bind
+   */
+  constructor(gpu: Gpu, dispatches: readonly Dispatch[], options: PlanOptions = {}) {
+    this.#gpu = gpu;
+    this.#poison = options.poison ?? false;
+    this.#place(dispatches);
+    this.#writeDims(dispatches);
+    this.#steps = dispatches.map((dispatch, i) => this.#prepare(dispatch, i));
+  }
+
+  /** Number of dispatches in a replay. */
+  get length(): number {
+    return this.#steps.length;
+  }
+
+  /** Bytes of adapter memory that the plan's own tensors take. */
+  get bytes(): number {
+    return this.#slots.reduce((sum, slot) => sum + slot.size, 0);
+  }
+
+  /** Where a tensor of the plan is (for tests and diagnostics). */
+  placeOf(storage: Storage): Place {
+    const place = storage.place ?? this.#places.get(storage);
+    if (!place) throw new Error(`"${storage.label}" is not part of this plan`);
+    return place;
+  }
+
+  /** Submits all dispatches once. */
+  run(): void {
+    if (this.#poison) this.#fillWithNaN();
+    const encoder = this.#gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (const step of this.#steps) encode(pass, step);
+    pass.end();
+    this.#gpu.device.queue.submit([encoder.finish()]);
+  }
+
+  /**
+   * Replays the plan once more and looks at every tensor right after it was written.
+   *
+   * @returns the label of the first tensor that holds NaN or Infinity, or undefined if none does
+   */
+  async firstNonFinite(): Promise<string | undefined> {
+    const written = this.#steps.flatMap((step, i) => this.#outputs(step.dispatch).map((storage) => ({ i, storage })));
+    const flags = this.#gpu.buffer(4 * written.length, "non-finite flags");
+    const checks = written.map(({ storage }, flag) =>
+      this.#bind({
+        kernel: FINITE,
+        entry: "check",
+        label: storage.label,
+        constants: { FLAG: flag },
+        bindings: { x: storage, flags: { label: "flags", bytes: flags.size, place: { buffer: flags, offset: 0 } } },
+        workgroups: [1, 1, 1],
+      })
+    );
+    const encoder = this.#gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    let next = 0;
+    this.#steps.forEach((step, i) => {
+      encode(pass, step);
+      for (; written[next]?.i === i; next++) encode(pass, checks[next]!);
+    });
+    pass.end();
+    this.#gpu.device.queue.submit([encoder.finish()]);
+    const bad = new Uint32Array(await this.#gpu.read(flags)).indexOf(1);
+    flags.destroy();
+    return written[bad]?.storage.label;
+  }
+
+  /** Frees the plan's memory. */
+  [Symbol.dispose](): void {
+    for (const slot of this.#slots) slot.destroy();
+    this.#dims?.destroy();
+  }
+
+  /** Gives every transient tensor a slot for the time between its first and last use. */
+  #place(dispatches: readonly Dispatch[]): void {
+    const last = new Map<Storage, number>();
+    dispatches.forEach((d, i) => Object.values(d.bindings).forEach((s) => s.place || last.set(s, i)));
+    const slots: { bytes: number; freeFrom: number }[] = [];
+    const slotOf = new Map<Storage, number>();
+    dispatches.forEach((dispatch, i) => {
+      for (const storage of Object.values(dispatch.bindings)) {
+        if (storage.place || slotOf.has(storage)) continue;
+        const slot = this.#poison ? slots.push({ bytes: 0, freeFrom: 0 }) - 1 : chooseSlot(slots, storage.bytes, i);
+        slots[slot]!.bytes = Math.max(slots[slot]!.bytes, storage.bytes);
+        slots[slot]!.freeFrom = last.get(storage)! + 1;
+        slotOf.set(storage, slot);
+      }
+    });
+    for (const [i, { bytes }] of slots.entries()) {
+      const tenants = [...slotOf].filter(([, slot]) => slot === i).map(([storage]) => storage.label);
+      this.#slots.push(this.#gpu.buffer(bytes, tenants.slice(0, 3).join(", ")));
+    }
+    for (const [storage, slot] of slotOf) this.#places.set(storage, { buffer: this.#slots[slot]!, offset: 0 });
+  }
+
+  #writeDims(dispatches: readonly Dispatch[]): void {
+    if (!dispatches.some((d) => d.dims)) return;
+    const words = new Uint32Array(dispatches.length * UNIFORM_STRIDE / 4);
+    dispatches.forEach((d, i) => d.dims && words.set(d.dims, i * UNIFORM_STRIDE / 4));
+    this.#dims = this.#gpu.device.createBuffer({
+      size: words.byteLength,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+      label: "dims",
+    });
+    this.#gpu.device.queue.writeBuffer(this.#dims, 0, words);
+  }
+
+  #prepare(dispatch: Dispatch, i: number): Step {
+    if (!dispatch.dims) return this.#bind(dispatch);
+    const bytes = Math.ceil(dispatch.dims.length / 4) * 16;
+    const dims = { label: "dims", bytes, place: { buffer: this.#dims!, offset: i * UNIFORM_STRIDE } };
+    return this.#bind({ ...dispatch, bindings: { ...dispatch.bindings, dims } });
+  }
+
+  #bind(dispatch: Dispatch): Step {
+    const { device, limits, pipelines } = this.#gpu;
+    const pipeline = pipelines.get(dispatch.kernel, dispatch.entry, Object.keys(dispatch.bindings), dispatch.constants);
+    const entries = Object.entries(dispatch.bindings).map(([name, storage]) => {
+      if (storage.bytes > limits.maxStorageBufferBindingSize) {
+        throw new GpuError(
+          `Cannot bind "${storage.label}" (${(storage.bytes / 2 ** 20).toFixed(0)} MiB): the adapter binds at most ` +
+            `${(limits.maxStorageBufferBindingSize / 2 ** 20).toFixed(0)} MiB. Use a smaller data.batch_size`,
+        );
+      }
+      const { buffer, offset } = this.placeOf(storage);
+      return { binding: pipeline.bindings.get(name)!.index, resource: { buffer, offset, size: storage.bytes } };
+    });
+    const label = `${pipeline.label} of ${dispatch.label}`;
+    return { dispatch, pipeline, group: device.createBindGroup({ label, layout: pipeline.layout, entries }) };
+  }
+
+  #outputs({ kernel, bindings }: Dispatch): Storage[] {
+    const declared = bindingsOfKernel(kernel);
+    return Object.entries(bindings).filter(([name]) => declared.get(name)!.access === "read_write").map(([, s]) => s);
+  }
+
+  #fillWithNaN(): void {
+    for (const slot of this.#slots) {
+      this.#gpu.device.queue.writeBuffer(slot, 0, new Float32Array(slot.size / 4).fill(NaN));
+    }
+  }
+}
+
+function encode(pass: GPUComputePassEncoder, { pipeline, group, dispatch }: Step): void {
+  pass.setPipeline(pipeline.compute);
+  pass.setBindGroup(0, group);
+  pass.dispatchWorkgroups(...dispatch.workgroups);
+}
+
+/** The smallest free slot that fits; else the largest free one, to be grown; else a new one. */
+function chooseSlot(slots: { bytes: number; freeFrom: number }[], bytes: number, at: number): number {
+  const free = slots.map((slot, i) => ({ ...slot, i })).filter((slot) => slot.freeFrom <= at);
+  free.sort((a, b) => a.bytes - b.bytes);
+  const chosen = free.find((slot) => slot.bytes >= bytes) ?? free.at(-1);
+  return chosen?.i ?? slots.push({ bytes: 0, freeFrom: 0 }) - 1;
+}

@@ -1,0 +1,176 @@
+/**
+ * @file The only thing that happens to a kernel's text between the file a reviewer reads and the adapter.
+ *
+ * A `.wgsl` file compiles as it stands. {@linkcode specialise} changes these things in it, all marked
+ * in the file itself:
+ *
+ * - `const NAME: type = value;` takes another value, so that sizes and tile shapes are constants for
+ *   the compiler (the declaration keeps its type, an unknown name is an error);
+ * - a `for` loop under a line `// unroll` is repeated in the text, because neither naga nor the
+ *   drivers below it unroll: each loop keeps a hidden counter and each dynamic index a clamp, which
+ *   costs more than the arithmetic of an inner loop.
+ *
+ * A block `if (NAME) { ... }` or `if (NAME) { ... } else { ... }` on a `const NAME: bool` is resolved as well,
+ * since an entry point must bind every buffer that its text mentions, in a dead branch too.
+ */
+
+/** Values for the `const` declarations of a kernel: sizes, tile shapes, and switches. */
+export type Constants = Readonly<Record<string, number | boolean>>;
+
+/** What a kernel may do with a storage or uniform buffer. */
+export type Access = "read" | "read_write" | "uniform";
+
+/** One `@group(0) @binding(n) var<...>` declaration of a kernel. */
+export interface Binding {
+  /** The number in `@binding(n)`. */
+  readonly index: number;
+  /** How the kernel uses the buffer. */
+  readonly access: Access;
+}
+
+/**
+ * Returns the kernel with its constants set and its marked loops unrolled.
+ *
+ * @param source the text of a `.wgsl` file
+ * @param constants new values for `const` declarations of that file
+ * @returns WGSL that computes the same with those constants
+ * @throws {Error} if a constant is not declared in the source, or a marked loop cannot be unrolled
+ */
+export function specialise(source: string, constants: Constants): string {
+  let text = source;
+  for (const [name, value] of Object.entries(constants)) {
+    const declaration = new RegExp(`^const ${name}: (u32|i32|f32|bool) = [^;]+;`, "m");
+    const type = declaration.exec(text)?.[1];
+    if (type === undefined) throw new Error(`Cannot specialise kernel: it declares no constant "${name}"`);
+    text = text.replace(declaration, `const ${name}: ${type} = ${literal(value, type, name)};`);
+  }
+  return unroll(prune(text), integerConstants(text));
+}
+
+/**
+ * The bindings that a kernel declares, by name.
+ *
+ * @param source the text of a `.wgsl` file
+ * @returns index and access of every binding of group 0
+ */
+export function bindingsOf(source: string): Map<string, Binding> {
+  const pattern = /^@group\(0\) @binding\((\d+)\) var<(uniform|storage, (read|read_write))> (\w+):/gm;
+  const found = new Map<string, Binding>();
+  for (const [, index, space, access, name] of source.matchAll(pattern)) {
+    found.set(name!, { index: Number(index), access: space === "uniform" ? "uniform" : access as Access });
+  }
+  return found;
+}
+
+function literal(value: number | boolean, type: string, name: string): string {
+  if (type === "bool") return value ? "true" : "false";
+  const number = Number(value);
+  if (!Number.isFinite(number)) throw new Error(`Cannot specialise kernel: constant "${name}" is ${value}`);
+  if (type === "f32") return Number.isInteger(number) ? `${number}.0` : `${number}`;
+  if (!Number.isInteger(number) || (type === "u32" && number < 0)) {
+    throw new Error(`Cannot specialise kernel: constant "${name}" must be of type ${type}: current value is ${value}`);
+  }
+  return type === "u32" ? `${number}u` : `${number}`;
+}
+
+/** All whole-number constants, those given by an expression of earlier ones included. */
+function integerConstants(text: string): Map<string, number> {
+  const values = new Map<string, number>();
+  for (const [, name, expression] of text.matchAll(/^const (\w+): (?:u32|i32) = ([^;]+);/gm)) {
+    const value = evaluate(expression!, values);
+    if (value !== undefined) values.set(name!, value);
+  }
+  return values;
+}
+
+/** Value of a sum, difference, product or quotient of whole numbers and constants, left to right by precedence. */
+function evaluate(expression: string, values: Map<string, number>): number | undefined {
+  const tokens = expression.replaceAll(/\b(\d+)[ui]\b/g, "$1").match(/\w+|[-+*/()]/g) ?? [];
+  let at = 0;
+  const atom = (): number | undefined => {
+    const token = tokens[at++];
+    if (token === "(") {
+      const value = sum();
+      at++;
+      return value;
+    }
+    return token !== undefined && /^\d+$/.test(token) ? Number(token) : values.get(token ?? "");
+  };
+  const chain = (next: () => number | undefined, operators: string) => (): number | undefined => {
+    let left = next();
+    while (at < tokens.length && operators.includes(tokens[at]!)) {
+      const operator = tokens[at++];
+      const right = next();
+      if (left === undefined || right === undefined) return undefined;
+      left = operator === "+"
+        ? left + right
+        : operator === "-"
+        ? left - right
+        : operator === "*"
+        ? left * right
+        : Math.trunc(left / right);
+    }
+    return left;
+  };
+  const product = chain(atom, "*/");
+  const sum: () => number | undefined = chain(product, "+-");
+  const value = sum();
+  return at === tokens.length ? value : undefined;
+}
+
+/** Replaces `if` blocks on a boolean constant by the branch that is taken. */
+function prune(text: string): string {
+  for (const [, name, value] of text.matchAll(/^const (\w+): bool = (true|false);/gm)) {
+    const head = new RegExp(`\\bif \\((!?)${name}\\) \\{`);
+    let match: RegExpExecArray | null;
+    while ((match = head.exec(text))) {
+      const open = match.index + match[0].length;
+      const close = closingBrace(text, open);
+      const otherwise = /^ else \{/.exec(text.slice(close + 1));
+      const end = otherwise ? closingBrace(text, close + 1 + otherwise[0].length) : close;
+      const taken = (value === "true") !== (match[1] === "!");
+      const body = taken ? text.slice(open, close) : otherwise ? text.slice(close + 1 + otherwise[0].length, end) : "";
+      text = `${text.slice(0, match.index)}{${body}}${text.slice(end + 1)}`;
+    }
+  }
+  return text;
+}
+
+const MARK = /[ \t]*\/\/ unroll\s*\n[ \t]*for \(var (\w+) = (\w+); \1 < ([^;]+); \1\+\+\) \{/g;
+
+/** Repeats the body of every marked loop, innermost first; the loop variable becomes a literal. */
+function unroll(text: string, constants: Map<string, number>): string {
+  const pieces: string[] = [];
+  let done = 0;
+  // a search per call: the pattern is used again for the bodies
+  const mark = new RegExp(MARK);
+  for (let match = mark.exec(text); match; match = mark.exec(text)) {
+    const [head, variable, first, limit] = match;
+    const open = match.index + head.length;
+    const close = closingBrace(text, open);
+    const from = evaluate(first!, constants);
+    const to = evaluate(limit!, constants);
+    if (from === undefined || to === undefined) {
+      throw new Error(`Cannot unroll "for (var ${variable} ...)": "${first}" or "${limit}" is no constant`);
+    }
+    const parts = unroll(text.slice(open, close), constants).split(new RegExp(`\\b${variable}\\b`));
+    const suffix = first!.endsWith("u") ? "u" : "";
+    pieces.push(text.slice(done, match.index));
+    for (let value = from; value < to; value++) pieces.push("{", parts.join(`${value}${suffix}`), "}\n");
+    done = mark.lastIndex = close + 1;
+  }
+  const result = pieces.join("") + text.slice(done);
+  if (/^[ \t]*\/\/ unroll\b/m.test(result)) {
+    throw new Error("Cannot unroll: a line '// unroll' must stand above 'for (var i = 0u; i < LIMIT; i++) {'");
+  }
+  return result;
+}
+
+function closingBrace(text: string, from: number): number {
+  let depth = 1;
+  for (let i = from; i < text.length; i++) {
+    if (text[i] === "{") depth++;
+    else if (text[i] === "}" && --depth === 0) return i;
+  }
+  throw new Error("Cannot unroll: a marked loop has no closing brace");
+}

@@ -1,0 +1,192 @@
+/**
+ * @file safetensors: a JSON header with dtype, shape and byte range of each tensor, then the bytes.
+ *
+ * Format: https://huggingface.co/docs/safetensors. The reader trusts nothing in the header: every range must lie in the
+ * file, agree with its dtype and shape, and the ranges must cover the data without gap or overlap.
+ */
+
+/** Number types that this project reads and writes. */
+export type SafetensorsDType = "F64" | "F32" | "F16" | "BF16" | "I64" | "I32" | "I16" | "I8" | "U8" | "BOOL";
+
+/** A tensor in a file. */
+export interface StoredTensor {
+  readonly dtype: SafetensorsDType;
+  readonly shape: readonly number[];
+  /** Little-endian, row-major. */
+  readonly bytes: Uint8Array;
+}
+
+/** Tensors and text metadata of a file. */
+export interface Safetensors {
+  readonly tensors: Map<string, StoredTensor>;
+  readonly metadata: Record<string, string>;
+}
+
+/** A file that is no valid safetensors file. */
+export class SafetensorsError extends Error {
+  override readonly name = "SafetensorsError";
+}
+
+const WIDTH: Readonly<Record<SafetensorsDType, number>> = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+};
+const MOST_HEADER_BYTES = 100_000_000;
+const METADATA = "__metadata__";
+
+/**
+ * Reads a file's contents.
+ *
+ * @param file all bytes of the file
+ * @returns views into the file, not copies
+ * @throws {SafetensorsError} saying what is wrong
+ */
+export function decodeSafetensors(file: Uint8Array): Safetensors {
+  if (file.length < 8) throw new SafetensorsError(`The file has ${file.length} bytes, too few for a header`);
+  const length = new DataView(file.buffer, file.byteOffset).getBigUint64(0, true);
+  if (length > BigInt(MOST_HEADER_BYTES) || Number(length) > file.length - 8) {
+    throw new SafetensorsError(`The header claims ${length} bytes in a file of ${file.length}`);
+  }
+  const end = 8 + Number(length);
+  const header = parseHeader(file.subarray(8, end));
+  const data = file.subarray(end);
+  const tensors = new Map<string, StoredTensor>();
+  let metadata: Record<string, string> = {};
+  const ranges: [number, number, string][] = [];
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === METADATA) {
+      metadata = checkMetadata(entry);
+      continue;
+    }
+    const { dtype, shape, start, stop } = checkEntry(name, entry, data.length);
+    ranges.push([start, stop, name]);
+    tensors.set(name, { dtype, shape, bytes: data.subarray(start, stop) });
+  }
+  checkCoverage(ranges, data.length);
+  return { tensors, metadata };
+}
+
+/**
+ * Writes tensors in the order given, each aligned to its element size.
+ *
+ * @returns all bytes of the file
+ */
+export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Array<ArrayBuffer> {
+  // widest elements first keeps every tensor aligned
+  const sorted = [...tensors].sort(([, a], [, b]) => WIDTH[b.dtype] - WIDTH[a.dtype]);
+  const header: Record<string, unknown> = Object.create(null);
+  if (Object.keys(metadata).length > 0) header[METADATA] = metadata;
+  let offset = 0;
+  for (const [name, { dtype, shape, bytes }] of sorted) {
+    header[name] = { dtype, shape, data_offsets: [offset, offset + bytes.length] };
+    offset += bytes.length;
+  }
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const padded = Math.ceil(text.length / 8) * 8;
+  const file = new Uint8Array(8 + padded + offset).fill(0x20, 8, 8 + padded);
+  new DataView(file.buffer).setBigUint64(0, BigInt(padded), true);
+  file.set(text, 8);
+  let at = 8 + padded;
+  for (const [, { bytes }] of sorted) {
+    file.set(bytes, at);
+    at += bytes.length;
+  }
+  return file;
+}
+
+/** A float tensor for {@linkcode encodeSafetensors}. */
+export function storeFloats(shape: readonly number[], values: Float32Array): StoredTensor {
+  return { dtype: "F32", shape, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
+}
+
+/**
+ * A stored tensor's values as 32-bit floats.
+ *
+ * @throws {SafetensorsError} if the tensor holds integers beyond what a float holds exactly
+ */
+export function toFloats({ dtype, bytes }: StoredTensor): Float32Array {
+  const copy = bytes.slice();
+  const view = new DataView(copy.buffer);
+  const map = (width: number, get: (at: number) => number) =>
+    Float32Array.from({ length: copy.length / width }, (_, i) => get(i * width));
+  switch (dtype) {
+    case "F32":
+      return new Float32Array(copy.buffer);
+    case "F64":
+      return Float32Array.from(new Float64Array(copy.buffer));
+    case "F16":
+      return map(2, (at) => view.getFloat16(at, true));
+    case "BF16":
+      return new Float32Array(Uint32Array.from(new Uint16Array(copy.buffer), (bits) => bits << 16).buffer);
+    case "I64":
+      return map(8, (at) => Number(view.getBigInt64(at, true)));
+    case "I32":
+      return map(4, (at) => view.getInt32(at, true));
+    case "I16":
+      return map(2, (at) => view.getInt16(at, true));
+    case "I8":
+      return map(1, (at) => view.getInt8(at));
+    default:
+      return Float32Array.from(copy);
+  }
+}
+
+function parseHeader(bytes: Uint8Array): Record<string, unknown> {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new SafetensorsError("The header is not UTF-8 text");
+  }
+  if (!text.startsWith("{")) throw new SafetensorsError("The header does not begin with '{'");
+  let header: unknown;
+  try {
+    header = JSON.parse(text);
+  } catch {
+    throw new SafetensorsError("The header is not valid JSON");
+  }
+  return header as Record<string, unknown>;
+}
+
+function checkMetadata(entry: unknown): Record<string, string> {
+  const ok = typeof entry === "object" && entry !== null && !Array.isArray(entry) &&
+    Object.values(entry).every((value) => typeof value === "string");
+  if (!ok) throw new SafetensorsError("The metadata is not a map of strings");
+  return entry as Record<string, string>;
+}
+
+function checkEntry(name: string, entry: unknown, size: number): { dtype: SafetensorsDType; shape: number[]; start: number; stop: number } {
+  const fail = (why: string): never => {
+    throw new SafetensorsError(`Tensor ${JSON.stringify(name.slice(0, 80))}: ${why}`);
+  };
+  if (typeof entry !== "object" || entry === null) return fail("its entry is not an object");
+  const { dtype, shape, data_offsets: offsets } = entry as Record<string, unknown>;
+  if (typeof dtype !== "string" || !Object.hasOwn(WIDTH, dtype)) return fail(`dtype ${JSON.stringify(dtype)} is not supported`);
+  const whole = (list: unknown): list is number[] => Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
+  if (!whole(shape)) return fail("its shape is not a list of whole numbers");
+  if (!whole(offsets) || offsets.length !== 2) return fail("its data_offsets are not two whole numbers");
+  const [start, stop] = offsets as [number, number];
+  if (start > stop || stop > size) return fail(`bytes ${start} to ${stop} lie outside the ${size} bytes of data`);
+  const elements = shape.reduce((product, n) => product * n, 1);
+  const bytes = elements * WIDTH[dtype as SafetensorsDType];
+  if (bytes !== stop - start) return fail(`shape (${shape.join(", ")}) of ${dtype} takes ${bytes} bytes, not ${stop - start}`);
+  return { dtype: dtype as SafetensorsDType, shape, start, stop };
+}
+
+function checkCoverage(ranges: [number, number, string][], size: number): void {
+  ranges.sort(([a, aStop], [b, bStop]) => a - b || aStop - bStop);
+  let at = 0;
+  for (const [start, stop, name] of ranges) {
+    if (start !== at) throw new SafetensorsError(`Tensor ${JSON.stringify(name.slice(0, 80))} begins at byte ${start}, not at ${at}`);
+    at = stop;
+  }
+  if (at !== size) throw new SafetensorsError(`The tensors cover ${at} of ${size} bytes`);
+}

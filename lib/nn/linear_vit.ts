@@ -1,0 +1,207 @@
+/**
+ * @file L2ViT: a vision transformer with linear attention and a local concentration module.
+ *
+ *     x = dropout(norm(patches W^T + b) + pos)
+ *     x = x + drop_path(attention(norm1(x)))
+ *     x = x + drop_path(conv2(batch_norm(gelu(conv1(norm_lcm(x))))))
+ *     x = x + drop_path(fc2(gelu(fc1(norm2(x)))))                        for each block
+ *     features = mean over tokens of norm(x)
+ *     logits = cls_head(features)      mass = reg_head(features)
+ *
+ * After Zheng, "The Linear Attention Resurrection in Vision Transformer", arXiv:2501.16182. Parameters have
+ * the names of the PyTorch project, so state dicts move both ways unchanged.
+ */
+
+import type { Gpu } from "../gpu/device.ts";
+import { addRepeated } from "../tensor/ops/add.ts";
+import { batchNorm } from "../tensor/ops/batch_norm.ts";
+import { depthwiseConv } from "../tensor/ops/depthwise_conv.ts";
+import { dropout, type DropRates, residual } from "../tensor/ops/dropout.ts";
+import { gelu } from "../tensor/ops/gelu.ts";
+import { layerNorm } from "../tensor/ops/layer_norm.ts";
+import { linear, type LinearOptions } from "../tensor/ops/linear.ts";
+import { linearAttention } from "../tensor/ops/linear_attention.ts";
+import { meanTokens } from "../tensor/ops/mean_tokens.ts";
+import { type Declaration, Parameters } from "../tensor/parameters.ts";
+import type { Tape } from "../tensor/tape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { checkModel, gridOf, type ModelConfig } from "./config.ts";
+import { Declarations } from "./layers.ts";
+
+/** Settings of a new model. */
+export interface LinearViTOptions {
+  /** Seed of the first weights; 0 by default. */
+  readonly seed?: number;
+  /** Parameters beside the model's own, such as a projection head's: they share the optimiser and the file. */
+  readonly extra?: (declarations: Declarations) => void;
+  /** Groups of the batch that batch normalisation treats one after the other (2 for the views of SimCLR). */
+  readonly batchGroups?: number;
+}
+
+/** The model: its parameters, and how to record its computation. */
+export class LinearViT {
+  readonly config: ModelConfig;
+  readonly parameters: Parameters;
+  readonly #batchGroups: number;
+
+  /**
+   * @throws {RangeError} if sizes do not fit together
+   * @example
+   * ```ts ignore
+   * const model = new LinearViT(gpu, PUBLISHED_MODEL, { seed: 42 });
+   * console.log(model.parameters.count); // 5111579
+   * ```
+   */
+  constructor(gpu: Gpu, config: ModelConfig, options: LinearViTOptions = {}) {
+    checkModel(config);
+    this.config = config;
+    this.#batchGroups = options.batchGroups ?? 1;
+    const declarations = new Declarations(options.seed ?? 0);
+    declareModel(declarations, config);
+    options.extra?.(declarations);
+    this.parameters = new Parameters(gpu, declarations.all);
+  }
+
+  /**
+   * Token embeddings before the blocks.
+   *
+   * @param patches (B, tokens, in_channels * patch_size^2)
+   * @returns (B, tokens, embed_dim)
+   */
+  embed(tape: Tape, patches: Tensor): Tensor {
+    const x = this.#norm(tape, this.linear(tape, patches, "patch_embed.proj"), "patch_embed.norm");
+    return dropout(tape, addRepeated(tape, x, this.parameters.get("pos_embed")), this.config.dropout);
+  }
+
+  /**
+   * One block.
+   *
+   * @param x (B, tokens, embed_dim)
+   * @param i number of the block
+   * @param skipLcm leaves out the local concentration module (for tokens that are no grid)
+   */
+  block(tape: Tape, x: Tensor, i: number, skipLcm = false): Tensor {
+    const { depth, drop_path_rate, dropout: rate } = this.config;
+    const path = depth > 1 ? drop_path_rate * i / (depth - 1) : 0;
+    const name = `blocks.${i}`;
+    x = this.#residual(tape, x, this.#attention(tape, this.#norm(tape, x, `${name}.norm1`), `${name}.attn`), { dropout: rate, path });
+    if (!skipLcm) {
+      x = this.#residual(tape, x, this.#concentration(tape, this.#norm(tape, x, `${name}.norm_lcm`), `${name}.lcm`), { path });
+    }
+    return this.#residual(tape, x, this.#mlp(tape, this.#norm(tape, x, `${name}.norm2`), `${name}.mlp`), { dropout: rate, path });
+  }
+
+  /**
+   * The pooled representation of each image.
+   *
+   * @param patches (B, tokens, in_channels * patch_size^2)
+   * @returns (B, embed_dim)
+   */
+  features(tape: Tape, patches: Tensor): Tensor {
+    let x = this.embed(tape, patches);
+    for (let i = 0; i < this.config.depth; i++) x = this.block(tape, x, i);
+    return meanTokens(tape, this.#norm(tape, x, "norm"));
+  }
+
+  /**
+   * Class scores and normalised mass.
+   *
+   * @param features (B, embed_dim)
+   * @returns logits (B, num_classes) and mass (B, 1)
+   */
+  heads(tape: Tape, features: Tensor): { logits: Tensor; mass: Tensor } {
+    return { logits: this.#head(tape, features, "cls_head"), mass: this.#head(tape, features, "reg_head") };
+  }
+
+  /** A linear layer of this model. */
+  linear(tape: Tape, x: Tensor, name: string, options?: LinearOptions): Tensor {
+    return linear(tape, x, this.parameters.get(`${name}.weight`), this.parameters.get(`${name}.bias`), options);
+  }
+
+  /** A batch normalisation of this model. */
+  batchNorm(tape: Tape, x: Tensor, name: string): Tensor {
+    const tensors = {
+      weight: this.parameters.get(`${name}.weight`),
+      bias: this.parameters.get(`${name}.bias`),
+      runningMean: this.parameters.running(`${name}.running_mean`),
+      runningVar: this.parameters.running(`${name}.running_var`),
+    };
+    return batchNorm(tape, x, tensors, this.#batchGroups);
+  }
+
+  #norm(tape: Tape, x: Tensor, name: string): Tensor {
+    return layerNorm(tape, x, this.parameters.get(`${name}.weight`), this.parameters.get(`${name}.bias`));
+  }
+
+  #attention(tape: Tape, x: Tensor, name: string): Tensor {
+    const qkv = this.linear(tape, x, `${name}.qkv`);
+    const out = linearAttention(tape, qkv, this.parameters.get(`${name}.temperature`), this.config.denominator_floor);
+    return this.linear(tape, out, `${name}.proj`);
+  }
+
+  #concentration(tape: Tape, x: Tensor, name: string): Tensor {
+    const hidden = this.batchNorm(tape, gelu(tape, this.#conv(tape, x, `${name}.conv1`)), `${name}.bn`);
+    return this.#conv(tape, hidden, `${name}.conv2`);
+  }
+
+  #mlp(tape: Tape, x: Tensor, name: string): Tensor {
+    const hidden = dropout(tape, this.linear(tape, x, `${name}.fc1`, { gelu: true }), this.config.dropout);
+    return this.linear(tape, hidden, `${name}.fc2`);
+  }
+
+  #conv(tape: Tape, x: Tensor, name: string): Tensor {
+    return depthwiseConv(tape, x, this.parameters.get(`${name}.weight`), this.parameters.get(`${name}.bias`));
+  }
+
+  #residual(tape: Tape, x: Tensor, branch: Tensor, rates: DropRates): Tensor {
+    return residual(tape, x, branch, rates);
+  }
+
+  #head(tape: Tape, features: Tensor, name: string): Tensor {
+    if (this.config.head_hidden === 0) return this.linear(tape, features, name);
+    return this.linear(tape, this.linear(tape, features, `${name}.0`, { gelu: true }), `${name}.2`);
+  }
+}
+
+/** Names of a model's tensors that belong to its heads. */
+export function isHead(name: string): boolean {
+  return name.startsWith("cls_head") || name.startsWith("reg_head");
+}
+
+/** Shapes of all tensors of a model with this configuration, by name. */
+export function shapesOf(config: ModelConfig): Map<string, readonly number[]> {
+  const declarations = new Declarations(0);
+  declareModel(declarations, config);
+  return new Map(declarations.all.map(({ name, shape }: Declaration) => [name, shape]));
+}
+
+function declareModel(d: Declarations, config: ModelConfig): void {
+  const { in_channels, patch_size, embed_dim: dim, depth, num_heads, lcm_kernel: k } = config;
+  const hidden = Math.trunc(dim * config.mlp_ratio);
+  d.linear("patch_embed.proj", dim, in_channels, patch_size, patch_size);
+  d.norm("patch_embed.norm", dim);
+  d.normal("pos_embed", [1, gridOf(config) ** 2, dim]);
+  for (let i = 0; i < depth; i++) {
+    const name = `blocks.${i}`;
+    d.norm(`${name}.norm1`, dim);
+    d.linear(`${name}.attn.qkv`, 3 * dim, dim);
+    d.constant(`${name}.attn.temperature`, [num_heads, 1, 1], (dim / num_heads) ** -0.5);
+    d.linear(`${name}.attn.proj`, dim, dim);
+    d.norm(`${name}.norm_lcm`, dim);
+    d.linear(`${name}.lcm.conv1`, dim, 1, k, k);
+    d.batchNorm(`${name}.lcm.bn`, dim);
+    d.linear(`${name}.lcm.conv2`, dim, 1, k, k);
+    d.norm(`${name}.norm2`, dim);
+    d.linear(`${name}.mlp.fc1`, hidden, dim);
+    d.linear(`${name}.mlp.fc2`, dim, hidden);
+  }
+  d.norm("norm", dim);
+  declareHead(d, "cls_head", config, config.num_classes);
+  declareHead(d, "reg_head", config, 1);
+}
+
+function declareHead(d: Declarations, name: string, { embed_dim, head_hidden }: ModelConfig, out: number): void {
+  if (head_hidden === 0) return d.linear(name, out, embed_dim);
+  d.linear(`${name}.0`, head_hidden, embed_dim);
+  d.linear(`${name}.2`, out, head_hidden);
+}

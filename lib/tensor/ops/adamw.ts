@@ -1,0 +1,90 @@
+/** @file Global-norm clipping and AdamW, two dispatches for a whole model. */
+
+import adamwSource from "../../../kernels/adamw.wgsl" with { type: "text" };
+import stepSource from "../../../kernels/lib/step.wgsl" with { type: "text" };
+import type { Gpu } from "../../gpu/device.ts";
+import { BLOCK, type Parameter, type Parameters } from "../parameters.ts";
+import { MAX_GROUPS } from "../step.ts";
+import type { Tape } from "../tape.ts";
+import { createTensor, type PlacedTensor, type Tensor, write } from "../tensor.ts";
+
+const KERNEL = { name: "adamw", source: adamwSource + stepSource };
+const PARTS = 64;
+const FROZEN = 255;
+const MOST = 32768;
+
+/** Settings of the optimiser; learning rates come with each step (`writeStep`). */
+export interface AdamWOptions {
+  /** Group (0 ... 3) of a parameter; groups have learning rates of their own. */
+  readonly groupOf?: (parameter: Parameter) => number;
+  /** Decoupled weight decay, as PyTorch's. */
+  readonly weightDecay: number;
+  /** Largest global norm of the gradient; 0 leaves it as it is. */
+  readonly clipNorm: number;
+  /** Decay rates of the moments; 0.9 and 0.999 by default. */
+  readonly betas?: readonly [number, number];
+  /** Added to the denominator; 1e-8 by default. */
+  readonly eps?: number;
+}
+
+/** The moments of AdamW for a model's parameters. */
+export class AdamW {
+  readonly #gpu: Gpu;
+  readonly #parameters: Parameters;
+  readonly #options: AdamWOptions;
+  readonly #groups: PlacedTensor;
+  /** First moments, in the flat layout of the parameters. */
+  readonly m: PlacedTensor;
+  /** Second moments, likewise. */
+  readonly v: PlacedTensor;
+
+  constructor(gpu: Gpu, parameters: Parameters, options: AdamWOptions) {
+    this.#gpu = gpu;
+    this.#parameters = parameters;
+    this.#options = options;
+    const [elements] = parameters.values.shape as [number];
+    this.#groups = createTensor(gpu, "parameter groups", [elements / BLOCK], "u32");
+    this.m = createTensor(gpu, "first moments", [elements]);
+    this.v = createTensor(gpu, "second moments", [elements]);
+  }
+
+  /**
+   * Records the update of every parameter that has received a gradient on the tape.
+   *
+   * @param report (rows, 2): receives the gradient's norm, and 1 if it was not finite and the step was skipped
+   */
+  update(tape: Tape, report: PlacedTensor): void {
+    const { weightDecay, clipNorm, betas = [0.9, 0.999], eps = 1e-8, groupOf = () => 0 } = this.#options;
+    this.#assignGroups(tape.updated, groupOf);
+    const { values, gradients: gradient } = this.#parameters;
+    const group_of_block = this.#groups;
+    const parts = tape.tensor("squared gradient", [PARTS]);
+    const constants = { CLIP_NORM: clipNorm, WEIGHT_DECAY: weightDecay, BETA1: betas[0], BETA2: betas[1], EPS: eps };
+    const launch = (entry: string, bindings: Record<string, Tensor>, workgroups: [number, number, number]) =>
+      tape.dispatch({ kernel: KERNEL, entry, label: "optimiser", constants, bindings, workgroups });
+    launch("square_sums", { gradient, group_of_block, parts_out: parts }, [PARTS, 1, 1]);
+    const blocks = group_of_block.shape[0]!;
+    const { m, v } = this;
+    const bindings = { gradient, group_of_block, parts, value: values, m, v, report, step: tape.step };
+    launch("update", bindings, [Math.min(blocks, MOST), Math.ceil(blocks / MOST), 1]);
+  }
+
+  /** Frees the buffers. */
+  [Symbol.dispose](): void {
+    for (const { storage } of [this.#groups, this.m, this.v]) storage.place.buffer.destroy();
+  }
+
+  #assignGroups(updated: ReadonlySet<Parameter>, groupOf: (parameter: Parameter) => number): void {
+    const groups = new Uint32Array(this.#groups.shape[0]!).fill(FROZEN);
+    for (const parameter of updated) {
+      const group = groupOf(parameter);
+      if (!(group >= 0 && group < MAX_GROUPS)) {
+        throw new RangeError(`Parameter "${parameter.name}" is in group ${group}: at most ${MAX_GROUPS} groups`);
+      }
+      const first = parameter.offset / BLOCK;
+      groups.fill(group, first, first + Math.ceil(parameter.storage.bytes / 4 / BLOCK));
+    }
+    write(this.#gpu, this.#groups, groups);
+  }
+}
+

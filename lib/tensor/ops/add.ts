@@ -1,0 +1,61 @@
+/** @file Sums and copies of whole tensors. */
+
+import source from "../../../kernels/add.wgsl" with { type: "text" };
+import type { Tape } from "../tape.ts";
+import { rowsAndColumns, sizeOf, type Tensor } from "../tensor.ts";
+import type { Parameter } from "../parameters.ts";
+import { columnSum } from "./column_sum.ts";
+import { linearGrid } from "./grid.ts";
+
+const KERNEL = { name: "add", source };
+
+/**
+ * y = a + b, or a copy of a if b is left out. Its gradient is not recorded.
+ *
+ * @param target where to write; a new tensor by default
+ */
+export function add(tape: Tape, a: Tensor, b?: Tensor, target?: Tensor): Tensor {
+  const y = target ?? tape.tensor(a.storage.label, a.shape);
+  tape.dispatch({
+    kernel: KERNEL,
+    entry: b ? "add" : "copy",
+    label: y.storage.label,
+    constants: {},
+    bindings: b ? { a, b, y } : { a, y },
+    workgroups: linearGrid(sizeOf(a.shape)),
+  });
+  return y;
+}
+
+/**
+ * y[i] = x[i] + p for each repetition of the parameter along the first axis.
+ *
+ * @param x (B, ...)
+ * @param p (1, ...) with the other axes of x
+ */
+export function addRepeated(tape: Tape, x: Tensor, p: Parameter): Tensor {
+  const y = tape.tensor(p.name, x.shape);
+  tape.dispatch({
+    kernel: KERNEL,
+    entry: "add_repeated",
+    label: p.name,
+    constants: {},
+    bindings: { a: x, b: p, y },
+    workgroups: linearGrid(sizeOf(x.shape)),
+  });
+  tape.derive(y, [x, p], (dy) => {
+    tape.accumulate(x, dy);
+    const rows = { ...dy, shape: [x.shape[0]!, sizeOf(p.shape)] };
+    tape.accumulateParameter(p, (target) => columnSum(tape, rows, target));
+  });
+  return y;
+}
+
+/** Checks that a tensor is a matrix of so many columns; leading axes count as rows. */
+export function expectColumns(x: Tensor, columns: number, what: string): number {
+  const [rows, found] = rowsAndColumns(x.shape);
+  if (found !== columns) {
+    throw new Error(`${what} expects ${columns} columns: "${x.storage.label}" has shape (${x.shape.join(", ")})`);
+  }
+  return rows;
+}

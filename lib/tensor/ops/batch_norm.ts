@@ -1,0 +1,75 @@
+/** @file Batch normalisation with running statistics. */
+
+import source from "../../../kernels/batch_norm.wgsl" with { type: "text" };
+import type { Parameter } from "../parameters.ts";
+import type { Tape } from "../tape.ts";
+import type { PlacedTensor, Tensor } from "../tensor.ts";
+import { expectColumns } from "./add.ts";
+import { linearGrid, segmentsFor } from "./grid.ts";
+
+const KERNEL = { name: "batch_norm", source };
+
+/** The tensors of a batch normalisation. */
+export interface BatchNormTensors {
+  /** (D) */
+  readonly weight: Parameter;
+  /** (D) */
+  readonly bias: Parameter;
+  /** (D), moved by a training step, used for predicting. */
+  readonly runningMean: PlacedTensor;
+  /** (D), as runningMean. */
+  readonly runningVar: PlacedTensor;
+}
+
+/**
+ * Normalises each column over all rows: by the batch when training, by the running statistics otherwise.
+ * eps is 1e-5 and momentum 0.1, as in PyTorch.
+ *
+ * @param x (..., D)
+ * @param groups equal parts of the first axis that are normalised each by itself
+ */
+export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, groups = 1): Tensor {
+  const { weight, bias, runningMean, runningVar } = tensors;
+  const dim = weight.shape[0]!;
+  const allRows = expectColumns(x, dim, weight.name);
+  const parts = tape.training ? groups : 1;
+  if (allRows % parts !== 0) throw new Error(`Cannot split ${allRows} rows of "${x.storage.label}" into ${groups} equal groups`);
+  const rows = allRows / parts;
+  const label = weight.name.replace(/\.weight$/, "");
+  const segments = segmentsFor(rows, dim * parts);
+  const constants = { DIM: dim, GROUPS: parts, SEGMENTS: segments };
+  const perColumn = [Math.ceil(dim / 64), 1, 1] as const;
+  const perSegment = [Math.ceil(dim / 64), parts * segments, 1] as const;
+  const perElement = linearGrid(allRows * dim);
+  const dims = [rows];
+
+  const launch = (entry: string, bindings: Record<string, Tensor>, workgroups: readonly [number, number, number]) =>
+    tape.dispatch({ kernel: KERNEL, entry, label, constants, bindings, dims, workgroups });
+
+  const mean = tape.tensor(`${label}.mean`, [parts, dim]);
+  const rstd = tape.tensor(`${label}.rstd`, [parts, dim]);
+  const running = { running_mean: runningMean, running_var: runningVar, mean_out: mean, rstd_out: rstd };
+  if (tape.training) {
+    const moments = tape.tensor(`${label}.moments`, [parts, segments, 2, dim]);
+    launch("statistics", { x, parts_out: moments }, perSegment);
+    launch("merge", { parts: moments, ...running }, perColumn);
+  } else {
+    launch("from_running", running, perColumn);
+  }
+  const y = tape.tensor(label, x.shape);
+  launch("normalise", { x, mean, rstd, weight, bias, y }, perElement);
+
+  tape.derive(y, [x, weight, bias], (dy) => {
+    const partial = tape.tensor(`parts of ${label}`, [parts, segments, 2, dim]);
+    const sums = tape.tensor(`sums of ${label}`, [parts, 2, dim]);
+    launch("backward_sums", { x, mean, rstd, dy, parts_out: partial }, perSegment);
+    tape.accumulateParameter(weight, (dweight) =>
+      tape.accumulateParameter(bias, (dbias) =>
+        launch("backward_merge", { parts: partial, sums_out: sums, dweight, dbias }, perColumn)));
+    if (!tape.wants(x)) return;
+    const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
+    launch("backward_input", { x, mean, rstd, weight, dy, sums, dx }, perElement);
+    tape.accumulate(x, dx);
+  });
+  return y;
+}

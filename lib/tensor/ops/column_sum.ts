@@ -1,0 +1,37 @@
+/** @file Sums over the rows of a matrix. */
+
+import source from "../../../kernels/column_sum.wgsl" with { type: "text" };
+import type { Tape } from "../tape.ts";
+import { rowsAndColumns, sizeOf, type Tensor } from "../tensor.ts";
+import { linearGrid, segmentsFor } from "./grid.ts";
+
+const KERNEL = { name: "column_sum", source };
+
+/** Writes the sum over all rows of x into a tensor with as many elements as x has columns. */
+export function columnSum(tape: Tape, x: Tensor, target: Tensor): void {
+  const [rows, columns] = rowsAndColumns(x.shape);
+  const segments = segmentsFor(rows, columns);
+  const parts = tape.tensor(`parts of ${target.storage.label}`, [segments, columns]);
+  tape.dispatch({
+    kernel: KERNEL,
+    entry: "partial",
+    label: target.storage.label,
+    constants: { COLUMNS: columns },
+    bindings: { x, parts_out: parts },
+    workgroups: [Math.ceil(columns / 64), segments, 1],
+  });
+  finishColumnSum(tape, parts, target);
+}
+
+/** Adds the rows of parts, in order, into a tensor with as many elements as parts has in a row. */
+export function finishColumnSum(tape: Tape, parts: Tensor, target: Tensor): void {
+  const columns = sizeOf(target.shape);
+  tape.dispatch({
+    kernel: KERNEL,
+    entry: "finish",
+    label: target.storage.label,
+    constants: { COLUMNS: columns },
+    bindings: { parts, y: target },
+    workgroups: linearGrid(columns),
+  });
+}

@@ -1,0 +1,26 @@
+/** @file How many workgroups cover a tensor. */
+
+const MOST = 65535;
+
+/**
+ * Workgroups for one invocation an element, spread over x and y since one axis holds 65,535 at most.
+ *
+ * @param items invocations needed
+ * @param width invocations in a workgroup
+ */
+export function linearGrid(items: number, width = 64): [number, number, number] {
+  const groups = Math.ceil(items / width);
+  const y = Math.ceil(groups / MOST);
+  return [Math.ceil(groups / y), y, 1];
+}
+
+/**
+ * Segments into which a sum over many rows is cut, for enough invocations to keep an adapter busy.
+ *
+ * @param rows rows to be summed
+ * @param columns invocations that one segment takes
+ */
+export function segmentsFor(rows: number, columns: number): number {
+  const wanted = Math.ceil(16384 / columns);
+  return Math.max(1, Math.min(wanted, Math.ceil(rows / 32), 256));
+}

@@ -1,0 +1,24 @@
+/** @file Rows of length 1. */
+
+import source from "../../../kernels/l2_normalise.wgsl" with { type: "text" };
+import type { Tape } from "../tape.ts";
+import { rowsAndColumns, type Tensor } from "../tensor.ts";
+
+const KERNEL = { name: "l2_normalise", source };
+
+/** y = x / max(|x|, 1e-12) for each row. */
+export function l2Normalise(tape: Tape, x: Tensor): Tensor {
+  const [rows, dim] = rowsAndColumns(x.shape);
+  const constants = { DIM: dim };
+  const workgroups = [Math.ceil(rows / 64), 1, 1] as const;
+  const y = tape.tensor("unit vectors", x.shape);
+  const norm = tape.tensor("lengths", [rows]);
+  const label = y.storage.label;
+  tape.dispatch({ kernel: KERNEL, entry: "forward", label, constants, bindings: { x, y, norm_out: norm }, workgroups });
+  tape.derive(y, [x], (dy) => {
+    const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
+    tape.dispatch({ kernel: KERNEL, entry: "backward", label, constants, bindings: { norm, y_in: y, dy, dx }, workgroups });
+    tape.accumulate(x, dx);
+  });
+  return y;
+}

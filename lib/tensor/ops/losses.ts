@@ -1,0 +1,103 @@
+/**
+ * @file Losses. Each gives its value for every row; the loss is the mean over rows, times a weight.
+ *
+ * A loss ends a computation: its kernel writes the gradient together with the value, and
+ * `Tape.backward` starts from it.
+ */
+
+import crossEntropySource from "../../../kernels/cross_entropy.wgsl" with { type: "text" };
+import ntXentSource from "../../../kernels/nt_xent.wgsl" with { type: "text" };
+import smoothL1Source from "../../../kernels/smooth_l1.wgsl" with { type: "text" };
+import type { Loss, Tape } from "../tape.ts";
+import { sizeOf, type Tensor } from "../tensor.ts";
+import { linearGrid } from "./grid.ts";
+import { matmul } from "./matmul.ts";
+
+const CROSS_ENTROPY = { name: "cross_entropy", source: crossEntropySource };
+const SMOOTH_L1 = { name: "smooth_l1", source: smoothL1Source };
+const NT_XENT = { name: "nt_xent", source: ntXentSource };
+
+/**
+ * Softmax cross entropy.
+ *
+ * @param logits (B, classes)
+ * @param label (B), class numbers
+ * @param weight factor of the mean in the total loss
+ * @returns loss (B), and 1 for each row whose largest logit is the label's
+ */
+export function crossEntropy(tape: Tape, logits: Tensor, label: Tensor, weight = 1): { loss: Loss; correct: Tensor } {
+  const [rows, classes] = logits.shape as [number, number];
+  const loss: Loss = { ...tape.tensor("cross entropy", [rows]), isLoss: true };
+  const correct = tape.tensor("correct", [rows]);
+  const dlogits = tape.tensor(`gradient of ${logits.storage.label}`, logits.shape);
+  tape.dispatch({
+    kernel: CROSS_ENTROPY,
+    entry: "forward",
+    label: loss.storage.label,
+    constants: { CLASSES: classes, WEIGHT: weight },
+    bindings: { logits, label, loss, correct, dlogits },
+    workgroups: linearGrid(rows),
+  });
+  tape.derive(loss, [logits], () => tape.accumulate(logits, dlogits));
+  return { loss, correct };
+}
+
+/**
+ * Smooth L1 with its bend at 1.
+ *
+ * @param prediction (B) or (B, 1)
+ * @param goal (B)
+ * @param weight factor of the mean in the total loss
+ * @returns loss (B), and |prediction - goal|
+ */
+export function smoothL1(tape: Tape, prediction: Tensor, goal: Tensor, weight = 1): { loss: Loss; distance: Tensor } {
+  const rows = sizeOf(goal.shape);
+  const loss: Loss = { ...tape.tensor("smooth L1", [rows]), isLoss: true };
+  const distance = tape.tensor("distance", [rows]);
+  const dprediction = tape.tensor(`gradient of ${prediction.storage.label}`, prediction.shape);
+  tape.dispatch({
+    kernel: SMOOTH_L1,
+    entry: "forward",
+    label: loss.storage.label,
+    constants: { WEIGHT: weight },
+    bindings: { prediction, goal, loss, distance, dprediction },
+    workgroups: linearGrid(rows),
+  });
+  tape.derive(loss, [prediction], () => tape.accumulate(prediction, dprediction));
+  return { loss, distance };
+}
+
+/**
+ * NT-Xent, the loss of SimCLR.
+ *
+ * @param z (2 n, D) of unit length: first views of n images, then their second views
+ * @param temperature divides the similarities
+ * @returns loss (2 n), and 1 for each row whose nearest neighbour is its other view
+ */
+export function ntXent(tape: Tape, z: Tensor, temperature: number): { loss: Loss; correct: Tensor } {
+  const [rows, dim] = z.shape as [number, number];
+  const similarity = tape.tensor("similarities", [rows, rows]);
+  const loss: Loss = { ...tape.tensor("NT-Xent", [rows]), isLoss: true };
+  const lse = tape.tensor("log of sums", [rows]);
+  const correct = tape.tensor("correct", [rows]);
+  const constants = { ROWS: rows };
+  const label = loss.storage.label;
+  matmul(tape, z, z, similarity, [rows, rows, dim], { bTransposed: true, alpha: 1 / temperature });
+  tape.dispatch({
+    kernel: NT_XENT,
+    entry: "forward",
+    label,
+    constants,
+    bindings: { s: similarity, lse_out: lse, loss, correct },
+    workgroups: linearGrid(rows),
+  });
+  tape.derive(loss, [z], () => {
+    const h = tape.tensor("gradient of similarities", [rows, rows]);
+    const dz = tape.tensor(`gradient of ${z.storage.label}`, z.shape);
+    const workgroups = [Math.ceil(rows * rows / 64), 1, 1] as const;
+    tape.dispatch({ kernel: NT_XENT, entry: "backward", label, constants, bindings: { s: similarity, lse, h }, workgroups });
+    matmul(tape, h, z, dz, [rows, dim, rows], { alpha: 1 / temperature });
+    tape.accumulate(z, dz);
+  });
+  return { loss, correct };
+}

@@ -1,0 +1,24 @@
+/** @file Mean over tokens. */
+
+import source from "../../../kernels/mean_tokens.wgsl" with { type: "text" };
+import type { Tape } from "../tape.ts";
+import { sizeOf, type Tensor } from "../tensor.ts";
+import { linearGrid } from "./grid.ts";
+
+const KERNEL = { name: "mean_tokens", source };
+
+/** (B, N, D) to (B, D). */
+export function meanTokens(tape: Tape, x: Tensor): Tensor {
+  const [batch, tokens, dim] = x.shape as [number, number, number];
+  const constants = { N: tokens, DIM: dim };
+  const y = tape.tensor("features", [batch, dim]);
+  const label = y.storage.label;
+  tape.dispatch({ kernel: KERNEL, entry: "forward", label, constants, bindings: { x, y }, workgroups: linearGrid(batch * dim) });
+  tape.derive(y, [x], (dy) => {
+    const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
+    const workgroups = linearGrid(sizeOf(x.shape));
+    tape.dispatch({ kernel: KERNEL, entry: "backward", label, constants, bindings: { dy, dx }, workgroups });
+    tape.accumulate(x, dx);
+  });
+  return y;
+}

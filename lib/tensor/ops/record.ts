@@ -1,0 +1,33 @@
+/** @file Results that the host reads later: sums into a table, rows into an output. */
+
+import recordSource from "../../../kernels/record.wgsl" with { type: "text" };
+import stepSource from "../../../kernels/lib/step.wgsl" with { type: "text" };
+import type { Tape } from "../tape.ts";
+import { type PlacedTensor, sizeOf, type Tensor } from "../tensor.ts";
+import { linearGrid } from "./grid.ts";
+
+const KERNEL = { name: "record", source: recordSource + stepSource };
+
+/** Writes scale * sum of x into a column of the step's row of a table. */
+export function recordTotal(tape: Tape, x: Tensor, table: PlacedTensor, column: number, scale = 1): void {
+  tape.dispatch({
+    kernel: KERNEL,
+    entry: "total",
+    label: x.storage.label,
+    constants: { COLUMN: column, COLUMNS: table.shape[1]!, SCALE: scale },
+    bindings: { x, table, step: tape.step },
+    workgroups: [1, 1, 1],
+  });
+}
+
+/** Writes the rows of x into an output from the step's first row on; rows beyond its end are dropped. */
+export function storeRows(tape: Tape, x: Tensor, output: PlacedTensor): void {
+  tape.dispatch({
+    kernel: KERNEL,
+    entry: "store_rows",
+    label: x.storage.label,
+    constants: { COLUMNS: output.shape[1]! },
+    bindings: { x, table: output, step: tape.step },
+    workgroups: linearGrid(sizeOf(x.shape)),
+  });
+}

@@ -1,0 +1,174 @@
+/**
+ * @file The tape: records a computation once, forward and (in reverse order) backward.
+ *
+ * An operation is a function `op(tape, inputs...)` that records its dispatches and, if a gradient is
+ * wanted, a closure that records the dispatches of its gradient. {@linkcode Tape.backward} runs the
+ * closures last to first, and {@linkcode Tape.compile} turns all that was recorded into a plan. Nothing
+ * is computed while recording.
+ *
+ * Gradients are values: a tensor is written by the operation that makes it and never changed. When a
+ * tensor is used more than once, its gradients are added into a new tensor.
+ */
+
+import type { Gpu } from "../gpu/device.ts";
+import { type Dispatch, Plan, type PlanOptions, type Storage } from "../gpu/plan.ts";
+import type { Parameter } from "./parameters.ts";
+import { add } from "./ops/add.ts";
+import { bytesOf, type DType, type PlacedTensor, type Tensor } from "./tensor.ts";
+
+/** Settings of a recording. */
+export interface TapeOptions {
+  /** True to record gradients and to use batch statistics and dropout; false to predict. */
+  readonly training: boolean;
+  /** Per-step numbers (see step.ts): needed by operations that draw random numbers or update weights. */
+  readonly step?: PlacedTensor;
+}
+
+/** The value of a loss for each row: where a backward pass starts. */
+export interface Loss extends Tensor {
+  readonly isLoss: true;
+}
+
+interface Entry {
+  readonly output: Tensor;
+  readonly gradient: (dy: Tensor) => void;
+}
+
+/** A recording of dispatches. */
+export class Tape {
+  readonly gpu: Gpu;
+  readonly training: boolean;
+  readonly #step: PlacedTensor | undefined;
+  readonly #dispatches: Dispatch[] = [];
+  readonly #entries: Entry[] = [];
+  readonly #gradients = new Map<Storage, Tensor>();
+  readonly #wanted = new Set<Storage>();
+  readonly #updated = new Set<Parameter>();
+  readonly #scopes: string[] = [];
+  #streams = 0;
+
+  constructor(gpu: Gpu, options: TapeOptions) {
+    this.gpu = gpu;
+    this.training = options.training;
+    this.#step = options.step;
+  }
+
+  /** Parameters that have received a gradient, in no particular order. */
+  get updated(): ReadonlySet<Parameter> {
+    return this.#updated;
+  }
+
+  /** The per-step numbers. */
+  get step(): PlacedTensor {
+    if (!this.#step) throw new Error("This tape was made without per-step numbers (TapeOptions.step)");
+    return this.#step;
+  }
+
+  /** A number that differs for each use of randomness in this recording, the same in every recording. */
+  nextStream(): number {
+    return this.#streams++;
+  }
+
+  /** Runs a function whose tensors are named under a layer. */
+  scope<T>(name: string, body: () => T): T {
+    this.#scopes.push(name);
+    try {
+      return body();
+    } finally {
+      this.#scopes.pop();
+    }
+  }
+
+  /** A tensor that lives inside the plan. It holds nothing until a dispatch writes it. */
+  tensor(name: string, shape: readonly number[], dtype: DType = "f32"): Tensor {
+    const label = [...this.#scopes, name].join(".");
+    return { shape, dtype, storage: { label, bytes: bytesOf(shape) } };
+  }
+
+  /** Records one kernel launch. The label is that of the tensor it makes. */
+  dispatch(dispatch: Omit<Dispatch, "bindings" | "label"> & { readonly bindings: Record<string, Tensor>; readonly label?: string }): void {
+    const bindings = Object.fromEntries(Object.entries(dispatch.bindings).map(([name, { storage }]) => [name, storage]));
+    const label = dispatch.label ?? this.#scopes.join(".");
+    this.#dispatches.push({ ...dispatch, bindings, label });
+  }
+
+  /** True if the gradient of x will be asked for. */
+  wants(x: Tensor): boolean {
+    return this.training && this.#wanted.has(x.storage);
+  }
+
+  /** Asks for the gradient of an input (parameters and what follows from them are asked for already). */
+  watch(x: Tensor): void {
+    this.#wanted.add(x.storage);
+  }
+
+  /**
+   * Registers how the gradient of an output reaches the inputs.
+   *
+   * @param output what the operation made
+   * @param inputs what it was made from; the closure is kept only if one of them wants a gradient
+   * @param gradient records the dispatches that turn the gradient of the output into those of the inputs
+   */
+  derive(output: Tensor, inputs: readonly (Tensor | undefined)[], gradient: (dy: Tensor) => void): void {
+    if (!this.training || !inputs.some((x) => x && (isParameter(x) || this.#wanted.has(x.storage)))) return;
+    this.#wanted.add(output.storage);
+    this.#entries.push({ output, gradient });
+  }
+
+  /** The gradient of a tensor, as far as it has been collected. */
+  gradient(x: Tensor): Tensor | undefined {
+    return this.#gradients.get(x.storage);
+  }
+
+  /** Sets the gradient of a tensor, for an operation that has added what was there before. */
+  replaceGradient(x: Tensor, dx: Tensor): void {
+    this.#gradients.set(x.storage, dx);
+  }
+
+  /** Adds a gradient to what a tensor has received so far. */
+  accumulate(x: Tensor, dx: Tensor): void {
+    const before = this.#gradients.get(x.storage);
+    this.#gradients.set(x.storage, before ? add(this, before, dx) : dx);
+  }
+
+  /**
+   * Where to write the gradient of a parameter: its place in the flat gradient buffer at first, and a
+   * tensor to be added to it if the parameter is used again.
+   *
+   * @param write records the dispatches that write the gradient into the tensor it is given
+   */
+  accumulateParameter(parameter: Parameter, write: (target: Tensor) => void): void {
+    if (!this.#updated.has(parameter)) {
+      this.#updated.add(parameter);
+      write(parameter.gradient);
+      return;
+    }
+    const more = this.tensor(`gradient of ${parameter.name}`, parameter.shape);
+    write(more);
+    const before = this.tensor(`first gradient of ${parameter.name}`, parameter.shape);
+    add(this, parameter.gradient, more, before);
+    add(this, before, undefined, parameter.gradient);
+  }
+
+  /**
+   * Records the backward pass of a sum of losses; their weights are part of the loss operations, which start
+   * the gradients themselves.
+   */
+  backward(...losses: readonly Loss[]): void {
+    for (const loss of losses) this.#gradients.set(loss.storage, loss);
+    for (const { output, gradient } of this.#entries.toReversed()) {
+      const dy = this.#gradients.get(output.storage);
+      if (dy) this.scope("backward", () => gradient(dy));
+      this.#gradients.delete(output.storage);
+    }
+  }
+
+  /** Compiles what was recorded. */
+  compile(options: PlanOptions = {}): Plan {
+    return new Plan(this.gpu, this.#dispatches, options);
+  }
+}
+
+function isParameter(x: Tensor): x is Parameter {
+  return "gradient" in x;
+}

@@ -1,0 +1,85 @@
+/**
+ * @file Tensors: a shape over a range of adapter memory.
+ *
+ * Layout is always row-major and dense, the last axis contiguous. A tensor has no methods: operations are
+ * functions that take a {@linkcode Tape} (see tape.ts), and numbers move with `Gpu.read` and `write`.
+ */
+
+import type { Gpu } from "../gpu/device.ts";
+import type { Place, Storage } from "../gpu/plan.ts";
+
+/** What a tensor holds: 32-bit floats, or 32-bit unsigned integers for labels and indices. */
+export type DType = "f32" | "u32";
+
+/** A dense row-major array on the adapter. */
+export interface Tensor {
+  /** Sizes of the axes, the slowest first. */
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly storage: Storage;
+}
+
+/** A tensor that outlives plans: an input, a parameter, a result. */
+export interface PlacedTensor extends Tensor {
+  readonly storage: Storage & { readonly place: Place };
+}
+
+/** Number of elements of a shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, n) => product * n, 1);
+}
+
+/** Bytes that a tensor of this shape takes. */
+export function bytesOf(shape: readonly number[]): number {
+  return 4 * sizeOf(shape);
+}
+
+/** The last axis, and the product of all before it. */
+export function rowsAndColumns(shape: readonly number[]): [rows: number, columns: number] {
+  const columns = shape.at(-1) ?? 1;
+  return [sizeOf(shape) / columns, columns];
+}
+
+/**
+ * The same numbers under another shape.
+ *
+ * @throws {Error} if the element counts differ
+ */
+export function reshape(x: Tensor, shape: readonly number[]): Tensor {
+  if (sizeOf(shape) !== sizeOf(x.shape)) {
+    throw new Error(`Cannot reshape "${x.storage.label}" from (${x.shape.join(", ")}) to (${shape.join(", ")})`);
+  }
+  return { ...x, shape };
+}
+
+/**
+ * Makes a tensor of zeros that lives until its buffer is destroyed.
+ *
+ * @param gpu device
+ * @param label name in messages
+ * @param shape sizes of the axes
+ * @param dtype element type
+ */
+export function createTensor(gpu: Gpu, label: string, shape: readonly number[], dtype: DType = "f32"): PlacedTensor {
+  const bytes = bytesOf(shape);
+  return { shape, dtype, storage: { label, bytes, place: { buffer: gpu.buffer(bytes, label), offset: 0 } } };
+}
+
+/**
+ * Copies numbers from the host into a tensor.
+ *
+ * @throws {RangeError} if the number of elements differs from the tensor's
+ */
+export function write(gpu: Gpu, x: PlacedTensor, values: Float32Array | Uint32Array): void {
+  if (values.length !== sizeOf(x.shape)) {
+    throw new RangeError(`Cannot write ${values.length} values into "${x.storage.label}" of shape (${x.shape.join(", ")})`);
+  }
+  const { buffer, offset } = x.storage.place;
+  gpu.device.queue.writeBuffer(buffer, offset, values as Float32Array<ArrayBuffer>);
+}
+
+/** Copies a tensor's numbers to the host. This waits for all submitted work. */
+export async function read(gpu: Gpu, x: PlacedTensor): Promise<Float32Array> {
+  const { buffer, offset } = x.storage.place;
+  return new Float32Array(await gpu.read(buffer, offset, x.storage.bytes));
+}

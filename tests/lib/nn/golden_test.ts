@@ -1,0 +1,146 @@
+/** @file The whole model against PyTorch: forward values, losses, every gradient, optimiser steps. */
+
+import { assertEquals } from "@std/assert";
+import type { Gpu } from "../../../lib/gpu/device.ts";
+import { LinearViT } from "../../../lib/nn/linear_vit.ts";
+import { isHead } from "../../../lib/nn/linear_vit.ts";
+import { declareProjection, project, PROJECTION } from "../../../lib/nn/projection_head.ts";
+import { AdamW } from "../../../lib/tensor/ops/adamw.ts";
+import { add } from "../../../lib/tensor/ops/add.ts";
+import { imagePatches, NO_AUGMENTATION } from "../../../lib/tensor/ops/images.ts";
+import { crossEntropy, ntXent, smoothL1 } from "../../../lib/tensor/ops/losses.ts";
+import { recordTotal } from "../../../lib/tensor/ops/record.ts";
+import { createStep, writeStep } from "../../../lib/tensor/step.ts";
+import { Tape } from "../../../lib/tensor/tape.ts";
+import { createTensor, type PlacedTensor, read, type Tensor, write } from "../../../lib/tensor/tensor.ts";
+import { assertClose, assertStateClose, CASES, Fixture, packDense } from "../../support/fixtures.ts";
+import { gpuTest } from "../../support/gpu.ts";
+
+const POISON = { poison: true };
+
+/** A persistent copy of a tensor of a plan, for reading after the run. */
+function keep(tape: Tape, x: Tensor): PlacedTensor {
+  const copy = createTensor(tape.gpu, x.storage.label, x.shape);
+  add(tape, x, undefined, copy);
+  return copy;
+}
+
+/** The fixture's images as patches, through the kernel that unpacks a batch. */
+function patchesOf(gpu: Gpu, tape: Tape, images: Float32Array, shape: readonly number[], fixture: Fixture): Tensor {
+  const { in_channels, img_size, patch_size } = fixture.config;
+  const { offsets, index, value } = packDense(images, shape);
+  const packed = {
+    offsets: createTensor(gpu, "offsets", [offsets.length], "u32"),
+    index: createTensor(gpu, "index", [index.length], "u32"),
+    value: createTensor(gpu, "value", [value.length]),
+    mostPerImage: in_channels * img_size * img_size,
+  };
+  write(gpu, packed.offsets, offsets);
+  write(gpu, packed.index, index);
+  write(gpu, packed.value, value);
+  return imagePatches(tape, packed, { channels: in_channels, size: img_size, patch: patch_size }, 1, 1, NO_AUGMENTATION);
+}
+
+for (const name of CASES) {
+  gpuTest(`LinearViT predicts what PyTorch predicts (${name})`, async (gpu) => {
+    const fixture = new Fixture(`finetune_${name}`);
+    const model = new LinearViT(gpu, fixture.config);
+    model.parameters.load(fixture.state("weight."));
+    const step = createStep(gpu);
+    writeStep(gpu, step, { seed: 0, step: 0 });
+    const tape = new Tape(gpu, { training: false, step });
+    const features = model.features(tape, patchesOf(gpu, tape, fixture.floats("input"), fixture.shape("input"), fixture));
+    const { logits, mass } = model.heads(tape, features);
+    const outputs = { features, logits, mass };
+    const kept = Object.entries(outputs).map(([key, tensor]) => [key, keep(tape, tensor)] as const);
+    tape.compile(POISON).run();
+    for (const [key, tensor] of kept) {
+      assertClose(await read(gpu, tensor), fixture.floats(`eval.${key}`), key);
+    }
+  });
+
+  gpuTest(`LinearViT takes PyTorch's AdamW steps when finetuned (${name})`, async (gpu) => {
+    const fixture = new Fixture(`finetune_${name}`);
+    const { facts } = fixture;
+    const model = new LinearViT(gpu, fixture.config);
+    model.parameters.load(fixture.state("weight."));
+    const label = createTensor(gpu, "label", fixture.shape("label"), "u32");
+    const goal = createTensor(gpu, "mass", fixture.shape("mass"));
+    write(gpu, label, fixture.integers("label"));
+    write(gpu, goal, fixture.floats("mass"));
+    const table = createTensor(gpu, "losses", [3, 2]);
+    const report = createTensor(gpu, "report", [3, 2]);
+    const step = createStep(gpu);
+    const tape = new Tape(gpu, { training: true, step });
+    const patches = patchesOf(gpu, tape, fixture.floats("input"), fixture.shape("input"), fixture);
+    const { logits, mass } = model.heads(tape, model.features(tape, patches));
+    const classes = crossEntropy(tape, logits, label);
+    const masses = smoothL1(tape, mass, goal);
+    const rows = goal.shape[0]!;
+    recordTotal(tape, classes.loss, table, 0, 1 / rows);
+    recordTotal(tape, masses.loss, table, 1, 1 / rows);
+    const [trainLogits, trainMass] = [keep(tape, logits), keep(tape, mass)];
+    tape.backward(classes.loss, masses.loss);
+    const optimiser = new AdamW(gpu, model.parameters, {
+      groupOf: ({ name }) => isHead(name) ? 1 : 0,
+      weightDecay: facts.weight_decay,
+      clipNorm: facts.clip_norm,
+    });
+    optimiser.update(tape, report);
+    const plan = tape.compile(POISON);
+    for (let i = 0; i < 3; i++) {
+      writeStep(gpu, step, { seed: 0, step: i, row: i, learningRates: [facts.backbone_lr, facts.head_lr] });
+      plan.run();
+      if (i === 0) {
+        assertClose(await read(gpu, trainLogits), fixture.floats("train.logits"), "logits");
+        assertClose(await read(gpu, trainMass), fixture.floats("train.mass"), "mass");
+        assertStateClose(await model.parameters.gradientState(), fixture.state("grad."), "gradient of");
+      }
+    }
+    assertStateClose(await model.parameters.state(), fixture.state("after3."), "after 3 steps,");
+    const losses = await read(gpu, table);
+    const norms = await read(gpu, report);
+    for (let i = 0; i < 3; i++) {
+      assertClose([losses[2 * i]! + losses[2 * i + 1]!], [facts.losses[i]], `loss of step ${i}`);
+      assertClose([norms[2 * i]!], [facts.grad_norms[i]], `gradient norm of step ${i}`);
+      assertEquals(norms[2 * i + 1], 0);
+    }
+  });
+
+  gpuTest(`LinearViT has PyTorch's SimCLR loss and gradients (${name})`, async (gpu) => {
+    const fixture = new Fixture(`simclr_${name}`);
+    const { facts, config } = fixture;
+    const model = new LinearViT(gpu, config, {
+      batchGroups: 2,
+      extra: (d) => declareProjection(d, config.embed_dim, facts.projection_dim),
+    });
+    model.parameters.load(fixture.state("weight."));
+    model.parameters.load(fixture.state("head.net.", `${PROJECTION}.`));
+    const table = createTensor(gpu, "losses", [1, 1]);
+    const step = createStep(gpu);
+    writeStep(gpu, step, { seed: 0, step: 0 });
+    const tape = new Tape(gpu, { training: true, step });
+    const views = new Float32Array([...fixture.floats("view1"), ...fixture.floats("view2")]);
+    const [batch, ...rest] = fixture.shape("view1");
+    const patches = patchesOf(gpu, tape, views, [2 * batch!, ...rest], fixture);
+    const z = project(tape, model, model.features(tape, patches));
+    const { loss } = ntXent(tape, z, facts.temperature);
+    recordTotal(tape, loss, table, 0, 1 / (2 * batch!));
+    const keptZ = keep(tape, z);
+    tape.backward(loss);
+    tape.compile(POISON).run();
+    assertClose(await read(gpu, keptZ), [...fixture.floats("z1"), ...fixture.floats("z2")], "z");
+    assertClose(await read(gpu, table), [facts.loss], "loss");
+    const gradients = await model.parameters.gradientState();
+    assertStateClose(gradients, withoutHeads(fixture.state("grad.")), "gradient of");
+    assertStateClose(gradients, fixture.state("head_grad.net.", `${PROJECTION}.`), "gradient of");
+    const state = await model.parameters.state();
+    assertStateClose(state, fixture.state("after."), "running statistic");
+    assertStateClose(state, fixture.state("head_after.net.", `${PROJECTION}.`), "running statistic");
+  });
+}
+
+/** SimCLR trains no heads: PyTorch's gradient is zero there, and nothing is computed here. */
+function withoutHeads(state: ReturnType<Fixture["state"]>): ReturnType<Fixture["state"]> {
+  return new Map([...state].filter(([name]) => !isHead(name)));
+}

@@ -1,0 +1,106 @@
+/** @file Golden values written by the PyTorch reference. */
+
+import { decodeSafetensors, type StoredTensor, toFloats } from "../../lib/io/safetensors.ts";
+import type { ModelConfig } from "../../lib/nn/config.ts";
+import type { StateDict } from "../../lib/tensor/parameters.ts";
+
+const FOLDER = new URL("../fixtures/", import.meta.url);
+
+/** Sizes that the golden values exist for. */
+export const CASES = ["tiny", "floor_active", "wide_kernel", "odd_sizes"] as const;
+
+/** Arrays and facts of one golden case. */
+export class Fixture {
+  readonly #tensors: Map<string, StoredTensor>;
+  // deno-lint-ignore no-explicit-any
+  readonly facts: any;
+
+  constructor(name: string) {
+    this.#tensors = decodeSafetensors(Deno.readFileSync(new URL(`${name}.safetensors`, FOLDER))).tensors;
+    this.facts = JSON.parse(Deno.readTextFileSync(new URL(`${name}.json`, FOLDER)));
+  }
+
+  /** The model of the case, without dropout. */
+  get config(): ModelConfig {
+    return { dropout: 0, drop_path_rate: 0, head_hidden: 0, ...this.facts.config };
+  }
+
+  shape(name: string): readonly number[] {
+    return this.#tensors.get(name)!.shape;
+  }
+
+  floats(name: string): Float32Array {
+    const tensor = this.#tensors.get(name);
+    if (!tensor) throw new Error(`no array "${name}"`);
+    return toFloats(tensor);
+  }
+
+  integers(name: string): Uint32Array {
+    return Uint32Array.from(this.floats(name));
+  }
+
+  /** All arrays whose names begin with the prefix, which is replaced. */
+  state(prefix: string, replacement = ""): StateDict {
+    return new Map(
+      [...this.#tensors].filter(([name]) => name.startsWith(prefix)).map(([name, tensor]) => {
+        return [replacement + name.slice(prefix.length), { shape: tensor.shape, values: toFloats(tensor) }];
+      }),
+    );
+  }
+}
+
+/**
+ * ||actual - expected|| / ||expected||, infinite if a value is not finite.
+ *
+ * @param floor smallest denominator, for a reference that is zero but for rounding
+ */
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>, floor = 1e-30): number {
+  if (actual.length !== expected.length) return Infinity;
+  let difference = 0, norm = 0;
+  for (let i = 0; i < expected.length; i++) {
+    difference += (actual[i]! - expected[i]!) ** 2;
+    norm += expected[i]! ** 2;
+  }
+  const error = Math.sqrt(difference) / Math.max(Math.sqrt(norm), floor);
+  return Number.isFinite(error) ? error : Infinity;
+}
+
+/** Throws if a tensor is off by more than the tolerance, naming it. */
+export function assertClose(actual: ArrayLike<number>, expected: ArrayLike<number>, what: string, tolerance = 1e-4, floor = 1e-30): void {
+  const error = relativeError(actual, expected, floor);
+  if (!(error <= tolerance)) throw new Error(`${what} is off by ${error.toExponential(2)} relative to the reference (allowed: ${tolerance})`);
+}
+
+/**
+ * Checks every named array of a state against the reference. An array that cancels to zero in exact arithmetic
+ * (a bias before a normalisation) is compared on one hundredth of the scale of the largest array.
+ */
+export function assertStateClose(actual: StateDict, expected: StateDict, what: string, tolerance = 1e-4): void {
+  const norms = [...expected.values()].map(({ values }) => Math.hypot(...values));
+  const floor = 1e-2 * Math.max(...norms);
+  for (const [name, { values }] of expected) {
+    const found = actual.get(name);
+    if (!found) throw new Error(`${what}: "${name}" is missing`);
+    const cancels = Math.hypot(...values) < 1e-12;
+    assertClose(found.values, values, `${what} "${name}"`, tolerance, cancels ? floor : undefined);
+  }
+}
+
+/** Dense channels-first images as the packed batch that the kernels read. */
+export function packDense(images: Float32Array, shape: readonly number[]): { offsets: Uint32Array; index: Uint32Array; value: Float32Array } {
+  const [batch, channels, size] = shape as [number, number, number];
+  const offsets = [0], index: number[] = [], value: number[] = [];
+  for (let b = 0; b < batch; b++) {
+    for (let pixel = 0; pixel < size * size; pixel++) {
+      for (let c = 0; c < channels; c++) {
+        const v = images[(b * channels + c) * size * size + pixel]!;
+        if (v !== 0) {
+          index.push(pixel * channels + c);
+          value.push(v);
+        }
+      }
+    }
+    offsets.push(index.length);
+  }
+  return { offsets: Uint32Array.from(offsets), index: Uint32Array.from(index), value: Float32Array.from(value) };
+}
