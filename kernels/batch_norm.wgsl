@@ -104,8 +104,11 @@ fn merge(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     mean_out[group * DIM + id.x] = m;
     rstd_out[group * DIM + id.x] = inverseSqrt(squares / n + EPS);
-    running_mean[id.x] += MOMENTUM * (m - running_mean[id.x]);
-    running_var[id.x] += MOMENTUM * (squares / max(n - 1.0, 1.0) - running_var[id.x]);
+    // a step with NaN or Infinity is skipped as a whole: it must not spoil the running statistics either
+    if ((bitcast<u32>(squares) & 0x7f800000u) != 0x7f800000u) {
+      running_mean[id.x] += MOMENTUM * (m - running_mean[id.x]);
+      running_var[id.x] += MOMENTUM * (squares / max(n - 1.0, 1.0) - running_var[id.x]);
+    }
   }
 }
 

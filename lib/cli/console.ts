@@ -1,0 +1,66 @@
+/** @file What tasks print: a bar that moves on a terminal, plain lines elsewhere. */
+
+import type { Reporter } from "../train/trainer.ts";
+
+const BAR = 24;
+
+/** Prints progress and lines. */
+export class ConsoleReporter implements Reporter {
+  readonly #terminal = Deno.stdout.isTerminal();
+  readonly #log: ((line: string) => void) | undefined;
+  #bar = false;
+
+  /** @param log also receives the lines */
+  constructor(log?: (line: string) => void) {
+    this.#log = log;
+  }
+
+  progress(text: string, done: number, total: number, imagesPerSecond: number): void {
+    if (!this.#terminal) return;
+    const filled = Math.round(BAR * done / Math.max(1, total));
+    const bar = "#".repeat(filled).padEnd(BAR, ".");
+    const rate = Number.isFinite(imagesPerSecond)
+      ? `  ${imagesPerSecond.toPrecision(3)} images/s  ${duration((total - done) / imagesPerSecond)} left`
+      : "";
+    this.#print(`\r\x1b[K[${bar}] ${text}${rate}`);
+    this.#bar = true;
+    if (done >= total) this.#clear();
+  }
+
+  line(text: string): void {
+    this.#clear();
+    console.log(text);
+    this.#log?.(text);
+  }
+
+  /** A progress function for work that has no rate of images. */
+  counting(what: string): (done: number, total: number) => void {
+    const started = performance.now();
+    return (done, total) => this.progress(what, done, total, 1000 * done / (performance.now() - started));
+  }
+
+  #clear(): void {
+    if (this.#bar) this.#print("\r\x1b[K");
+    this.#bar = false;
+  }
+
+  #print(text: string): void {
+    Deno.stdout.writeSync(new TextEncoder().encode(text));
+  }
+}
+
+/** Seconds as "1 h 02 min", "3 min 05 s" or "12 s". */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "?";
+  const s = Math.max(0, Math.round(seconds));
+  if (s >= 3600) return `${Math.floor(s / 3600)} h ${String(Math.floor(s / 60) % 60).padStart(2, "0")} min`;
+  if (s >= 60) return `${Math.floor(s / 60)} min ${String(s % 60).padStart(2, "0")} s`;
+  return `${s} s`;
+}
+
+/** Rows under headings, numbers to the right. */
+export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = headings.map((heading, i) => Math.max(heading.length, ...rows.map((row) => row[i]!.length)));
+  const format = (row: readonly string[]) => row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join("  ");
+  return [format(headings), widths.map((width) => "-".repeat(width)).join("  "), ...rows.map(format)].join("\n");
+}

@@ -1,0 +1,149 @@
+/**
+ * @file What every task does around its work: arguments, errors in one line, exit codes, signals.
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { Interrupted } from "../train/trainer.ts";
+
+/** A command line that cannot be used. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** What a task's options are called and what they mean. */
+export interface Usage {
+  /** Name of the task. */
+  readonly task: string;
+  /** One sentence: what it does. */
+  readonly summary: string;
+  /** Options with a value: "name=WHAT" to what it means. */
+  readonly options?: Readonly<Record<string, string>>;
+  /** Options without a value. */
+  readonly flags?: Readonly<Record<string, string>>;
+  /** Options that may be repeated. */
+  readonly repeated?: readonly string[];
+  /** Options that must be there. */
+  readonly required?: readonly string[];
+}
+
+/** Values of a command line. */
+export interface Arguments {
+  /** The value of an option. */
+  get(name: string): string | undefined;
+  /** The value of an option that must be there. */
+  need(name: string): string;
+  /** All values of a repeated option. */
+  all(name: string): string[];
+  /** True if a flag is given. */
+  has(flag: string): boolean;
+  /** A whole number. */
+  whole(name: string, least?: number): number | undefined;
+}
+
+/** What a task gets to work with. */
+export interface TaskContext {
+  readonly args: Arguments;
+  /** Aborted at the first Ctrl-C or SIGTERM. */
+  readonly signal: AbortSignal;
+}
+
+const SIGNAL_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/**
+ * Runs a task and ends the process with its exit code: 0, 1 for an error (one line on standard error), 130 or 143
+ * after a signal. `--help` prints the usage; `--trace` adds the stack to an error.
+ */
+export async function runTask(usage: Usage, main: (context: TaskContext) => Promise<void>): Promise<void> {
+  hideWaylandWarning();
+  const abort = new AbortController();
+  let caught: keyof typeof SIGNAL_CODES | undefined;
+  for (const name of Object.keys(SIGNAL_CODES) as (keyof typeof SIGNAL_CODES)[]) {
+    if (Deno.build.os === "windows" && name === "SIGTERM") continue;
+    Deno.addSignalListener(name, () => {
+      // the second signal ends the process at once
+      if (caught) Deno.exit(SIGNAL_CODES[name]);
+      caught = name;
+      abort.abort();
+    });
+  }
+  let code = 0;
+  try {
+    const args = readArguments(usage, Deno.args);
+    if (args) await main({ args, signal: abort.signal });
+  } catch (error) {
+    code = error instanceof Interrupted && caught ? SIGNAL_CODES[caught] : 1;
+    console.error(explain(error as Error, usage.task));
+    if (Deno.args.includes("--trace")) console.error((error as Error).stack);
+  }
+  Deno.exit(code);
+}
+
+/** The usage as text. */
+export function formatUsage({ task, summary, options = {}, flags = {}, required = [], repeated = [] }: Usage): string {
+  const rows = [
+    ...Object.entries(options).map(([name, meaning]) => {
+      const key = name.split("=")[0]!;
+      return [`--${name.replace("=", " ")}`, meaning + (required.includes(key) ? " (needed)" : repeated.includes(key) ? " (repeatable)" : "")];
+    }),
+    ...Object.entries(flags).map(([name, meaning]) => [`--${name}`, meaning]),
+    ["--trace", "show the stack of an error"],
+    ["--help", "show this"],
+  ];
+  const width = Math.max(...rows.map(([left]) => left!.length));
+  return [`deno task ${task}: ${summary}`, "", ...rows.map(([left, right]) => `  ${left!.padEnd(width)}  ${right}`)].join("\n");
+}
+
+function readArguments(usage: Usage, given: readonly string[]): Arguments | undefined {
+  const names = Object.keys(usage.options ?? {}).map((name) => name.split("=")[0]!);
+  const flags = [...Object.keys(usage.flags ?? {}), "help", "trace"];
+  const unknown = (arg: string): boolean => {
+    throw new UsageError(`unknown argument "${arg}". See 'deno task ${usage.task} --help'`);
+  };
+  const values = parseArgs([...given], { string: names, boolean: flags, collect: [...(usage.repeated ?? [])], unknown });
+  if (values["help"]) {
+    console.log(formatUsage(usage));
+    return undefined;
+  }
+  const get = (name: string): string | undefined => {
+    const value = values[name] as string | undefined;
+    if (value === "") throw new UsageError(`--${name} needs a value. See 'deno task ${usage.task} --help'`);
+    return value;
+  };
+  const need = (name: string): string => {
+    const value = get(name);
+    if (value === undefined) throw new UsageError(`--${name} is missing. See 'deno task ${usage.task} --help'`);
+    return value;
+  };
+  for (const name of usage.required ?? []) need(name);
+  return {
+    get,
+    need,
+    all: (name) => values[name] as string[],
+    has: (flag) => values[flag] === true,
+    whole(name, least = 0) {
+      const value = get(name);
+      if (value === undefined) return undefined;
+      const number = Number(value);
+      if (!Number.isSafeInteger(number) || number < least) {
+        throw new UsageError(`--${name} must be a whole number of at least ${least}: it is "${value}"`);
+      }
+      return number;
+    },
+  };
+}
+
+/** One line: what is wrong, where, and what to do. */
+function explain(error: Error, task: string): string {
+  if (error instanceof Deno.errors.NotCapable) {
+    const path = /access to "([^"]+)"/.exec(error.message)?.[1] ?? "that";
+    return `error: deno task ${task} may not use "${path}". It reads and writes only its own folders (data, configs, weights, runs, ` +
+      "reports): move the file there, or point L2VIT_ROOT at the folder that holds them";
+  }
+  if (error instanceof Interrupted) return `${error.message}. Run the same command again to go on`;
+  return `error: ${error.message.replaceAll(/\s*\n\s*/g, " ")}`;
+}
+
+/** The Vulkan loader's Wayland library complains on machines without a display unless this variable is set. */
+function hideWaylandWarning(): void {
+  if (Deno.build.os === "linux" && Deno.env.get("XDG_RUNTIME_DIR") === undefined) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
+}

@@ -1,0 +1,59 @@
+/** @file What the two training tasks share: configuration, folder, device, and the first and last lines. */
+
+import { ConfigError, parseConfig, type RunConfig } from "../config.ts";
+import { Gpu } from "../gpu/device.ts";
+import { RunFolder } from "../train/run_folder.ts";
+import { ConsoleReporter } from "./console.ts";
+import { rooted } from "./paths.ts";
+import type { TaskContext, Usage } from "./task.ts";
+
+/** Options of both training tasks. */
+export const TRAINING_OPTIONS = {
+  "config=FILE": "configuration, such as configs/finetune.yaml",
+  "set=KEY=VALUE": "override a key, such as training.epochs=2",
+  "out=DIR": "folder for weights, metrics and log (output.dir)",
+  "init=FILE": "weights to start from, heads included",
+} as const satisfies Usage["options"];
+
+/** Flags of both training tasks. */
+export const TRAINING_FLAGS = { fresh: "set earlier files in the folder aside instead of resuming" } as const;
+
+/** What a training task works with. */
+export interface TrainingSetup {
+  readonly config: RunConfig;
+  readonly folder: RunFolder;
+  readonly reporter: ConsoleReporter;
+}
+
+/** Reads the configuration with its overrides. */
+export function readConfig({ args }: Pick<TaskContext, "args">): RunConfig {
+  const path = args.need("config");
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw new ConfigError(`${path}: there is no such configuration. See the folder configs`);
+    throw error;
+  }
+  const overrides = args.all("set");
+  const out = args.get("out");
+  return parseConfig(text, path, out === undefined ? overrides : [...overrides, `output.dir=${out}`]);
+}
+
+/** The configuration, the run's folder and where to print. */
+export function setUp(context: Pick<TaskContext, "args">): TrainingSetup {
+  const config = readConfig(context);
+  const folder = new RunFolder(rooted(config.output.dir));
+  return { config, folder, reporter: new ConsoleReporter((line) => folder.log(line)) };
+}
+
+/** Opens the adapter and says what it is; a software adapter is slow, and the user should know. */
+export async function openGpu(reporter: Pick<ConsoleReporter, "line">): Promise<Gpu> {
+  const gpu = await Gpu.open();
+  reporter.line(
+    gpu.adapter.software
+      ? `Running on a software adapter (${gpu.adapter.name}): right, but slow. For a GPU install its Vulkan driver; see deno task doctor`
+      : `Running on ${gpu.adapter.name}`,
+  );
+  return gpu;
+}

@@ -1,0 +1,6 @@
+/** @file The error that every reader of data throws. */
+
+/** A data file that cannot be used. The message names the file, what is wrong with it and what to do. */
+export class DataError extends Error {
+  override readonly name = "DataError";
+}

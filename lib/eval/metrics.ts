@@ -1,0 +1,82 @@
+/** @file Measures of predictions, computed in double precision. */
+
+/** Softmax of one row, the largest score taken out first. */
+export function softmax(logits: ArrayLike<number>): number[] {
+  const values = Array.from(logits);
+  const largest = Math.max(...values);
+  const exponentials = values.map((x) => Math.exp(x - largest));
+  const sum = exponentials.reduce((a, b) => a + b, 0);
+  return exponentials.map((x) => x / sum);
+}
+
+/** Number of the first largest value. */
+export function argmax(values: ArrayLike<number>): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
+  return best;
+}
+
+/** Share of rows where both agree. */
+export function accuracy(predicted: ArrayLike<number>, labels: ArrayLike<number>): number {
+  let correct = 0;
+  for (let i = 0; i < labels.length; i++) correct += predicted[i] === labels[i] ? 1 : 0;
+  return correct / labels.length;
+}
+
+/**
+ * Area under the ROC curve: the probability that a row of class 1 scores higher than one of class 0, ties
+ * counting half (the Mann-Whitney statistic).
+ *
+ * @returns NaN if a class is absent
+ */
+export function rocAuc(scores: ArrayLike<number>, labels: ArrayLike<number>): number {
+  const order = Array.from({ length: labels.length }, (_, i) => i).sort((a, b) => scores[a]! - scores[b]!);
+  let positives = 0, rankSum = 0;
+  for (let i = 0; i < order.length;) {
+    let j = i;
+    while (j < order.length && scores[order[j]!] === scores[order[i]!]) j++;
+    const rank = (i + j + 1) / 2;
+    for (; i < j; i++) {
+      if (labels[order[i]!] === 1) {
+        positives++;
+        rankSum += rank;
+      }
+    }
+  }
+  const negatives = labels.length - positives;
+  return (rankSum - positives * (positives + 1) / 2) / (positives * negatives);
+}
+
+/** Mean of |a - b|. */
+export function meanAbsoluteError(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  return mean(a, (x, i) => Math.abs(x - b[i]!));
+}
+
+/** Mean of (a - b)^2. */
+export function meanSquaredError(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  return mean(a, (x, i) => (x - b[i]!) ** 2);
+}
+
+/** Mean of the cross entropy of each row of logits. */
+export function crossEntropyLoss(logits: Float32Array, labels: ArrayLike<number>): number {
+  const classes = logits.length / labels.length;
+  return mean(labels, (label, i) => {
+    const row = Array.from(logits.subarray(i * classes, (i + 1) * classes));
+    const largest = Math.max(...row);
+    return Math.log(row.reduce((sum, x) => sum + Math.exp(x - largest), 0)) + largest - row[label]!;
+  });
+}
+
+/** Mean of the smooth L1 distance, bend at 1. */
+export function smoothL1Loss(predicted: ArrayLike<number>, goal: ArrayLike<number>): number {
+  return mean(predicted, (x, i) => {
+    const d = Math.abs(x - goal[i]!);
+    return d < 1 ? 0.5 * d * d : d - 0.5;
+  });
+}
+
+function mean(values: ArrayLike<number>, term: (value: number, i: number) => number): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += term(values[i]!, i);
+  return sum / values.length;
+}

@@ -1,0 +1,176 @@
+/**
+ * @file Weight files: a model's tensors under PyTorch's names, with what we know about them in the metadata.
+ *
+ * Files that PyTorch wrote have no metadata: every size is then read off the tensors' shapes.
+ */
+
+import { decodeSafetensors, SafetensorsError, type StoredTensor, storeFloats, toFloats } from "../io/safetensors.ts";
+import type { StateDict } from "../tensor/parameters.ts";
+import { type ModelConfig, PUBLISHED_MODEL } from "./config.ts";
+import { isHead, shapesOf } from "./linear_vit.ts";
+
+/** A weight file that does not fit. The message names the file, the tensor, and what to do. */
+export class WeightsError extends Error {
+  override readonly name = "WeightsError";
+}
+
+/** What a weight file says about itself beside its tensors. */
+export interface WeightsInfo {
+  /** Model that the tensors belong to. */
+  readonly model: ModelConfig;
+  /** The mass head's output is in units of massStd around massMean (GeV). */
+  readonly massMean: number;
+  readonly massStd: number;
+  /** Images are divided by it. */
+  readonly normScale: number;
+  /** Curves of the training run, by name. */
+  readonly history: Readonly<Record<string, readonly number[]>>;
+}
+
+/** The contents of a weight file. */
+export interface Weights extends WeightsInfo {
+  readonly path: string;
+  readonly state: StateDict;
+}
+
+const COUNTER = ".num_batches_tracked";
+
+/**
+ * Reads a weight file.
+ *
+ * @param path a .safetensors file
+ * @throws {WeightsError} if it is missing, broken, or no L2ViT
+ */
+export function readWeights(path: string): Weights {
+  const { tensors, metadata } = readSafetensors(path);
+  const state = modelState(tensors);
+  try {
+    const model = inferModel(new Map([...state].map(([name, { shape }]) => [name, shape])), metadata["model"]);
+    return {
+      path,
+      state,
+      model,
+      massMean: Number(metadata["mass_mean"] ?? 0),
+      massStd: Number(metadata["mass_std"] ?? 1),
+      normScale: Number(metadata["norm_scale"] ?? 255),
+      history: JSON.parse(metadata["history"] ?? "{}"),
+    };
+  } catch (error) {
+    throw new WeightsError(`${path}: ${(error as Error).message}`);
+  }
+}
+
+/** Reads a safetensors file, with errors that name it. */
+export function readSafetensors(path: string): ReturnType<typeof decodeSafetensors> {
+  try {
+    return decodeSafetensors(Deno.readFileSync(path));
+  } catch (error) {
+    if (error instanceof SafetensorsError) throw new WeightsError(`${path}: not a valid safetensors file. ${error.message}`);
+    if (error instanceof Deno.errors.NotFound) throw new WeightsError(`${path}: there is no such file. Train first, or check the path`);
+    if (error instanceof Deno.errors.IsADirectory) throw new WeightsError(`${path}: this is a folder; name the .safetensors file in it`);
+    throw error;
+  }
+}
+
+/** A model's tensors for a weight file; names beyond the model's own are left out. */
+export function encodeModel(state: StateDict, model: ModelConfig, batches: number): Map<string, StoredTensor> {
+  const tensors = new Map<string, StoredTensor>();
+  for (const name of shapesOf(model).keys()) {
+    const { shape, values } = state.get(name)!;
+    tensors.set(name, storeFloats(shape, values));
+    if (name.endsWith(".running_var")) {
+      // PyTorch's BatchNorm counts its batches; a state dict without the counter is refused by strict loading
+      const bytes = new Uint8Array(BigInt64Array.of(BigInt(batches)).buffer);
+      tensors.set(name.replace(/\.running_var$/, COUNTER), { dtype: "I64", shape: [], bytes });
+    }
+  }
+  return tensors;
+}
+
+/** Metadata of a weight file. */
+export function encodeInfo({ model, massMean, massStd, normScale, history }: WeightsInfo): Record<string, string> {
+  return {
+    format: "l2vit",
+    model: JSON.stringify(model),
+    mass_mean: String(massMean),
+    mass_std: String(massStd),
+    norm_scale: String(normScale),
+    history: JSON.stringify(history),
+  };
+}
+
+/**
+ * Checks that weights fit a model, and leaves out the heads if asked to.
+ *
+ * @param heads false takes the backbone alone
+ * @throws {WeightsError} naming the first tensor that does not fit
+ */
+export function fitWeights({ path, state }: Pick<Weights, "path" | "state">, model: ModelConfig, heads: boolean): StateDict {
+  const expected = shapesOf(model);
+  const fitted: StateDict = new Map();
+  for (const [name, shape] of expected) {
+    if (!heads && isHead(name)) continue;
+    const found = state.get(name);
+    if (!found) throw new WeightsError(`${path}: tensor "${name}" is missing. The file must hold the model that the config describes`);
+    if (found.shape.join() !== shape.join()) {
+      throw new WeightsError(
+        `${path}: tensor "${name}" has shape (${found.shape.join(", ")}) and the config's model needs (${shape.join(", ")}). ` +
+          "Make the keys under model agree with the file",
+      );
+    }
+    fitted.set(name, found);
+  }
+  return fitted;
+}
+
+/** Model tensors as floats; PyTorch's batch counters, and optimiser state, are left out. */
+function modelState(tensors: ReadonlyMap<string, StoredTensor>): StateDict {
+  return new Map([...tensors].filter(([name]) => !name.endsWith(COUNTER)).map(([name, tensor]) => {
+    return [name, { shape: tensor.shape, values: toFloats(tensor) }];
+  }));
+}
+
+/**
+ * A model's sizes from its tensors' shapes; rates and the denominator floor from the metadata or the defaults.
+ *
+ * @param shapes shape of each tensor by name
+ * @param metadata the configuration as JSON, if the file has one
+ * @throws {Error} naming the first tensor that is missing or misshapen
+ */
+export function inferModel(shapes: ReadonlyMap<string, readonly number[]>, metadata?: string): ModelConfig {
+  const shape = (name: string, axes: number): number[] => {
+    const found = shapes.get(name);
+    if (!found) throw new Error(`tensor "${name}" is missing. This is not an L2ViT`);
+    if (found.length !== axes) throw new Error(`tensor "${name}" has ${found.length} axes, not ${axes}. This is not an L2ViT`);
+    return [...found];
+  };
+  const [embed_dim, in_channels, patch_size] = shape("patch_embed.proj.weight", 4) as [number, number, number];
+  const [, tokens] = shape("pos_embed", 3) as [number, number];
+  const grid = Math.round(Math.sqrt(tokens));
+  if (grid * grid !== tokens) throw new Error(`tensor "pos_embed" has ${tokens} tokens, which is no square grid`);
+  const depth = 1 + Math.max(...[...shapes.keys()].map((name) => Number(/^blocks\.(\d+)\./.exec(name)?.[1] ?? -1)));
+  if (depth === 0) throw new Error("there are no blocks. This is not an L2ViT");
+  const [num_heads] = shape("blocks.0.attn.temperature", 3) as [number];
+  const [hidden] = shape("blocks.0.mlp.fc1.weight", 2) as [number];
+  const [, , lcm_kernel] = shape("blocks.0.lcm.conv1.weight", 4) as [number, number, number];
+  const deep = shapes.has("cls_head.0.weight");
+  const [num_classes] = shape(deep ? "cls_head.2.weight" : "cls_head.weight", 2) as [number];
+  const head_hidden = deep ? shape("cls_head.0.weight", 2)[0]! : 0;
+  const known: Partial<ModelConfig> = metadata === undefined ? {} : JSON.parse(metadata);
+  const { dropout, drop_path_rate, denominator_floor } = { ...PUBLISHED_MODEL, ...known };
+  return {
+    in_channels,
+    img_size: known.img_size !== undefined && Math.floor(known.img_size / patch_size) === grid ? known.img_size : grid * patch_size,
+    patch_size,
+    embed_dim,
+    depth,
+    num_heads,
+    mlp_ratio: hidden / embed_dim,
+    num_classes,
+    dropout,
+    drop_path_rate,
+    lcm_kernel,
+    denominator_floor,
+    head_hidden,
+  };
+}

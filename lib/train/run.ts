@@ -1,0 +1,72 @@
+/** @file A training run from its configuration to its last checkpoint, new or resumed. */
+
+import { ConfigError, differences, type RunConfig } from "../config.ts";
+import type { Gpu } from "../gpu/device.ts";
+import type { StateDict } from "../tensor/parameters.ts";
+import { freshState, readResume, type RunState } from "./checkpoint.ts";
+import type { Method } from "./method.ts";
+import type { RunFolder } from "./run_folder.ts";
+import { type Reporter, Trainer, type TrainerOptions } from "./trainer.ts";
+
+/** Keys that may change between a run and its continuation. */
+const FREE_KEYS = ["output.dir", "data.num_workers", "data.labelled_path", "data.unlabelled_path"];
+
+/** What a run needs beside its configuration. */
+export interface RunOptions extends TrainerOptions {
+  /** Sets earlier files of the folder aside instead of resuming. */
+  readonly fresh: boolean;
+}
+
+/**
+ * Trains, or goes on training.
+ *
+ * @param create makes the method from the weights to start with
+ * @param start weights of a new run
+ * @returns the state at the end
+ * @throws {ConfigError} if the folder holds a run of another configuration
+ */
+export async function train(
+  gpu: Gpu,
+  config: RunConfig,
+  folder: RunFolder,
+  create: (start: StateDict) => Method,
+  start: () => StateDict,
+  reporter: Reporter,
+  options: RunOptions,
+): Promise<RunState> {
+  if (options.fresh) {
+    const kept = folder.setAside();
+    if (kept) reporter.line(`Earlier files of this folder are now in ${kept}`);
+  }
+  const resume = folder.used ? openResume(folder, config) : undefined;
+  if (resume?.state.finished) {
+    reporter.line(`This run is complete (${resume.state.finished}); its weights are in ${folder.best}. Start anew with --fresh`);
+    return resume.state;
+  }
+  using method = create(resume ? new Map() : start());
+  const state = resume?.state ?? freshState(method.table.shape[1]!);
+  folder.writeConfig(config);
+  folder.trimMetrics(state.epoch);
+  if (resume) {
+    resume.apply(gpu, method);
+    reporter.line(`Resuming after epoch ${state.epoch}${state.stepInEpoch ? `, step ${state.stepInEpoch}` : ""} from ${folder.resume}`);
+  }
+  return await new Trainer(gpu, config, method, folder, state, reporter, options).run();
+}
+
+function openResume(folder: RunFolder, config: RunConfig): ReturnType<typeof readResume> {
+  let resume: ReturnType<typeof readResume>;
+  try {
+    resume = readResume(folder.resume);
+  } catch (error) {
+    throw new ConfigError(`${(error as Error).message.replace(/\. .*$/s, "")}. The folder ${folder.path} holds another run: use --out, or --fresh`);
+  }
+  const changed = differences(resume.config, config, FREE_KEYS);
+  if (changed.length > 0) {
+    throw new ConfigError(
+      `${folder.path} holds a run with another configuration (${changed.join("; ")}). ` +
+        "Use the same configuration to go on, another --out, or --fresh to start anew",
+    );
+  }
+  return resume;
+}

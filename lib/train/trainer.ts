@@ -1,0 +1,226 @@
+/**
+ * @file The loop that pretraining and finetuning share: epochs, schedule, validation, early stopping, files.
+ *
+ * Steps are submitted without waiting; their results wait in a table on the adapter and are collected once a
+ * window (see pacer.ts). Everything that decides how a run goes on is in {@linkcode RunState}, so a run that
+ * was stopped anywhere continues as if it had not been.
+ */
+
+import type { RunConfig } from "../config.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { Pacer } from "../gpu/pacer.ts";
+import { Random, STREAMS } from "../random.ts";
+import { read } from "../tensor/tensor.ts";
+import { encodeResume, encodeWeights, type RunState } from "./checkpoint.ts";
+import { type Method, TABLE_ROWS } from "./method.ts";
+import type { RunFolder } from "./run_folder.ts";
+import { learningRateFactor } from "./schedule.ts";
+
+/** Training that cannot go on. */
+export class TrainingError extends Error {
+  override readonly name = "TrainingError";
+}
+
+/** The run was asked to stop; its state is saved. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+}
+
+/** What the trainer tells while it works. */
+export interface Reporter {
+  /** Progress within an epoch. */
+  progress(text: string, done: number, total: number, imagesPerSecond: number): void;
+  /** A line that stays. */
+  line(text: string): void;
+}
+
+/** How a run ends from outside. */
+export interface TrainerOptions {
+  /** When it is aborted, the run saves and stops. */
+  readonly signal?: AbortSignal;
+  /** Minutes between checkpoints within an epoch. */
+  readonly checkpointMinutes?: number;
+}
+
+/** Trains a method's model from a state on. */
+export class Trainer {
+  readonly #gpu: Gpu;
+  readonly #config: RunConfig;
+  readonly #method: Method;
+  readonly #folder: RunFolder;
+  readonly #reporter: Reporter;
+  readonly #options: TrainerOptions;
+  readonly #state: RunState;
+  readonly #stepsPerEpoch: number;
+  readonly #pacer: Pacer;
+  #collected: number;
+  #savedAt = performance.now();
+
+  constructor(
+    gpu: Gpu,
+    config: RunConfig,
+    method: Method,
+    folder: RunFolder,
+    state: RunState,
+    reporter: Reporter,
+    options: TrainerOptions = {},
+  ) {
+    this.#gpu = gpu;
+    this.#config = config;
+    this.#method = method;
+    this.#folder = folder;
+    this.#reporter = reporter;
+    this.#options = options;
+    this.#state = state;
+    this.#collected = state.step;
+    this.#pacer = new Pacer(gpu);
+    this.#stepsPerEpoch = Math.floor(method.images.length / method.batchSize);
+    if (this.#stepsPerEpoch === 0) {
+      throw new TrainingError(
+        `data.batch_size is ${method.batchSize} and there are ${method.images.length} training images: use a smaller batch or more data`,
+      );
+    }
+  }
+
+  /**
+   * Trains until the last epoch, the last step, or the patience is reached.
+   *
+   * @returns the final state
+   * @throws {TrainingError} if numbers stop being finite
+   * @throws {Interrupted} if the signal was aborted; the state is saved
+   */
+  async run(): Promise<RunState> {
+    const state = this.#state;
+    while (!state.finished) {
+      const started = performance.now();
+      const firstStep = state.stepInEpoch;
+      await this.#trainEpoch();
+      const images = (state.stepInEpoch - firstStep) * this.#method.batchSize;
+      await this.#endEpoch(1000 * images / (performance.now() - started));
+    }
+    return state;
+  }
+
+  get #outOfSteps(): boolean {
+    const { max_steps } = this.#config.training;
+    return max_steps > 0 && this.#state.step >= max_steps;
+  }
+
+  async #trainEpoch(): Promise<void> {
+    const { data, training } = this.#config;
+    const state = this.#state;
+    const { images, batchSize } = this.#method;
+    const order = data.shuffle ? new Random(data.seed, STREAMS.shuffle, state.epoch).shuffle(images.slice()) : images;
+    const learningRates = this.#method.learningRates(learningRateFactor(state.epoch, training.warmup_epochs, training.epochs));
+    const started = performance.now();
+    const firstStep = state.stepInEpoch;
+    while (state.stepInEpoch < this.#stepsPerEpoch && !this.#outOfSteps) {
+      const batch = order.subarray(state.stepInEpoch * batchSize, (state.stepInEpoch + 1) * batchSize);
+      this.#method.run(batch, { seed: data.seed, step: state.step, row: state.step % TABLE_ROWS, learningRates });
+      state.step++;
+      state.stepInEpoch++;
+      if (!await this.#pacer.submitted()) continue;
+      await this.#collect();
+      const speed = 1000 * (state.stepInEpoch - firstStep) * batchSize / (performance.now() - started);
+      const { loss } = this.#method.summarise(state.sums, Math.max(1, state.stepInEpoch - state.skipped));
+      const text = `epoch ${state.epoch + 1}/${training.epochs} loss ${loss!.toFixed(4)}`;
+      this.#reporter.progress(text, state.stepInEpoch * batchSize, this.#stepsPerEpoch * batchSize, speed);
+      await this.#betweenWindows();
+    }
+    await this.#pacer.drain();
+    await this.#collect();
+  }
+
+  /** Adds the results of the steps since the last call to the epoch's sums, in the order of the steps. */
+  async #collect(): Promise<void> {
+    const state = this.#state;
+    const columns = this.#method.table.shape[1]!;
+    const table = await read(this.#gpu, this.#method.table);
+    const report = await read(this.#gpu, this.#method.report);
+    for (; this.#collected < state.step; this.#collected++) {
+      const row = this.#collected % TABLE_ROWS;
+      const values = table.subarray(row * columns, (row + 1) * columns);
+      const skipped = report[2 * row + 1] === 1 || !values.every(Number.isFinite);
+      if (skipped) state.skipped++;
+      else values.forEach((value, i) => state.sums[i] = state.sums[i]! + value);
+      state.skippedInARow = skipped ? state.skippedInARow + 1 : 0;
+    }
+    const { max_skipped_steps: most } = this.#config.training;
+    if (state.skippedInARow >= most) {
+      throw new TrainingError(
+        `${state.skippedInARow} steps in a row had numbers that are not finite, the first in ${await this.#badTensor()}. ` +
+          `The weights are as before those steps, in ${this.#folder.latest}. Use a smaller learning rate, or check the data`,
+      );
+    }
+  }
+
+  async #badTensor(): Promise<string> {
+    const label = await this.#method.firstNonFinite();
+    return label === undefined ? "a tensor that is finite when the step is repeated" : `"${label}"`;
+  }
+
+  async #betweenWindows(): Promise<void> {
+    if (this.#options.signal?.aborted) {
+      await this.#save();
+      const { epoch, stepInEpoch } = this.#state;
+      throw new Interrupted(
+        `Stopped in epoch ${epoch + 1} after step ${stepInEpoch} of ${this.#stepsPerEpoch}; the state is saved in ${this.#folder.resume}`,
+      );
+    }
+    const minutes = (performance.now() - this.#savedAt) / 60_000;
+    if (minutes >= (this.#options.checkpointMinutes ?? 10)) await this.#save();
+  }
+
+  async #endEpoch(imagesPerSecond: number): Promise<void> {
+    const state = this.#state;
+    const { training } = this.#config;
+    const steps = state.stepInEpoch - state.skipped;
+    const train = this.#method.summarise(state.sums, Math.max(1, steps));
+    const val = await this.#method.validate((done, total) => this.#reporter.progress("validation", done, total, NaN));
+    if (!Number.isFinite(val.loss)) {
+      throw new TrainingError(
+        `The validation loss is ${val.loss} in epoch ${state.epoch + 1}; the first tensor that is not finite is ${await this.#badTensor()}. ` +
+          "Use a smaller learning rate, or check the data",
+      );
+    }
+    for (const [prefix, metrics] of Object.entries({ train, val })) {
+      for (const [name, value] of Object.entries(metrics)) (state.history[`${prefix}_${name}`] ??= []).push(value);
+    }
+    const improved = state.best === null || val.loss < state.best;
+    const skipped = state.skipped;
+    state.best = improved ? val.loss : state.best;
+    state.stale = improved ? 0 : state.stale + 1;
+    state.epoch++;
+    state.stepInEpoch = 0;
+    state.sums.fill(0);
+    state.skipped = 0;
+    state.finished = this.#outOfSteps
+      ? `reached training.max_steps = ${training.max_steps}`
+      : state.stale >= training.patience
+      ? `no better validation loss in ${training.patience} epochs`
+      : state.epoch >= training.epochs
+      ? "all epochs are done"
+      : null;
+    if (improved) this.#folder.save(this.#folder.best, await encodeWeights(this.#method, state));
+    const [lr] = this.#method.learningRates(learningRateFactor(state.epoch - 1, training.warmup_epochs, training.epochs));
+    const named = Object.fromEntries(Object.keys(state.history).map((name) => [name, state.history[name]!.at(-1)!]));
+    this.#folder.appendMetrics({ epoch: state.epoch, step: state.step, lr: lr!, ...named, images_per_s: imagesPerSecond });
+    await this.#save();
+    this.#reporter.line(
+      `epoch ${state.epoch}/${training.epochs}  ${describe("train", train)}  ${describe("val", val)}  ` +
+        `${imagesPerSecond.toPrecision(3)} images/s${improved ? "  best" : ""}${skipped ? `  ${skipped} steps skipped` : ""}`,
+    );
+  }
+
+  async #save(): Promise<void> {
+    this.#folder.save(this.#folder.resume, await encodeResume(this.#gpu, this.#method, this.#state, this.#config));
+    this.#folder.save(this.#folder.latest, await encodeWeights(this.#method, this.#state));
+    this.#savedAt = performance.now();
+  }
+}
+
+const UNITS: Readonly<Record<string, string>> = { mae: " GeV" };
+
+function describe(part: string, metrics: Record<string, number>): string {
+  return `${part} ` + Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}${UNITS[name] ?? ""}`).join(" ");
+}

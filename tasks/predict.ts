@@ -1,0 +1,40 @@
+/** @file deno task predict: classes and masses of the images of a file. */
+
+import { ConsoleReporter } from "../lib/cli/console.ts";
+import { rooted } from "../lib/cli/paths.ts";
+import { overrideWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
+import { runTask } from "../lib/cli/task.ts";
+import { openGpu } from "../lib/cli/training.ts";
+import { PackedImages } from "../lib/data/packed.ts";
+import { csvHeader, csvRow, predictImages } from "../lib/eval/evaluate.ts";
+import { writeFileAtomic } from "../lib/io/atomic.ts";
+import { readWeights } from "../lib/nn/weights.ts";
+import { openMatching } from "../lib/train/data.ts";
+
+const usage = {
+  task: "predict",
+  summary: "write class scores and mass of every image of a file",
+  options: {
+    "weights=FILE": "weights from deno task finetune, or from PyTorch",
+    "data=FILE": "HDF5 file with images",
+    "out=FILE": "CSV to write, such as reports/predictions.csv",
+    ...WEIGHT_OPTIONS,
+  },
+  repeated: ["set"],
+  required: ["weights", "data", "out"],
+};
+
+await runTask(usage, async ({ args }) => {
+  const reporter = new ConsoleReporter();
+  const { weights, config } = overrideWeights(readWeights(rooted(args.need("weights"))), args);
+  using gpu = await openGpu(reporter);
+  const path = rooted(args.need("data"));
+  using file = await openMatching(config, path);
+  const source = await PackedImages.read(file, reporter.counting(`reading ${path}`));
+  const all = Uint32Array.from({ length: source.count }, (_, i) => i);
+  const predictions = await predictImages(gpu, weights, source, all, config.data.batch_size, reporter.counting("predicting"));
+  const rows = [csvHeader(weights.model.num_classes), ...predictions.map(csvRow)];
+  const out = rooted(args.need("out"));
+  writeFileAtomic(out, rows.map((row) => row.join(",") + "\n").join(""));
+  reporter.line(`${predictions.length} rows in ${out}`);
+});
