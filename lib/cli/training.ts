@@ -25,9 +25,8 @@ export interface TrainingSetup {
   readonly reporter: ConsoleReporter;
 }
 
-/** Reads the configuration with its overrides. */
-export function readConfig({ args }: Pick<TaskContext, "args">): RunConfig {
-  const path = args.need("config");
+/** Reads a configuration and applies overrides such as "training.epochs=2". */
+export function readConfig(path: string, overrides: readonly string[]): RunConfig {
   let text: string;
   try {
     text = Deno.readTextFileSync(path);
@@ -35,14 +34,13 @@ export function readConfig({ args }: Pick<TaskContext, "args">): RunConfig {
     if (error instanceof Deno.errors.NotFound) throw new ConfigError(`${path}: there is no such configuration. See the folder configs`);
     throw error;
   }
-  const overrides = args.all("set");
-  const out = args.get("out");
-  return parseConfig(text, path, out === undefined ? overrides : [...overrides, `output.dir=${out}`]);
+  return parseConfig(text, path, overrides);
 }
 
 /** The configuration, the run's folder and where to print. */
-export function setUp(context: Pick<TaskContext, "args">): TrainingSetup {
-  const config = readConfig(context);
+export function setUp({ args }: Pick<TaskContext, "args">): TrainingSetup {
+  const out = args.get("out");
+  const config = readConfig(args.need("config"), [...args.all("set"), ...(out === undefined ? [] : [`output.dir=${out}`])]);
   const folder = new RunFolder(rooted(config.output.dir));
   return { config, folder, reporter: new ConsoleReporter((line) => folder.log(line)) };
 }

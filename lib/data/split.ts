@@ -105,10 +105,10 @@ function indicesWhere(labels: ArrayLike<number>, value: number): number[] {
  * Divides unlabelled images at random into training and validation.
  *
  * @param count number of images
- * @param share of the validation images
+ * @param share of the validation images; at least two are taken, since a loss on pairs needs them
  */
 export function randomSplit(count: number, seed: number, share = 0.05): { train: Uint32Array; val: Uint32Array } {
   const order = new RandomState(seed).permutation(count);
-  const nVal = Math.min(count - 1, Math.max(1, Math.round(share * count)));
+  const nVal = Math.min(count - 1, Math.max(2, Math.round(share * count)));
   return { val: order.slice(0, nVal).sort(), train: order.slice(nVal).sort() };
 }

@@ -40,7 +40,7 @@ export async function readLabelled(config: RunConfig, path: string, progress?: P
 /** Reads images without labels, 5 % of them for validation. */
 export async function readUnlabelled(config: RunConfig, path: string, progress?: Progress): Promise<UnlabelledData> {
   using file = await openMatching(config, path);
-  if (file.count < 2) throw new DataError(`${path}: it holds ${file.count} image; at least 2 are needed`);
+  if (file.count < 4) throw new DataError(`${path}: it holds ${file.count} images; at least 4 are needed`);
   const images = await PackedImages.read(file, progress);
   return { images, split: randomSplit(file.count, config.data.seed) };
 }

@@ -26,6 +26,13 @@ export interface UnlabelledData {
   readonly split: { readonly train: Uint32Array; readonly val: Uint32Array };
 }
 
+/** A plan on pairs of views, and the buffers of its batch. */
+interface Views {
+  readonly batch: number;
+  readonly buffers: BatchBuffers;
+  readonly plan: Plan;
+}
+
 const COLUMN = { loss: 0, correct: 1 };
 
 /** Trains backbone and projection head on pairs of views. */
@@ -40,10 +47,9 @@ export class SimClr implements Method {
   readonly #gpu: Gpu;
   readonly #config: RunConfig;
   readonly #data: UnlabelledData;
-  readonly #buffers: BatchBuffers;
   readonly #step: PlacedTensor;
-  readonly #trainPlan: Plan;
-  readonly #valPlan: Plan;
+  readonly #train: Views;
+  readonly #val: Views;
 
   /** @param start weights to begin with; others are drawn from the seed */
   constructor(gpu: Gpu, config: RunConfig, data: UnlabelledData, start: StateDict) {
@@ -61,16 +67,15 @@ export class SimClr implements Method {
     this.model.parameters.load(start);
     const { weight_decay: weightDecay, clip_norm: clipNorm } = config.training;
     this.optimiser = new AdamW(gpu, this.model.parameters, { weightDecay, clipNorm });
-    this.#buffers = new BatchBuffers(gpu, data.images, this.batchSize);
     this.#step = createStep(gpu);
     this.table = createTensor(gpu, "results", [TABLE_ROWS, Object.keys(COLUMN).length]);
     this.report = createTensor(gpu, "optimiser report", [TABLE_ROWS, 2]);
-    this.#trainPlan = this.#record(true);
-    this.#valPlan = this.#record(false);
+    this.#train = this.#record(true, this.batchSize);
+    this.#val = this.#record(false, Math.min(this.batchSize, data.split.val.length));
   }
 
   run(images: Uint32Array, numbers: StepNumbers): void {
-    this.#submit(this.#trainPlan, images, numbers);
+    this.#submit(this.#train, images, numbers);
   }
 
   learningRates(factor: number): number[] {
@@ -84,19 +89,19 @@ export class SimClr implements Method {
   /** NT-Xent on whole batches of the validation images, always under the same augmentations. */
   async validate(progress: Progress): Promise<{ loss: number; acc: number }> {
     const { val } = this.#data.split;
-    const batches = Math.max(1, Math.floor(val.length / this.batchSize));
+    const { batch } = this.#val;
+    const batches = Math.floor(val.length / batch);
     const sums = [0, 0];
     const pacer = new Pacer(this.#gpu);
     for (let i = 0, collected = 0; i < batches; i++) {
-      // fewer images than a batch are taken round and round
-      const images = Uint32Array.from({ length: this.batchSize }, (_, j) => val[(i * this.batchSize + j) % val.length]!);
-      this.#submit(this.#valPlan, images, { seed: this.#config.data.seed, step: i, row: i % TABLE_ROWS });
+      const images = val.subarray(i * batch, (i + 1) * batch);
+      this.#submit(this.#val, images, { seed: this.#config.data.seed, step: i, row: i % TABLE_ROWS });
       if (await pacer.submitted() || i === batches - 1) {
         const table = await read(this.#gpu, this.table);
         for (; collected <= i; collected++) {
           for (const column of [0, 1]) sums[column] = sums[column]! + table[2 * (collected % TABLE_ROWS) + column]!;
         }
-        progress((i + 1) * this.batchSize, batches * this.batchSize);
+        progress((i + 1) * batch, batches * batch);
       }
     }
     return { loss: sums[COLUMN.loss]! / batches, acc: sums[COLUMN.correct]! / batches };
@@ -107,36 +112,37 @@ export class SimClr implements Method {
   }
 
   firstNonFinite(): Promise<string | undefined> {
-    return this.#trainPlan.firstNonFinite();
+    return this.#train.plan.firstNonFinite();
   }
 
   [Symbol.dispose](): void {
-    const parts = [this.#trainPlan, this.#valPlan, this.#buffers, this.optimiser, this.model.parameters];
-    for (const part of parts) part[Symbol.dispose]();
+    const views = [this.#train, this.#val].flatMap(({ plan, buffers }) => [plan, buffers]);
+    for (const part of [...views, this.optimiser, this.model.parameters]) part[Symbol.dispose]();
     for (const { storage } of [this.#step, this.table, this.report]) storage.place.buffer.destroy();
   }
 
-  #submit(plan: Plan, images: Uint32Array, numbers: StepNumbers): void {
-    this.#buffers.upload(this.#data.images.batch(images));
+  #submit({ plan, buffers }: Views, images: Uint32Array, numbers: StepNumbers): void {
+    buffers.upload(this.#data.images.batch(images));
     writeStep(this.#gpu, this.#step, numbers);
     plan.run();
   }
 
-  #record(training: boolean): Plan {
+  #record(training: boolean, batch: number): Views {
     const { model } = this;
     const { data, augment, training: { temperature } } = this.#config;
+    const buffers = new BatchBuffers(this.#gpu, this.#data.images, batch);
     const tape = new Tape(this.#gpu, { training, step: this.#step });
     const { in_channels: channels, img_size: size, patch_size: patch } = model.config;
     const layout = { channels, size, patch };
-    const patches = imagePatches(tape, this.#buffers.tensors, layout, data.norm_scale, 2, contrastiveAugmentation(augment));
+    const patches = imagePatches(tape, buffers.tensors, layout, data.norm_scale, 2, contrastiveAugmentation(augment));
     const z = project(tape, model, model.features(tape, patches));
     const { loss, correct } = ntXent(tape, z, temperature);
-    recordTotal(tape, loss, this.table, COLUMN.loss, 1 / (2 * this.batchSize));
-    recordTotal(tape, correct, this.table, COLUMN.correct, 1 / (2 * this.batchSize));
+    recordTotal(tape, loss, this.table, COLUMN.loss, 1 / (2 * batch));
+    recordTotal(tape, correct, this.table, COLUMN.correct, 1 / (2 * batch));
     if (training) {
       tape.backward(loss);
       this.optimiser.update(tape, this.report);
     }
-    return tape.compile();
+    return { batch, buffers, plan: tape.compile() };
   }
 }
