@@ -211,9 +211,11 @@ export function differences(a: RunConfig, b: RunConfig, ignored: readonly string
 }
 
 function flatten(config: unknown, prefix = ""): Map<string, unknown> {
-  return new Map(Object.entries(config as Record<string, unknown>).flatMap(([key, value]) => {
-    return typeof value === "object" ? [...flatten(value, `${prefix}${key}.`)] : [[prefix + key, value] as [string, unknown]];
-  }));
+  return new Map(
+    Object.entries(config as Record<string, unknown>).flatMap(([key, value]) => {
+      return typeof value === "object" ? [...flatten(value, `${prefix}${key}.`)] : [[prefix + key, value] as [string, unknown]];
+    }),
+  );
 }
 
 function isLeaf(entry: Leaf | Section): entry is Leaf {
@@ -228,7 +230,9 @@ function scalar(value: string): unknown {
 
 function apply(target: Record<string, unknown>, schema: Section, tree: unknown, source: string, prefix: string): void {
   if (typeof tree !== "object" || tree === null || Array.isArray(tree)) {
-    throw new ConfigError(`${source}: ${prefix ? `"${prefix.slice(0, -1)}"` : "the file"} must hold keys and values: it is ${show(tree)}`);
+    throw new ConfigError(
+      `${source}: ${prefix ? `"${prefix.slice(0, -1)}"` : "the file"} must hold keys and values: it is ${show(tree)}`,
+    );
   }
   for (const [key, value] of Object.entries(tree)) {
     const entry = Object.hasOwn(schema, key) ? schema[key] : undefined;

@@ -4,37 +4,39 @@ import { evaluate, finetune, pretrain } from "../lib/cli/commands.ts";
 import { ConsoleReporter, duration } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask } from "../lib/cli/task.ts";
-import { openGpu, readConfig } from "../lib/cli/training.ts";
+import { openGpu, prepare, readConfig } from "../lib/cli/training.ts";
 import { FILES, writeSynthetic } from "../lib/data/synth/write.ts";
 import { readWeights } from "../lib/nn/weights.ts";
-import { RunFolder } from "../lib/train/run_folder.ts";
 
 const IMAGES = { unlabelled: 800, labelled: 800 };
 const SEED = 7;
 
-await runTask({ task: "demo", summary: "generate data, pretrain, finetune, train from scratch and compare, in three minutes" }, async ({ signal }) => {
-  const started = performance.now();
-  const reporter = new ConsoleReporter();
-  using gpu = await openGpu(reporter);
-  generate(reporter);
-  const options = { signal, fresh: true };
-  const pretraining = setUp("pretrain", reporter);
-  reporter.line("\n1. Pretraining without labels (SimCLR): train loss starts near ln(127) = 4.84, the loss of a guess");
-  await pretrain(gpu, pretraining, options);
-  const finetuning = setUp("finetune", reporter);
-  reporter.line("\n2. Finetuning the pretrained backbone on labelled images");
-  await finetune(gpu, finetuning, options);
-  const scratch = setUp("scratch", reporter);
-  reporter.line("\n3. The same model from scratch");
-  await finetune(gpu, scratch, options);
-  reporter.line("\n4. Both on images that neither has seen");
-  const models = [
-    { name: "pretrained", weights: readWeights(finetuning.folder.best) },
-    { name: "scratch", weights: readWeights(scratch.folder.best) },
-  ];
-  await evaluate(gpu, finetuning.config, models, rooted("reports/demo"), reporter);
-  reporter.line(`\nEverything above was computed in this run, in ${duration((performance.now() - started) / 1000)}`);
-});
+await runTask(
+  { task: "demo", summary: "generate data, pretrain, finetune, train from scratch and compare, in three minutes" },
+  async ({ signal }) => {
+    const started = performance.now();
+    const reporter = new ConsoleReporter();
+    using gpu = await openGpu(reporter);
+    generate(reporter);
+    const options = { signal };
+    const pretraining = prepare(readConfig("configs/demo/pretrain.yaml", []), true);
+    reporter.line("\n1. Pretraining without labels (SimCLR): train loss starts near ln(127) = 4.84, the loss of a guess");
+    await pretrain(gpu, pretraining, options);
+    const finetuning = prepare(readConfig("configs/demo/finetune.yaml", []), true);
+    reporter.line("\n2. Finetuning the pretrained backbone on labelled images");
+    await finetune(gpu, finetuning, options);
+    const scratch = prepare(readConfig("configs/demo/scratch.yaml", []), true);
+    reporter.line("\n3. The same model from scratch");
+    await finetune(gpu, scratch, options);
+    reporter.line("\n4. Both on images that neither has seen");
+    const models = [
+      { name: "pretrained", weights: readWeights(finetuning.folder.best) },
+      { name: "scratch", weights: readWeights(scratch.folder.best) },
+    ];
+    await evaluate(gpu, finetuning.config, models, rooted("reports/demo"), reporter);
+    reporter.line(`\nEverything above was computed in this run, in ${duration((performance.now() - started) / 1000)}`);
+  },
+);
 
 /** Generated files, kept from an earlier demonstration if they are there. */
 function generate(reporter: ConsoleReporter): void {
@@ -52,9 +54,4 @@ function generate(reporter: ConsoleReporter): void {
     }
     first += IMAGES[kind];
   }
-}
-
-function setUp(name: string, reporter: ConsoleReporter) {
-  const config = readConfig(`configs/demo/${name}.yaml`, []);
-  return { config, folder: new RunFolder(rooted(config.output.dir)), reporter };
 }

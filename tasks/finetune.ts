@@ -17,5 +17,5 @@ await runTask(usage, async ({ args, signal }) => {
   const setup = setUp({ args });
   setup.config.pretrained_weights = args.get("pretrained") ?? setup.config.pretrained_weights;
   using gpu = await openGpu(setup.reporter);
-  await finetune(gpu, setup, { signal, fresh: args.has("fresh"), init: args.get("init") });
+  await finetune(gpu, setup, { signal, init: args.get("init") });
 });

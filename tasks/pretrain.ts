@@ -16,5 +16,5 @@ const usage = {
 await runTask(usage, async ({ args, signal }) => {
   const setup = setUp({ args });
   using gpu = await openGpu(setup.reporter);
-  await pretrain(gpu, setup, { signal, fresh: args.has("fresh"), init: args.get("init") });
+  await pretrain(gpu, setup, { signal, init: args.get("init") });
 });

@@ -24,7 +24,9 @@ await runTask(usage, (context) => {
   const out = rooted(args.need("out"));
   const seed = args.whole("seed") ?? 1;
   const counts = { unlabelled: args.whole("unlabelled") ?? 0, labelled: args.whole("labelled") ?? 0 };
-  if (counts.unlabelled + counts.labelled === 0) throw new UsageError("--unlabelled or --labelled is missing. See 'deno task synth --help'");
+  if (counts.unlabelled + counts.labelled === 0) {
+    throw new UsageError("--unlabelled or --labelled is missing. See 'deno task synth --help'");
+  }
   Deno.mkdirSync(out, { recursive: true });
   let first = 0;
   for (const kind of ["unlabelled", "labelled"] as const) {
@@ -33,7 +35,9 @@ await runTask(usage, (context) => {
     try {
       writeSynthetic(path, counts[kind], seed, first, kind === "labelled", reporter.counting(`writing ${path}`));
     } catch (error) {
-      if (error instanceof Deno.errors.AlreadyExists) throw new DataError(`${path}: this file is there already. Remove it, or use another --out`);
+      if (error instanceof Deno.errors.AlreadyExists) {
+        throw new DataError(`${path}: this file is there already. Remove it, or use another --out`);
+      }
       throw error;
     }
     reporter.line(`${path}: ${counts[kind]} images`);

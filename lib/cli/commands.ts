@@ -9,14 +9,15 @@ import type { StateDict } from "../tensor/parameters.ts";
 import type { RunState } from "../train/checkpoint.ts";
 import { readLabelled, readUnlabelled } from "../train/data.ts";
 import { Finetune } from "../train/finetune.ts";
-import { type RunOptions, train } from "../train/run.ts";
+import { train } from "../train/run.ts";
 import { SimClr } from "../train/simclr.ts";
+import type { TrainerOptions } from "../train/trainer.ts";
 import { table } from "./console.ts";
 import { rooted } from "./paths.ts";
 import type { TrainingSetup } from "./training.ts";
 
 /** Options of a training command. */
-export interface TrainingOptions extends RunOptions {
+export interface TrainingOptions extends TrainerOptions {
   /** Weights to start from, heads included. */
   readonly init?: string | undefined;
 }

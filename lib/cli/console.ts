@@ -61,6 +61,7 @@ export function duration(seconds: number): string {
 /** Rows under headings, numbers to the right. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = headings.map((heading, i) => Math.max(heading.length, ...rows.map((row) => row[i]!.length)));
-  const format = (row: readonly string[]) => row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join("  ");
+  const format = (row: readonly string[]) =>
+    row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join("  ");
   return [format(headings), widths.map((width) => "-".repeat(width)).join("  "), ...rows.map(format)].join("\n");
 }

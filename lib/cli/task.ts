@@ -83,7 +83,10 @@ export function formatUsage({ task, summary, options = {}, flags = {}, required 
   const rows = [
     ...Object.entries(options).map(([name, meaning]) => {
       const key = name.split("=")[0]!;
-      return [`--${name.replace("=", " ")}`, meaning + (required.includes(key) ? " (needed)" : repeated.includes(key) ? " (repeatable)" : "")];
+      return [
+        `--${name.replace("=", " ")}`,
+        meaning + (required.includes(key) ? " (needed)" : repeated.includes(key) ? " (repeatable)" : ""),
+      ];
     }),
     ...Object.entries(flags).map(([name, meaning]) => [`--${name}`, meaning]),
     ["--trace", "show the stack of an error"],

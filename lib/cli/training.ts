@@ -31,18 +31,32 @@ export function readConfig(path: string, overrides: readonly string[]): RunConfi
   try {
     text = Deno.readTextFileSync(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new ConfigError(`${path}: there is no such configuration. See the folder configs`);
+    if (error instanceof Deno.errors.NotFound) {
+      throw new ConfigError(`${path}: there is no such configuration. See the folder configs`);
+    }
     throw error;
   }
   return parseConfig(text, path, overrides);
 }
 
-/** The configuration, the run's folder and where to print. */
+/** The configuration, the run's folder and where to print, from the command line of a training task. */
 export function setUp({ args }: Pick<TaskContext, "args">): TrainingSetup {
   const out = args.get("out");
   const config = readConfig(args.need("config"), [...args.all("set"), ...(out === undefined ? [] : [`output.dir=${out}`])]);
+  return prepare(config, args.has("fresh"));
+}
+
+/**
+ * Makes the run's folder.
+ *
+ * @param fresh sets earlier files of the folder aside instead of resuming from them
+ */
+export function prepare(config: RunConfig, fresh: boolean): TrainingSetup {
   const folder = new RunFolder(rooted(config.output.dir));
-  return { config, folder, reporter: new ConsoleReporter((line) => folder.log(line)) };
+  const kept = fresh ? folder.setAside() : undefined;
+  const reporter = new ConsoleReporter((line) => folder.log(line));
+  if (kept) reporter.line(`Earlier files of this folder are now in ${kept}`);
+  return { config, folder, reporter };
 }
 
 /** Opens the adapter and says what it is; a software adapter is slow, and the user should know. */

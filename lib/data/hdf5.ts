@@ -138,7 +138,9 @@ export class Hdf5File {
     try {
       status = this.#module.get_dataset_data(this.#opened.id, name, counts, offsets, strides, BigInt(pointer));
     } catch (error) {
-      throw new DataError(`${this.path}: rows ${first} to ${first + count - 1} of "${name}" cannot be read: ${(error as Error).message}`);
+      throw new DataError(
+        `${this.path}: rows ${first} to ${first + count - 1} of "${name}" cannot be read: ${(error as Error).message}`,
+      );
     }
     if (status < 0) {
       throw new DataError(

@@ -157,7 +157,10 @@ function datasetHeader({ shape, start, bytes }: Placed): Bytes {
   // version 2, allocated early, fill value never written, none defined
   const fill = new Bytes().put(1, 2, 1, 1, 0);
   const layout = new Bytes().put(1, 3, 1).put(8, start, bytes);
-  return objectHeader([[MESSAGE.dataspace, dataspace], [MESSAGE.datatype, float32], [MESSAGE.fill, fill], [MESSAGE.layout, layout]]);
+  return objectHeader([[MESSAGE.dataspace, dataspace], [MESSAGE.datatype, float32], [MESSAGE.fill, fill], [
+    MESSAGE.layout,
+    layout,
+  ]]);
 }
 
 /** A version 1 object header; each message is padded to 8 bytes. */

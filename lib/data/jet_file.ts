@@ -93,7 +93,9 @@ export class JetFile {
     for (let done = 0; done < bytes.length;) {
       const n = file.readSync(bytes.subarray(done));
       if (n === null) {
-        throw new DataError(`${this.path}: the file ended while image ${first + Math.floor(done / rowBytes)} was read. Copy or download it again`);
+        throw new DataError(
+          `${this.path}: the file ended while image ${first + Math.floor(done / rowBytes)} was read. Copy or download it again`,
+        );
       }
       done += n;
     }
@@ -110,7 +112,9 @@ export class JetFile {
     const elements = info.shape.reduce((product, n) => product * n, 1);
     if (info.kind === "other" || elements !== this.count) {
       throw new DataError(
-        `${this.path}: dataset "${info.name}" has shape (${info.shape.join(", ")}); expected ${this.count} numbers, one for each image`,
+        `${this.path}: dataset "${info.name}" has shape (${
+          info.shape.join(", ")
+        }); expected ${this.count} numbers, one for each image`,
       );
     }
     const values = toFloat64(this.#hdf5.readRows(info, 0, info.shape[0]!), info);
@@ -158,7 +162,9 @@ export class JetFile {
     if (found !== undefined) return found;
     const wanted = this.#names[quantity] ?? CANDIDATES[quantity].join(" or ");
     throw new DataError(
-      `${this.path}: there is no dataset ${wanted} for ${quantity}; the file holds ${this.#hdf5.names.join(", ") || "no datasets"}. ` +
+      `${this.path}: there is no dataset ${wanted} for ${quantity}; the file holds ${
+        this.#hdf5.names.join(", ") || "no datasets"
+      }. ` +
         `Name the right one with data.keys.${quantity}`,
     );
   }

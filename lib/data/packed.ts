@@ -98,7 +98,9 @@ export class PackedImages implements ImageSource {
     const parts = Array.from(images, (image) => {
       const chunk = this.#chunks[Math.floor(image / this.#perChunk)];
       const at = image % this.#perChunk;
-      if (!chunk || at + 1 >= chunk.offsets.length) throw new RangeError(`There is no image ${image}: the data set has ${this.count}`);
+      if (!chunk || at + 1 >= chunk.offsets.length) {
+        throw new RangeError(`There is no image ${image}: the data set has ${this.count}`);
+      }
       return { chunk, start: chunk.offsets[at]!, stop: chunk.offsets[at + 1]! };
     });
     parts.forEach(({ start, stop }, i) => offsets[i + 1] = offsets[i]! + stop - start);

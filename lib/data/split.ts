@@ -58,7 +58,9 @@ export function trainTestSplit(
   const small = counts.findIndex((count) => count < 2);
   if (small >= 0) throw new RangeError(`Cannot split: class ${classes[small]} has ${counts[small]} image, at least 2 are needed`);
   if (nTest < classes.length || nTrain < classes.length) {
-    throw new RangeError(`Cannot split ${indices.length} images of ${classes.length} classes: a part would have fewer images than classes`);
+    throw new RangeError(
+      `Cannot split ${indices.length} images of ${classes.length} classes: a part would have fewer images than classes`,
+    );
   }
   const random = new RandomState(seed);
   const trainCounts = approximateMode(counts, nTrain, random);

@@ -53,7 +53,13 @@ export async function predictImages(
   const classes = weights.model.num_classes;
   return Array.from(images, (index, i) => {
     const row = Array.from(logits.subarray(i * classes, (i + 1) * classes));
-    return { index, logits: row, probabilities: softmax(row), class: argmax(row), mass: mass[i]! * weights.massStd + weights.massMean };
+    return {
+      index,
+      logits: row,
+      probabilities: softmax(row),
+      class: argmax(row),
+      mass: mass[i]! * weights.massStd + weights.massMean,
+    };
   });
 }
 

@@ -53,7 +53,8 @@ export class Predictor {
       mass: createTensor(gpu, "predicted masses", [rows, 1]),
     };
     const tape = new Tape(gpu, { training: false, step: this.#step });
-    const { in_channels: channels, img_size: size, patch_size: patch } = model.config;
+    const { channels, size } = source;
+    const patch = model.config.patch_size;
     const patches = imagePatches(tape, this.#buffers.tensors, { channels, size, patch }, normScale, 1, NO_AUGMENTATION);
     const { logits, mass } = model.heads(tape, model.features(tape, patches));
     storeRows(tape, logits, this.#outputs.logits);

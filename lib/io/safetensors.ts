@@ -163,7 +163,11 @@ function checkMetadata(entry: unknown): Record<string, string> {
   return entry as Record<string, string>;
 }
 
-function checkEntry(name: string, entry: unknown, size: number): { dtype: SafetensorsDType; shape: number[]; start: number; stop: number } {
+function checkEntry(
+  name: string,
+  entry: unknown,
+  size: number,
+): { dtype: SafetensorsDType; shape: number[]; start: number; stop: number } {
   const fail = (why: string): never => {
     throw new SafetensorsError(`Tensor ${JSON.stringify(name.slice(0, 80))}: ${why}`);
   };
@@ -185,7 +189,9 @@ function checkCoverage(ranges: [number, number, string][], size: number): void {
   ranges.sort(([a, aStop], [b, bStop]) => a - b || aStop - bStop);
   let at = 0;
   for (const [start, stop, name] of ranges) {
-    if (start !== at) throw new SafetensorsError(`Tensor ${JSON.stringify(name.slice(0, 80))} begins at byte ${start}, not at ${at}`);
+    if (start !== at) {
+      throw new SafetensorsError(`Tensor ${JSON.stringify(name.slice(0, 80))} begins at byte ${start}, not at ${at}`);
+    }
     at = stop;
   }
   if (at !== size) throw new SafetensorsError(`The tensors cover ${at} of ${size} bytes`);

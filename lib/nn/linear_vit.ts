@@ -84,7 +84,10 @@ export class LinearViT {
     const { depth, drop_path_rate, dropout: rate } = this.config;
     const path = depth > 1 ? drop_path_rate * i / (depth - 1) : 0;
     const name = `blocks.${i}`;
-    x = this.#residual(tape, x, this.#attention(tape, this.#norm(tape, x, `${name}.norm1`), `${name}.attn`), { dropout: rate, path });
+    x = this.#residual(tape, x, this.#attention(tape, this.#norm(tape, x, `${name}.norm1`), `${name}.attn`), {
+      dropout: rate,
+      path,
+    });
     if (!skipLcm) {
       x = this.#residual(tape, x, this.#concentration(tape, this.#norm(tape, x, `${name}.norm_lcm`), `${name}.lcm`), { path });
     }

@@ -66,8 +66,12 @@ export function readSafetensors(path: string): ReturnType<typeof decodeSafetenso
     return decodeSafetensors(Deno.readFileSync(path));
   } catch (error) {
     if (error instanceof SafetensorsError) throw new WeightsError(`${path}: not a valid safetensors file. ${error.message}`);
-    if (error instanceof Deno.errors.NotFound) throw new WeightsError(`${path}: there is no such file. Train first, or check the path`);
-    if (error instanceof Deno.errors.IsADirectory) throw new WeightsError(`${path}: this is a folder; name the .safetensors file in it`);
+    if (error instanceof Deno.errors.NotFound) {
+      throw new WeightsError(`${path}: there is no such file. Train first, or check the path`);
+    }
+    if (error instanceof Deno.errors.IsADirectory) {
+      throw new WeightsError(`${path}: this is a folder; name the .safetensors file in it`);
+    }
     throw error;
   }
 }
@@ -111,7 +115,9 @@ export function fitWeights({ path, state }: Pick<Weights, "path" | "state">, mod
   for (const [name, shape] of expected) {
     if (!heads && isHead(name)) continue;
     const found = state.get(name);
-    if (!found) throw new WeightsError(`${path}: tensor "${name}" is missing. The file must hold the model that the config describes`);
+    if (!found) {
+      throw new WeightsError(`${path}: tensor "${name}" is missing. The file must hold the model that the config describes`);
+    }
     if (found.shape.join() !== shape.join()) {
       throw new WeightsError(
         `${path}: tensor "${name}" has shape (${found.shape.join(", ")}) and the config's model needs (${shape.join(", ")}). ` +
@@ -125,9 +131,11 @@ export function fitWeights({ path, state }: Pick<Weights, "path" | "state">, mod
 
 /** Model tensors as floats; PyTorch's batch counters, and optimiser state, are left out. */
 function modelState(tensors: ReadonlyMap<string, StoredTensor>): StateDict {
-  return new Map([...tensors].filter(([name]) => !name.endsWith(COUNTER)).map(([name, tensor]) => {
-    return [name, { shape: tensor.shape, values: toFloats(tensor) }];
-  }));
+  return new Map(
+    [...tensors].filter(([name]) => !name.endsWith(COUNTER)).map(([name, tensor]) => {
+      return [name, { shape: tensor.shape, values: toFloats(tensor) }];
+    }),
+  );
 }
 
 /**

@@ -86,7 +86,9 @@ export class Tape {
   }
 
   /** Records one kernel launch. The label is that of the tensor it makes. */
-  dispatch(dispatch: Omit<Dispatch, "bindings" | "label"> & { readonly bindings: Record<string, Tensor>; readonly label?: string }): void {
+  dispatch(
+    dispatch: Omit<Dispatch, "bindings" | "label"> & { readonly bindings: Record<string, Tensor>; readonly label?: string },
+  ): void {
     const bindings = Object.fromEntries(Object.entries(dispatch.bindings).map(([name, { storage }]) => [name, storage]));
     const label = dispatch.label ?? this.#scopes.join(".");
     this.#dispatches.push({ ...dispatch, bindings, label });

@@ -60,7 +60,10 @@ export async function encodeResume(gpu: Gpu, method: Method, state: RunState, co
   const flat: Record<string, PlacedTensor> = flatTensors(method);
   for (const [name, tensor] of Object.entries(flat)) tensors.set(name, storeFloats(tensor.shape, await read(gpu, tensor)));
   const names = JSON.stringify(parameters.all.map(({ name }) => name));
-  return { tensors, metadata: { format: "l2vit-resume", config: JSON.stringify(config), state: JSON.stringify(state), parameters: names } };
+  return {
+    tensors,
+    metadata: { format: "l2vit-resume", config: JSON.stringify(config), state: JSON.stringify(state), parameters: names },
+  };
 }
 
 /** A file written by {@linkcode encodeResume}, read but not yet applied. */

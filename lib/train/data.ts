@@ -5,6 +5,7 @@ import { DataError } from "../data/errors.ts";
 import { JetFile, type JetNames } from "../data/jet_file.ts";
 import { PackedImages, type Progress } from "../data/packed.ts";
 import { randomSplit, stratifiedSplit } from "../data/split.ts";
+import { gridOf } from "../nn/config.ts";
 import type { LabelledData } from "./finetune.ts";
 import type { UnlabelledData } from "./simclr.ts";
 
@@ -23,7 +24,9 @@ export async function readLabelled(config: RunConfig, path: string, progress?: P
   using file = await openMatching(config, path);
   for (const quantity of ["labels", "mass"] as const) {
     if (!file.has(quantity)) {
-      throw new DataError(`${path}: there is no dataset with ${quantity}. Use a labelled file, or name it with data.keys.${quantity}`);
+      throw new DataError(
+        `${path}: there is no dataset with ${quantity}. Use a labelled file, or name it with data.keys.${quantity}`,
+      );
     }
   }
   const labels = checkLabels(file.readScalars("labels"), config.model.num_classes, path);
@@ -45,10 +48,15 @@ export async function readUnlabelled(config: RunConfig, path: string, progress?:
   return { images, split: randomSplit(file.count, config.data.seed) };
 }
 
-/** Opens a file whose images have the model's size. */
+/**
+ * Opens a file whose images a model can read.
+ *
+ * @throws {ConfigError} if channels differ, or if the images are not cut into as many patches as the model has
+ */
 export async function openMatching({ data, model }: Pick<RunConfig, "data" | "model">, path: string): Promise<JetFile> {
   const file = await JetFile.open(path, jetNames(data));
-  if (file.size !== model.img_size || file.channels !== model.in_channels) {
+  // pixels beyond the last whole patch are left out, so several sizes give the same grid
+  if (Math.floor(file.size / model.patch_size) !== gridOf(model) || file.channels !== model.in_channels) {
     file[Symbol.dispose]();
     throw new ConfigError(
       `${path}: images are ${file.size} x ${file.size} with ${file.channels} channels, the model reads ` +
@@ -61,5 +69,7 @@ export async function openMatching({ data, model }: Pick<RunConfig, "data" | "mo
 function checkLabels(labels: Float64Array, classes: number, path: string): Float64Array {
   const bad = labels.findIndex((label) => !Number.isInteger(label) || label < 0 || label >= classes);
   if (bad < 0) return labels;
-  throw new DataError(`${path}: label ${labels[bad]} of image ${bad} is no class from 0 to ${classes - 1}. Set model.num_classes to match`);
+  throw new DataError(
+    `${path}: label ${labels[bad]} of image ${bad} is no class from 0 to ${classes - 1}. Set model.num_classes to match`,
+  );
 }

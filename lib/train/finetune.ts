@@ -132,7 +132,8 @@ export class Finetune implements Method {
     const { model } = this;
     const { training, data, augment } = this.#config;
     const tape = new Tape(this.#gpu, { training: true, step: this.#step });
-    const { in_channels: channels, img_size: size, patch_size: patch } = model.config;
+    const { channels, size } = this.#data.images;
+    const patch = model.config.patch_size;
     const augmentation = finetuneAugmentation(augment, data.augment);
     const patches = imagePatches(tape, this.#buffers.tensors, { channels, size, patch }, data.norm_scale, 1, augmentation);
     const { logits, mass } = model.heads(tape, model.features(tape, patches));

@@ -11,12 +11,6 @@ import { type Reporter, Trainer, type TrainerOptions } from "./trainer.ts";
 /** Keys that may change between a run and its continuation. */
 const FREE_KEYS = ["output.dir", "data.num_workers", "data.labelled_path", "data.unlabelled_path"];
 
-/** What a run needs beside its configuration. */
-export interface RunOptions extends TrainerOptions {
-  /** Sets earlier files of the folder aside instead of resuming. */
-  readonly fresh: boolean;
-}
-
 /**
  * Trains, or goes on training.
  *
@@ -32,12 +26,8 @@ export async function train(
   create: (start: StateDict) => Method,
   start: () => StateDict,
   reporter: Reporter,
-  options: RunOptions,
+  options: TrainerOptions,
 ): Promise<RunState> {
-  if (options.fresh) {
-    const kept = folder.setAside();
-    if (kept) reporter.line(`Earlier files of this folder are now in ${kept}`);
-  }
   const resume = folder.used ? openResume(folder, config) : undefined;
   if (resume?.state.finished) {
     reporter.line(`This run is complete (${resume.state.finished}); its weights are in ${folder.best}. Start anew with --fresh`);
@@ -49,7 +39,9 @@ export async function train(
   folder.trimMetrics(state.epoch);
   if (resume) {
     resume.apply(gpu, method);
-    reporter.line(`Resuming after epoch ${state.epoch}${state.stepInEpoch ? `, step ${state.stepInEpoch}` : ""} from ${folder.resume}`);
+    reporter.line(
+      `Resuming after epoch ${state.epoch}${state.stepInEpoch ? `, step ${state.stepInEpoch}` : ""} from ${folder.resume}`,
+    );
   }
   return await new Trainer(gpu, config, method, folder, state, reporter, options).run();
 }
@@ -59,7 +51,9 @@ function openResume(folder: RunFolder, config: RunConfig): ReturnType<typeof rea
   try {
     resume = readResume(folder.resume);
   } catch (error) {
-    throw new ConfigError(`${(error as Error).message.replace(/\. .*$/s, "")}. The folder ${folder.path} holds another run: use --out, or --fresh`);
+    throw new ConfigError(
+      `${(error as Error).message.replace(/\. .*$/s, "")}. The folder ${folder.path} holds another run: use --out, or --fresh`,
+    );
   }
   const changed = differences(resume.config, config, FREE_KEYS);
   if (changed.length > 0) {

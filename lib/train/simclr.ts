@@ -132,7 +132,8 @@ export class SimClr implements Method {
     const { data, augment, training: { temperature } } = this.#config;
     const buffers = new BatchBuffers(this.#gpu, this.#data.images, batch);
     const tape = new Tape(this.#gpu, { training, step: this.#step });
-    const { in_channels: channels, img_size: size, patch_size: patch } = model.config;
+    const { channels, size } = this.#data.images;
+    const patch = model.config.patch_size;
     const layout = { channels, size, patch };
     const patches = imagePatches(tape, buffers.tensors, layout, data.norm_scale, 2, contrastiveAugmentation(augment));
     const z = project(tape, model, model.features(tape, patches));

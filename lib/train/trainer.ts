@@ -164,7 +164,9 @@ export class Trainer {
       await this.#save();
       const { epoch, stepInEpoch } = this.#state;
       throw new Interrupted(
-        `Stopped in epoch ${epoch + 1} after step ${stepInEpoch} of ${this.#stepsPerEpoch}; the state is saved in ${this.#folder.resume}`,
+        `Stopped in epoch ${
+          epoch + 1
+        } after step ${stepInEpoch} of ${this.#stepsPerEpoch}; the state is saved in ${this.#folder.resume}`,
       );
     }
     const minutes = (performance.now() - this.#savedAt) / 60_000;
@@ -179,7 +181,8 @@ export class Trainer {
     const val = await this.#method.validate((done, total) => this.#reporter.progress("validation", done, total, NaN));
     if (!Number.isFinite(val.loss)) {
       throw new TrainingError(
-        `The validation loss is ${val.loss} in epoch ${state.epoch + 1}; the first tensor that is not finite is ${await this.#badTensor()}. ` +
+        `The validation loss is ${val.loss} in epoch ${state.epoch + 1}; the first tensor that is not finite is ${await this
+          .#badTensor()}. ` +
           "Use a smaller learning rate, or check the data",
       );
     }

@@ -66,9 +66,17 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
 }
 
 /** Throws if a tensor is off by more than the tolerance, naming it. */
-export function assertClose(actual: ArrayLike<number>, expected: ArrayLike<number>, what: string, tolerance = 1e-4, floor = 1e-30): void {
+export function assertClose(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  what: string,
+  tolerance = 1e-4,
+  floor = 1e-30,
+): void {
   const error = relativeError(actual, expected, floor);
-  if (!(error <= tolerance)) throw new Error(`${what} is off by ${error.toExponential(2)} relative to the reference (allowed: ${tolerance})`);
+  if (!(error <= tolerance)) {
+    throw new Error(`${what} is off by ${error.toExponential(2)} relative to the reference (allowed: ${tolerance})`);
+  }
 }
 
 /**
@@ -87,7 +95,10 @@ export function assertStateClose(actual: StateDict, expected: StateDict, what: s
 }
 
 /** Dense channels-first images as the packed batch that the kernels read. */
-export function packDense(images: Float32Array, shape: readonly number[]): { offsets: Uint32Array; index: Uint32Array; value: Float32Array } {
+export function packDense(
+  images: Float32Array,
+  shape: readonly number[],
+): { offsets: Uint32Array; index: Uint32Array; value: Float32Array } {
   const [batch, channels, size] = shape as [number, number, number];
   const offsets = [0], index: number[] = [], value: number[] = [];
   for (let b = 0; b < batch; b++) {

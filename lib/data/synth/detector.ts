@@ -89,8 +89,12 @@ export class Detector {
     const times = (mean: number) => Math.round(mean * (0.5 + random.uniform()));
     for (let i = times(PILE_UP.tracks); i > 0; i--) this.#add(anywhere(), anywhere(), 0, 1 - 2 * Math.log(1 - random.uniform()));
     for (let i = times(PILE_UP.ecal); i > 0; i--) this.#add(anywhere(), anywhere(), 3, -0.8 * Math.log(1 - random.uniform()));
-    for (let i = times(PILE_UP.towers); i > 0; i--) this.#warm(random.below(TOWERS * TOWERS), 0.5 - 2 * Math.log(1 - random.uniform()));
-    for (let i = times(PILE_UP.hits); i > 0; i--) for (let layer = 0; layer < 3; layer++) this.#add(anywhere(), anywhere(), 5 + layer, 1);
+    for (let i = times(PILE_UP.towers); i > 0; i--) {
+      this.#warm(random.below(TOWERS * TOWERS), 0.5 - 2 * Math.log(1 - random.uniform()));
+    }
+    for (let i = times(PILE_UP.hits); i > 0; i--) {
+      for (let layer = 0; layer < 3; layer++) this.#add(anywhere(), anywhere(), 5 + layer, 1);
+    }
   }
 
   #warm(tower: number, energy: number): void {

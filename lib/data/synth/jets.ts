@@ -105,7 +105,14 @@ function shower(first: Parton, random: Random): Parton[] {
       const z = lowest * Math.exp(random.uniform() * Math.log(0.5 / lowest));
       const turn = 2 * Math.PI * random.uniform();
       const eta = angle * Math.cos(turn), phi = angle * Math.sin(turn);
-      open.push({ pt: z * parton.pt, eta: parton.eta + (1 - z) * eta, phi: parton.phi + (1 - z) * phi, c: GLUON, angle, bottom: false });
+      open.push({
+        pt: z * parton.pt,
+        eta: parton.eta + (1 - z) * eta,
+        phi: parton.phi + (1 - z) * phi,
+        c: GLUON,
+        angle,
+        bottom: false,
+      });
       parton = { ...parton, pt: (1 - z) * parton.pt, eta: parton.eta - z * eta, phi: parton.phi - z * phi, angle };
     }
     finals.push(parton);

@@ -20,9 +20,16 @@ export const FILES = {
  * @param first number of the first jet: files with ranges apart hold different jets
  * @param labelled also writes Y, m and pT
  */
-export function writeSynthetic(path: string, count: number, seed: number, first: number, labelled: boolean, progress?: Progress): void {
+export function writeSynthetic(
+  path: string,
+  count: number,
+  seed: number,
+  first: number,
+  labelled: boolean,
+  progress?: Progress,
+): void {
   const shapes = [{ name: "jet", shape: [count, SIZE, SIZE, CHANNELS] }];
-  if (labelled) for (const name of ["Y", "m", "pT"]) shapes.push({ name, shape: [count, 1] });
+  if (labelled) { for (const name of ["Y", "m", "pT"]) shapes.push({ name, shape: [count, 1] }); }
   const detector = new Detector();
   try {
     using writer = new Hdf5Writer(path, shapes);
@@ -35,7 +42,7 @@ export function writeSynthetic(path: string, count: number, seed: number, first:
       scalars.pT[i] = jet.pt;
       if (i % 50 === 49) progress?.(i + 1, count);
     }
-    if (labelled) for (const [name, values] of Object.entries(scalars)) writer.write(name, 0, values);
+    if (labelled) { for (const [name, values] of Object.entries(scalars)) writer.write(name, 0, values); }
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) Deno.removeSync(path);
     throw error;

@@ -31,7 +31,11 @@ export function assertAlmostEquals(actual: number, expected: number, tolerance?:
 /** Throws unless the string contains the other. */
 export function assertStringIncludes(actual: string, expected: string, msg?: string): void {
   if (actual.includes(expected)) return;
-  throw new nodeAssert.AssertionError({ message: msg ?? `Expected text to contain "${expected}": got "${actual}"`, actual, expected });
+  throw new nodeAssert.AssertionError({
+    message: msg ?? `Expected text to contain "${expected}": got "${actual}"`,
+    actual,
+    expected,
+  });
 }
 
 /** Throws unless the string matches the pattern. */

@@ -87,4 +87,3 @@ export class AdamW {
     write(this.#gpu, this.#groups, groups);
   }
 }
-

@@ -63,9 +63,14 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
     const partial = tape.tensor(`parts of ${label}`, [parts, segments, 2, dim]);
     const sums = tape.tensor(`sums of ${label}`, [parts, 2, dim]);
     launch("backward_sums", { x, mean, rstd, dy, parts_out: partial }, perSegment);
-    tape.accumulateParameter(weight, (dweight) =>
-      tape.accumulateParameter(bias, (dbias) =>
-        launch("backward_merge", { parts: partial, sums_out: sums, dweight, dbias }, perColumn)));
+    tape.accumulateParameter(
+      weight,
+      (dweight) =>
+        tape.accumulateParameter(
+          bias,
+          (dbias) => launch("backward_merge", { parts: partial, sums_out: sums, dweight, dbias }, perColumn),
+        ),
+    );
     if (!tape.wants(x)) return;
     const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
     launch("backward_input", { x, mean, rstd, weight, dy, sums, dx }, perElement);

@@ -27,7 +27,14 @@ export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parame
   const constants = { DIM: dim };
   const perRow = [Math.ceil(rows / 64), 1, 1] as const;
   const outputs = { y, mean_out: mean, rstd_out: rstd };
-  tape.dispatch({ kernel: KERNEL, entry: "forward", label, constants, bindings: { x, weight, bias, ...outputs }, workgroups: perRow });
+  tape.dispatch({
+    kernel: KERNEL,
+    entry: "forward",
+    label,
+    constants,
+    bindings: { x, weight, bias, ...outputs },
+    workgroups: perRow,
+  });
   tape.derive(y, [x, weight, bias], (dy) => {
     const segments = segmentsFor(rows, dim);
     const dweight = tape.tensor(`parts of ${label}.weight`, [segments, dim]);

@@ -32,7 +32,14 @@ export interface MatmulOptions {
  * @param c receives the (M, N) result
  * @param sizes M, N and K
  */
-export function matmul(tape: Tape, a: Tensor, b: Tensor, c: Tensor, sizes: [number, number, number], options: MatmulOptions = {}): void {
+export function matmul(
+  tape: Tape,
+  a: Tensor,
+  b: Tensor,
+  c: Tensor,
+  sizes: [number, number, number],
+  options: MatmulOptions = {},
+): void {
   const [m, n, k] = sizes;
   const { aTransposed = false, bTransposed = false, alpha = 1 } = options;
   // the contiguous axes of A, B and C
