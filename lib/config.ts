@@ -11,11 +11,13 @@ import { PUBLISHED_MODEL } from "./nn/config.ts";
 
 /** A configuration that cannot be used. */
 export class ConfigError extends Error {
+  /** Name of the error class. */
   override readonly name = "ConfigError";
 }
 
 /** What a run trains on and how. Keys are those of the PyTorch project's configs where it has them. */
 export interface RunConfig {
+  /** Where images come from and how they are taken. */
   data: {
     /** HDF5 file with images alone (pretrain). */
     unlabelled_path: string;
@@ -36,10 +38,12 @@ export interface RunConfig {
     /** Names of datasets in the file where they are not the usual ones. */
     keys: { images: string; labels: string; mass: string };
   };
+  /** Sizes and rates of the model. */
   model: ModelConfig & {
     /** Width of the projections that SimCLR compares. */
     projection_dim: number;
   };
+  /** What is done to training images. */
   augment: {
     flip_phi: boolean;
     flip_eta: boolean;
@@ -53,6 +57,7 @@ export interface RunConfig {
     noise_probability: number;
     noise_sigma: number;
   };
+  /** Schedule, optimiser and losses. */
   training: {
     epochs: number;
     /** Learning rate of pretraining. */
@@ -78,6 +83,7 @@ export interface RunConfig {
     /** Steps in a row with a gradient that is not finite after which the run stops. */
     max_skipped_steps: number;
   };
+  /** Where results go. */
   output: {
     /** Folder for weights, metrics and log. */
     dir: string;

@@ -8,7 +8,8 @@
 /** What random numbers are drawn for: each purpose counts in a stream of its own. */
 export const STREAMS = { weights: 1, shuffle: 2, split: 3, synth: 4, bootstrap: 5, fuzz: 6, mask: 7 } as const;
 
-type Words = [number, number, number, number];
+/** Four 32-bit words. */
+export type Words = [number, number, number, number];
 
 /** Four 32-bit words for a 128-bit counter under a 64-bit key. */
 export function philox(counter: readonly [number, number, number, number], key: readonly [number, number]): Words {
@@ -45,6 +46,8 @@ export class Random {
   #spare: number | undefined;
 
   /**
+   * Starts the sequence.
+   *
    * @param seed whole number below 2^53
    * @param stream purpose, one of {@linkcode STREAMS}
    * @param sequence number within the stream, such as an epoch or an image

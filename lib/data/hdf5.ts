@@ -12,13 +12,17 @@ import { DataError } from "./errors.ts";
 
 /** How the numbers of a dataset are stored. */
 export interface DatasetInfo {
+  /** Path of the dataset in the file. */
   readonly name: string;
+  /** Sizes of the axes, the slowest first. */
   readonly shape: readonly number[];
   /** "float", "integer", or a word for what cannot be read as numbers. */
   readonly kind: "float" | "integer" | "other";
   /** Bytes of an element. */
   readonly size: number;
+  /** True for integers with a sign. */
   readonly signed: boolean;
+  /** Byte order in the file. */
   readonly littleEndian: boolean;
   /** Chunk shape, or null for contiguous storage. */
   readonly chunks: readonly number[] | null;

@@ -8,7 +8,9 @@
 
 /** Name and shape of a dataset; the first axis counts rows. */
 export interface DatasetShape {
+  /** Name in the root group. */
   readonly name: string;
+  /** Sizes of the axes; the first counts rows. */
   readonly shape: readonly number[];
 }
 

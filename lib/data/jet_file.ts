@@ -9,24 +9,26 @@ import { DataError } from "./errors.ts";
 import { type DatasetInfo, Hdf5File } from "./hdf5.ts";
 
 /** Names to look for, in order, where the user gives none. */
-const CANDIDATES = {
+const CANDIDATES: Readonly<Record<JetQuantity, readonly string[]>> = {
   images: ["jet", "X_jets", "images"],
   labels: ["Y", "y", "labels"],
   mass: ["m", "mass"],
   pt: ["pT", "pt"],
-} as const;
+};
 
 /** What a data set may hold. */
-export type JetQuantity = keyof typeof CANDIDATES;
+export type JetQuantity = "images" | "labels" | "mass" | "pt";
 
 /** Names of datasets given by the user. */
 export type JetNames = Partial<Record<JetQuantity, string>>;
 
 /** An open file of jet images. */
 export class JetFile {
+  /** Path as the user gave it. */
   readonly path: string;
   /** Number of images. */
   readonly count: number;
+  /** Values of a pixel. */
   readonly channels: number;
   /** Pixels along eta and phi. */
   readonly size: number;

@@ -21,12 +21,15 @@ export interface PackedBatch {
 
 /** Sizes of the images of a data set. */
 export interface ImageSize {
+  /** Values of a pixel. */
   readonly channels: number;
+  /** Pixels along eta and along phi. */
   readonly size: number;
 }
 
 /** Where a loader takes images from. */
 export interface ImageSource extends ImageSize {
+  /** Number of images. */
   readonly count: number;
   /** Most entries of any image. */
   readonly mostPerImage: number;
@@ -39,10 +42,13 @@ export type Progress = (done: number, total: number) => void;
 
 /** Packed images in memory. */
 export class PackedImages implements ImageSource {
+  /** Values of a pixel. */
   readonly channels: number;
+  /** Pixels along eta and along phi. */
   readonly size: number;
   readonly #chunks: readonly PackedBatch[];
   readonly #perChunk: number;
+  /** Number of images. */
   readonly count: number;
   readonly mostPerImage: number;
 

@@ -10,14 +10,19 @@ import { RandomState } from "./mersenne_twister.ts";
 
 /** Numbers of the images in each part, in scikit-learn's order. */
 export interface Split {
+  /** Images to train on. */
   readonly train: Uint32Array;
+  /** Validation: decides when to stop. */
   readonly val: Uint32Array;
+  /** Test: looked at once, at the end. */
   readonly test: Uint32Array;
 }
 
 /** Shares of the data set that are held out. */
 export interface SplitShares {
+  /** Validation: decides when to stop. */
   readonly val: number;
+  /** Test: looked at once, at the end. */
   readonly test: number;
 }
 

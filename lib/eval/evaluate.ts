@@ -11,7 +11,9 @@ import { Predictor } from "./predictor.ts";
 export interface ImagePrediction {
   /** Number of the image in its file. */
   readonly index: number;
+  /** Class scores before softmax. */
   readonly logits: readonly number[];
+  /** Softmax of the scores. */
   readonly probabilities: readonly number[];
   /** Class with the largest score. */
   readonly class: number;
@@ -21,7 +23,9 @@ export interface ImagePrediction {
 
 /** Measures on a test split. */
 export interface Metrics {
+  /** Number of test images. */
   readonly images: number;
+  /** Share of images whose class is right. */
   readonly accuracy: number;
   /** Area under the ROC curve of class 1; null unless there are two classes. */
   readonly roc_auc: number | null;

@@ -34,6 +34,8 @@ export class Predictor {
   readonly #plan: Plan;
 
   /**
+   * Records and compiles the plan.
+   *
    * @param gpu device
    * @param model whose parameters are used
    * @param source images to predict

@@ -20,11 +20,13 @@ export interface AdapterFacts {
 
 /** No adapter, or one that lacks what the kernels need. The message says what to do. */
 export class NoAdapterError extends Error {
+  /** Name of the error class. */
   override readonly name = "NoAdapterError";
 }
 
 /** The adapter refused a command, ran out of memory or was lost. */
 export class GpuError extends Error {
+  /** Name of the error class. */
   override readonly name = "GpuError";
 }
 

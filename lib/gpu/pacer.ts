@@ -19,6 +19,8 @@ export class Pacer {
   #since = performance.now();
 
   /**
+   * Starts with a window of one submission.
+   *
    * @param gpu the device that work is submitted to
    * @param target milliseconds of work in a window
    */

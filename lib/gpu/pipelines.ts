@@ -19,9 +19,13 @@ export interface KernelSource {
 
 /** A compiled entry point and what it binds. */
 export interface Pipeline {
+  /** File and entry point. */
   readonly label: string;
+  /** The compiled entry point. */
   readonly compute: GPUComputePipeline;
+  /** Layout of bind group 0. */
   readonly layout: GPUBindGroupLayout;
+  /** What it binds, by the name in the file. */
   readonly bindings: ReadonlyMap<string, Binding>;
 }
 
@@ -39,6 +43,7 @@ export class PipelineCache {
   readonly #gpu: Gpu;
   readonly #pipelines = new Map<string, Pipeline>();
 
+  /** An empty cache for a device. */
   constructor(gpu: Gpu) {
     this.#gpu = gpu;
   }

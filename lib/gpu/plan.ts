@@ -29,6 +29,7 @@ export interface Storage {
 
 /** A range of a buffer. */
 export interface Place {
+  /** The buffer. */
   readonly buffer: GPUBuffer;
   /** First byte, a multiple of the adapter's offset alignment (256 suits all). */
   readonly offset: number;
@@ -36,11 +37,13 @@ export interface Place {
 
 /** One kernel launch. */
 export interface Dispatch {
+  /** File of the kernel. */
   readonly kernel: KernelSource;
   /** Entry point in the kernel file. */
   readonly entry: string;
   /** Layer or tensor it works for, in messages and profiles. */
   readonly label: string;
+  /** Values for the file's const declarations. */
   readonly constants: Constants;
   /** Storage for each binding the entry point uses, by the name in the file. */
   readonly bindings: Readonly<Record<string, Storage>>;

@@ -10,7 +10,9 @@ export type SafetensorsDType = "F64" | "F32" | "F16" | "BF16" | "I64" | "I32" | 
 
 /** A tensor in a file. */
 export interface StoredTensor {
+  /** Type of the elements. */
   readonly dtype: SafetensorsDType;
+  /** Sizes of the axes, the slowest first. */
   readonly shape: readonly number[];
   /** Little-endian, row-major. */
   readonly bytes: Uint8Array;
@@ -18,12 +20,15 @@ export interface StoredTensor {
 
 /** Tensors and text metadata of a file. */
 export interface Safetensors {
+  /** Tensors by name. */
   readonly tensors: Map<string, StoredTensor>;
+  /** Text by key. */
   readonly metadata: Record<string, string>;
 }
 
 /** A file that is no valid safetensors file. */
 export class SafetensorsError extends Error {
+  /** Name of the error class. */
   override readonly name = "SafetensorsError";
 }
 

@@ -11,10 +11,15 @@ import { sizeOf } from "../tensor/tensor.ts";
 
 /** Declares layers, drawing their first values from one seeded sequence. */
 export class Declarations {
+  /** What has been declared so far. */
   readonly all: Declaration[] = [];
   readonly #random: Random;
 
-  /** @param seed of the weights; the same seed gives the same weights on every machine */
+  /**
+   * Starts with nothing declared.
+   *
+   * @param seed of the weights; the same seed gives the same weights on every machine
+   */
   constructor(seed: number) {
     this.#random = new Random(seed, STREAMS.weights);
   }

@@ -40,11 +40,15 @@ export interface LinearViTOptions {
 
 /** The model: its parameters, and how to record its computation. */
 export class LinearViT {
+  /** Sizes and rates. */
   readonly config: ModelConfig;
+  /** Everything that is learned, and the running statistics. */
   readonly parameters: Parameters;
   readonly #batchGroups: number;
 
   /**
+   * Makes a model with random weights.
+   *
    * @throws {RangeError} if sizes do not fit together
    * @example
    * ```ts ignore

@@ -11,6 +11,7 @@ import { isHead, shapesOf } from "./linear_vit.ts";
 
 /** A weight file that does not fit. The message names the file, the tensor, and what to do. */
 export class WeightsError extends Error {
+  /** Name of the error class. */
   override readonly name = "WeightsError";
 }
 
@@ -20,6 +21,7 @@ export interface WeightsInfo {
   readonly model: ModelConfig;
   /** The mass head's output is in units of massStd around massMean (GeV). */
   readonly massMean: number;
+  /** Deviation of the masses trained on, in GeV. */
   readonly massStd: number;
   /** Images are divided by it. */
   readonly normScale: number;
@@ -29,7 +31,9 @@ export interface WeightsInfo {
 
 /** The contents of a weight file. */
 export interface Weights extends WeightsInfo {
+  /** Where the file is. */
   readonly path: string;
+  /** The model's tensors. */
   readonly state: StateDict;
 }
 

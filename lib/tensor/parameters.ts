@@ -25,7 +25,9 @@ export interface Parameter extends PlacedTensor {
 
 /** Name, shape and first values of a parameter or running statistic. */
 export interface Declaration {
+  /** Name in the state dict. */
   readonly name: string;
+  /** Sizes of the axes. */
   readonly shape: readonly number[];
   /** Values at the start. */
   readonly initial: Float32Array;

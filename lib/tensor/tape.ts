@@ -26,6 +26,7 @@ export interface TapeOptions {
 
 /** The value of a loss for each row: where a backward pass starts. */
 export interface Loss extends Tensor {
+  /** Marks a value that a backward pass may start from. */
   readonly isLoss: true;
 }
 
@@ -36,7 +37,9 @@ interface Entry {
 
 /** A recording of dispatches. */
 export class Tape {
+  /** Device that the recording is for. */
   readonly gpu: Gpu;
+  /** True if gradients are recorded. */
   readonly training: boolean;
   readonly #step: PlacedTensor | undefined;
   readonly #dispatches: Dispatch[] = [];
@@ -47,6 +50,7 @@ export class Tape {
   readonly #scopes: string[] = [];
   #streams = 0;
 
+  /** Starts an empty recording. */
   constructor(gpu: Gpu, options: TapeOptions) {
     this.gpu = gpu;
     this.training = options.training;

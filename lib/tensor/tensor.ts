@@ -15,12 +15,15 @@ export type DType = "f32" | "u32";
 export interface Tensor {
   /** Sizes of the axes, the slowest first. */
   readonly shape: readonly number[];
+  /** Type of the elements. */
   readonly dtype: DType;
+  /** Where the numbers are. */
   readonly storage: Storage;
 }
 
 /** A tensor that outlives plans: an input, a parameter, a result. */
 export interface PlacedTensor extends Tensor {
+  /** Where the numbers are. */
   readonly storage: Storage & { readonly place: Place };
 }
 

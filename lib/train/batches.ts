@@ -8,9 +8,12 @@ import { createTensor, type PlacedTensor, write } from "../tensor/tensor.ts";
 /** Buffers for packed images, as large as the fullest batch of a data set may be. */
 export class BatchBuffers {
   readonly #gpu: Gpu;
+  /** The buffers as the kernels read them. */
   readonly tensors: PackedTensors;
 
   /**
+   * Allocates the buffers.
+   *
    * @param gpu device
    * @param source the data set
    * @param batch images in a batch

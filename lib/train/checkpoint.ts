@@ -27,6 +27,7 @@ export interface RunState {
   stale: number;
   /** Why the run is over, or null if it is not. */
   finished: string | null;
+  /** Curves of the epochs so far. */
   history: History;
 }
 
@@ -68,7 +69,9 @@ export async function encodeResume(gpu: Gpu, method: Method, state: RunState, co
 
 /** A file written by {@linkcode encodeResume}, read but not yet applied. */
 export interface Resume {
+  /** Configuration of the run. */
   readonly config: RunConfig;
+  /** Where the run was. */
   readonly state: RunState;
   /** Puts weights and moments back. */
   apply(gpu: Gpu, method: Method): void;

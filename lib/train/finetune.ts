@@ -23,11 +23,13 @@ import { type History, type Method, TABLE_ROWS } from "./method.ts";
 
 /** Images with their labels, and who is trained on which. */
 export interface LabelledData {
+  /** All images of the file. */
   readonly images: ImageSource;
   /** Class of each image. */
   readonly labels: ArrayLike<number>;
   /** Mass of each image in GeV. */
   readonly mass: ArrayLike<number>;
+  /** Who is trained on which. */
   readonly split: Split;
 }
 
@@ -36,7 +38,9 @@ const COLUMN = { crossEntropy: 0, smoothL1: 1, correct: 2, distance: 3 };
 
 /** Trains backbone and heads on labelled images. */
 export class Finetune implements Method {
+  /** The model that is trained. */
   readonly model: LinearViT;
+  /** Its optimiser. */
   readonly optimiser: AdamW;
   readonly images: Uint32Array;
   readonly batchSize: number;
@@ -55,7 +59,11 @@ export class Finetune implements Method {
   readonly #plan: Plan;
   readonly #predictor: Predictor;
 
-  /** @param start weights to begin with; others are drawn from the seed */
+  /**
+   * Makes the model and compiles its plans.
+   *
+   * @param start weights to begin with; others are drawn from the seed
+   */
   constructor(gpu: Gpu, config: RunConfig, data: LabelledData, start: StateDict) {
     this.#gpu = gpu;
     this.#config = config;

@@ -9,14 +9,16 @@ import type { StepNumbers } from "../tensor/step.ts";
 import type { PlacedTensor } from "../tensor/tensor.ts";
 
 /** Rows of the tables that steps write their results to; as many as may be pending. */
-export const TABLE_ROWS = MOST_PENDING;
+export const TABLE_ROWS: number = MOST_PENDING;
 
 /** Curves by name: one value an epoch. */
 export type History = Record<string, number[]>;
 
 /** A way to train a model. */
 export interface Method {
+  /** The model that is trained. */
   readonly model: LinearViT;
+  /** Its optimiser. */
   readonly optimiser: AdamW;
   /** Numbers of the training images. */
   readonly images: Uint32Array;

@@ -15,26 +15,35 @@ import { encodeSafetensors, type Safetensors } from "../io/safetensors.ts";
 
 /** Paths of a run, and how its files are written. */
 export class RunFolder {
+  /** The folder, without a slash at its end. */
   readonly path: string;
 
-  /** @param path folder, made if it is not there */
+  /**
+   * Makes the folder.
+   *
+   * @param path folder, made if it is not there
+   */
   constructor(path: string) {
     this.path = path.replace(/\/+$/, "");
     Deno.mkdirSync(this.path, { recursive: true });
   }
 
+  /** Weights with the lowest validation loss. */
   get best(): string {
     return `${this.path}/best.safetensors`;
   }
 
+  /** Weights as they are now. */
   get latest(): string {
     return `${this.path}/latest.safetensors`;
   }
 
+  /** State to resume from. */
   get resume(): string {
     return `${this.path}/resume.safetensors`;
   }
 
+  /** One line an epoch. */
   get metrics(): string {
     return `${this.path}/metrics.jsonl`;
   }
@@ -66,6 +75,7 @@ export class RunFolder {
     writeFileAtomic(path, encodeSafetensors(contents));
   }
 
+  /** Writes the configuration, every key. */
   writeConfig(config: RunConfig): void {
     writeFileAtomic(`${this.path}/config.yaml`, formatConfig(config));
   }

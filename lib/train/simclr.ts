@@ -22,7 +22,9 @@ import { type History, type Method, TABLE_ROWS } from "./method.ts";
 
 /** Images without labels, and who is trained on which. */
 export interface UnlabelledData {
+  /** All images of the file. */
   readonly images: ImageSource;
+  /** Who is trained on which. */
   readonly split: { readonly train: Uint32Array; readonly val: Uint32Array };
 }
 
@@ -37,7 +39,9 @@ const COLUMN = { loss: 0, correct: 1 };
 
 /** Trains backbone and projection head on pairs of views. */
 export class SimClr implements Method {
+  /** The model that is trained. */
   readonly model: LinearViT;
+  /** Its optimiser. */
   readonly optimiser: AdamW;
   readonly images: Uint32Array;
   readonly batchSize: number;
@@ -51,7 +55,11 @@ export class SimClr implements Method {
   readonly #train: Views;
   readonly #val: Views;
 
-  /** @param start weights to begin with; others are drawn from the seed */
+  /**
+   * Makes the model and compiles its plans.
+   *
+   * @param start weights to begin with; others are drawn from the seed
+   */
   constructor(gpu: Gpu, config: RunConfig, data: UnlabelledData, start: StateDict) {
     this.#gpu = gpu;
     this.#config = config;

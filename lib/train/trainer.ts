@@ -18,11 +18,13 @@ import { learningRateFactor } from "./schedule.ts";
 
 /** Training that cannot go on. */
 export class TrainingError extends Error {
+  /** Name of the error class. */
   override readonly name = "TrainingError";
 }
 
 /** The run was asked to stop; its state is saved. */
 export class Interrupted extends Error {
+  /** Name of the error class. */
   override readonly name = "Interrupted";
 }
 
@@ -56,6 +58,7 @@ export class Trainer {
   #collected: number;
   #savedAt = performance.now();
 
+  /** Prepares a run; nothing is computed yet. */
   constructor(
     gpu: Gpu,
     config: RunConfig,

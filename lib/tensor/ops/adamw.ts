@@ -38,6 +38,7 @@ export class AdamW {
   /** Second moments, likewise. */
   readonly v: PlacedTensor;
 
+  /** Starts with moments of zero. */
   constructor(gpu: Gpu, parameters: Parameters, options: AdamWOptions) {
     this.#gpu = gpu;
     this.#parameters = parameters;

@@ -11,9 +11,11 @@ const KERNEL = { name: "images", source: imagesSource + philoxSource + stepSourc
 
 /** Sizes of the images and of the patches they are cut into. */
 export interface ImageLayout {
+  /** Values of a pixel. */
   readonly channels: number;
   /** Pixels along eta and along phi. */
   readonly size: number;
+  /** Pixels along each side of a patch. */
   readonly patch: number;
 }
 
@@ -37,6 +39,7 @@ export interface Augmentation {
   readonly flipPhi: boolean;
   /** "phi": cyclic along phi by any number of pixels; "towers": by up to maxTowers patches along both axes, not cyclic. */
   readonly roll: "none" | "phi" | "towers";
+  /** Largest shift of roll "towers", in patches. */
   readonly maxTowers: number;
   /** Fewest and most channels set to zero. */
   readonly dropChannels: readonly [number, number];

@@ -1,0 +1,75 @@
+/**
+ * L2ViT on WebGPU: a linear-attention vision transformer for detector images, trained by its own WGSL kernels.
+ *
+ * The parts, from the bottom up: a device ({@linkcode Gpu}), tensors and a tape that records operations and their
+ * gradients ({@linkcode Tape}), the model ({@linkcode LinearViT}), ways to train it ({@linkcode Finetune},
+ * {@linkcode SimClr}, {@linkcode Trainer}), data ({@linkcode JetFile}, {@linkcode PackedImages}) and weight files
+ * ({@linkcode readWeights}).
+ *
+ * @example Train on arrays of your own
+ * ```ts ignore
+ * import { defaultConfig, Finetune, Gpu, PackedImages, stratifiedSplit } from "./mod.ts";
+ *
+ * using gpu = await Gpu.open();
+ * const config = defaultConfig();
+ * const images = PackedImages.fromDense(pixels, { channels: 8, size: 125 });
+ * const data = { images, labels, mass, split: stratifiedSplit(labels, 42) };
+ * using method = new Finetune(gpu, config, data, new Map());
+ * method.run(data.split.train.subarray(0, 64), { seed: 42, step: 0, learningRates: [3e-4, 3e-4] });
+ * ```
+ *
+ * @module
+ */
+
+export * from "./lib/config.ts";
+export * from "./lib/data/errors.ts";
+export * from "./lib/data/hdf5.ts";
+export * from "./lib/data/hdf5_writer.ts";
+export * from "./lib/data/jet_file.ts";
+export * from "./lib/data/packed.ts";
+export * from "./lib/data/split.ts";
+export * from "./lib/data/synth/write.ts";
+export * from "./lib/eval/evaluate.ts";
+export * from "./lib/eval/metrics.ts";
+export * from "./lib/eval/predictor.ts";
+export * from "./lib/gpu/device.ts";
+export * from "./lib/gpu/pacer.ts";
+export * from "./lib/gpu/pipelines.ts";
+export * from "./lib/gpu/plan.ts";
+export * from "./lib/gpu/wgsl.ts";
+export * from "./lib/io/safetensors.ts";
+export * from "./lib/nn/config.ts";
+export * from "./lib/nn/layers.ts";
+export * from "./lib/nn/linear_vit.ts";
+export * from "./lib/nn/projection_head.ts";
+export * from "./lib/nn/weights.ts";
+export * from "./lib/random.ts";
+export * from "./lib/tensor/ops/adamw.ts";
+export * from "./lib/tensor/ops/add.ts";
+export * from "./lib/tensor/ops/batch_norm.ts";
+export * from "./lib/tensor/ops/depthwise_conv.ts";
+export * from "./lib/tensor/ops/dropout.ts";
+export * from "./lib/tensor/ops/gelu.ts";
+export * from "./lib/tensor/ops/images.ts";
+export * from "./lib/tensor/ops/l2_normalise.ts";
+export * from "./lib/tensor/ops/layer_norm.ts";
+export * from "./lib/tensor/ops/linear.ts";
+export * from "./lib/tensor/ops/linear_attention.ts";
+export * from "./lib/tensor/ops/losses.ts";
+export * from "./lib/tensor/ops/matmul.ts";
+export * from "./lib/tensor/ops/mean_tokens.ts";
+export * from "./lib/tensor/ops/record.ts";
+export * from "./lib/tensor/parameters.ts";
+export * from "./lib/tensor/step.ts";
+export * from "./lib/tensor/tape.ts";
+export * from "./lib/tensor/tensor.ts";
+export * from "./lib/train/batches.ts";
+export * from "./lib/train/checkpoint.ts";
+export * from "./lib/train/data.ts";
+export * from "./lib/train/finetune.ts";
+export * from "./lib/train/method.ts";
+export * from "./lib/train/run.ts";
+export * from "./lib/train/run_folder.ts";
+export * from "./lib/train/schedule.ts";
+export * from "./lib/train/simclr.ts";
+export * from "./lib/train/trainer.ts";
