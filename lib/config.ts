@@ -268,7 +268,7 @@ function check(leaf: Leaf, value: unknown, where: string): string | number | boo
   return value;
 }
 
-function checkTogether({ augment, model, training }: RunConfig, source: string): void {
+function checkTogether({ augment, model }: RunConfig, source: string): void {
   if (augment.drop_channels_min > augment.drop_channels_max) {
     throw new ConfigError(
       `${source}: augment.drop_channels_min must not exceed augment.drop_channels_max: ` +
@@ -279,11 +279,6 @@ function checkTogether({ augment, model, training }: RunConfig, source: string):
     throw new ConfigError(
       `${source}: augment.drop_channels_max must not exceed model.in_channels (nor 32): ` +
         `it is ${augment.drop_channels_max} of ${model.in_channels} channels`,
-    );
-  }
-  if (training.warmup_epochs > training.epochs) {
-    throw new ConfigError(
-      `${source}: training.warmup_epochs must not exceed training.epochs: ${training.warmup_epochs} is more than ${training.epochs}`,
     );
   }
 }

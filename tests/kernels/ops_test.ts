@@ -1,0 +1,152 @@
+/** @file Every kernel with a gradient against its formula in double precision, at sizes that no tile divides. */
+
+import { addRepeated } from "../../lib/tensor/ops/add.ts";
+import { batchNorm } from "../../lib/tensor/ops/batch_norm.ts";
+import { depthwiseConv } from "../../lib/tensor/ops/depthwise_conv.ts";
+import { residual } from "../../lib/tensor/ops/dropout.ts";
+import { gelu } from "../../lib/tensor/ops/gelu.ts";
+import { l2Normalise } from "../../lib/tensor/ops/l2_normalise.ts";
+import { layerNorm } from "../../lib/tensor/ops/layer_norm.ts";
+import { linear } from "../../lib/tensor/ops/linear.ts";
+import { linearAttention } from "../../lib/tensor/ops/linear_attention.ts";
+import { meanTokens } from "../../lib/tensor/ops/mean_tokens.ts";
+import { createTensor } from "../../lib/tensor/tensor.ts";
+import { gpuTest } from "../support/gpu.ts";
+import { checkOp } from "../support/ops.ts";
+import * as reference from "../support/reference.ts";
+
+for (const [m, n, k] of [[7, 5, 3], [37, 29, 23], [36, 20, 28], [52, 68, 12], [130, 4, 36]] as const) {
+  for (const withGelu of [false, true]) {
+    gpuTest(`linear() of ${m} x ${k} by ${n} is x W^T + b${withGelu ? " under GELU" : ""}, forward and backward`, async (gpu) => {
+      await checkOp(gpu, {
+        inputs: { x: [m, k] },
+        parameters: { "w.weight": [n, k], "w.bias": [n] },
+        record: (tape, { x }, p) => linear(tape, x!, p["w.weight"]!, p["w.bias"]!, { gelu: withGelu }),
+        reference: (a) => {
+          const y = reference.matmul(a["x"]!, a["w.weight"]!, [m, n, k], false, true).map((v, i) => v + a["w.bias"]![i % n]!);
+          return withGelu ? y.map(reference.gelu) : y;
+        },
+      });
+    });
+  }
+}
+
+for (const [rows, dim] of [[3, 5], [70, 9]] as const) {
+  gpuTest(`layerNorm() of ${rows} x ${dim} is its formula, forward and backward`, async (gpu) => {
+    await checkOp(gpu, {
+      inputs: { x: [rows, dim] },
+      parameters: { "n.weight": [dim], "n.bias": [dim] },
+      record: (tape, { x }, p) => layerNorm(tape, x!, p["n.weight"]!, p["n.bias"]!),
+      reference: (a) => reference.layerNorm(a["x"]!, a["n.weight"]!, a["n.bias"]!),
+    });
+  });
+}
+
+gpuTest("layerNorm() adds the gradient that its input has already", async (gpu) => {
+  const [rows, dim] = [9, 12];
+  await checkOp(gpu, {
+    inputs: { x: [rows, dim] },
+    parameters: { "n.weight": [dim], "n.bias": [dim] },
+    record: (tape, { x }, p) => residual(tape, x!, layerNorm(tape, x!, p["n.weight"]!, p["n.bias"]!)),
+    reference: (a) => reference.layerNorm(a["x"]!, a["n.weight"]!, a["n.bias"]!).map((v, i) => v + a["x"]![i]!),
+  });
+});
+
+for (const groups of [1, 2]) {
+  gpuTest(`batchNorm() with ${groups} group(s) normalises by the batch, forward and backward`, async (gpu) => {
+    const [rows, dim] = [26, 7];
+    await checkOp(gpu, {
+      inputs: { x: [rows, dim] },
+      parameters: { "n.weight": [dim], "n.bias": [dim] },
+      record: (tape, { x }, p) => {
+        const running = { runningMean: createTensor(gpu, "mean", [dim]), runningVar: createTensor(gpu, "variance", [dim]) };
+        return batchNorm(tape, x!, { weight: p["n.weight"]!, bias: p["n.bias"]!, ...running }, groups);
+      },
+      reference: (a) => reference.batchNorm(a["x"]!, a["n.weight"]!, a["n.bias"]!, groups),
+    });
+  });
+}
+
+for (const floor of [0.05, 20]) {
+  for (const dim of [5, 12]) {
+    gpuTest(`linearAttention() with head size ${dim} and floor ${floor} is its formula, forward and backward`, async (gpu) => {
+      const [batch, tokens, heads] = [2, 11, 3];
+      await checkOp(gpu, {
+        inputs: { qkv: [batch, tokens, 3 * heads * dim] },
+        parameters: { "a.temperature": [heads, 1, 1] },
+        record: (tape, { qkv }, p) => linearAttention(tape, qkv!, p["a.temperature"]!, floor),
+        reference: (a) => reference.linearAttention(a["qkv"]!, a["a.temperature"]!, [batch, tokens, heads, dim], floor),
+      });
+    });
+  }
+}
+
+for (const [grid, dim, size] of [[3, 6, 3], [7, 5, 5], [6, 3, 7], [2, 4, 7]] as const) {
+  gpuTest(`depthwiseConv() of ${size} x ${size} on a ${grid} x ${grid} grid is its formula, forward and backward`, async (gpu) => {
+    const batch = 3;
+    await checkOp(gpu, {
+      inputs: { x: [batch, grid * grid, dim] },
+      parameters: { "c.weight": [dim, 1, size, size], "c.bias": [dim] },
+      record: (tape, { x }, p) => depthwiseConv(tape, x!, p["c.weight"]!, p["c.bias"]!),
+      reference: (a) => reference.depthwiseConv(a["x"]!, a["c.weight"]!, a["c.bias"]!, [batch, grid, dim, size]),
+    });
+  });
+}
+
+gpuTest("gelu() is x Phi(x) from -9 to 9, forward and backward", async (gpu) => {
+  const x = Float32Array.from({ length: 301 }, (_, i) => -9 + 0.06 * i);
+  await checkOp(gpu, {
+    inputs: { x: [301] },
+    values: { x },
+    record: (tape, { x }) => gelu(tape, x!),
+    reference: (a) => a["x"]!.map(reference.gelu),
+  });
+});
+
+gpuTest("meanTokens() averages over tokens, forward and backward", async (gpu) => {
+  const [batch, tokens, dim] = [3, 13, 7];
+  await checkOp(gpu, {
+    inputs: { x: [batch, tokens, dim] },
+    record: (tape, { x }) => meanTokens(tape, x!),
+    reference: (a) =>
+      Float64Array.from({ length: batch * dim }, (_, i) => {
+        let sum = 0;
+        for (let n = 0; n < tokens; n++) sum += a["x"]![(Math.floor(i / dim) * tokens + n) * dim + i % dim]!;
+        return sum / tokens;
+      }),
+  });
+});
+
+gpuTest("l2Normalise() gives rows of length 1, forward and backward", async (gpu) => {
+  const [rows, dim] = [9, 11];
+  await checkOp(gpu, {
+    inputs: { x: [rows, dim] },
+    record: (tape, { x }) => l2Normalise(tape, x!),
+    reference: ({ x }) => x!.map((v, i) => v / Math.hypot(...x!.subarray(i - i % dim, i - i % dim + dim))),
+  });
+});
+
+gpuTest("addRepeated() adds a parameter to every repetition, forward and backward", async (gpu) => {
+  await checkOp(gpu, {
+    inputs: { x: [5, 3, 7] },
+    parameters: { pos: [1, 3, 7] },
+    record: (tape, { x }, p) => addRepeated(tape, x!, p["pos"]!),
+    reference: (a) => a["x"]!.map((v, i) => v + a["pos"]![i % 21]!),
+  });
+});
+
+gpuTest("a parameter that is used twice receives the sum of both gradients", async (gpu) => {
+  await checkOp(gpu, {
+    inputs: { x: [6, 8] },
+    parameters: { "w.weight": [8, 8], "w.bias": [8] },
+    record: (tape, { x }, p) => {
+      const layer = (input: typeof x) => linear(tape, input!, p["w.weight"]!, p["w.bias"]!);
+      return layer(layer(x));
+    },
+    reference: (a) => {
+      const layer = (input: Float64Array) =>
+        reference.matmul(input, a["w.weight"]!, [6, 8, 8], false, true).map((v, i) => v + a["w.bias"]![i % 8]!);
+      return layer(layer(a["x"]!));
+    },
+  });
+});
