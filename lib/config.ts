@@ -268,17 +268,11 @@ function check(leaf: Leaf, value: unknown, where: string): string | number | boo
   return value;
 }
 
-function checkTogether({ augment, model }: RunConfig, source: string): void {
+function checkTogether({ augment }: RunConfig, source: string): void {
   if (augment.drop_channels_min > augment.drop_channels_max) {
     throw new ConfigError(
       `${source}: augment.drop_channels_min must not exceed augment.drop_channels_max: ` +
         `${augment.drop_channels_min} is more than ${augment.drop_channels_max}`,
-    );
-  }
-  if (augment.drop_channels_max > Math.min(model.in_channels, 32)) {
-    throw new ConfigError(
-      `${source}: augment.drop_channels_max must not exceed model.in_channels (nor 32): ` +
-        `it is ${augment.drop_channels_max} of ${model.in_channels} channels`,
     );
   }
 }

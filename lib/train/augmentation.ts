@@ -1,6 +1,6 @@
 /** @file Which augmentations a run uses. */
 
-import type { RunConfig } from "../config.ts";
+import { ConfigError, type RunConfig } from "../config.ts";
 import { type Augmentation, NO_AUGMENTATION } from "../tensor/ops/images.ts";
 
 /** Flips and roll, if finetuning augments at all. */
@@ -10,12 +10,22 @@ export function finetuneAugmentation(config: RunConfig["augment"], enabled: bool
   return { ...NO_AUGMENTATION, flipEta, flipPhi, roll, maxTowers };
 }
 
-/** Everything, for the views of SimCLR. */
-export function contrastiveAugmentation(config: RunConfig["augment"]): Augmentation {
+/**
+ * Everything, for the views of SimCLR.
+ *
+ * @throws {ConfigError} if more channels are to be left out than there are
+ */
+export function contrastiveAugmentation({ augment, model }: Pick<RunConfig, "augment" | "model">): Augmentation {
+  const most = Math.min(model.in_channels, 32);
+  if (augment.drop_channels_max > most) {
+    throw new ConfigError(
+      `augment.drop_channels_max must be at most ${most}, model.in_channels being ${model.in_channels}: it is ${augment.drop_channels_max}`,
+    );
+  }
   return {
-    ...finetuneAugmentation(config, true),
-    dropChannels: [config.drop_channels_min, config.drop_channels_max],
-    noiseProbability: config.noise_probability,
-    noiseSigma: config.noise_sigma,
+    ...finetuneAugmentation(augment, true),
+    dropChannels: [augment.drop_channels_min, augment.drop_channels_max],
+    noiseProbability: augment.noise_probability,
+    noiseSigma: augment.noise_sigma,
   };
 }

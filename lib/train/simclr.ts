@@ -137,13 +137,13 @@ export class SimClr implements Method {
 
   #record(training: boolean, batch: number): Views {
     const { model } = this;
-    const { data, augment, training: { temperature } } = this.#config;
+    const { data, training: { temperature } } = this.#config;
     const buffers = new BatchBuffers(this.#gpu, this.#data.images, batch);
     const tape = new Tape(this.#gpu, { training, step: this.#step });
     const { channels, size } = this.#data.images;
     const patch = model.config.patch_size;
     const layout = { channels, size, patch };
-    const patches = imagePatches(tape, buffers.tensors, layout, data.norm_scale, 2, contrastiveAugmentation(augment));
+    const patches = imagePatches(tape, buffers.tensors, layout, data.norm_scale, 2, contrastiveAugmentation(this.#config));
     const z = project(tape, model, model.features(tape, patches));
     const { loss, correct } = ntXent(tape, z, temperature);
     recordTotal(tape, loss, this.table, COLUMN.loss, 1 / (2 * batch));

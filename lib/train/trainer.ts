@@ -100,6 +100,7 @@ export class Trainer {
       await this.#trainEpoch();
       const images = (state.stepInEpoch - firstStep) * this.#method.batchSize;
       await this.#endEpoch(1000 * images / (performance.now() - started));
+      if (!state.finished) this.#stopIfAsked();
     }
     return state;
   }
@@ -174,6 +175,17 @@ export class Trainer {
     }
     const minutes = (performance.now() - this.#savedAt) / 60_000;
     if (minutes >= (this.#options.checkpointMinutes ?? 10)) await this.#save();
+  }
+
+  /** Ends the run if the signal was aborted; the state has been saved. */
+  #stopIfAsked(): void {
+    if (!this.#options.signal?.aborted) return;
+    const { epoch, stepInEpoch } = this.#state;
+    throw new Interrupted(
+      `Stopped in epoch ${
+        epoch + 1
+      } after step ${stepInEpoch} of ${this.#stepsPerEpoch}; the state is saved in ${this.#folder.resume}`,
+    );
   }
 
   async #endEpoch(imagesPerSecond: number): Promise<void> {

@@ -1,0 +1,65 @@
+/** @file Runs tasks as a user does: another process, its own permissions, folders under a temporary root. */
+
+import { temporaryFolder } from "./files.ts";
+
+/** What a task printed and how it ended. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A temporary place with the folders of tasks, set by L2VIT_ROOT. */
+export class Workspace {
+  readonly #folder = temporaryFolder();
+  /** Ends in a slash. */
+  readonly root = `${this.#folder.path}/`;
+
+  constructor() {
+    for (const name of ["data", "weights", "runs", "reports"]) Deno.mkdirSync(this.root + name);
+  }
+
+  /** Runs `deno task NAME ...`. */
+  async task(name: string, ...args: string[]): Promise<Outcome> {
+    const { code, stdout, stderr } = await this.command(name, ...args).output();
+    const decoder = new TextDecoder();
+    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  }
+
+  /** The command of {@linkcode task}, to be started by the caller. */
+  command(name: string, ...args: string[]): Deno.Command {
+    return new Deno.Command("deno", {
+      args: ["task", "--quiet", name, ...args],
+      cwd: new URL("../../", import.meta.url),
+      env: { L2VIT_ROOT: this.root, NO_COLOR: "1" },
+      stdout: "piped",
+      stderr: "piped",
+    });
+  }
+
+  /** A file under the root. */
+  read(path: string): Uint8Array {
+    return Deno.readFileSync(this.root + path);
+  }
+
+  [Symbol.dispose](): void {
+    this.#folder[Symbol.dispose]();
+  }
+}
+
+/** Runs a task that must succeed; its output is part of the error if it does not. */
+export async function succeed(workspace: Workspace, name: string, ...args: string[]): Promise<Outcome> {
+  const outcome = await workspace.task(name, ...args);
+  if (outcome.code !== 0) throw new Error(`deno task ${name} ended with ${outcome.code}: ${outcome.stderr}`);
+  return outcome;
+}
+
+/** Runs a task that must fail with code 1 and one line on standard error; returns the line. */
+export async function fail(workspace: Workspace, name: string, ...args: string[]): Promise<string> {
+  const { code, stderr, stdout } = await workspace.task(name, ...args);
+  const lines = stderr.trim().split("\n");
+  if (code !== 1 || lines.length !== 1 || !lines[0]!.startsWith("error: ")) {
+    throw new Error(`deno task ${name} should end with 1 and one line: it ended with ${code} and\n${stdout}\n${stderr}`);
+  }
+  return lines[0]!.slice("error: ".length);
+}

@@ -1,0 +1,132 @@
+/** @file Training tasks as a user runs them: they learn, repeat exactly, resume, and stop with one clear line. */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { fail, succeed, Workspace } from "../support/tasks.ts";
+import { TOY_MODEL, writeToy } from "../support/toy.ts";
+
+const SCRATCH = ["--config", "configs/scratch.yaml", ...TOY_MODEL];
+const FINETUNE = [
+  ...SCRATCH,
+  ...["data.labelled_path=data/toy.h5", "data.batch_size=20", "data.augment=false", "training.warmup_epochs=1"].flatMap((
+    pair,
+  ) => ["--set", pair]),
+  ...["training.backbone_lr=0.003", "training.head_lr=0.003"].flatMap((pair) => ["--set", pair]),
+];
+
+/** The lines of a run's metrics.jsonl. */
+function metrics(workspace: Workspace, run: string): Record<string, number>[] {
+  const text = new TextDecoder().decode(workspace.read(`runs/${run}/metrics.jsonl`));
+  return text.trim().split("\n").map((line) => JSON.parse(line));
+}
+
+Deno.test("deno task finetune learns, repeats bit for bit, and eval and predict agree on the result", async () => {
+  using workspace = new Workspace();
+  writeToy(`${workspace.root}data/toy.h5`, 400);
+  const epochs = ["--set", "training.epochs=8"];
+  await succeed(workspace, "finetune", ...FINETUNE, ...epochs, "--out", "runs/a");
+  await succeed(workspace, "finetune", ...FINETUNE, ...epochs, "--out", "runs/b");
+  assertEquals(workspace.read("runs/a/best.safetensors"), workspace.read("runs/b/best.safetensors"));
+  const history = metrics(workspace, "a");
+  assertEquals(history.length, 8);
+  assert(history.at(-1)!["train_loss"]! < 0.6 * history[0]!["train_loss"]!, "the training loss has not fallen");
+
+  await succeed(workspace, "eval", "--scratch", "runs/a/best.safetensors", "--data", "data/toy.h5");
+  const summary = JSON.parse(new TextDecoder().decode(workspace.read("reports/metrics.json")));
+  assertEquals(summary.images, 80);
+  assert(summary.models.scratch.accuracy > 0.85, `accuracy ${summary.models.scratch.accuracy}`);
+  assert(summary.models.scratch.roc_auc > 0.9);
+  assert(summary.models.scratch.mass_mae < 25, `mass error ${summary.models.scratch.mass_mae}`);
+
+  await succeed(workspace, "predict", "--weights", "runs/a/best.safetensors", "--data", "data/toy.h5", "--out", "reports/all.csv");
+  const rows = (path: string) => new TextDecoder().decode(workspace.read(path)).trim().split("\n").map((line) => line.split(","));
+  const all = rows("reports/all.csv");
+  for (const row of rows("reports/predictions.csv").slice(1)) {
+    const [model, index, ...numbers] = row;
+    assertEquals(model, "scratch");
+    assertEquals(numbers.slice(0, -2), all[Number(index) + 1]!.slice(1));
+  }
+});
+
+Deno.test("deno task pretrain lowers the contrastive loss, and its backbone can be finetuned", async () => {
+  using workspace = new Workspace();
+  writeToy(`${workspace.root}data/u.h5`, 400, false);
+  writeToy(`${workspace.root}data/toy.h5`, 200);
+  const pretrain = [
+    "data.unlabelled_path=data/u.h5",
+    "data.batch_size=32",
+    "training.epochs=4",
+    "training.warmup_epochs=1",
+    "training.lr=0.002",
+  ];
+  const overrides = pretrain.flatMap((pair) => ["--set", pair]);
+  await succeed(workspace, "pretrain", "--config", "configs/pretrain_simclr.yaml", ...TOY_MODEL, ...overrides, "--out", "runs/p");
+  const history = metrics(workspace, "p");
+  assert(history.at(-1)!["train_loss"]! < history[0]!["train_loss"]!, "the contrastive loss has not fallen");
+  const options = ["--pretrained", "runs/p/best.safetensors", "--set", "training.epochs=1", "--out", "runs/f"];
+  const { stdout } = await succeed(workspace, "finetune", ...FINETUNE, ...options);
+  assertMatch(stdout, /^Running on a software adapter|^Running on /);
+  assertStringIncludes(stdout, "weights in");
+});
+
+Deno.test("a run that was stopped by a signal goes on and ends as if it had not been", async () => {
+  using workspace = new Workspace();
+  writeToy(`${workspace.root}data/toy.h5`, 400);
+  const options = [...FINETUNE, "--set", "training.epochs=30", "--set", "model.dropout=0.1"];
+  await succeed(workspace, "finetune", ...options, "--out", "runs/whole");
+  const child = workspace.command("finetune", ...options, "--out", "runs/cut").spawn();
+  const epochs = () => {
+    try {
+      return metrics(workspace, "cut").length;
+    } catch {
+      return 0;
+    }
+  };
+  while (epochs() < 3) await new Promise((resolve) => setTimeout(resolve, 20));
+  child.kill("SIGTERM");
+  const { code, stderr } = await child.output();
+  assertEquals(code, 143);
+  assertStringIncludes(new TextDecoder().decode(stderr), "Run the same command again to go on");
+  const { stdout } = await succeed(workspace, "finetune", ...options, "--out", "runs/cut");
+  assertStringIncludes(stdout, "Resuming after epoch");
+  for (const name of ["best", "latest"]) {
+    assertEquals(workspace.read(`runs/cut/${name}.safetensors`), workspace.read(`runs/whole/${name}.safetensors`));
+  }
+});
+
+Deno.test("training tasks end with one line that names the key, file or tensor at fault", async () => {
+  using workspace = new Workspace();
+  writeToy(`${workspace.root}data/toy.h5`, 100);
+  const run = [...FINETUNE, "--out", "runs/x"];
+  assertStringIncludes(
+    await fail(workspace, "finetune", "--config", "configs/none.yaml"),
+    "configs/none.yaml: there is no such configuration",
+  );
+  assertStringIncludes(await fail(workspace, "finetune", ...run, "--set", "training.epoch=2"), `Did you mean "training.epochs"?`);
+  assertStringIncludes(
+    await fail(workspace, "finetune", ...run, "--set", "data.labelled_path=data/no.h5"),
+    "data/no.h5: there is no such file",
+  );
+  assertStringIncludes(
+    await fail(workspace, "finetune", ...run, "--set", "model.in_channels=3"),
+    "Set model.img_size and model.in_channels",
+  );
+  assertStringIncludes(
+    await fail(workspace, "finetune", ...run, "--set", "data.labelled_path=/etc/passwd"),
+    `may not use "/etc/passwd"`,
+  );
+  assertStringIncludes(await fail(workspace, "finetune", ...run, "--out", "/tmp/elsewhere"), `may not use "/tmp/elsewhere"`);
+  assertStringIncludes(await fail(workspace, "finetune", ...run, "--set", "data.batch_size=90"), "there are 70 training images");
+  assertStringIncludes(await fail(workspace, "finetune", "--colour"), `unknown argument "--colour"`);
+  await succeed(workspace, "finetune", ...run, "--set", "training.epochs=1");
+  const changed = await fail(workspace, "finetune", ...run, "--set", "training.epochs=2");
+  assertStringIncludes(changed, "training.epochs: 1 -> 2");
+});
+
+Deno.test("a loss that is not finite stops the run and names the first tensor", async () => {
+  using workspace = new Workspace();
+  writeToy(`${workspace.root}data/toy.h5`, 100);
+  const wild = ["training.backbone_lr=1e30", "training.head_lr=1e30", "training.clip_norm=0"].flatMap((pair) => ["--set", pair]);
+  const line = await fail(workspace, "finetune", ...FINETUNE, ...wild, "--out", "runs/x");
+  assertMatch(line, /not finite/);
+  assertMatch(line, /"[\w. ]+"/);
+});
