@@ -147,6 +147,6 @@ function explain(error: Error, task: string): string {
 }
 
 /** The Vulkan loader's Wayland library complains on machines without a display unless this variable is set. */
-function hideWaylandWarning(): void {
+export function hideWaylandWarning(): void {
   if (Deno.build.os === "linux" && Deno.env.get("XDG_RUNTIME_DIR") === undefined) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
 }

@@ -1,11 +1,13 @@
 /** @file One device for all tests of a file. */
 
+import { hideWaylandWarning } from "../../lib/cli/task.ts";
 import { Gpu } from "../../lib/gpu/device.ts";
 
 let opened: Promise<Gpu> | undefined;
 
 /** The device, opened at first use and kept until the process ends. */
 export function testGpu(): Promise<Gpu> {
+  hideWaylandWarning();
   return opened ??= Gpu.open();
 }
 
