@@ -41,7 +41,8 @@ export function bindingsOfKernel(kernel: KernelSource): Map<string, Binding> {
 /** The pipelines of one device. */
 export class PipelineCache {
   readonly #gpu: Gpu;
-  readonly #pipelines = new Map<string, Pipeline>();
+  /** By the text of the file, then by entry point, bindings and constants. */
+  readonly #pipelines = new Map<string, Map<string, Pipeline>>();
 
   /** An empty cache for a device. */
   constructor(gpu: Gpu) {
@@ -50,7 +51,7 @@ export class PipelineCache {
 
   /** Number of pipelines compiled so far. */
   get size(): number {
-    return this.#pipelines.size;
+    return [...this.#pipelines.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
   /**
@@ -63,9 +64,11 @@ export class PipelineCache {
    * @throws {Error} if the file does not declare a binding or constant
    */
   get(kernel: KernelSource, entry: string, names: readonly string[], constants: Constants): Pipeline {
-    const key = JSON.stringify([kernel.name, entry, names, constants]);
-    let pipeline = this.#pipelines.get(key);
-    if (!pipeline) this.#pipelines.set(key, pipeline = this.#compile(kernel, entry, names, constants));
+    let ofFile = this.#pipelines.get(kernel.source);
+    if (!ofFile) this.#pipelines.set(kernel.source, ofFile = new Map());
+    const key = JSON.stringify([entry, names, constants]);
+    let pipeline = ofFile.get(key);
+    if (!pipeline) ofFile.set(key, pipeline = this.#compile(kernel, entry, names, constants));
     return pipeline;
   }
 
