@@ -14,8 +14,8 @@
 // parts                  (PARTS): sums of squares of PARTS ranges
 // report                 (rows, 2): norm, and 1 if the step was skipped, in row step.row
 //
-// square_sums: workgroup p sums range p. update: one invocation an element; each workgroup adds the parts
-// anew, always in the same tree. Uses lib/step.wgsl.
+// square_sums: workgroup p sums range p. update: each workgroup adds the parts anew, always in the same tree, and
+// then updates blocks in turn with the others, one invocation an element. Uses lib/step.wgsl.
 
 const BLOCK: u32 = 64u;
 const PARTS: u32 = 64u;
@@ -75,7 +75,6 @@ fn update(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
 ) {
-  let block = group.x + group.y * groups.x;
   var mine = 0.0;
   for (var p = lane; p < PARTS; p += BLOCK) {
     mine += parts[p];
@@ -83,23 +82,27 @@ fn update(
   let squares = workgroup_sum(lane, mine);
   let norm = sqrt(squares);
   let finite = (bitcast<u32>(squares) & 0x7f800000u) != 0x7f800000u;
-  if (block == 0u && lane == 0u) {
+  if (group.x == 0u && lane == 0u) {
     report[2u * step.row] = norm;
     report[2u * step.row + 1u] = f32(!finite);
   }
-  if (block >= arrayLength(&group_of_block)) {
+  if (!finite) {
     return;
   }
-  let parameter_group = group_of_block[block];
-  if (parameter_group == FROZEN || !finite) {
-    return;
-  }
-  let i = block * BLOCK + lane;
-  let lr = step.learning_rate[parameter_group];
-  var g = gradient[i];
+  var scale = 1.0;
   if (CLIP_NORM > 0.0) {
-    g *= min(1.0, CLIP_NORM / (norm + 1e-6));
+    scale = min(1.0, CLIP_NORM / (norm + 1e-6));
   }
+  for (var block = group.x; block < arrayLength(&group_of_block); block += groups.x) {
+    let parameter_group = group_of_block[block];
+    if (parameter_group != FROZEN) {
+      update_element(block * BLOCK + lane, scale, step.learning_rate[parameter_group]);
+    }
+  }
+}
+
+fn update_element(i: u32, scale: f32, lr: f32) {
+  let g = scale * gradient[i];
   let m_new = fma(BETA1, m[i], (1.0 - BETA1) * g);
   let v_new = fma(BETA2, v[i], (1.0 - BETA2) * g * g);
   m[i] = m_new;

@@ -13,7 +13,9 @@
 // One invocation four elements. Uses lib/philox.wgsl and lib/step.wgsl.
 
 const PER_IMAGE: u32 = 64u;
+const DROPOUT: bool = true; // RATE is not 0
 const RATE: f32 = 0.0;
+const DROP_PATH: bool = true; // PATH_RATE is not 0
 const PATH_RATE: f32 = 0.0;
 const STREAM: u32 = 0u;
 const RESIDUAL: bool = true;
@@ -28,12 +30,22 @@ const WIDTH: u32 = 64u;
 fn apply(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let quad = id.x + id.y * groups.x * WIDTH;
   let size = arrayLength(&x);
-  let words = philox(vec4<u32>(quad, STREAM, step.step, 0u), step.seed);
+  var words = vec4<u32>(0xffffffffu);
+  if (DROPOUT) {
+    words = philox(vec4<u32>(quad, STREAM, step.step, 0u), step.seed);
+  }
+  var image = 0xffffffffu;
+  var path = 1.0;
   // unroll
   for (var j = 0u; j < 4u; j++) {
     let i = 4u * quad + j;
     if (i < size) {
-      let path = uniform01(philox(vec4<u32>(i / PER_IMAGE, STREAM, step.step, 1u), step.seed).x);
+      if (DROP_PATH) {
+        if (i / PER_IMAGE != image) {
+          image = i / PER_IMAGE;
+          path = uniform01(philox(vec4<u32>(image, STREAM, step.step, 1u), step.seed).x);
+        }
+      }
       let kept = uniform01(words[j]) >= RATE && path >= PATH_RATE;
       let scale = select(0.0, 1.0 / ((1.0 - RATE) * (1.0 - PATH_RATE)), kept);
       var value = scale * x[i];

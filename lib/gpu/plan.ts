@@ -62,6 +62,18 @@ export interface PlanOptions {
   readonly poison?: boolean;
 }
 
+/** How long one dispatch took. */
+export interface Timing {
+  /** File and entry point. */
+  readonly kernel: string;
+  /** Tensor it made. */
+  readonly label: string;
+  /** Time on the adapter. */
+  readonly milliseconds: number;
+  /** What was launched. */
+  readonly dispatch: Dispatch;
+}
+
 interface Step {
   readonly dispatch: Dispatch;
   readonly pipeline: Pipeline;
@@ -70,6 +82,8 @@ interface Step {
 
 const FINITE: KernelSource = { name: "finite", source: finiteSource };
 const UNIFORM_STRIDE = 256;
+/** Timestamps in one set; WebGPU allows 4096. */
+const QUERIES = 1024;
 
 /** Recorded dispatches with their memory. */
 export class Plan {
@@ -150,6 +164,52 @@ export class Plan {
     const bad = new Uint32Array(await this.#gpu.read(flags)).indexOf(1);
     flags.destroy();
     return written[bad]?.storage.label;
+  }
+
+  /**
+   * Replays the plan once with every dispatch timed by the adapter. Each takes a pass of its own, so the sum is
+   * a little longer than a plain replay.
+   *
+   * @throws {GpuError} if the adapter has no timestamps
+   */
+  async profile(): Promise<Timing[]> {
+    const { device } = this.#gpu;
+    if (!device.features.has("timestamp-query")) throw new GpuError("The adapter has no timestamps");
+    const timings: Timing[] = [];
+    for (let first = 0; first < this.#steps.length; first += QUERIES / 2) {
+      const steps = this.#steps.slice(first, first + QUERIES / 2);
+      const times = await this.#time(steps);
+      steps.forEach(({ dispatch, pipeline }, i) => {
+        const nanoseconds = Number(times[2 * i + 1]! - times[2 * i]!);
+        timings.push({ kernel: pipeline.label, label: dispatch.label, milliseconds: nanoseconds / 1e6, dispatch });
+      });
+    }
+    return timings;
+  }
+
+  /** Start and end of each dispatch in nanoseconds. */
+  async #time(steps: readonly Step[]): Promise<BigUint64Array> {
+    const { device } = this.#gpu;
+    const querySet = device.createQuerySet({ type: "timestamp", count: 2 * steps.length });
+    const size = 16 * steps.length;
+    const resolved = device.createBuffer({
+      size,
+      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+      label: "timestamps",
+    });
+    const encoder = device.createCommandEncoder();
+    steps.forEach((step, i) => {
+      const timestampWrites = { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 };
+      const pass = encoder.beginComputePass({ timestampWrites });
+      encode(pass, step);
+      pass.end();
+    });
+    encoder.resolveQuerySet(querySet, 0, 2 * steps.length, resolved, 0);
+    device.queue.submit([encoder.finish()]);
+    const times = new BigUint64Array(await this.#gpu.read(resolved));
+    resolved.destroy();
+    querySet.destroy();
+    return times;
   }
 
   /** Frees the plan's memory. */

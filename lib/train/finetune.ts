@@ -42,6 +42,7 @@ export class Finetune implements Method {
   readonly model: LinearViT;
   /** Its optimiser. */
   readonly optimiser: AdamW;
+  readonly plan: Plan;
   readonly images: Uint32Array;
   readonly batchSize: number;
   readonly batchesPerStep = 1;
@@ -56,7 +57,6 @@ export class Finetune implements Method {
   readonly #label: PlacedTensor;
   readonly #goal: PlacedTensor;
   readonly #step: PlacedTensor;
-  readonly #plan: Plan;
   readonly #predictor: Predictor;
 
   /**
@@ -81,7 +81,7 @@ export class Finetune implements Method {
     this.#step = createStep(gpu);
     this.table = createTensor(gpu, "results", [TABLE_ROWS, Object.keys(COLUMN).length]);
     this.report = createTensor(gpu, "optimiser report", [TABLE_ROWS, 2]);
-    this.#plan = this.#record();
+    this.plan = this.#record();
     this.#predictor = new Predictor(gpu, this.model, data.images, this.batchSize, config.data.norm_scale);
   }
 
@@ -91,7 +91,7 @@ export class Finetune implements Method {
     write(this.#gpu, this.#label, Uint32Array.from(images, (i) => labels[i]!));
     write(this.#gpu, this.#goal, Float32Array.from(images, (i) => this.#normalise(mass[i]!)));
     writeStep(this.#gpu, this.#step, numbers);
-    this.#plan.run();
+    this.plan.run();
   }
 
   learningRates(factor: number): number[] {
@@ -127,12 +127,8 @@ export class Finetune implements Method {
     return { model: this.model.config, massMean: this.#massMean, massStd: this.#massStd, normScale, history };
   }
 
-  firstNonFinite(): Promise<string | undefined> {
-    return this.#plan.firstNonFinite();
-  }
-
   [Symbol.dispose](): void {
-    for (const part of [this.#plan, this.#predictor, this.#buffers, this.optimiser, this.model.parameters]) part[Symbol.dispose]();
+    for (const part of [this.plan, this.#predictor, this.#buffers, this.optimiser, this.model.parameters]) part[Symbol.dispose]();
     for (const { storage } of [this.#label, this.#goal, this.#step, this.table, this.report]) storage.place.buffer.destroy();
   }
 

@@ -1,6 +1,7 @@
 /** @file What differs between pretraining and finetuning, as the trainer sees it. */
 
 import type { Progress } from "../data/packed.ts";
+import type { Plan } from "../gpu/plan.ts";
 import { MOST_PENDING } from "../gpu/pacer.ts";
 import type { WeightsInfo } from "../nn/weights.ts";
 import type { LinearViT } from "../nn/linear_vit.ts";
@@ -20,6 +21,8 @@ export interface Method {
   readonly model: LinearViT;
   /** Its optimiser. */
   readonly optimiser: AdamW;
+  /** A step: forward, backward and update. */
+  readonly plan: Plan;
   /** Numbers of the training images. */
   readonly images: Uint32Array;
   /** Images in a step. */
@@ -41,8 +44,6 @@ export interface Method {
   validate(progress: Progress): Promise<Record<string, number> & { loss: number }>;
   /** What is known about the weights, for their file. */
   info(history: History): WeightsInfo;
-  /** Label of the first tensor of a step that is not finite, if one is. */
-  firstNonFinite(): Promise<string | undefined>;
   /** Frees the buffers. */
   [Symbol.dispose](): void;
 }

@@ -82,6 +82,10 @@ export class SimClr implements Method {
     this.#val = this.#record(false, Math.min(this.batchSize, data.split.val.length));
   }
 
+  get plan(): Plan {
+    return this.#train.plan;
+  }
+
   run(images: Uint32Array, numbers: StepNumbers): void {
     this.#submit(this.#train, images, numbers);
   }
@@ -117,10 +121,6 @@ export class SimClr implements Method {
 
   info(history: History): WeightsInfo {
     return { model: this.model.config, massMean: 0, massStd: 1, normScale: this.#config.data.norm_scale, history };
-  }
-
-  firstNonFinite(): Promise<string | undefined> {
-    return this.#train.plan.firstNonFinite();
   }
 
   [Symbol.dispose](): void {

@@ -159,7 +159,7 @@ export class Trainer {
   }
 
   async #badTensor(): Promise<string> {
-    const label = await this.#method.firstNonFinite();
+    const label = await this.#method.plan.firstNonFinite();
     return label === undefined ? "a tensor that is finite when the step is repeated" : `"${label}"`;
   }
 

@@ -11,7 +11,8 @@ import { createTensor, type PlacedTensor, type Tensor, write } from "../tensor.t
 const KERNEL = { name: "adamw", source: adamwSource + stepSource };
 const PARTS = 64;
 const FROZEN = 255;
-const MOST = 32768;
+/** Workgroups of the update: enough for a large GPU, few enough for the sum in each to cost nothing. */
+const WORKGROUPS = 2048;
 
 /** Settings of the optimiser; learning rates come with each step (`writeStep`). */
 export interface AdamWOptions {
@@ -67,7 +68,7 @@ export class AdamW {
     const blocks = group_of_block.shape[0]!;
     const { m, v } = this;
     const bindings = { gradient, group_of_block, parts, value: values, m, v, report, step: tape.step };
-    launch("update", bindings, [Math.min(blocks, MOST), Math.ceil(blocks / MOST), 1]);
+    launch("update", bindings, [Math.min(blocks, this.#gpu.adapter.software ? 64 : WORKGROUPS), 1, 1]);
   }
 
   /** Frees the buffers. */

@@ -23,16 +23,15 @@ export function depthwiseConv(tape: Tape, x: Tensor, weight: Parameter, bias: Pa
   const grid = Math.round(Math.sqrt(tokens));
   const label = weight.name.replace(/\.weight$/, "");
   const constants = { GRID: grid, DIM: dim, KERNEL: size };
-  const strip = 5;
-  const perStrip = [Math.ceil(dim / 64), grid * Math.ceil(grid / strip), batch] as const;
+  const perRow = [Math.ceil(dim / 64), grid, batch] as const;
   const y = tape.tensor(label, x.shape);
   tape.dispatch({
     kernel: KERNEL,
     entry: "forward",
     label,
-    constants: { ...constants, STRIP: strip },
+    constants,
     bindings: { x, weight, bias, y },
-    workgroups: perStrip,
+    workgroups: perRow,
   });
   tape.derive(y, [x, weight, bias], (dy) => {
     tape.accumulateParameter(bias, (target) => columnSum(tape, { ...dy, shape: [rows, dim] }, target));
@@ -53,9 +52,9 @@ export function depthwiseConv(tape: Tape, x: Tensor, weight: Parameter, bias: Pa
       kernel: KERNEL,
       entry: "forward",
       label: dx.storage.label,
-      constants: { ...constants, STRIP: strip, FLIP: true },
+      constants: { ...constants, FLIP: true },
       bindings: { x: dy, weight, y: dx },
-      workgroups: perStrip,
+      workgroups: perRow,
     });
     tape.accumulate(x, dx);
   });

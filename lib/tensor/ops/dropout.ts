@@ -55,7 +55,9 @@ function record(tape: Tape, { dropout = 0, path = 0 }: DropRates): (x: Tensor, r
       label: y.storage.label,
       constants: {
         PER_IMAGE: sizeOf(x.shape) / x.shape[0]!,
+        DROPOUT: dropout > 0,
         RATE: dropout,
+        DROP_PATH: path > 0,
         PATH_RATE: path,
         STREAM: stream,
         RESIDUAL: residual !== undefined,

@@ -1,0 +1,113 @@
+/** @file deno task bench: how fast this machine is, kernel by kernel and step by step. */
+
+import { ConsoleReporter, table } from "../lib/cli/console.ts";
+import { runTask, UsageError } from "../lib/cli/task.ts";
+import { openGpu } from "../lib/cli/training.ts";
+import { measureCeilings } from "../tests/bench/ceilings.ts";
+import { benchMatmul } from "../tests/bench/matmul.ts";
+import { benchPeers, type PeerResult } from "../tests/bench/peers.ts";
+import { benchStep, type KernelShare, type Size, type StepResult } from "../tests/bench/steps.ts";
+
+const PARTS = ["step-small", "step-full", "matmul", "kernels"] as const;
+
+const usage = {
+  task: "bench",
+  summary: "measure kernels and training steps against what the adapter can do",
+  options: {
+    "only=PART": `one of ${PARTS.join(", ")}`,
+    "batch=N": "images in a step",
+    "steps=N": "timed steps (5; full size on a software adapter: 2)",
+  },
+  flags: { json: "print one JSON object", peers: "also run jax-js, and PyTorch where python3-torch is installed" },
+};
+
+await runTask(usage, async ({ args }) => {
+  const only = args.get("only");
+  if (only !== undefined && !PARTS.some((part) => part === only)) {
+    throw new UsageError(`--only must be one of ${PARTS.join(", ")}: it is "${only}"`);
+  }
+  const wanted = (...parts: (typeof PARTS)[number][]) => only === undefined || parts.some((part) => part === only);
+  const json = args.has("json");
+  const reporter = new ConsoleReporter();
+  const say = (text: string) => json || reporter.line(text);
+  using gpu = await openGpu({ line: say });
+  const { software } = gpu.adapter;
+
+  const ceilings = await measureCeilings(gpu);
+  say(`Ceilings: ${ceilings.gflops.toPrecision(3)} GFLOP/s (arithmetic loop), ${ceilings.gbytes.toPrecision(3)} GB/s (copy)`);
+
+  const matmul = wanted("matmul") ? await benchMatmul(gpu) : [];
+  if (matmul.length > 0) {
+    const rows = matmul.map((
+      { name, sizes, gflops },
+    ) => [name, sizes.join(" x "), gflops.toPrecision(3), percent(gflops / ceilings.gflops)]);
+    say(`\n${table(["matrix product", "M x N x K", "GFLOP/s", "of ceiling"], rows)}`);
+  }
+
+  const steps: StepResult[] = [];
+  const peers: PeerResult[] = [];
+  for (const size of ["small", "full"] as const) {
+    if (!wanted(`step-${size}`, ...(size === "small" ? ["kernels" as const] : []))) continue;
+    for (const method of ["finetune", "simclr"] as const) {
+      if (only === "kernels" && method === "simclr") continue;
+      const batch = args.whole("batch", 2) ?? defaultBatch(size, software);
+      const count = args.whole("steps", 1) ?? (size === "full" && software ? 2 : 5);
+      const result = await benchStep(gpu, method, size, batch, count);
+      steps.push(result);
+      say(describeStep(result, ceilings.gflops));
+      if (only === "kernels" || (method === "finetune" && result.kernels.length > 0)) {
+        say(kernelTable(result.kernels, ceilings.gflops, ceilings.gbytes));
+      }
+    }
+    if (args.has("peers")) {
+      for (const peer of await benchPeers(size)) {
+        peers.push(peer);
+        const ours = steps.find((s) => s.method === "finetune" && s.size === size)!.images_per_s;
+        const ratio = peer.images_per_s === null
+          ? `not run: ${peer.note}`
+          : `${peer.images_per_s} images/s; this is ${(ours / peer.images_per_s).toPrecision(3)} times that`;
+        say(`${peer.peer}, finetune step, ${size}: ${ratio}`);
+      }
+    }
+  }
+  if (json) {
+    console.log(
+      JSON.stringify({
+        adapter: gpu.adapter,
+        ceilings,
+        matmul,
+        steps,
+        peers,
+        ...(steps[0] && { images_per_s: steps[0].images_per_s }),
+      }),
+    );
+  }
+});
+
+function defaultBatch(size: Size, software: boolean): number {
+  if (!software) return 64;
+  return size === "small" ? 32 : 4;
+}
+
+function describeStep({ method, size, batch, images_per_s, first_step_ms, plan_bytes }: StepResult, ceiling: number): string {
+  const unit = method === "simclr" ? "pairs/s" : "images/s";
+  return `\n${method} step, ${size}, batch ${batch}: ${images_per_s.toPrecision(3)} ${unit} ` +
+    `(${(images_per_s / ceiling).toPrecision(2)} for each GFLOP/s of the ceiling), ` +
+    `first step after ${(first_step_ms / 1000).toFixed(1)} s, ${(plan_bytes / 2 ** 20).toFixed(0)} MiB of tensors`;
+}
+
+function kernelTable(kernels: readonly KernelShare[], gflops: number, gbytes: number): string {
+  const rows = kernels.slice(0, 20).map((k) => [
+    k.kernel,
+    String(k.calls),
+    k.milliseconds.toFixed(1),
+    percent(k.share),
+    k.gflops > 0 ? `${k.gflops.toPrecision(3)} (${percent(k.gflops / gflops)})` : "",
+    `${k.gbytes.toPrecision(3)} (${percent(k.gbytes / gbytes)})`,
+  ]);
+  return table(["kernel", "calls", "ms", "share", "GFLOP/s", "GB/s"], rows);
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+}

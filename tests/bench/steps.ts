@@ -1,0 +1,129 @@
+/** @file Whole training steps at the small and the full size, and what they spend their time on. */
+
+import { defaultConfig, type RunConfig } from "../../lib/config.ts";
+import { PackedImages } from "../../lib/data/packed.ts";
+import { stratifiedSplit } from "../../lib/data/split.ts";
+import type { Gpu } from "../../lib/gpu/device.ts";
+import type { Timing } from "../../lib/gpu/plan.ts";
+import { Random } from "../../lib/random.ts";
+import { Finetune } from "../../lib/train/finetune.ts";
+import type { Method } from "../../lib/train/method.ts";
+import { SimClr } from "../../lib/train/simclr.ts";
+
+/** Size of a benchmark's model. */
+export type Size = "small" | "full";
+
+/** A measured step. */
+export interface StepResult {
+  readonly method: "finetune" | "simclr";
+  readonly size: Size;
+  readonly batch: number;
+  /** Images a second, median of the timed steps; for SimCLR pairs of views. */
+  readonly images_per_s: number;
+  /** Milliseconds from the first line to the end of the first step, compilation included. */
+  readonly first_step_ms: number;
+  /** Bytes of the plan's own tensors. */
+  readonly plan_bytes: number;
+  /** Share of the adapter's time and rate of each kernel, the largest first; empty without timestamps. */
+  readonly kernels: readonly KernelShare[];
+}
+
+/** What one kernel takes of a step. */
+export interface KernelShare {
+  readonly kernel: string;
+  readonly calls: number;
+  readonly milliseconds: number;
+  readonly share: number;
+  /** 0 for kernels that are bound by memory. */
+  readonly gflops: number;
+  /** Bytes of all bound tensors, once each. */
+  readonly gbytes: number;
+}
+
+const DENSITY = 0.0124;
+
+/** Measures one method at one size. */
+export async function benchStep(
+  gpu: Gpu,
+  method: "finetune" | "simclr",
+  size: Size,
+  batch: number,
+  steps: number,
+): Promise<StepResult> {
+  const config = configFor(size, batch);
+  const count = Math.max(20, 2 * batch);
+  const images = PackedImages.fromDense(sparse(count), { channels: 8, size: 125 });
+  const labels = Float64Array.from({ length: count }, (_, i) => i % 2);
+  const mass = labels.map((label) => 100 + 80 * label);
+  const all = Uint32Array.from({ length: count }, (_, i) => i);
+  const started = performance.now();
+  using trained: Method = method === "finetune"
+    ? new Finetune(gpu, config, { images, labels, mass, split: { ...stratifiedSplit(labels, 1), train: all } }, new Map())
+    : new SimClr(gpu, config, { images, split: { train: all, val: all.subarray(0, 2) } }, new Map());
+  const learningRates = trained.learningRates(1);
+  const step = async (i: number) => {
+    trained.run(all.subarray(0, batch), { seed: 1, step: i, learningRates });
+    await gpu.finish();
+  };
+  await step(0);
+  const first = performance.now() - started;
+  await step(1);
+  const times: number[] = [];
+  for (let i = 0; i < steps; i++) {
+    const begun = performance.now();
+    await step(2 + i);
+    times.push(performance.now() - begun);
+  }
+  const median = times.sort((a, b) => a - b)[steps >> 1]!;
+  const timings = gpu.device.features.has("timestamp-query") ? await trained.plan.profile() : [];
+  const { bytes: plan_bytes } = trained.plan;
+  const images_per_s = 1000 * batch / median;
+  return { method, size, batch, images_per_s, first_step_ms: first, plan_bytes, kernels: summarise(timings) };
+}
+
+function configFor(size: Size, batch: number): RunConfig {
+  const config = defaultConfig();
+  const model = size === "full" ? config.model : { ...config.model, embed_dim: 32, depth: 2, num_heads: 2 };
+  return { ...config, model: { ...model, dropout: 0, drop_path_rate: 0 }, data: { ...config.data, batch_size: batch } };
+}
+
+/** Images with the published share of non-zeros. */
+function sparse(count: number): Float32Array {
+  const random = new Random(2, 80);
+  const pixels = new Float32Array(count * 125 * 125 * 8);
+  for (let n = Math.round(DENSITY * pixels.length); n > 0; n--) pixels[random.below(pixels.length)] = 1 + random.below(255);
+  return pixels;
+}
+
+function summarise(timings: readonly Timing[]): KernelShare[] {
+  const total = timings.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+  const groups = Map.groupBy(timings, ({ kernel, dispatch: { constants } }) => {
+    const on = Object.entries(constants).filter(([, value]) => value === true).map(([name]) => name);
+    return [kernel, ...on].join(" ").toLowerCase();
+  });
+  return [...groups].map(([kernel, calls]) => {
+    const milliseconds = calls.reduce((sum, call) => sum + call.milliseconds, 0);
+    const flop = calls.reduce((sum, call) => sum + flopOf(call), 0);
+    const bytes = calls.reduce(
+      (sum, { dispatch }) => sum + Object.values(dispatch.bindings).reduce((all, s) => all + s.bytes, 0),
+      0,
+    );
+    return {
+      kernel,
+      calls: calls.length,
+      milliseconds,
+      share: milliseconds / total,
+      gflops: flop / milliseconds / 1e6,
+      gbytes: bytes / milliseconds / 1e6,
+    };
+  }).sort((a, b) => b.milliseconds - a.milliseconds);
+}
+
+/** Multiplications and additions of kernels that do many for each value they load. */
+function flopOf({ kernel, dispatch: { dims, constants, bindings } }: Timing): number {
+  const number = (name: string) => Number(constants[name]);
+  if (/^matmul\.(vectorised|general)/.test(kernel)) return 2 * dims![0]! * dims![1]! * dims![2]!;
+  if (kernel.startsWith("depthwise_conv")) return 2 * number("KERNEL") ** 2 * bindings["x"]!.bytes / 4;
+  if (/^linear_attention\.(contract|expand)/.test(kernel)) return 2 * number("HEAD_DIM") * bindings["qkv"]!.bytes / 12;
+  return 0;
+}
