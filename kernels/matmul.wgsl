@@ -19,9 +19,14 @@
 // result does not depend on which workgroup ends first. A product with an epilogue is not split.
 //
 // One invocation computes TM x TN elements of C in registers: per k it loads TM + TN values for TM TN
-// multiplications. Entry point vectorised moves four values at a time (bindings whose names end in 4) and needs
-// every contiguous axis (and N) to be a multiple of 4; entry point general takes any size. All matrices are
-// dense and row-major.
+// multiplications. Entry point general takes any size. The others move four values at a time (bindings whose
+// names end in 4) and need every contiguous axis (and N) to be a multiple of 4:
+//
+//   vectorised  every invocation loads all it needs
+//   broadcast   a workgroup is one subgroup of 8 invocations with the same columns: each loads an eighth of the
+//               values of B and hands them to the others. TM and TN are multiples of 4 and 8, KSTEP is 8
+//
+// All matrices are dense and row-major.
 //
 // Uses gelu() of lib/gelu.wgsl.
 
@@ -45,7 +50,7 @@ struct Dims {
   m: u32,
   n: u32,
   k: u32,
-  k_per_split: u32, // a multiple of KSTEP
+  k_per_split: u32, // a multiple of KSTEP, and of 8 for broadcast
 }
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
@@ -211,6 +216,93 @@ fn vectorised(@builtin(global_invocation_id) id: vec3<u32>) {
             sum[i * TN4 + j] = fma(vec4<f32>(av[p * TM4 + i / 4u][i % 4u]), bv[p * TN4 + j], sum[i * TN4 + j]);
           } else {
             sum[i * TN4 + j] = fma(vec4<f32>(av[i][p]), bv[p * TN4 + j], sum[i * TN4 + j]);
+          }
+        }
+      }
+    }
+  }
+  // unroll
+  for (var i = 0u; i < TM; i++) {
+    // unroll
+    for (var j = 0u; j < TN4; j++) {
+      store4(row + i, column + 4u * j, id.z, sum[i * TN4 + j]);
+    }
+  }
+}
+
+@compute @workgroup_size(8)
+fn broadcast(@builtin(global_invocation_id) id: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
+  // rows beyond the end are computed too, from the last ones: every invocation has to lend its values
+  let row = id.x * TM;
+  let column = id.y * TN;
+  let last = min(dims.k, (id.z + 1u) * dims.k_per_split);
+  var sum: array<vec4<f32>, TM * TN4>;
+  for (var k = id.z * dims.k_per_split; k < last; k += 8u) {
+    // what this invocation lends. B_TRANSPOSED: own[2 g + h] holds column 8 g + lane at k + 4 h ... k + 4 h + 3,
+    // else own[j] columns 4 j ... 4 j + 3 at k + lane; zeros beyond the end of the sum
+    var own: array<vec4<f32>, TN4>;
+    if (B_TRANSPOSED) {
+      // unroll
+      for (var g = 0u; g < TN4 / 2u; g++) {
+        let at = min(column + 8u * g + lane, dims.n - 1u) * dims.k;
+        // unroll
+        for (var h = 0u; h < 2u; h++) {
+          own[2u * g + h] = select(vec4<f32>(), b4[(at + min(k + 4u * h, dims.k - 4u)) / 4u], k + 4u * h < last);
+        }
+      }
+    } else {
+      let at = min(k + lane, dims.k - 1u) * dims.n;
+      // unroll
+      for (var j = 0u; j < TN4; j++) {
+        own[j] = select(vec4<f32>(), b4[(at + min(column + 4u * j, dims.n - 4u)) / 4u], k + lane < last);
+      }
+    }
+    // unroll
+    for (var h = 0u; h < 2u; h++) {
+      var av: array<vec4<f32>, TM>;
+      var bv: array<vec4<f32>, TN>;
+      if (A_TRANSPOSED) {
+        // unroll
+        for (var p = 0u; p < 4u; p++) {
+          // unroll
+          for (var i = 0u; i < TM4; i++) {
+            av[p * TM4 + i] = a4[(min(k + 4u * h + p, dims.k - 1u) * dims.m + min(row + 4u * i, dims.m - 4u)) / 4u];
+          }
+        }
+      } else {
+        // unroll
+        for (var i = 0u; i < TM; i++) {
+          av[i] = a4[(min(row + i, dims.m - 1u) * dims.k + min(k + 4u * h, dims.k - 4u)) / 4u];
+        }
+      }
+      // unroll
+      for (var p = 0u; p < 4u; p++) {
+        // unroll
+        for (var j = 0u; j < TN4; j++) {
+          if (B_TRANSPOSED) {
+            let x = own[j / 2u * 2u + h][p];
+            bv[p * TN4 + j] = vec4<f32>(
+              subgroupBroadcast(x, j % 2u * 4u),
+              subgroupBroadcast(x, j % 2u * 4u + 1u),
+              subgroupBroadcast(x, j % 2u * 4u + 2u),
+              subgroupBroadcast(x, j % 2u * 4u + 3u),
+            );
+          } else {
+            bv[p * TN4 + j] = subgroupBroadcast(own[j], 4u * h + p);
+          }
+        }
+      }
+      // unroll
+      for (var i = 0u; i < TM; i++) {
+        // unroll
+        for (var j = 0u; j < TN4; j++) {
+          // unroll
+          for (var p = 0u; p < 4u; p++) {
+            if (A_TRANSPOSED) {
+              sum[i * TN4 + j] = fma(vec4<f32>(av[p * TM4 + i / 4u][i % 4u]), bv[p * TN4 + j], sum[i * TN4 + j]);
+            } else {
+              sum[i * TN4 + j] = fma(vec4<f32>(av[i][p]), bv[p * TN4 + j], sum[i * TN4 + j]);
+            }
           }
         }
       }

@@ -14,7 +14,7 @@ export interface AdapterFacts {
   readonly name: string;
   /** True if the adapter is the CPU: slow, right, and good for tests. */
   readonly software: boolean;
-  /** Smallest and largest subgroup. */
+  /** Smallest and largest subgroup; zeros if kernels cannot use subgroups. */
   readonly subgroup: readonly [number, number];
 }
 
@@ -44,6 +44,9 @@ const RAISED = [
   "maxComputeWorkgroupSizeY",
 ] as const satisfies readonly (keyof GPUSupportedLimits)[];
 
+/** Optional features, the least common last. */
+const FEATURES = ["timestamp-query", "subgroups"];
+
 /** A WebGPU device with its pipelines, its error state and its single point of submission. */
 export class Gpu {
   /** The device itself, for what this class has no word for. */
@@ -59,7 +62,7 @@ export class Gpu {
   private constructor(adapter: GPUAdapter, device: GPUDevice) {
     this.device = device;
     this.limits = device.limits;
-    this.adapter = describe(adapter);
+    this.adapter = describe(adapter, device);
     this.pipelines = new PipelineCache(this);
     device.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
@@ -83,11 +86,9 @@ export class Gpu {
    * ```
    */
   static async open(): Promise<Gpu> {
-    const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
-    if (!adapter) throw new NoAdapterError(`No WebGPU adapter was found. ${REMEDY}`);
-    const requiredLimits = Object.fromEntries(RAISED.map((name) => [name, adapter.limits[name]]));
-    const features: string[] = ["timestamp-query", "subgroups"];
-    const device = await requestDevice(adapter, requiredLimits, features);
+    const { limits } = await requestAdapter();
+    const requiredLimits = Object.fromEntries(RAISED.map((name) => [name, limits[name]]));
+    const [adapter, device] = await requestDevice(requiredLimits, FEATURES);
     return new Gpu(adapter, device);
   }
 
@@ -168,18 +169,39 @@ export class Gpu {
   }
 }
 
-/** Asks for the optional features one by one, since an adapter's own list is not complete. */
-async function requestDevice(adapter: GPUAdapter, requiredLimits: Record<string, number>, optional: string[]): Promise<GPUDevice> {
-  const features = optional.filter((name) => adapter.features.has(name as GPUFeatureName)) as GPUFeatureName[];
-  return await adapter.requestDevice({ requiredLimits, requiredFeatures: features, label: "l2vit" });
+/**
+ * Asks for optional features. An adapter's own list leaves some out that can be had, so each is tried: a request
+ * that fails costs nothing but the attempt.
+ */
+async function requestDevice(
+  requiredLimits: Record<string, number>,
+  optional: readonly string[],
+): Promise<[GPUAdapter, GPUDevice]> {
+  for (let count = optional.length; count >= 0; count--) {
+    // an adapter gives one device only
+    const adapter = await requestAdapter();
+    const requiredFeatures = optional.slice(0, count) as GPUFeatureName[];
+    try {
+      return [adapter, await adapter.requestDevice({ requiredLimits, requiredFeatures, label: "l2vit" })];
+    } catch (error) {
+      if (count === 0) throw new NoAdapterError(`The adapter gives no device: ${(error as Error).message}. ${REMEDY}`);
+    }
+  }
+  throw new NoAdapterError(`No WebGPU adapter was found. ${REMEDY}`);
 }
 
-function describe(adapter: GPUAdapter): AdapterFacts {
-  const { description, vendor, device, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } = adapter.info;
+async function requestAdapter(): Promise<GPUAdapter> {
+  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+  if (!adapter) throw new NoAdapterError(`No WebGPU adapter was found. ${REMEDY}`);
+  return adapter;
+}
+
+function describe({ info }: GPUAdapter, { features }: GPUDevice): AdapterFacts {
+  const { description, vendor, device, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } = info;
   return {
     name: description || `${vendor} ${device}`,
     software: isFallbackAdapter ?? false,
-    subgroup: [subgroupMinSize ?? 0, subgroupMaxSize ?? 0],
+    subgroup: features.has("subgroups" as GPUFeatureName) ? [subgroupMinSize ?? 0, subgroupMaxSize ?? 0] : [0, 0],
   };
 }
 

@@ -89,7 +89,7 @@ export class PipelineCache {
         buffer: { type: access === "uniform" ? "uniform" : access === "read" ? "read-only-storage" : "storage" },
       })),
     });
-    const module = device.createShaderModule({ label, code: specialise(kernel.source, constants) });
+    const module = device.createShaderModule({ label, code: specialise(kernel.source, constants, entry) });
     const compute = device.createComputePipeline({
       label,
       layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),

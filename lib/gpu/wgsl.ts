@@ -33,11 +33,12 @@ export interface Binding {
  *
  * @param source the text of a `.wgsl` file
  * @param constants new values for `const` declarations of that file
+ * @param entry the entry point that is wanted; others are left out, since tile sizes of one may make no sense for another
  * @returns WGSL that computes the same with those constants
  * @throws {Error} if a constant is not declared in the source, or a marked loop cannot be unrolled
  */
-export function specialise(source: string, constants: Constants): string {
-  let text = source;
+export function specialise(source: string, constants: Constants, entry?: string): string {
+  let text = entry === undefined ? source : onlyEntry(source, entry);
   for (const [name, value] of Object.entries(constants)) {
     const declaration = new RegExp(`^const ${name}: (u32|i32|f32|bool) = [^;]+;`, "m");
     const type = declaration.exec(text)?.[1];
@@ -116,6 +117,17 @@ function evaluate(expression: string, values: Map<string, number>): number | und
   const sum: () => number | undefined = chain(product, "+-");
   const value = sum();
   return at === tokens.length ? value : undefined;
+}
+
+/** Removes all entry points but one. */
+function onlyEntry(text: string, entry: string): string {
+  const pattern = /@compute @workgroup_size\([^)]*\)\s*fn (\w+)\(/g;
+  const others = [...text.matchAll(pattern)].filter(([, name]) => name !== entry);
+  for (const { index } of others.toReversed()) {
+    const end = closingBrace(text, text.indexOf("{", index) + 1);
+    text = text.slice(0, index) + text.slice(end + 1);
+  }
+  return text;
 }
 
 /** Replaces `if` blocks on a boolean constant by the branch that is taken. */

@@ -46,9 +46,15 @@ export function matmul(
   const vectorised = [aTransposed ? m : k, bTransposed ? k : n, n].every((size) => size % 4 === 0);
   const { bias, geluPre, geluGrad, residual } = options;
   const splittable = !bias && !geluPre && !geluGrad && !residual;
-  const tile = chooseTile(tape, m, n, splittable ? k : 0, vectorised);
-  const kStep = vectorised && !(aTransposed && !bTransposed) ? 4 : 1;
-  const kPerSplit = Math.ceil(k / tile.splits / kStep) * kStep;
+  const { entry, tm, tn, kStep, splits: wanted } = chooseVariant(
+    tape,
+    m,
+    n,
+    splittable ? k : 0,
+    vectorised,
+    aTransposed && !bTransposed,
+  );
+  const kPerSplit = Math.ceil(k / wanted / kStep) * kStep;
   const splits = Math.ceil(k / kPerSplit);
   const parts = splits > 1 ? tape.tensor(`parts of ${c.storage.label}`, [splits, m, n]) : c;
   const tensors = Object.entries({ a, b, c: parts, bias, pre_out: geluPre, pre: geluGrad, residual });
@@ -56,12 +62,12 @@ export function matmul(
   const bindings = Object.fromEntries(bound.map(([name, tensor]) => [vectorised ? `${name}4` : name, tensor]));
   tape.dispatch({
     kernel: KERNEL,
-    entry: vectorised ? "vectorised" : "general",
+    entry,
     label: c.storage.label,
     constants: {
-      TM: tile.tm,
-      TN: tile.tn,
-      KSTEP: kStep,
+      TM: tm,
+      TN: tn,
+      KSTEP: Math.min(kStep, 4),
       A_TRANSPOSED: aTransposed,
       B_TRANSPOSED: bTransposed,
       ALPHA: alpha,
@@ -72,7 +78,7 @@ export function matmul(
     },
     bindings,
     dims: [m, n, k, kPerSplit],
-    workgroups: [Math.ceil(m / (tile.tm * 8)), Math.ceil(n / tile.tn), splits],
+    workgroups: [Math.ceil(m / (tm * 8)), Math.ceil(n / tn), splits],
   });
   if (splits > 1) {
     tape.dispatch({
@@ -86,13 +92,39 @@ export function matmul(
   }
 }
 
-/** Tile of one invocation, and splits of a sum over k (0 if it may not be split: an epilogue needs the whole sum). */
-function chooseTile(tape: Tape, m: number, n: number, k: number, vectorised: boolean): { tm: number; tn: number; splits: number } {
-  const most = tape.gpu.adapter.software ? 16 : 8;
-  const fit = (size: number) => [4, 8, 16].filter((t) => t <= most).findLast((t) => t <= size) ?? 4;
-  const [tm, tn] = vectorised ? [fit(m), fit(n)] : [4, 4];
+/** How a product is computed. */
+interface Variant {
+  readonly entry: "general" | "vectorised" | "broadcast";
+  /** Tile of one invocation. */
+  readonly tm: number;
+  readonly tn: number;
+  /** Steps of the sum between two loads. */
+  readonly kStep: number;
+  /** Parts into which the sum is cut. */
+  readonly splits: number;
+}
+
+/**
+ * The variant for an adapter and sizes.
+ *
+ * On the software adapter loads cost most and there is no shared memory worth the name, so tiles are as large as
+ * compile times allow, and the eight lanes of a subgroup share their loads of B.
+ *
+ * @param k length of a sum that may be split, 0 if an epilogue needs the whole sum
+ * @param anyLength the sum runs over no contiguous axis, so its length need not be a multiple of 4
+ */
+function chooseVariant(tape: Tape, m: number, n: number, k: number, vectorised: boolean, anyLength: boolean): Variant {
+  const { software, subgroup } = tape.gpu.adapter;
+  const broadcast = vectorised && software && subgroup[0] === 8 && subgroup[1] === 8;
+  const entry = !vectorised ? "general" : broadcast ? "broadcast" : "vectorised";
+  const [tm, tn] = !vectorised ? [4, 4] : broadcast ? [8, fit(n, [8, 16, 32])] : [fit(m, [4, 8]), fit(n, [4, 8])];
   const invocations = Math.ceil(m / tm) * Math.ceil(n / tn);
-  const wanted = tape.gpu.adapter.software ? 64 : 16384;
+  const wanted = software ? 64 : 16384;
   const splits = Math.max(1, Math.min(Math.floor(wanted / invocations), Math.floor(k / 64)));
-  return { tm, tn, splits };
+  return { entry, tm, tn, kStep: broadcast ? 8 : vectorised && !anyLength ? 4 : 1, splits };
+}
+
+/** The largest of the sizes that does not exceed n; the smallest if all do. */
+function fit(n: number, sizes: readonly number[]): number {
+  return sizes.findLast((size) => size <= n) ?? sizes[0]!;
 }

@@ -52,6 +52,12 @@ for (var i = 0u; i < N; i++) {
     assertThrows(() => specialise("// unroll\nfor (var i = 0u; i < n; i++) { }", {}), Error, "is no constant");
   });
 
+  it("keeps the entry point that is wanted and the functions that are none", () => {
+    const source =
+      "fn help() { }\n@compute @workgroup_size(8)\nfn a(@builtin(x) x: u32) { if (y) { } }\n@compute @workgroup_size(N, 1)\nfn b() { help(); }\n";
+    assertEquals(squeeze(specialise(source, {}, "b")), "fn help() { } @compute @workgroup_size(N, 1) fn b() { help(); } ");
+  });
+
   it("takes the branch of a constant switch and drops the other", () => {
     const source = "const ON: bool = true;\nif (ON) { yes(); } else { no(); }\nif (!ON) { other(); }\n";
     const on = specialise(source, {}), off = specialise(source, { ON: false });
