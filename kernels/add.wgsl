@@ -6,11 +6,14 @@
 //
 // a, b, y  (n)  any shape; all three the same
 //
-// One invocation an element; workgroups are laid out in x, then y.
+// One invocation a Number; workgroups are laid out in x, then y.
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+// one number, or four side by side where sizes allow
+alias Number = f32;
+
+@group(0) @binding(0) var<storage, read> a: array<Number>;
+@group(0) @binding(1) var<storage, read> b: array<Number>;
+@group(0) @binding(2) var<storage, read_write> y: array<Number>;
 
 const WIDTH: u32 = 64u;
 

@@ -21,8 +21,11 @@
 // sums                 (GROUPS, 2, DIM): sum of dy and of dy xhat
 //
 // Segments are merged in order by the formula of Chan, Golub and LeVeque, which loses no digits when the
-// mean is large beside the deviation. One invocation a column and segment; a column; or an element.
+// mean is large beside the deviation. One invocation a Number and segment; a Number of the
+// columns; or a Number.
 
+// a column, or four neighbouring ones where their number allows; DIM counts these
+alias Number = f32;
 const DIM: u32 = 16u;
 const GROUPS: u32 = 1u;
 const SEGMENTS: u32 = 4u;
@@ -30,24 +33,24 @@ const EPS: f32 = 1e-5;
 const MOMENTUM: f32 = 0.1;
 const WIDTH: u32 = 64u;
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> parts_out: array<f32>;
-@group(0) @binding(2) var<storage, read> parts: array<f32>;
-@group(0) @binding(3) var<storage, read_write> mean_out: array<f32>;
-@group(0) @binding(4) var<storage, read_write> rstd_out: array<f32>;
-@group(0) @binding(5) var<storage, read_write> running_mean: array<f32>;
-@group(0) @binding(6) var<storage, read_write> running_var: array<f32>;
-@group(0) @binding(7) var<storage, read> mean: array<f32>;
-@group(0) @binding(8) var<storage, read> rstd: array<f32>;
-@group(0) @binding(9) var<storage, read> weight: array<f32>;
-@group(0) @binding(10) var<storage, read> bias: array<f32>;
-@group(0) @binding(11) var<storage, read_write> y: array<f32>;
-@group(0) @binding(12) var<storage, read> dy: array<f32>;
-@group(0) @binding(13) var<storage, read_write> sums_out: array<f32>;
-@group(0) @binding(14) var<storage, read_write> dweight: array<f32>;
-@group(0) @binding(15) var<storage, read_write> dbias: array<f32>;
-@group(0) @binding(16) var<storage, read> sums: array<f32>;
-@group(0) @binding(17) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Number>;
+@group(0) @binding(1) var<storage, read_write> parts_out: array<Number>;
+@group(0) @binding(2) var<storage, read> parts: array<Number>;
+@group(0) @binding(3) var<storage, read_write> mean_out: array<Number>;
+@group(0) @binding(4) var<storage, read_write> rstd_out: array<Number>;
+@group(0) @binding(5) var<storage, read_write> running_mean: array<Number>;
+@group(0) @binding(6) var<storage, read_write> running_var: array<Number>;
+@group(0) @binding(7) var<storage, read> mean: array<Number>;
+@group(0) @binding(8) var<storage, read> rstd: array<Number>;
+@group(0) @binding(9) var<storage, read> weight: array<Number>;
+@group(0) @binding(10) var<storage, read> bias: array<Number>;
+@group(0) @binding(11) var<storage, read_write> y: array<Number>;
+@group(0) @binding(12) var<storage, read> dy: array<Number>;
+@group(0) @binding(13) var<storage, read_write> sums_out: array<Number>;
+@group(0) @binding(14) var<storage, read_write> dweight: array<Number>;
+@group(0) @binding(15) var<storage, read_write> dbias: array<Number>;
+@group(0) @binding(16) var<storage, read> sums: array<Number>;
+@group(0) @binding(17) var<storage, read_write> dx: array<Number>;
 @group(0) @binding(18) var<uniform> dims: Dims;
 
 struct Dims {
@@ -68,12 +71,12 @@ fn statistics(@builtin(global_invocation_id) id: vec3<u32>) {
   let first = first_row(segment);
   let last = first_row(segment + 1u);
   let base = group * dims.rows * DIM + id.x;
-  var sum = 0.0;
+  var sum = Number();
   for (var r = first; r < last; r++) {
     sum += x[base + r * DIM];
   }
   let m = sum / f32(max(last - first, 1u));
-  var squares = 0.0;
+  var squares = Number();
   for (var r = first; r < last; r++) {
     let d = x[base + r * DIM] - m;
     squares = fma(d, d, squares);
@@ -89,8 +92,8 @@ fn merge(@builtin(global_invocation_id) id: vec3<u32>) {
   }
   for (var group = 0u; group < GROUPS; group++) {
     var n = 0.0;
-    var m = 0.0;
-    var squares = 0.0;
+    var m = Number();
+    var squares = Number();
     for (var segment = 0u; segment < SEGMENTS; segment++) {
       let at = (group * SEGMENTS + segment) * 2u * DIM + id.x;
       let added = f32(first_row(segment + 1u) - first_row(segment));
@@ -105,10 +108,11 @@ fn merge(@builtin(global_invocation_id) id: vec3<u32>) {
     mean_out[group * DIM + id.x] = m;
     rstd_out[group * DIM + id.x] = inverseSqrt(squares / n + EPS);
     // a step with NaN or Infinity is skipped as a whole: it must not spoil the running statistics either
-    if ((bitcast<u32>(squares) & 0x7f800000u) != 0x7f800000u) {
-      running_mean[id.x] += MOMENTUM * (m - running_mean[id.x]);
-      running_var[id.x] += MOMENTUM * (squares / max(n - 1.0, 1.0) - running_var[id.x]);
-    }
+    let finite = squares <= Number(3.0e38);
+    let old_mean = running_mean[id.x];
+    let old_var = running_var[id.x];
+    running_mean[id.x] = select(old_mean, old_mean + MOMENTUM * (m - old_mean), finite);
+    running_var[id.x] = select(old_var, old_var + MOMENTUM * (squares / max(n - 1.0, 1.0) - old_var), finite);
   }
 }
 
@@ -142,8 +146,8 @@ fn backward_sums(@builtin(global_invocation_id) id: vec3<u32>) {
   let m = mean[group * DIM + id.x];
   let r = rstd[group * DIM + id.x];
   let base = group * dims.rows * DIM + id.x;
-  var sum = 0.0;
-  var sum_xhat = 0.0;
+  var sum = Number();
+  var sum_xhat = Number();
   for (var row = first_row(segment); row < first_row(segment + 1u); row++) {
     let g = dy[base + row * DIM];
     sum += g;
@@ -158,11 +162,11 @@ fn backward_merge(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x >= DIM) {
     return;
   }
-  var total = 0.0;
-  var total_xhat = 0.0;
+  var total = Number();
+  var total_xhat = Number();
   for (var group = 0u; group < GROUPS; group++) {
-    var sum = 0.0;
-    var sum_xhat = 0.0;
+    var sum = Number();
+    var sum_xhat = Number();
     for (var segment = 0u; segment < SEGMENTS; segment++) {
       let at = (group * SEGMENTS + segment) * 2u * DIM + id.x;
       sum += parts[at];

@@ -6,15 +6,17 @@
 // parts  (S, COLUMNS)   sums of S segments of R / S rows
 // y      (COLUMNS)
 //
-// Pass 1 (partial): one invocation a column and segment; neighbours read neighbouring columns.
-// Pass 2 (finish): one invocation a column adds the segments in order.
+// Pass 1 (partial): one invocation a Number and segment; neighbours read neighbouring columns.
+// Pass 2 (finish): one invocation a Number adds the segments in order.
 
+// a column, or four neighbouring ones where their number allows; COLUMNS counts these
+alias Number = f32;
 const COLUMNS: u32 = 16u;
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> parts_out: array<f32>;
-@group(0) @binding(2) var<storage, read> parts: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Number>;
+@group(0) @binding(1) var<storage, read_write> parts_out: array<Number>;
+@group(0) @binding(2) var<storage, read> parts: array<Number>;
+@group(0) @binding(3) var<storage, read_write> y: array<Number>;
 
 @compute @workgroup_size(64)
 fn partial(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -24,7 +26,7 @@ fn partial(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
   let rows = arrayLength(&x) / COLUMNS;
   let first = id.y * rows / groups.y;
   let last = (id.y + 1u) * rows / groups.y;
-  var sum = 0.0;
+  var sum = Number();
   for (var r = first; r < last; r++) {
     sum += x[r * COLUMNS + id.x];
   }
@@ -36,7 +38,7 @@ fn finish(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x >= COLUMNS) {
     return;
   }
-  var sum = 0.0;
+  var sum = Number();
   for (var i = id.x; i < arrayLength(&parts); i += COLUMNS) {
     sum += parts[i];
   }

@@ -5,14 +5,16 @@
 //
 // x, y, dy, dx  (n)  any shape
 //
-// One invocation an element. Uses lib/gelu.wgsl.
+// One invocation a Number. Uses lib/gelu.wgsl.
 
+// one number, or four side by side where sizes allow
+alias Number = f32;
 const WIDTH: u32 = 64u;
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
-@group(0) @binding(2) var<storage, read> dy: array<f32>;
-@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Number>;
+@group(0) @binding(1) var<storage, read_write> y: array<Number>;
+@group(0) @binding(2) var<storage, read> dy: array<Number>;
+@group(0) @binding(3) var<storage, read_write> dx: array<Number>;
 
 @compute @workgroup_size(WIDTH)
 fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {

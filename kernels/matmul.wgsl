@@ -30,6 +30,8 @@
 //
 // Uses gelu() of lib/gelu.wgsl.
 
+// what gelu() works on
+alias Number = f32;
 const TM: u32 = 4u;
 const TN: u32 = 4u;
 const KSTEP: u32 = 4u;

@@ -6,6 +6,7 @@
  *
  * - `const NAME: type = value;` takes another value, so that sizes and tile shapes are constants for
  *   the compiler (the declaration keeps its type, an unknown name is an error);
+ * - `alias Number = f32;` becomes `vec4<f32>` for kernels that work on one number or four alike;
  * - a `for` loop under a line `// unroll` is repeated in the text, because neither naga nor the
  *   drivers below it unroll: each loop keeps a hidden counter and each dynamic index a clamp, which
  *   costs more than the arithmetic of an inner loop.
@@ -14,8 +15,11 @@
  * since an entry point must bind every buffer that its text mentions, in a dead branch too.
  */
 
-/** Values for the `const` declarations of a kernel: sizes, tile shapes, and switches. */
-export type Constants = Readonly<Record<string, number | boolean>>;
+/** Values for the `const` declarations of a kernel (sizes, tile shapes, switches), and types for its `alias` declarations. */
+export type Constants = Readonly<Record<string, number | boolean | NumberType>>;
+
+/** What an `alias` of a kernel may stand for: one number, or four side by side. */
+export type NumberType = "f32" | "vec4<f32>";
 
 /** What a kernel may do with a storage or uniform buffer. */
 export type Access = "read" | "read_write" | "uniform";
@@ -40,6 +44,12 @@ export interface Binding {
 export function specialise(source: string, constants: Constants, entry?: string): string {
   let text = entry === undefined ? source : onlyEntry(source, entry);
   for (const [name, value] of Object.entries(constants)) {
+    if (typeof value === "string") {
+      const alias = new RegExp(`^alias ${name} = [^;]+;`, "m");
+      if (!alias.test(text)) throw new Error(`Cannot specialise kernel: it declares no alias "${name}"`);
+      text = text.replace(alias, `alias ${name} = ${value};`);
+      continue;
+    }
     const declaration = new RegExp(`^const ${name}: (u32|i32|f32|bool) = [^;]+;`, "m");
     const type = declaration.exec(text)?.[1];
     if (type === undefined) throw new Error(`Cannot specialise kernel: it declares no constant "${name}"`);

@@ -5,7 +5,7 @@ import type { Tape } from "../tape.ts";
 import { rowsAndColumns, sizeOf, type Tensor } from "../tensor.ts";
 import type { Parameter } from "../parameters.ts";
 import { columnSum } from "./column_sum.ts";
-import { linearGrid } from "./grid.ts";
+import { linearGrid, numbersIn } from "./grid.ts";
 
 const KERNEL = { name: "add", source };
 
@@ -16,13 +16,14 @@ const KERNEL = { name: "add", source };
  */
 export function add(tape: Tape, a: Tensor, b?: Tensor, target?: Tensor): Tensor {
   const y = target ?? tape.tensor(a.storage.label, a.shape);
+  const { Number, count } = numbersIn(sizeOf(a.shape));
   tape.dispatch({
     kernel: KERNEL,
     entry: b ? "add" : "copy",
     label: y.storage.label,
-    constants: {},
+    constants: { Number },
     bindings: b ? { a, b, y } : { a, y },
-    workgroups: linearGrid(sizeOf(a.shape)),
+    workgroups: linearGrid(count),
   });
   return y;
 }
@@ -35,13 +36,14 @@ export function add(tape: Tape, a: Tensor, b?: Tensor, target?: Tensor): Tensor 
  */
 export function addRepeated(tape: Tape, x: Tensor, p: Parameter): Tensor {
   const y = tape.tensor(p.name, x.shape);
+  const { Number, count } = numbersIn(sizeOf(p.shape));
   tape.dispatch({
     kernel: KERNEL,
     entry: "add_repeated",
     label: p.name,
-    constants: {},
+    constants: { Number },
     bindings: { a: x, b: p, y },
-    workgroups: linearGrid(sizeOf(x.shape)),
+    workgroups: linearGrid(count * x.shape[0]!),
   });
   tape.derive(y, [x, p], (dy) => {
     tape.accumulate(x, dy);

@@ -5,7 +5,7 @@ import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
 import type { PlacedTensor, Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
-import { linearGrid, segmentsFor } from "./grid.ts";
+import { linearGrid, numbersIn, segmentsFor } from "./grid.ts";
 
 const KERNEL = { name: "batch_norm", source };
 
@@ -36,11 +36,12 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
   if (allRows % parts !== 0) throw new Error(`Cannot split ${allRows} rows of "${x.storage.label}" into ${groups} equal groups`);
   const rows = allRows / parts;
   const label = weight.name.replace(/\.weight$/, "");
-  const segments = segmentsFor(rows, dim * parts);
-  const constants = { DIM: dim, GROUPS: parts, SEGMENTS: segments };
-  const perColumn = [Math.ceil(dim / 64), 1, 1] as const;
-  const perSegment = [Math.ceil(dim / 64), parts * segments, 1] as const;
-  const perElement = linearGrid(allRows * dim);
+  const { Number, count } = numbersIn(dim);
+  const segments = segmentsFor(rows, count * parts);
+  const constants = { Number, DIM: count, GROUPS: parts, SEGMENTS: segments };
+  const perColumn = [Math.ceil(count / 64), 1, 1] as const;
+  const perSegment = [Math.ceil(count / 64), parts * segments, 1] as const;
+  const perElement = linearGrid(allRows * count);
   const dims = [rows];
 
   const launch = (entry: string, bindings: Record<string, Tensor>, workgroups: readonly [number, number, number]) =>

@@ -3,35 +3,36 @@
 import source from "../../../kernels/column_sum.wgsl" with { type: "text" };
 import type { Tape } from "../tape.ts";
 import { rowsAndColumns, sizeOf, type Tensor } from "../tensor.ts";
-import { linearGrid, segmentsFor } from "./grid.ts";
+import { linearGrid, numbersIn, segmentsFor } from "./grid.ts";
 
 const KERNEL = { name: "column_sum", source };
 
 /** Writes the sum over all rows of x into a tensor with as many elements as x has columns. */
 export function columnSum(tape: Tape, x: Tensor, target: Tensor): void {
   const [rows, columns] = rowsAndColumns(x.shape);
-  const segments = segmentsFor(rows, columns);
+  const { Number, count } = numbersIn(columns);
+  const segments = segmentsFor(rows, count);
   const parts = tape.tensor(`parts of ${target.storage.label}`, [segments, columns]);
   tape.dispatch({
     kernel: KERNEL,
     entry: "partial",
     label: target.storage.label,
-    constants: { COLUMNS: columns },
+    constants: { Number, COLUMNS: count },
     bindings: { x, parts_out: parts },
-    workgroups: [Math.ceil(columns / 64), segments, 1],
+    workgroups: [Math.ceil(count / 64), segments, 1],
   });
   finishColumnSum(tape, parts, target);
 }
 
 /** Adds the rows of parts, in order, into a tensor with as many elements as parts has in a row. */
 export function finishColumnSum(tape: Tape, parts: Tensor, target: Tensor): void {
-  const columns = sizeOf(target.shape);
+  const { Number, count } = numbersIn(sizeOf(target.shape));
   tape.dispatch({
     kernel: KERNEL,
     entry: "finish",
     label: target.storage.label,
-    constants: { COLUMNS: columns },
+    constants: { Number, COLUMNS: count },
     bindings: { parts, y: target },
-    workgroups: linearGrid(columns),
+    workgroups: linearGrid(count),
   });
 }

@@ -4,15 +4,14 @@ import geluSource from "../../../kernels/gelu.wgsl" with { type: "text" };
 import libSource from "../../../kernels/lib/gelu.wgsl" with { type: "text" };
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
-import { linearGrid } from "./grid.ts";
+import { linearGrid, numbersIn } from "./grid.ts";
 
 const KERNEL = { name: "gelu", source: geluSource + libSource };
 
 /** y = x Phi(x), elementwise. */
 export function gelu(tape: Tape, x: Tensor): Tensor {
   const y = tape.tensor(`gelu(${x.storage.label})`, x.shape);
-  const workgroups = linearGrid(sizeOf(x.shape));
-  tape.dispatch({ kernel: KERNEL, entry: "forward", label: y.storage.label, constants: {}, bindings: { x, y }, workgroups });
+  launch(tape, "forward", y, { x, y });
   tape.derive(y, [x], (dy) => tape.accumulate(x, geluBackward(tape, x, dy)));
   return y;
 }
@@ -20,7 +19,18 @@ export function gelu(tape: Tape, x: Tensor): Tensor {
 /** dx = dy gelu'(x), elementwise. */
 export function geluBackward(tape: Tape, x: Tensor, dy: Tensor): Tensor {
   const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
-  const workgroups = linearGrid(sizeOf(x.shape));
-  tape.dispatch({ kernel: KERNEL, entry: "backward", label: dx.storage.label, constants: {}, bindings: { x, dy, dx }, workgroups });
+  launch(tape, "backward", dx, { x, dy, dx });
   return dx;
+}
+
+function launch(tape: Tape, entry: string, result: Tensor, bindings: Record<string, Tensor>): void {
+  const { Number, count } = numbersIn(sizeOf(result.shape));
+  tape.dispatch({
+    kernel: KERNEL,
+    entry,
+    label: result.storage.label,
+    constants: { Number },
+    bindings,
+    workgroups: linearGrid(count),
+  });
 }

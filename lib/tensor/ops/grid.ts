@@ -1,5 +1,7 @@
 /** @file How many workgroups cover a tensor. */
 
+import type { NumberType } from "../../gpu/wgsl.ts";
+
 const MOST = 65535;
 
 /**
@@ -12,6 +14,15 @@ export function linearGrid(items: number, width = 64): [number, number, number] 
   const groups = Math.ceil(items / width);
   const y = Math.ceil(groups / MOST);
   return [Math.ceil(groups / y), y, 1];
+}
+
+/**
+ * The widest type with which a kernel can go along an axis, and how many of it there are.
+ *
+ * @param length elements of the axis (or of the whole tensor, for elementwise kernels)
+ */
+export function numbersIn(length: number): { readonly Number: NumberType; readonly count: number } {
+  return length % 4 === 0 ? { Number: "vec4<f32>", count: length / 4 } : { Number: "f32", count: length };
 }
 
 /**

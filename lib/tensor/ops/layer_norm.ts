@@ -6,7 +6,7 @@ import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { finishColumnSum } from "./column_sum.ts";
-import { segmentsFor } from "./grid.ts";
+import { numbersIn, segmentsFor } from "./grid.ts";
 
 const KERNEL = { name: "layer_norm", source };
 
@@ -24,7 +24,8 @@ export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parame
   const y = tape.tensor(label, x.shape);
   const mean = tape.tensor(`${label}.mean`, [rows]);
   const rstd = tape.tensor(`${label}.rstd`, [rows]);
-  const constants = { DIM: dim };
+  const { Number, count } = numbersIn(dim);
+  const constants = { Number, DIM: dim, NUMBERS: count };
   const perRow = [Math.ceil(rows / 64), 1, 1] as const;
   const outputs = { y, mean_out: mean, rstd_out: rstd };
   tape.dispatch({
@@ -36,7 +37,7 @@ export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parame
     workgroups: perRow,
   });
   tape.derive(y, [x, weight, bias], (dy) => {
-    const segments = segmentsFor(rows, dim);
+    const segments = segmentsFor(rows, count);
     const dweight = tape.tensor(`parts of ${label}.weight`, [segments, dim]);
     const dbias = tape.tensor(`parts of ${label}.bias`, [segments, dim]);
     tape.dispatch({
@@ -45,7 +46,7 @@ export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parame
       label,
       constants,
       bindings: { x, dy, mean, rstd, dweight_parts: dweight, dbias_parts: dbias },
-      workgroups: [Math.ceil(dim / 64), segments, 1],
+      workgroups: [Math.ceil(count / 64), segments, 1],
     });
     tape.accumulateParameter(weight, (target) => finishColumnSum(tape, dweight, target));
     tape.accumulateParameter(bias, (target) => finishColumnSum(tape, dbias, target));
