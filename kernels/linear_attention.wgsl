@@ -27,24 +27,33 @@
 //
 // contract: one invocation a T x T tile of context (or gcontext), over all N tokens.
 // expand:   one invocation T tokens x T columns of out, dq, dk or dv, over HEAD_DIM.
-// Each of them loads 2 T values for T T multiplications.
+// Each of them loads 2 T values for T T multiplications, four values at a time ("quads") from the bindings
+// whose names end in 4 if HEAD_DIM is a multiple of 4 (VECTOR).
 
 const N: u32 = 9u;
 const HEADS: u32 = 2u;
 const HEAD_DIM: u32 = 8u;
 const FLOOR: f32 = 100.0;
-const T: u32 = 4u;
+const T: u32 = 4u; // a multiple of 4
+const VECTOR: bool = false;
 // which of its results an entry point computes (exactly one of each pair or four is true)
 const CONTEXT: bool = true;
 const GCONTEXT: bool = false;
 const OUT: bool = true;
+const OUT_OR_DQ: bool = true;
 const DQ: bool = false;
+const TRANSPOSED: bool = false; // for dq and dk, which multiply by the transpose of the matrix
 const DK: bool = false;
 const DV: bool = false;
 
 const DIM: u32 = HEADS * HEAD_DIM;
+const T4: u32 = T / 4u;
 const TILES: u32 = (HEAD_DIM + T - 1u) / T;
 const TOKEN_TILES: u32 = (N + T - 1u) / T;
+
+struct Dims {
+  images: u32,
+}
 
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;
 @group(0) @binding(1) var<storage, read> temperature: array<f32>;
@@ -63,6 +72,66 @@ const TOKEN_TILES: u32 = (N + T - 1u) / T;
 @group(0) @binding(14) var<storage, read> dksum: array<f32>;
 @group(0) @binding(15) var<storage, read_write> dqkv: array<f32>;
 @group(0) @binding(16) var<storage, read_write> dtemperature_parts: array<f32>;
+
+@group(0) @binding(21) var<uniform> dims: Dims;
+@group(0) @binding(17) var<storage, read> qkv4: array<vec4<f32>>;
+@group(0) @binding(18) var<storage, read> dout4: array<vec4<f32>>;
+@group(0) @binding(19) var<storage, read> context4: array<vec4<f32>>;
+@group(0) @binding(20) var<storage, read> gcontext4: array<vec4<f32>>;
+
+// 1 where elements i ... i + 3 of a head exist, 0 beyond its end.
+fn within(i: u32) -> vec4<f32> {
+  return select(vec4<f32>(), vec4<f32>(1.0), vec4<u32>(i, i + 1u, i + 2u, i + 3u) < vec4<u32>(HEAD_DIM));
+}
+
+// Elements i ... i + 3 of the head or matrix row that begins at base; zeros beyond the end.
+fn qkv_quad(base: u32, i: u32) -> vec4<f32> {
+  if (VECTOR) {
+    return qkv4[(base + i) / 4u];
+  } else {
+    let last = base + HEAD_DIM - 1u;
+    let at = base + i;
+    return within(i) * vec4<f32>(qkv[min(at, last)], qkv[min(at + 1u, last)], qkv[min(at + 2u, last)], qkv[min(at + 3u, last)]);
+  }
+}
+
+fn dout_quad(base: u32, i: u32) -> vec4<f32> {
+  if (VECTOR) {
+    return dout4[(base + i) / 4u];
+  } else {
+    let last = base + HEAD_DIM - 1u;
+    let at = base + i;
+    return within(i) * vec4<f32>(dout[min(at, last)], dout[min(at + 1u, last)], dout[min(at + 2u, last)], dout[min(at + 3u, last)]);
+  }
+}
+
+// Of context for out and dq, of gcontext for dk and dv.
+fn matrix_quad(base: u32, i: u32) -> vec4<f32> {
+  let last = base + HEAD_DIM - 1u;
+  let at = base + i;
+  if (OUT_OR_DQ) {
+    if (VECTOR) {
+      return context4[at / 4u];
+    } else {
+      return vec4<f32>(context[min(at, last)], context[min(at + 1u, last)], context[min(at + 2u, last)], context[min(at + 3u, last)]);
+    }
+  } else {
+    if (VECTOR) {
+      return gcontext4[at / 4u];
+    } else {
+      return vec4<f32>(gcontext[min(at, last)], gcontext[min(at + 1u, last)], gcontext[min(at + 2u, last)], gcontext[min(at + 3u, last)]);
+    }
+  }
+}
+
+// The last quad of a head stands in for those beyond its end, which are computed and not stored.
+fn quad_start(i: u32) -> u32 {
+  if (VECTOR) {
+    return min(i, HEAD_DIM - 4u);
+  } else {
+    return i;
+  }
+}
 
 // Index of q (part 0), k (1) or v (2) of a token.
 fn part(b: u32, n: u32, which: u32, head: u32) -> u32 {
@@ -85,52 +154,47 @@ fn contract(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
   }
   let e0 = (tile / TILES) * T;
   let f0 = (tile % TILES) * T;
-  var sum: array<f32, T * T>;
-  var column_sum: array<f32, T>;
+  // sum[e T4 + j] holds columns 4 j ... 4 j + 3 of row e of the tile
+  var sum: array<vec4<f32>, T * T4>;
+  var row_sum: array<vec4<f32>, T4>;
   for (var n = 0u; n < N; n++) {
-    var x: array<f32, T>;
-    var y: array<f32, T>;
-    var x_weight = 1.0;
+    var x: array<vec4<f32>, T4>;
+    var y: array<vec4<f32>, T4>;
     // unroll
-    for (var i = 0u; i < T; i++) {
-      let e = min(e0 + i, HEAD_DIM - 1u);
-      let f = min(f0 + i, HEAD_DIM - 1u);
+    for (var i = 0u; i < T4; i++) {
+      let e = quad_start(e0 + 4u * i);
+      let f = quad_start(f0 + 4u * i);
       if (CONTEXT) {
-        x[i] = max(qkv[part(b, n, 1u, head) + e], 0.0);
-        y[i] = qkv[part(b, n, 2u, head) + f];
+        x[i] = max(qkv_quad(part(b, n, 1u, head), e), vec4<f32>());
+        y[i] = qkv_quad(part(b, n, 2u, head), f);
+        row_sum[i] += x[i];
       }
       if (GCONTEXT) {
-        x[i] = max(qkv[part(b, n, 0u, head) + e], 0.0);
-        y[i] = dout[(b * N + n) * DIM + head * HEAD_DIM + f];
+        x[i] = max(qkv_quad(part(b, n, 0u, head), e), vec4<f32>());
+        y[i] = dout_quad((b * N + n) * DIM + head * HEAD_DIM, f) * weight(b, head, n);
+        row_sum[i] += x[i] * dmass[pair * N + n];
       }
-    }
-    if (GCONTEXT) {
-      let w = weight(b, head, n);
-      // unroll
-      for (var i = 0u; i < T; i++) {
-        y[i] *= w;
-      }
-      x_weight = dmass[pair * N + n];
     }
     // unroll
-    for (var i = 0u; i < T; i++) {
-      column_sum[i] = fma(x[i], x_weight, column_sum[i]);
+    for (var e = 0u; e < T; e++) {
       // unroll
-      for (var j = 0u; j < T; j++) {
-        sum[i * T + j] = fma(x[i], y[j], sum[i * T + j]);
+      for (var j = 0u; j < T4; j++) {
+        sum[e * T4 + j] = fma(vec4<f32>(x[e / 4u][e % 4u]), y[j], sum[e * T4 + j]);
       }
     }
   }
   // unroll
   for (var i = 0u; i < T; i++) {
     let e = e0 + i;
-    if (f0 == 0u && e < HEAD_DIM) {
-      ksum_out[pair * HEAD_DIM + e] = column_sum[i];
-    }
-    // unroll
-    for (var j = 0u; j < T; j++) {
-      if (e < HEAD_DIM && f0 + j < HEAD_DIM) {
-        context_out[(pair * HEAD_DIM + e) * HEAD_DIM + f0 + j] = sum[i * T + j];
+    if (e < HEAD_DIM) {
+      if (f0 == 0u) {
+        ksum_out[pair * HEAD_DIM + e] = row_sum[i / 4u][i % 4u];
+      }
+      // unroll
+      for (var f = 0u; f < T; f++) {
+        if (f0 + f < HEAD_DIM) {
+          context_out[(pair * HEAD_DIM + e) * HEAD_DIM + f0 + f] = sum[i * T4 + f / 4u][f % 4u];
+        }
       }
     }
   }
@@ -144,50 +208,76 @@ fn expand(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
   let pair = index / (TOKEN_TILES * TILES);
   let head = pair % HEADS;
   let b = pair / HEADS;
-  if (pair >= arrayLength(&qkv) / (3u * N * HEAD_DIM)) {
+  if (b >= dims.images) {
     return;
   }
   let n0 = token_tile * T;
   let j0 = tile * T;
   let matrix = pair * HEAD_DIM * HEAD_DIM;
-  var sum: array<f32, T * T>;
+  // sum[r T4 + j] holds columns 4 j ... 4 j + 3 of token r of the tile
+  var sum: array<vec4<f32>, T * T4>;
   var row_mass: array<f32, T>;
-  for (var i = 0u; i < HEAD_DIM; i++) {
-    var left: array<f32, T>;
-    var right: array<f32, T>;
+  for (var i = 0u; i < HEAD_DIM; i += 4u) {
+    // left[r] holds elements i ... i + 3 of token r, right[p T4 + j] columns 4 j ... 4 j + 3 of row i + p
+    var left: array<vec4<f32>, T>;
+    var right: array<vec4<f32>, T>;
     // unroll
     for (var r = 0u; r < T; r++) {
       let n = min(n0 + r, N - 1u);
-      let j = min(j0 + r, HEAD_DIM - 1u);
       if (OUT) {
-        left[r] = max(qkv[part(b, n, 0u, head) + i], 0.0);
-        right[r] = context[matrix + i * HEAD_DIM + j];
+        left[r] = max(qkv_quad(part(b, n, 0u, head), i), vec4<f32>());
       }
       if (DQ) {
-        left[r] = dout[(b * N + n) * DIM + head * HEAD_DIM + i];
-        right[r] = context[matrix + j * HEAD_DIM + i];
+        left[r] = dout_quad((b * N + n) * DIM + head * HEAD_DIM, i);
       }
       if (DK) {
-        left[r] = qkv[part(b, n, 2u, head) + i];
-        right[r] = gcontext[matrix + j * HEAD_DIM + i];
+        left[r] = qkv_quad(part(b, n, 2u, head), i);
       }
       if (DV) {
-        left[r] = max(qkv[part(b, n, 1u, head) + i], 0.0);
-        right[r] = gcontext[matrix + i * HEAD_DIM + j];
+        left[r] = max(qkv_quad(part(b, n, 1u, head), i), vec4<f32>());
+      }
+    }
+    // unroll
+    for (var j = 0u; j < T4; j++) {
+      var block: mat4x4<f32>;
+      // unroll
+      for (var p = 0u; p < 4u; p++) {
+        if (TRANSPOSED) {
+          block[p] = matrix_quad(matrix + min(j0 + 4u * j + p, HEAD_DIM - 1u) * HEAD_DIM, i);
+        } else {
+          block[p] = matrix_quad(matrix + min(i + p, HEAD_DIM - 1u) * HEAD_DIM, quad_start(j0 + 4u * j));
+        }
+      }
+      if (TRANSPOSED) {
+        block = transpose(block);
+      }
+      // unroll
+      for (var p = 0u; p < 4u; p++) {
+        right[p * T4 + j] = block[p];
       }
     }
     if (OUT) {
-      let s = ksum[pair * HEAD_DIM + i];
+      let base = pair * HEAD_DIM;
+      let last = base + HEAD_DIM - 1u;
+      let s = vec4<f32>(
+        ksum[min(base + i, last)],
+        ksum[min(base + i + 1u, last)],
+        ksum[min(base + i + 2u, last)],
+        ksum[min(base + i + 3u, last)],
+      );
       // unroll
       for (var r = 0u; r < T; r++) {
-        row_mass[r] = fma(left[r], s, row_mass[r]);
+        row_mass[r] += dot(left[r], s);
       }
     }
     // unroll
     for (var r = 0u; r < T; r++) {
       // unroll
-      for (var s = 0u; s < T; s++) {
-        sum[r * T + s] = fma(left[r], right[s], sum[r * T + s]);
+      for (var j = 0u; j < T4; j++) {
+        // unroll
+        for (var p = 0u; p < 4u; p++) {
+          sum[r * T4 + j] = fma(vec4<f32>(left[r][p]), right[p * T4 + j], sum[r * T4 + j]);
+        }
       }
     }
   }
@@ -210,7 +300,7 @@ fn expand(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
       for (var s = 0u; s < T; s++) {
         let j = j0 + s;
         if (j < HEAD_DIM) {
-          let value = scale * sum[r * T + s];
+          let value = scale * sum[r * T4 + s / 4u][s % 4u];
           if (OUT) {
             out[(b * N + n) * DIM + head * HEAD_DIM + j] = value;
           }

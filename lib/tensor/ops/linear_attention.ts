@@ -9,6 +9,19 @@ import { linearGrid } from "./grid.ts";
 
 const KERNEL = { name: "linear_attention", source };
 
+/** Tensors that are read four values at a time, if the head's size allows. */
+const QUADS = ["qkv", "dout", "context", "gcontext"];
+
+/** Their bindings for {@linkcode QUADS}. The sign of q and k is also looked up one value at a time for dq and dk. */
+function inQuads(bindings: Readonly<Record<string, Tensor>>, result: string): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(bindings).flatMap(([name, x]): [string, Tensor][] => {
+      if (!QUADS.includes(name)) return [[name, x]];
+      return name === "qkv" && (result === "DQ" || result === "DK") ? [[name, x], [`${name}4`, x]] : [[`${name}4`, x]];
+    }),
+  );
+}
+
 /** Which result an entry point computes. */
 const NO_RESULT = { CONTEXT: false, GCONTEXT: false, OUT: false, DQ: false, DK: false, DV: false };
 
@@ -25,8 +38,9 @@ export function linearAttention(tape: Tape, qkv: Tensor, temperature: Parameter,
   const heads = temperature.shape[0]!;
   const headDim = width / 3 / heads;
   const pairs = batch * heads;
-  const tile = [8, 4].find((t) => t <= headDim) ?? 4;
-  const sizes = { N: tokens, HEADS: heads, HEAD_DIM: headDim, FLOOR: floor, T: tile };
+  const vector = headDim % 4 === 0;
+  const tile = [16, 8].find((t) => t <= headDim) ?? 4;
+  const sizes = { N: tokens, HEADS: heads, HEAD_DIM: headDim, FLOOR: floor, T: tile, VECTOR: vector };
   const tiles = Math.ceil(headDim / tile);
   const label = temperature.name.replace(/\.temperature$/, "");
 
@@ -35,8 +49,15 @@ export function linearAttention(tape: Tape, qkv: Tensor, temperature: Parameter,
       kernel: KERNEL,
       entry,
       label: `${label} ${result ?? entry}`,
-      constants: { ...sizes, ...NO_RESULT, ...(result && { [result]: true }) },
-      bindings,
+      constants: {
+        ...sizes,
+        ...NO_RESULT,
+        ...(result && { [result]: true }),
+        OUT_OR_DQ: result === "OUT" || result === "DQ",
+        TRANSPOSED: result === "DQ" || result === "DK",
+      },
+      bindings: vector && result ? inQuads(bindings, result) : bindings,
+      ...(entry === "expand" && { dims: [batch] }),
       workgroups: linearGrid(items),
     });
   const contracted = pairs * tiles * tiles;
