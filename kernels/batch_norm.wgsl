@@ -31,7 +31,8 @@ const GROUPS: u32 = 1u;
 const SEGMENTS: u32 = 4u;
 const EPS: f32 = 1e-5;
 const MOMENTUM: f32 = 0.1;
-const WIDTH: u32 = 64u;
+const WIDTH: u32 = 64u; // along elements
+const LANES: u32 = 64u; // along columns
 
 @group(0) @binding(0) var<storage, read> x: array<Number>;
 @group(0) @binding(1) var<storage, read_write> parts_out: array<Number>;
@@ -61,7 +62,7 @@ fn first_row(segment: u32) -> u32 {
   return segment * dims.rows / SEGMENTS;
 }
 
-@compute @workgroup_size(WIDTH)
+@compute @workgroup_size(LANES)
 fn statistics(@builtin(global_invocation_id) id: vec3<u32>) {
   let group = id.y / SEGMENTS;
   let segment = id.y % SEGMENTS;
@@ -85,7 +86,7 @@ fn statistics(@builtin(global_invocation_id) id: vec3<u32>) {
   parts_out[id.y * 2u * DIM + DIM + id.x] = squares;
 }
 
-@compute @workgroup_size(WIDTH)
+@compute @workgroup_size(LANES)
 fn merge(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x >= DIM) {
     return;
@@ -117,7 +118,7 @@ fn merge(@builtin(global_invocation_id) id: vec3<u32>) {
 }
 
 // Predicting: mean and rstd from the running statistics.
-@compute @workgroup_size(WIDTH)
+@compute @workgroup_size(LANES)
 fn from_running(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x < DIM) {
     mean_out[id.x] = running_mean[id.x];
@@ -136,7 +137,7 @@ fn normalise(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgrou
   y[i] = fma((x[i] - mean[at]) * rstd[at], weight[column], bias[column]);
 }
 
-@compute @workgroup_size(WIDTH)
+@compute @workgroup_size(LANES)
 fn backward_sums(@builtin(global_invocation_id) id: vec3<u32>) {
   let group = id.y / SEGMENTS;
   let segment = id.y % SEGMENTS;
@@ -157,7 +158,7 @@ fn backward_sums(@builtin(global_invocation_id) id: vec3<u32>) {
   parts_out[id.y * 2u * DIM + DIM + id.x] = sum_xhat;
 }
 
-@compute @workgroup_size(WIDTH)
+@compute @workgroup_size(LANES)
 fn backward_merge(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x >= DIM) {
     return;

@@ -12,13 +12,14 @@
 // a column, or four neighbouring ones where their number allows; COLUMNS counts these
 alias Number = f32;
 const COLUMNS: u32 = 16u;
+const LANES: u32 = 64u;
 
 @group(0) @binding(0) var<storage, read> x: array<Number>;
 @group(0) @binding(1) var<storage, read_write> parts_out: array<Number>;
 @group(0) @binding(2) var<storage, read> parts: array<Number>;
 @group(0) @binding(3) var<storage, read_write> y: array<Number>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn partial(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   if (id.x >= COLUMNS) {
     return;

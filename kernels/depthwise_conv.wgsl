@@ -5,31 +5,60 @@
 //   dweight[d, i, j] = sum over (b, r, c) of dy[b, r, c, d] x[b, r + i - P, c + j - P, d]
 //   dbias[d]        = sum over (b, r, c) of dy[b, r, c, d]   (column_sum)
 //
-// x, y, dx, dy  (B, GRID, GRID, DIM): tokens in row-major order, channels last
-// weight        (DIM, 1, KERNEL, KERNEL), as in PyTorch
-// dweight_parts (S, DIM, KERNEL, KERNEL): sums over S segments of the batch, added by column_sum.finish
+// x, y, dx, dy  (B, GRID, GRID, CHANNELS): tokens in row-major order, channels last
+// weight        (CHANNELS, 1, KERNEL, KERNEL), as in PyTorch
+// taps          (KERNEL, KERNEL, CHANNELS): the weight with its channels last
+// dtaps         (S, KERNEL, KERNEL, CHANNELS): sums over S segments of the batch
 //
-// forward, backward_input (FLIP true): one invocation a channel and a row of the grid. The row is unrolled, so
-// columns outside the grid cost nothing, and a value that is loaded serves up to KERNEL outputs.
-// backward_weight: one invocation a channel, kernel row and segment, again a row at a time.
+// reorder: weight to taps, one invocation an element.
+// forward, backward_input (FLIP true): one invocation a Number of the channels and a row of the grid. The row is
+// unrolled, so columns outside the grid cost nothing, and a value that is loaded serves up to KERNEL outputs.
+// backward_weight: one invocation a Number of the channels, kernel row and segment, again a row at a time.
+// finish_weight: adds the segments in order, one invocation an element of dweight.
 
+// one channel, or four neighbouring ones where their number allows
+alias Number = f32;
 const GRID: u32 = 3u;
-const DIM: u32 = 16u;
+const CHANNELS: u32 = 16u;
+const DIM: u32 = 16u; // CHANNELS in Numbers
 const KERNEL: u32 = 3u;
 const FLIP: bool = false;
+const LANES: u32 = 64u;
 
 const PAD: u32 = KERNEL / 2u;
 const TAPS: u32 = KERNEL * KERNEL;
 const SPAN: u32 = GRID + 2u * PAD;
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> weight: array<f32>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
-@group(0) @binding(4) var<storage, read> dy: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dweight_parts: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Number>;
+@group(0) @binding(1) var<storage, read> taps: array<Number>;
+@group(0) @binding(2) var<storage, read> bias: array<Number>;
+@group(0) @binding(3) var<storage, read_write> y: array<Number>;
+@group(0) @binding(4) var<storage, read> dy: array<Number>;
+@group(0) @binding(5) var<storage, read_write> dtaps_out: array<Number>;
+@group(0) @binding(6) var<storage, read> weight: array<f32>;
+@group(0) @binding(7) var<storage, read_write> taps_out: array<f32>;
+@group(0) @binding(8) var<storage, read> dtaps: array<f32>;
+@group(0) @binding(9) var<storage, read_write> dweight: array<f32>;
 
 @compute @workgroup_size(64)
+fn reorder(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (id.x < CHANNELS * TAPS) {
+    taps_out[id.x] = weight[id.x % CHANNELS * TAPS + id.x / CHANNELS];
+  }
+}
+
+@compute @workgroup_size(64)
+fn finish_weight(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (id.x < CHANNELS * TAPS) {
+    var sum = 0.0;
+    for (var i = id.x % TAPS * CHANNELS + id.x / TAPS; i < arrayLength(&dtaps); i += CHANNELS * TAPS) {
+      sum += dtaps[i];
+    }
+    dweight[id.x] = sum;
+  }
+}
+
+@compute @workgroup_size(LANES)
 fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
   let channel = id.x;
   let row = id.y;
@@ -37,7 +66,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
   if (channel >= DIM) {
     return;
   }
-  var sum: array<f32, GRID>;
+  var sum: array<Number, GRID>;
   if (!FLIP) {
     let b = bias[channel];
     // unroll
@@ -50,7 +79,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
     let input_row = row + i - PAD;
     if (input_row < GRID) {
       // zeros stand left and right of the row
-      var value: array<f32, SPAN>;
+      var value: array<Number, SPAN>;
       // unroll
       for (var c = 0u; c < GRID; c++) {
         value[c + PAD] = x[image + (input_row * GRID + c) * DIM];
@@ -58,7 +87,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
       // unroll
       for (var j = 0u; j < KERNEL; j++) {
         let tap = i * KERNEL + j;
-        let w = weight[channel * TAPS + select(tap, TAPS - 1u - tap, FLIP)];
+        let w = taps[select(tap, TAPS - 1u - tap, FLIP) * DIM + channel];
         // unroll
         for (var c = 0u; c < GRID; c++) {
           sum[c] = fma(w, value[c + j], sum[c]);
@@ -72,7 +101,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
   }
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn backward_weight(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let channel = id.x;
   let i = id.y;
@@ -82,13 +111,13 @@ fn backward_weight(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_wo
   let images = arrayLength(&x) / (GRID * GRID * DIM);
   let first = id.z * images / groups.z;
   let last = (id.z + 1u) * images / groups.z;
-  var sum: array<f32, KERNEL>;
+  var sum: array<Number, KERNEL>;
   for (var n = first; n < last; n++) {
     let image = n * GRID * GRID * DIM + channel;
     for (var row = 0u; row < GRID; row++) {
       let input_row = row + i - PAD;
       if (input_row < GRID) {
-        var value: array<f32, SPAN>;
+        var value: array<Number, SPAN>;
         // unroll
         for (var c = 0u; c < GRID; c++) {
           value[c + PAD] = x[image + (input_row * GRID + c) * DIM];
@@ -106,6 +135,6 @@ fn backward_weight(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_wo
   }
   // unroll
   for (var j = 0u; j < KERNEL; j++) {
-    dweight_parts[(id.z * DIM + channel) * TAPS + i * KERNEL + j] = sum[j];
+    dtaps_out[(id.z * TAPS + i * KERNEL + j) * DIM + channel] = sum[j];
   }
 }

@@ -22,6 +22,7 @@ const DIM: u32 = 16u;
 const NUMBERS: u32 = 16u; // in a row
 const EPS: f32 = 1e-5;
 const ACCUMULATE: bool = false;
+const LANES: u32 = 64u; // of backward_weight
 
 @group(0) @binding(0) var<storage, read> x: array<Number>;
 @group(0) @binding(1) var<storage, read> weight: array<Number>;
@@ -95,7 +96,7 @@ fn backward_input(@builtin(global_invocation_id) id: vec3<u32>) {
   }
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn backward_weight(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   if (id.x >= NUMBERS) {
     return;

@@ -123,7 +123,9 @@ function summarise(timings: readonly Timing[]): KernelShare[] {
 function flopOf({ kernel, dispatch: { dims, constants, bindings } }: Timing): number {
   const number = (name: string) => Number(constants[name]);
   if (/^matmul\.(vectorised|general|broadcast)/.test(kernel)) return 2 * dims![0]! * dims![1]! * dims![2]!;
-  if (kernel.startsWith("depthwise_conv")) return 2 * number("KERNEL") ** 2 * bindings["x"]!.bytes / 4;
-  if (/^linear_attention\.(contract|expand)/.test(kernel)) return 2 * number("HEAD_DIM") * (bindings["qkv"] ?? bindings["qkv4"])!.bytes / 12;
+  if (/^depthwise_conv\.(forward|backward_weight)/.test(kernel)) return 2 * number("KERNEL") ** 2 * bindings["x"]!.bytes / 4;
+  if (/^linear_attention\.(contract|expand)/.test(kernel)) {
+    return 2 * number("HEAD_DIM") * (bindings["qkv"] ?? bindings["qkv4"])!.bytes / 12;
+  }
   return 0;
 }

@@ -5,7 +5,7 @@ import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
 import type { PlacedTensor, Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
-import { linearGrid, numbersIn, segmentsFor } from "./grid.ts";
+import { lanesFor, linearGrid, numbersIn, segmentsFor } from "./grid.ts";
 
 const KERNEL = { name: "batch_norm", source };
 
@@ -38,9 +38,10 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
   const label = weight.name.replace(/\.weight$/, "");
   const { Number, count } = numbersIn(dim);
   const segments = segmentsFor(rows, count * parts);
-  const constants = { Number, DIM: count, GROUPS: parts, SEGMENTS: segments };
-  const perColumn = [Math.ceil(count / 64), 1, 1] as const;
-  const perSegment = [Math.ceil(count / 64), parts * segments, 1] as const;
+  const lanes = lanesFor(tape, count);
+  const constants = { Number, DIM: count, GROUPS: parts, SEGMENTS: segments, LANES: lanes };
+  const perColumn = [Math.ceil(count / lanes), 1, 1] as const;
+  const perSegment = [Math.ceil(count / lanes), parts * segments, 1] as const;
   const perElement = linearGrid(allRows * count);
   const dims = [rows];
 

@@ -3,7 +3,7 @@
 import source from "../../../kernels/column_sum.wgsl" with { type: "text" };
 import type { Tape } from "../tape.ts";
 import { rowsAndColumns, sizeOf, type Tensor } from "../tensor.ts";
-import { linearGrid, numbersIn, segmentsFor } from "./grid.ts";
+import { lanesFor, linearGrid, numbersIn, segmentsFor } from "./grid.ts";
 
 const KERNEL = { name: "column_sum", source };
 
@@ -11,15 +11,16 @@ const KERNEL = { name: "column_sum", source };
 export function columnSum(tape: Tape, x: Tensor, target: Tensor): void {
   const [rows, columns] = rowsAndColumns(x.shape);
   const { Number, count } = numbersIn(columns);
+  const lanes = lanesFor(tape, count);
   const segments = segmentsFor(rows, count);
   const parts = tape.tensor(`parts of ${target.storage.label}`, [segments, columns]);
   tape.dispatch({
     kernel: KERNEL,
     entry: "partial",
     label: target.storage.label,
-    constants: { Number, COLUMNS: count },
+    constants: { Number, COLUMNS: count, LANES: lanes },
     bindings: { x, parts_out: parts },
-    workgroups: [Math.ceil(count / 64), segments, 1],
+    workgroups: [Math.ceil(count / lanes), segments, 1],
   });
   finishColumnSum(tape, parts, target);
 }

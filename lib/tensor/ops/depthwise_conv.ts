@@ -4,8 +4,9 @@ import source from "../../../kernels/depthwise_conv.wgsl" with { type: "text" };
 import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
-import { columnSum, finishColumnSum } from "./column_sum.ts";
+import { columnSum } from "./column_sum.ts";
 import { expectColumns } from "./add.ts";
+import { lanesFor, linearGrid, numbersIn } from "./grid.ts";
 
 const KERNEL = { name: "depthwise_conv", source };
 
@@ -22,40 +23,29 @@ export function depthwiseConv(tape: Tape, x: Tensor, weight: Parameter, bias: Pa
   const rows = expectColumns(x, dim, weight.name);
   const grid = Math.round(Math.sqrt(tokens));
   const label = weight.name.replace(/\.weight$/, "");
-  const constants = { GRID: grid, DIM: dim, KERNEL: size };
-  const perRow = [Math.ceil(dim / 64), grid, batch] as const;
+  const { Number, count } = numbersIn(dim);
+  const lanes = lanesFor(tape, count);
+  const constants = { Number, GRID: grid, CHANNELS: dim, DIM: count, KERNEL: size, LANES: lanes };
+  const perRow = [Math.ceil(count / lanes), grid, batch] as const;
+  const perElement = linearGrid(dim * size * size);
+
+  const launch = (entry: string, bindings: Record<string, Tensor>, workgroups: readonly [number, number, number], flip = false) =>
+    tape.dispatch({ kernel: KERNEL, entry, label, constants: { ...constants, FLIP: flip }, bindings, workgroups });
+
+  const taps = tape.tensor(`${label}.taps`, [size, size, dim]);
   const y = tape.tensor(label, x.shape);
-  tape.dispatch({
-    kernel: KERNEL,
-    entry: "forward",
-    label,
-    constants,
-    bindings: { x, weight, bias, y },
-    workgroups: perRow,
-  });
+  launch("reorder", { weight, taps_out: taps }, perElement);
+  launch("forward", { x, taps, bias, y }, perRow);
+
   tape.derive(y, [x, weight, bias], (dy) => {
     tape.accumulateParameter(bias, (target) => columnSum(tape, { ...dy, shape: [rows, dim] }, target));
     const segments = Math.min(batch, 32);
-    const parts = tape.tensor(`parts of ${weight.name}`, [segments, ...weight.shape]);
-    tape.dispatch({
-      kernel: KERNEL,
-      entry: "backward_weight",
-      label,
-      constants,
-      bindings: { x, dy, dweight_parts: parts },
-      workgroups: [Math.ceil(dim / 64), size, segments],
-    });
-    tape.accumulateParameter(weight, (target) => finishColumnSum(tape, parts, target));
+    const dtaps = tape.tensor(`parts of ${weight.name}`, [segments, size, size, dim]);
+    launch("backward_weight", { x, dy, dtaps_out: dtaps }, [Math.ceil(count / lanes), size, segments]);
+    tape.accumulateParameter(weight, (dweight) => launch("finish_weight", { dtaps, dweight }, perElement));
     if (!tape.wants(x)) return;
     const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
-    tape.dispatch({
-      kernel: KERNEL,
-      entry: "forward",
-      label: dx.storage.label,
-      constants: { ...constants, FLIP: true },
-      bindings: { x: dy, weight, y: dx },
-      workgroups: perRow,
-    });
+    launch("forward", { x: dy, taps, y: dx }, perRow, true);
     tape.accumulate(x, dx);
   });
   return y;

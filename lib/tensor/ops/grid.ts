@@ -1,6 +1,7 @@
 /** @file How many workgroups cover a tensor. */
 
 import type { NumberType } from "../../gpu/wgsl.ts";
+import type { Tape } from "../tape.ts";
 
 const MOST = 65535;
 
@@ -23,6 +24,14 @@ export function linearGrid(items: number, width = 64): [number, number, number] 
  */
 export function numbersIn(length: number): { readonly Number: NumberType; readonly count: number } {
   return length % 4 === 0 ? { Number: "vec4<f32>", count: length / 4 } : { Number: "f32", count: length };
+}
+
+/**
+ * Invocations of a workgroup that lie along an axis of so many items: no more than there are items, in steps of
+ * the adapter's vector width, since idle ones cost a software adapter as much as busy ones.
+ */
+export function lanesFor({ gpu }: Pick<Tape, "gpu">, items: number): number {
+  return gpu.adapter.software ? Math.min(64, 8 * Math.ceil(items / 8)) : 64;
 }
 
 /**

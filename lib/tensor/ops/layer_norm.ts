@@ -6,7 +6,7 @@ import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { finishColumnSum } from "./column_sum.ts";
-import { numbersIn, segmentsFor } from "./grid.ts";
+import { lanesFor, numbersIn, segmentsFor } from "./grid.ts";
 
 const KERNEL = { name: "layer_norm", source };
 
@@ -37,6 +37,7 @@ export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parame
     workgroups: perRow,
   });
   tape.derive(y, [x, weight, bias], (dy) => {
+    const lanes = lanesFor(tape, count);
     const segments = segmentsFor(rows, count);
     const dweight = tape.tensor(`parts of ${label}.weight`, [segments, dim]);
     const dbias = tape.tensor(`parts of ${label}.bias`, [segments, dim]);
@@ -44,9 +45,9 @@ export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parame
       kernel: KERNEL,
       entry: "backward_weight",
       label,
-      constants,
+      constants: { ...constants, LANES: lanes },
       bindings: { x, dy, mean, rstd, dweight_parts: dweight, dbias_parts: dbias },
-      workgroups: [Math.ceil(count / 64), segments, 1],
+      workgroups: [Math.ceil(count / lanes), segments, 1],
     });
     tape.accumulateParameter(weight, (target) => finishColumnSum(tape, dweight, target));
     tape.accumulateParameter(bias, (target) => finishColumnSum(tape, dbias, target));
