@@ -79,6 +79,12 @@ struct Dims {
 @group(0) @binding(19) var<storage, read> context4: array<vec4<f32>>;
 @group(0) @binding(20) var<storage, read> gcontext4: array<vec4<f32>>;
 
+@group(0) @binding(22) var<storage, read> ksum4: array<vec4<f32>>;
+@group(0) @binding(23) var<storage, read> dksum4: array<vec4<f32>>;
+@group(0) @binding(24) var<storage, read_write> context_out4: array<vec4<f32>>;
+@group(0) @binding(25) var<storage, read_write> out4: array<vec4<f32>>;
+@group(0) @binding(26) var<storage, read_write> dqkv4: array<vec4<f32>>;
+
 // 1 where elements i ... i + 3 of a head exist, 0 beyond its end.
 fn within(i: u32) -> vec4<f32> {
   return select(vec4<f32>(), vec4<f32>(1.0), vec4<u32>(i, i + 1u, i + 2u, i + 3u) < vec4<u32>(HEAD_DIM));
@@ -191,9 +197,20 @@ fn contract(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
         ksum_out[pair * HEAD_DIM + e] = row_sum[i / 4u][i % 4u];
       }
       // unroll
-      for (var f = 0u; f < T; f++) {
-        if (f0 + f < HEAD_DIM) {
-          context_out[(pair * HEAD_DIM + e) * HEAD_DIM + f0 + f] = sum[i * T4 + f / 4u][f % 4u];
+      for (var j = 0u; j < T4; j++) {
+        let f = f0 + 4u * j;
+        let at = (pair * HEAD_DIM + e) * HEAD_DIM + f;
+        if (VECTOR) {
+          if (f < HEAD_DIM) {
+            context_out4[at / 4u] = sum[i * T4 + j];
+          }
+        } else {
+          // unroll
+          for (var s = 0u; s < 4u; s++) {
+            if (f + s < HEAD_DIM) {
+              context_out[at + s] = sum[i * T4 + j][s];
+            }
+          }
         }
       }
     }
@@ -259,12 +276,17 @@ fn expand(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
     if (OUT) {
       let base = pair * HEAD_DIM;
       let last = base + HEAD_DIM - 1u;
-      let s = vec4<f32>(
-        ksum[min(base + i, last)],
-        ksum[min(base + i + 1u, last)],
-        ksum[min(base + i + 2u, last)],
-        ksum[min(base + i + 3u, last)],
-      );
+      var s: vec4<f32>;
+      if (VECTOR) {
+        s = ksum4[(base + i) / 4u];
+      } else {
+        s = vec4<f32>(
+          ksum[min(base + i, last)],
+          ksum[min(base + i + 1u, last)],
+          ksum[min(base + i + 2u, last)],
+          ksum[min(base + i + 3u, last)],
+        );
+      }
       // unroll
       for (var r = 0u; r < T; r++) {
         row_mass[r] += dot(left[r], s);
@@ -297,27 +319,61 @@ fn expand(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
         scale *= weight(b, head, n);
       }
       // unroll
-      for (var s = 0u; s < T; s++) {
-        let j = j0 + s;
-        if (j < HEAD_DIM) {
-          let value = scale * sum[r * T4 + s / 4u][s % 4u];
-          if (OUT) {
-            out[(b * N + n) * DIM + head * HEAD_DIM + j] = value;
+      for (var j = 0u; j < T4; j++) {
+        let column = j0 + 4u * j;
+        let value = scale * sum[r * T4 + j];
+        if (VECTOR) {
+          if (column < HEAD_DIM) {
+            store_quad(b, n, head, column, value);
           }
-          if (DQ) {
-            let at = part(b, n, 0u, head) + j;
-            dqkv[at] = select(0.0, fma(dmass[pair * N + n], ksum[pair * HEAD_DIM + j], value), qkv[at] > 0.0);
-          }
-          if (DK) {
-            let at = part(b, n, 1u, head) + j;
-            dqkv[at] = select(0.0, value + dksum[pair * HEAD_DIM + j], qkv[at] > 0.0);
-          }
-          if (DV) {
-            dqkv[part(b, n, 2u, head) + j] = value;
+        } else {
+          // unroll
+          for (var s = 0u; s < 4u; s++) {
+            if (column + s < HEAD_DIM) {
+              store_value(b, n, head, column + s, value[s]);
+            }
           }
         }
       }
     }
+  }
+}
+
+fn store_value(b: u32, n: u32, head: u32, j: u32, value: f32) {
+  let pair = b * HEADS + head;
+  if (OUT) {
+    out[(b * N + n) * DIM + head * HEAD_DIM + j] = value;
+  }
+  if (DQ) {
+    let at = part(b, n, 0u, head) + j;
+    dqkv[at] = select(0.0, fma(dmass[pair * N + n], ksum[pair * HEAD_DIM + j], value), qkv[at] > 0.0);
+  }
+  if (DK) {
+    let at = part(b, n, 1u, head) + j;
+    dqkv[at] = select(0.0, value + dksum[pair * HEAD_DIM + j], qkv[at] > 0.0);
+  }
+  if (DV) {
+    dqkv[part(b, n, 2u, head) + j] = value;
+  }
+}
+
+// store_value() for elements j ... j + 3.
+fn store_quad(b: u32, n: u32, head: u32, j: u32, value: vec4<f32>) {
+  let pair = b * HEADS + head;
+  let k = (pair * HEAD_DIM + j) / 4u;
+  if (OUT) {
+    out4[((b * N + n) * DIM + head * HEAD_DIM + j) / 4u] = value;
+  }
+  if (DQ) {
+    let at = (part(b, n, 0u, head) + j) / 4u;
+    dqkv4[at] = select(vec4<f32>(), value + dmass[pair * N + n] * ksum4[k], qkv4[at] > vec4<f32>());
+  }
+  if (DK) {
+    let at = (part(b, n, 1u, head) + j) / 4u;
+    dqkv4[at] = select(vec4<f32>(), value + dksum4[k], qkv4[at] > vec4<f32>());
+  }
+  if (DV) {
+    dqkv4[(part(b, n, 2u, head) + j) / 4u] = value;
   }
 }
 

@@ -9,17 +9,12 @@ import { linearGrid } from "./grid.ts";
 
 const KERNEL = { name: "linear_attention", source };
 
-/** Tensors that are read four values at a time, if the head's size allows. */
-const QUADS = ["qkv", "dout", "context", "gcontext"];
+/** Tensors that contract and expand move four values at a time, if the head's size allows. */
+const QUADS = ["qkv", "dout", "context", "context_out", "gcontext", "ksum", "dksum", "out", "dqkv"];
 
-/** Their bindings for {@linkcode QUADS}. The sign of q and k is also looked up one value at a time for dq and dk. */
-function inQuads(bindings: Readonly<Record<string, Tensor>>, result: string): Record<string, Tensor> {
-  return Object.fromEntries(
-    Object.entries(bindings).flatMap(([name, x]): [string, Tensor][] => {
-      if (!QUADS.includes(name)) return [[name, x]];
-      return name === "qkv" && (result === "DQ" || result === "DK") ? [[name, x], [`${name}4`, x]] : [[`${name}4`, x]];
-    }),
-  );
+/** Their bindings for {@linkcode QUADS}. */
+function inQuads(bindings: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(bindings).map(([name, x]) => [QUADS.includes(name) ? `${name}4` : name, x]));
 }
 
 /** Which result an entry point computes. */
@@ -39,7 +34,7 @@ export function linearAttention(tape: Tape, qkv: Tensor, temperature: Parameter,
   const headDim = width / 3 / heads;
   const pairs = batch * heads;
   const vector = headDim % 4 === 0;
-  const tile = [16, 8].find((t) => t <= headDim) ?? 4;
+  const tile = headDim >= 8 ? 8 : 4;
   const sizes = { N: tokens, HEADS: heads, HEAD_DIM: headDim, FLOOR: floor, T: tile, VECTOR: vector };
   const tiles = Math.ceil(headDim / tile);
   const label = temperature.name.replace(/\.temperature$/, "");
@@ -56,7 +51,7 @@ export function linearAttention(tape: Tape, qkv: Tensor, temperature: Parameter,
         OUT_OR_DQ: result === "OUT" || result === "DQ",
         TRANSPOSED: result === "DQ" || result === "DK",
       },
-      bindings: vector && result ? inQuads(bindings, result) : bindings,
+      bindings: vector && result ? inQuads(bindings) : bindings,
       ...(entry === "expand" && { dims: [batch] }),
       workgroups: linearGrid(items),
     });

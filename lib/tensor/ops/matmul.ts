@@ -46,14 +46,10 @@ export function matmul(
   const vectorised = [aTransposed ? m : k, bTransposed ? k : n, n].every((size) => size % 4 === 0);
   const { bias, geluPre, geluGrad, residual } = options;
   const splittable = !bias && !geluPre && !geluGrad && !residual;
-  const { entry, tm, tn, kStep, splits: wanted } = chooseVariant(
-    tape,
-    m,
-    n,
-    splittable ? k : 0,
-    vectorised,
-    aTransposed && !bTransposed,
-  );
+  const { entry, tm, tn, kStep, splits: wanted } = chooseVariant(tape, sizes, vectorised, {
+    splittable,
+    anyLength: aTransposed && !bTransposed,
+  });
   const kPerSplit = Math.ceil(k / wanted / kStep) * kStep;
   const splits = Math.ceil(k / kPerSplit);
   const parts = splits > 1 ? tape.tensor(`parts of ${c.storage.label}`, [splits, m, n]) : c;
@@ -108,21 +104,31 @@ interface Variant {
  * The variant for an adapter and sizes.
  *
  * On the software adapter loads cost most and there is no shared memory worth the name, so tiles are as large as
- * compile times allow, and the eight lanes of a subgroup share their loads of B.
+ * compile times allow (they grow with the tile, and pay for large products only), and the eight lanes of a subgroup
+ * share their loads of B.
  *
- * @param k length of a sum that may be split, 0 if an epilogue needs the whole sum
+ * @param splittable the sum may be cut: no epilogue needs the whole of it
  * @param anyLength the sum runs over no contiguous axis, so its length need not be a multiple of 4
  */
-function chooseVariant(tape: Tape, m: number, n: number, k: number, vectorised: boolean, anyLength: boolean): Variant {
+function chooseVariant(
+  tape: Tape,
+  [m, n, k]: readonly [number, number, number],
+  vectorised: boolean,
+  { splittable, anyLength }: { readonly splittable: boolean; readonly anyLength: boolean },
+): Variant {
   const { software, subgroup } = tape.gpu.adapter;
   const broadcast = vectorised && software && subgroup[0] === 8 && subgroup[1] === 8;
   const entry = !vectorised ? "general" : broadcast ? "broadcast" : "vectorised";
-  const [tm, tn] = !vectorised ? [4, 4] : broadcast ? [8, fit(n, [8, 16, 32])] : [fit(m, [4, 8]), fit(n, [4, 8])];
+  const large = m * n * k >= LARGE;
+  const [tm, tn] = !vectorised ? [4, 4] : broadcast ? [8, fit(n, large ? [8, 16, 32] : [8, 16])] : [fit(m, [4, 8]), fit(n, [4, 8])];
   const invocations = Math.ceil(m / tm) * Math.ceil(n / tn);
   const wanted = software ? 64 : 16384;
-  const splits = Math.max(1, Math.min(Math.floor(wanted / invocations), Math.floor(k / 64)));
-  return { entry, tm, tn, kStep: broadcast ? 8 : vectorised && !anyLength ? 4 : 1, splits };
+  const most = splittable ? Math.min(Math.floor(wanted / invocations), Math.floor(k / 64)) : 1;
+  return { entry, tm, tn, kStep: broadcast ? 8 : vectorised && !anyLength ? 4 : 1, splits: Math.max(1, most) };
 }
+
+/** Multiplications from which on a larger tile is worth its compile time. */
+const LARGE = 2 ** 28;
 
 /** The largest of the sizes that does not exceed n; the smallest if all do. */
 function fit(n: number, sizes: readonly number[]): number {
