@@ -72,13 +72,11 @@ struct Dims {
 @group(0) @binding(14) var<storage, read> dksum: array<f32>;
 @group(0) @binding(15) var<storage, read_write> dqkv: array<f32>;
 @group(0) @binding(16) var<storage, read_write> dtemperature_parts: array<f32>;
-
-@group(0) @binding(21) var<uniform> dims: Dims;
 @group(0) @binding(17) var<storage, read> qkv4: array<vec4<f32>>;
 @group(0) @binding(18) var<storage, read> dout4: array<vec4<f32>>;
 @group(0) @binding(19) var<storage, read> context4: array<vec4<f32>>;
 @group(0) @binding(20) var<storage, read> gcontext4: array<vec4<f32>>;
-
+@group(0) @binding(21) var<uniform> dims: Dims;
 @group(0) @binding(22) var<storage, read> ksum4: array<vec4<f32>>;
 @group(0) @binding(23) var<storage, read> dksum4: array<vec4<f32>>;
 @group(0) @binding(24) var<storage, read_write> context_out4: array<vec4<f32>>;

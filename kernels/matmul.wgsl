@@ -8,8 +8,6 @@
 //   epilogue, in this order, each switched by a constant:
 //     BIAS      + bias[column]
 //     GELU      pre = value, then gelu(value)
-//     GELU_GRAD * gelu'(pre)
-//     RESIDUAL  + residual
 //
 //   A linear layer y = x W^T + b with W (out, in) as in PyTorch takes, forward, A = x and B = W transposed;
 //   for dx = dy W, A = dy and B = W; for dW = dy^T x, A = dy transposed and B = x.
@@ -41,8 +39,6 @@ const A_TRANSPOSED: bool = false;
 const B_TRANSPOSED: bool = false;
 const BIAS: bool = false;
 const GELU: bool = false;
-const GELU_GRAD: bool = false;
-const RESIDUAL: bool = false;
 const ALPHA: f32 = 1.0;
 
 const TM4: u32 = TM / 4u;
@@ -62,15 +58,11 @@ struct Dims {
 @group(0) @binding(4) var<storage, read_write> c: array<f32>;
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
 @group(0) @binding(6) var<storage, read_write> pre_out: array<f32>;
-@group(0) @binding(7) var<storage, read> pre: array<f32>;
-@group(0) @binding(8) var<storage, read> residual: array<f32>;
 @group(0) @binding(9) var<uniform> dims: Dims;
 @group(0) @binding(10) var<storage, read> parts: array<f32>;
 @group(0) @binding(11) var<storage, read_write> c4: array<vec4<f32>>;
 @group(0) @binding(12) var<storage, read> bias4: array<vec4<f32>>;
 @group(0) @binding(13) var<storage, read_write> pre_out4: array<vec4<f32>>;
-@group(0) @binding(14) var<storage, read> pre4: array<vec4<f32>>;
-@group(0) @binding(15) var<storage, read> residual4: array<vec4<f32>>;
 
 fn store(row: u32, column: u32, split: u32, sum: f32) {
   if (row < dims.m && column < dims.n) {
@@ -82,12 +74,6 @@ fn store(row: u32, column: u32, split: u32, sum: f32) {
     if (GELU) {
       pre_out[i] = value;
       value = gelu(value);
-    }
-    if (GELU_GRAD) {
-      value *= gelu_grad(pre[i]);
-    }
-    if (RESIDUAL) {
-      value += residual[i];
     }
     c[split * dims.m * dims.n + i] = value;
   }
@@ -142,13 +128,6 @@ fn store4(row: u32, column: u32, split: u32, sum: vec4<f32>) {
     if (GELU) {
       pre_out4[i] = value;
       value = vec4<f32>(gelu(value.x), gelu(value.y), gelu(value.z), gelu(value.w));
-    }
-    if (GELU_GRAD) {
-      let p = pre4[i];
-      value *= vec4<f32>(gelu_grad(p.x), gelu_grad(p.y), gelu_grad(p.z), gelu_grad(p.w));
-    }
-    if (RESIDUAL) {
-      value += residual4[i];
     }
     c4[split * (dims.m * dims.n / 4u) + i] = value;
   }

@@ -8,6 +8,7 @@
  */
 
 import h5wasm from "h5wasm";
+import { readAt } from "../io/files.ts";
 import { DataError } from "./errors.ts";
 
 /** How the numbers of a dataset are stored. */
@@ -257,14 +258,7 @@ function serve(module: H5Module, file: Deno.FsFile, watch: (position: number, le
       whence === 1 ? stream.position + offset : whence === 2 ? size + offset : offset,
     read: (_stream: unknown, buffer: Uint8Array, offset: number, length: number, position: number) => {
       watch(position, length);
-      file.seekSync(position, Deno.SeekMode.Start);
-      let done = 0;
-      while (done < length) {
-        const n = file.readSync(new Uint8Array(buffer.buffer, buffer.byteOffset + offset + done, length - done));
-        if (n === null) break;
-        done += n;
-      }
-      return done;
+      return readAt(file, position, new Uint8Array(buffer.buffer, buffer.byteOffset + offset, length));
     },
   };
   return name;

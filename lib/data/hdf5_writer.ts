@@ -6,6 +6,8 @@
  * Specification" version 3.0, sections II.A to IV.A.
  */
 
+import { writeAll } from "../io/files.ts";
+
 /** Name and shape of a dataset; the first axis counts rows. */
 export interface DatasetShape {
   /** Name in the root group. */
@@ -43,7 +45,7 @@ export class Hdf5Writer {
       return dataset;
     });
     this.#file = Deno.openSync(path, { createNew: true, write: true });
-    this.#file.writeSync(encodeHeader(placed, at));
+    writeAll(this.#file, encodeHeader(placed, at));
     this.#file.truncateSync(at);
   }
 
@@ -52,8 +54,7 @@ export class Hdf5Writer {
     const dataset = this.#datasets.get(name);
     if (!dataset) throw new Error(`This file has no dataset "${name}"`);
     this.#file.seekSync(dataset.start + firstRow * dataset.rowBytes, Deno.SeekMode.Start);
-    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    for (let done = 0; done < bytes.length;) done += this.#file.writeSync(bytes.subarray(done));
+    writeAll(this.#file, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }
 
   /** Flushes and closes the file. */

@@ -5,6 +5,7 @@
  * (N) or (N, 1). Numbers may be floats or integers of any size and byte order.
  */
 
+import { readAt } from "../io/files.ts";
 import { DataError } from "./errors.ts";
 import { type DatasetInfo, Hdf5File } from "./hdf5.ts";
 
@@ -91,15 +92,11 @@ export class JetFile {
     const { file, offset } = this.#raw;
     const rowBytes = 4 * this.size * this.size * this.channels;
     const bytes = new Uint8Array(count * rowBytes);
-    file.seekSync(offset + first * rowBytes, Deno.SeekMode.Start);
-    for (let done = 0; done < bytes.length;) {
-      const n = file.readSync(bytes.subarray(done));
-      if (n === null) {
-        throw new DataError(
-          `${this.path}: the file ended while image ${first + Math.floor(done / rowBytes)} was read. Copy or download it again`,
-        );
-      }
-      done += n;
+    const done = readAt(file, offset + first * rowBytes, bytes);
+    if (done < bytes.length) {
+      throw new DataError(
+        `${this.path}: the file ended while image ${first + Math.floor(done / rowBytes)} was read. Copy or download it again`,
+      );
     }
     return new Float32Array(bytes.buffer);
   }
@@ -142,9 +139,7 @@ export class JetFile {
     const raw = new Uint8Array(rowBytes);
     for (const row of new Set([0, Math.floor(this.count / 2), this.count - 1])) {
       const expected = this.#hdf5.readRows(this.#images, row, 1);
-      file.seekSync(offset + row * rowBytes, Deno.SeekMode.Start);
-      let done = 0;
-      for (let n: number | null = 0; done < rowBytes && n !== null; done += n ?? 0) n = file.readSync(raw.subarray(done));
+      const done = readAt(file, offset + row * rowBytes, raw);
       if (done < rowBytes || raw.some((byte, i) => byte !== expected[i])) {
         file.close();
         return undefined;

@@ -78,17 +78,15 @@ export class Gpu {
    *
    * @throws {NoAdapterError} if there is none
    * @example
-   * ```ts
-   * import { Gpu } from "l2vit";
+   * ```ts ignore
+   * import { Gpu } from "./mod.ts";
    *
    * using gpu = await Gpu.open();
    * console.log(gpu.adapter.name);
    * ```
    */
   static async open(): Promise<Gpu> {
-    const { limits } = await requestAdapter();
-    const requiredLimits = Object.fromEntries(RAISED.map((name) => [name, limits[name]]));
-    const [adapter, device] = await requestDevice(requiredLimits, FEATURES);
+    const [adapter, device] = await requestDevice(FEATURES);
     return new Gpu(adapter, device);
   }
 
@@ -173,13 +171,11 @@ export class Gpu {
  * Asks for optional features. An adapter's own list leaves some out that can be had, so each is tried: a request
  * that fails costs nothing but the attempt.
  */
-async function requestDevice(
-  requiredLimits: Record<string, number>,
-  optional: readonly string[],
-): Promise<[GPUAdapter, GPUDevice]> {
+async function requestDevice(optional: readonly string[]): Promise<[GPUAdapter, GPUDevice]> {
   for (let count = optional.length; count >= 0; count--) {
     // an adapter gives one device only
     const adapter = await requestAdapter();
+    const requiredLimits = Object.fromEntries(RAISED.map((name) => [name, adapter.limits[name]]));
     const requiredFeatures = optional.slice(0, count) as GPUFeatureName[];
     try {
       return [adapter, await adapter.requestDevice({ requiredLimits, requiredFeatures, label: "l2vit" })];

@@ -1,5 +1,7 @@
 /** @file Files that are complete or absent: written beside their place, flushed, then renamed. */
 
+import { writeAll } from "./files.ts";
+
 /**
  * Replaces a file by new contents. A reader sees the old file or the new one, never a part.
  *
@@ -10,7 +12,7 @@ export function writeFileAtomic(path: string, contents: Uint8Array | string): vo
   const temporary = `${path}.partial`;
   try {
     using file = Deno.openSync(temporary, { create: true, truncate: true, write: true });
-    for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+    writeAll(file, bytes);
     file.syncSync();
   } catch (error) {
     remove(temporary);

@@ -56,15 +56,10 @@ export async function encodeWeights(method: Method, state: RunState): Promise<Sa
 
 /** Everything needed to resume. */
 export async function encodeResume(gpu: Gpu, method: Method, state: RunState, config: RunConfig): Promise<Safetensors> {
-  const { parameters } = method.model;
   const tensors = new Map<string, StoredTensor>();
   const flat: Record<string, PlacedTensor> = flatTensors(method);
   for (const [name, tensor] of Object.entries(flat)) tensors.set(name, storeFloats(tensor.shape, await read(gpu, tensor)));
-  const names = JSON.stringify(parameters.all.map(({ name }) => name));
-  return {
-    tensors,
-    metadata: { format: "l2vit-resume", config: JSON.stringify(config), state: JSON.stringify(state), parameters: names },
-  };
+  return { tensors, metadata: { format: "l2vit-resume", config: JSON.stringify(config), state: JSON.stringify(state) } };
 }
 
 /** A file written by {@linkcode encodeResume}, read but not yet applied. */

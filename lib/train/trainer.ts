@@ -219,20 +219,22 @@ export class Trainer {
       : state.epoch >= training.epochs
       ? "all epochs are done"
       : null;
-    if (improved) this.#folder.save(this.#folder.best, await encodeWeights(this.#method, state));
     const [lr] = this.#method.learningRates(learningRateFactor(state.epoch - 1, training.warmup_epochs, training.epochs));
     const named = Object.fromEntries(Object.keys(state.history).map((name) => [name, state.history[name]!.at(-1)!]));
     this.#folder.appendMetrics({ epoch: state.epoch, step: state.step, lr: lr!, ...named, images_per_s: imagesPerSecond });
-    await this.#save();
+    await this.#save(improved);
     this.#reporter.line(
       `epoch ${state.epoch}/${training.epochs}  ${describe("train", train)}  ${describe("val", val)}  ` +
         `${imagesPerSecond.toPrecision(3)} images/s${improved ? "  best" : ""}${skipped ? `  ${skipped} steps skipped` : ""}`,
     );
   }
 
-  async #save(): Promise<void> {
+  /** Writes the weights, as the best ones too if they are, and the state to resume from. */
+  async #save(best = false): Promise<void> {
+    const weights = await encodeWeights(this.#method, this.#state);
+    if (best) this.#folder.save(this.#folder.best, weights);
     this.#folder.save(this.#folder.resume, await encodeResume(this.#gpu, this.#method, this.#state, this.#config));
-    this.#folder.save(this.#folder.latest, await encodeWeights(this.#method, this.#state));
+    this.#folder.save(this.#folder.latest, weights);
     this.#savedAt = performance.now();
   }
 }

@@ -20,10 +20,6 @@ export interface MatmulOptions {
   readonly bias?: Tensor;
   /** Receives the value before GELU, which is then applied. */
   readonly geluPre?: Tensor;
-  /** (M, N): the product is multiplied by the derivative of GELU there. */
-  readonly geluGrad?: Tensor;
-  /** (M, N), added at the end. */
-  readonly residual?: Tensor;
 }
 
 /**
@@ -44,8 +40,8 @@ export function matmul(
   const { aTransposed = false, bTransposed = false, alpha = 1 } = options;
   // the contiguous axes of A, B and C
   const vectorised = [aTransposed ? m : k, bTransposed ? k : n, n].every((size) => size % 4 === 0);
-  const { bias, geluPre, geluGrad, residual } = options;
-  const splittable = !bias && !geluPre && !geluGrad && !residual;
+  const { bias, geluPre } = options;
+  const splittable = !bias && !geluPre;
   const { entry, tm, tn, kStep, splits: wanted } = chooseVariant(tape, sizes, vectorised, {
     splittable,
     anyLength: aTransposed && !bTransposed,
@@ -53,7 +49,7 @@ export function matmul(
   const kPerSplit = Math.ceil(k / wanted / kStep) * kStep;
   const splits = Math.ceil(k / kPerSplit);
   const parts = splits > 1 ? tape.tensor(`parts of ${c.storage.label}`, [splits, m, n]) : c;
-  const tensors = Object.entries({ a, b, c: parts, bias, pre_out: geluPre, pre: geluGrad, residual });
+  const tensors = Object.entries({ a, b, c: parts, bias, pre_out: geluPre });
   const bound = tensors.filter((entry): entry is [string, Tensor] => entry[1] !== undefined);
   const bindings = Object.fromEntries(bound.map(([name, tensor]) => [vectorised ? `${name}4` : name, tensor]));
   tape.dispatch({
@@ -69,8 +65,6 @@ export function matmul(
       ALPHA: alpha,
       BIAS: bias !== undefined,
       GELU: geluPre !== undefined,
-      GELU_GRAD: geluGrad !== undefined,
-      RESIDUAL: residual !== undefined,
     },
     bindings,
     dims: [m, n, k, kPerSplit],

@@ -1,0 +1,22 @@
+/** @file Reads and writes that are complete: one system call may move fewer bytes than it was asked for. */
+
+/**
+ * Reads from a position until the buffer is full or the file ends.
+ *
+ * @returns bytes read
+ */
+export function readAt(file: Deno.FsFile, position: number, into: Uint8Array): number {
+  file.seekSync(position, Deno.SeekMode.Start);
+  let done = 0;
+  while (done < into.length) {
+    const n = file.readSync(into.subarray(done));
+    if (n === null) break;
+    done += n;
+  }
+  return done;
+}
+
+/** Writes all bytes at the file's current position. */
+export function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+}
