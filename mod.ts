@@ -15,18 +15,25 @@
  * const images = PackedImages.fromDense(pixels, { channels: 8, size: 125 });
  * const data = { images, labels, mass, split: stratifiedSplit(labels, 42) };
  * using method = new Finetune(gpu, config, data, new Map());
- * method.run(data.split.train.subarray(0, 64), { seed: 42, step: 0, learningRates: [3e-4, 3e-4] });
+ * for await (const batch of method.stage([data.split.train.subarray(0, 64)])) {
+ *   method.run(batch, { seed: 42, step: 0, learningRates: [3e-4, 3e-4] });
+ * }
  * ```
  *
  * @module
  */
 
 export * from "./lib/config.ts";
+export * from "./lib/data/entries.ts";
 export * from "./lib/data/errors.ts";
+export * from "./lib/data/fingerprint.ts";
 export * from "./lib/data/hdf5.ts";
 export * from "./lib/data/hdf5_writer.ts";
 export * from "./lib/data/jet_file.ts";
+export * from "./lib/data/loader.ts";
+export * from "./lib/data/pack_file.ts";
 export * from "./lib/data/packed.ts";
+export * from "./lib/data/packed_store.ts";
 export * from "./lib/data/split.ts";
 export * from "./lib/data/synth/write.ts";
 export * from "./lib/eval/evaluate.ts";
@@ -38,6 +45,7 @@ export * from "./lib/gpu/pipelines.ts";
 export * from "./lib/gpu/plan.ts";
 export * from "./lib/gpu/wgsl.ts";
 export * from "./lib/io/safetensors.ts";
+export * from "./lib/nn/batches.ts";
 export * from "./lib/nn/config.ts";
 export * from "./lib/nn/layers.ts";
 export * from "./lib/nn/linear_vit.ts";
@@ -63,7 +71,6 @@ export * from "./lib/tensor/parameters.ts";
 export * from "./lib/tensor/step.ts";
 export * from "./lib/tensor/tape.ts";
 export * from "./lib/tensor/tensor.ts";
-export * from "./lib/train/batches.ts";
 export * from "./lib/train/checkpoint.ts";
 export * from "./lib/train/data.ts";
 export * from "./lib/train/finetune.ts";

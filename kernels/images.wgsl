@@ -1,9 +1,10 @@
 // Augmented images from packed non-zeros, written in the order in which the patch embedding reads them.
 //
-// A batch of B images is packed: image b owns entries offsets[b] ... offsets[b + 1] - 1 of
+// A batch of B images is packed: image b owns the words of `words` from ranges[b].x to ranges[b].y - 1. With
 //
-//   index   position (row * SIZE + column) * CHANNELS + channel in the image: rows are eta, columns phi
-//   value   the number there
+//   position = (row * SIZE + column) * CHANNELS + channel     rows are eta, columns phi
+//
+// an entry is one word, position * 256 + value (BYTES), or two, position and the bits of the value,
 //
 // and each of VIEWS * B outputs, view v of image b in row v B + b, is
 //
@@ -18,7 +19,7 @@
 //
 // draws  (VIEWS B, 4): flags (1 flip eta, 2 flip phi, 4 noise), shift of rows, shift of columns, mask of channels left out
 //
-// clear: one invocation an element. draw: one invocation a row of draws. scatter: one invocation an entry,
+// clear: one invocation a Number of patches. draw: one invocation a row of draws. scatter: one invocation an entry,
 // workgroups in y are rows. Uses lib/philox.wgsl and lib/step.wgsl.
 
 const SIZE: u32 = 125u;
@@ -26,6 +27,7 @@ const CHANNELS: u32 = 8u;
 const PATCH: u32 = 5u;
 const BATCH: u32 = 1u;
 const SCALE: f32 = 255.0;
+const BYTES: bool = false;        // entries of one word
 const STREAM: u32 = 0u;
 // what is drawn
 const FLIP_ETA: bool = true;
@@ -41,20 +43,21 @@ const SIGMA: f32 = 0.02;
 const GRID: u32 = SIZE / PATCH;
 const FEATURES: u32 = CHANNELS * PATCH * PATCH;
 const WIDTH: u32 = 64u;
+alias Number = f32;
 
-@group(0) @binding(0) var<storage, read> offsets: array<u32>;
-@group(0) @binding(1) var<storage, read> index: array<u32>;
-@group(0) @binding(2) var<storage, read> value: array<f32>;
-@group(0) @binding(3) var<storage, read> draws: array<vec4<u32>>;
-@group(0) @binding(4) var<storage, read_write> draws_out: array<vec4<u32>>;
-@group(0) @binding(5) var<storage, read_write> patches: array<f32>;
+@group(0) @binding(0) var<storage, read> ranges: array<vec2<u32>>;
+@group(0) @binding(1) var<storage, read> words: array<u32>;
+@group(0) @binding(2) var<storage, read> draws: array<vec4<u32>>;
+@group(0) @binding(3) var<storage, read_write> draws_out: array<vec4<u32>>;
+@group(0) @binding(4) var<storage, read_write> patches: array<f32>;
+@group(0) @binding(5) var<storage, read_write> cleared: array<Number>;
 @group(0) @binding(6) var<uniform> step: Step;
 
 @compute @workgroup_size(WIDTH)
 fn clear(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let i = id.x + id.y * groups.x * WIDTH;
-  if (i < arrayLength(&patches)) {
-    patches[i] = 0.0;
+  if (i < arrayLength(&cleared)) {
+    cleared[i] = Number(0.0);
   }
 }
 
@@ -116,12 +119,24 @@ fn normal(words: vec4<u32>) -> f32 {
 @compute @workgroup_size(WIDTH)
 fn scatter(@builtin(global_invocation_id) id: vec3<u32>) {
   let row = id.y;
-  let image = row % BATCH;
-  let entry = offsets[image] + id.x;
-  if (entry >= offsets[image + 1u]) {
-    return;
+  let range = ranges[row % BATCH];
+  var at = 0u;
+  var x = 0.0;
+  if (BYTES) {
+    let entry = range.x + id.x;
+    if (entry >= range.y) {
+      return;
+    }
+    at = words[entry] >> 8u;
+    x = f32(words[entry] & 255u) / SCALE;
+  } else {
+    let entry = range.x + 2u * id.x;
+    if (entry >= range.y) {
+      return;
+    }
+    at = words[entry];
+    x = bitcast<f32>(words[entry + 1u]) / SCALE;
   }
-  let at = index[entry];
   let channel = at % CHANNELS;
   let d = draws[row];
   if (DROP) {
@@ -139,7 +154,6 @@ fn scatter(@builtin(global_invocation_id) id: vec3<u32>) {
   if (r >= GRID * PATCH || c >= GRID * PATCH) {
     return;
   }
-  var x = value[entry] / SCALE;
   if ((d.x & 4u) != 0u && x > 0.0) {
     x = clamp(x + SIGMA * normal(philox(vec4<u32>(at, row, step.step, 0x80000000u + STREAM), step.seed)), 0.0, 1.0);
   }

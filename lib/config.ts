@@ -35,8 +35,12 @@ export interface RunConfig {
     shuffle: boolean;
     /** Accepted for compatibility with the PyTorch project's configs; reading needs no such number here. */
     num_workers: number;
+    /** Folder for packed images; empty packs them in memory at every start. */
+    cache_dir: string;
+    /** Part of the adapter's largest binding that the packed data set may take to stay there as a whole. */
+    gpu_share: number;
     /** Names of datasets in the file where they are not the usual ones. */
-    keys: { images: string; labels: string; mass: string };
+    keys: { images: string; labels: string; mass: string; pt: string };
   };
   /** Sizes and rates of the model. */
   model: ModelConfig & {
@@ -119,7 +123,9 @@ const SCHEMA: Section = {
     norm_scale: real(255, 1e-30),
     shuffle: flag(true),
     num_workers: whole(4, 0),
-    keys: { images: text(""), labels: text(""), mass: text("") },
+    cache_dir: text("cache"),
+    gpu_share: real(0.5, 0, 1),
+    keys: { images: text(""), labels: text(""), mass: text(""), pt: text("") },
   },
   model: {
     in_channels: whole(PUBLISHED_MODEL.in_channels),

@@ -1,15 +1,15 @@
 /** @file deno task predict: classes and masses of the images of a file. */
 
+import { placeOf } from "../lib/cli/commands.ts";
 import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { overrideWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
 import { runTask } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
-import { PackedImages } from "../lib/data/packed.ts";
 import { csvHeader, csvRow, predictImages } from "../lib/eval/evaluate.ts";
 import { writeFileAtomic } from "../lib/io/atomic.ts";
 import { readWeights } from "../lib/nn/weights.ts";
-import { openMatching } from "../lib/train/data.ts";
+import { openImages } from "../lib/train/data.ts";
 
 const usage = {
   task: "predict",
@@ -24,15 +24,14 @@ const usage = {
   required: ["weights", "data", "out"],
 };
 
-await runTask(usage, async ({ args }) => {
+await runTask(usage, async ({ args, signal }) => {
   const reporter = new ConsoleReporter();
   const { weights, config } = overrideWeights(readWeights(rooted(args.need("weights"))), args);
   using gpu = await openGpu(reporter);
-  const path = rooted(args.need("data"));
-  using file = await openMatching(config, path);
-  const source = await PackedImages.read(file, reporter.counting(`reading ${path}`));
-  const all = Uint32Array.from({ length: source.count }, (_, i) => i);
-  const predictions = await predictImages(gpu, weights, source, all, config.data.batch_size, reporter.counting("predicting"));
+  const place = placeOf(args.need("data"), config);
+  using data = await openImages(gpu, config, place, { progress: reporter.counting, signal });
+  const all = Uint32Array.from({ length: data.images.count }, (_, i) => i);
+  const predictions = await predictImages(gpu, weights, data, all, config.data.batch_size, reporter.counting("predicting"));
   const rows = [csvHeader(weights.model.num_classes), ...predictions.map(csvRow)];
   const out = rooted(args.need("out"));
   writeFileAtomic(out, rows.map((row) => row.join(",") + "\n").join(""));

@@ -7,7 +7,7 @@ import { writeFileAtomic } from "../io/atomic.ts";
 import { fitWeights, readWeights, type Weights } from "../nn/weights.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import type { RunState } from "../train/checkpoint.ts";
-import { readLabelled, readUnlabelled } from "../train/data.ts";
+import { type DataPlace, openLabelled, openUnlabelled } from "../train/data.ts";
 import { Finetune } from "../train/finetune.ts";
 import { train } from "../train/run.ts";
 import { SimClr } from "../train/simclr.ts";
@@ -25,10 +25,10 @@ export interface TrainingOptions extends TrainerOptions {
 /** Trains a backbone on unlabelled images. */
 export async function pretrain(gpu: Gpu, setup: TrainingSetup, options: TrainingOptions): Promise<RunState> {
   const { config, folder, reporter } = setup;
-  const path = rooted(config.data.unlabelled_path);
-  const data = await readUnlabelled(config, path, reporter.counting(`reading ${path}`));
+  const place = placeOf(config.data.unlabelled_path, config);
+  using data = await openUnlabelled(gpu, config, place, { progress: reporter.counting, ...options });
   const { train: training, val } = data.split;
-  reporter.line(`${path}: ${data.images.count} images: ${training.length} training, ${val.length} validation`);
+  reporter.line(`${place.path}: ${data.images.count} images: ${training.length} training, ${val.length} validation`);
   const start = () => initialWeights(config, options, "");
   const state = await train(gpu, config, folder, (weights) => new SimClr(gpu, config, data, weights), start, reporter, options);
   reporter.line(`Done: ${state.finished}. Best validation loss ${state.best?.toFixed(4)}; backbone in ${folder.best}`);
@@ -38,14 +38,21 @@ export async function pretrain(gpu: Gpu, setup: TrainingSetup, options: Training
 /** Trains backbone and heads on labelled images. */
 export async function finetune(gpu: Gpu, setup: TrainingSetup, options: TrainingOptions): Promise<RunState> {
   const { config, folder, reporter } = setup;
-  const path = rooted(config.data.labelled_path);
-  const data = await readLabelled(config, path, reporter.counting(`reading ${path}`));
+  const place = placeOf(config.data.labelled_path, config);
+  using data = await openLabelled(gpu, config, place, { progress: reporter.counting, ...options });
   const { train: training, val, test } = data.split;
-  reporter.line(`${path}: ${data.images.count} images: ${training.length} training, ${val.length} validation, ${test.length} test`);
+  reporter.line(
+    `${place.path}: ${data.images.count} images: ${training.length} training, ${val.length} validation, ${test.length} test`,
+  );
   const start = () => initialWeights(config, options, config.pretrained_weights);
   const state = await train(gpu, config, folder, (weights) => new Finetune(gpu, config, data, weights), start, reporter, options);
   reporter.line(`Done: ${state.finished}. Best validation loss ${state.best?.toFixed(4)}; weights in ${folder.best}`);
   return state;
+}
+
+/** Where a configuration's data file and its packed images are. */
+export function placeOf(path: string, { data }: Pick<RunConfig, "data">): DataPlace {
+  return { path: rooted(path), cache: data.cache_dir === "" ? "" : rooted(data.cache_dir) };
 }
 
 /** A model to be judged. */
@@ -67,13 +74,14 @@ export async function evaluate(
   out: string,
   reporter: TrainingSetup["reporter"],
 ): Promise<Record<string, Metrics>> {
-  const path = rooted(config.data.labelled_path);
-  const data = await readLabelled(config, path, reporter.counting(`reading ${path}`));
+  const place = placeOf(config.data.labelled_path, config);
+  const { path } = place;
+  using data = await openLabelled(gpu, config, place, { progress: reporter.counting });
   const { test } = data.split;
   const metrics: Record<string, Metrics> = {};
   const rows = [["model", ...csvHeader(config.model.num_classes), "label", "mass_true"]];
   for (const { name, weights } of models) {
-    const predictions = await predictImages(gpu, weights, data.images, test, config.data.batch_size, reporter.counting(name));
+    const predictions = await predictImages(gpu, weights, data, test, config.data.batch_size, reporter.counting(name));
     metrics[name] = measure(predictions, data.labels, data.mass);
     for (const p of predictions) rows.push([name, ...csvRow(p), String(data.labels[p.index]), String(data.mass[p.index])]);
   }

@@ -34,10 +34,10 @@ export class ConsoleReporter implements Reporter {
   }
 
   /** A progress function for work that has no rate of images. */
-  counting(what: string): (done: number, total: number) => void {
+  readonly counting = (what: string): (done: number, total: number) => void => {
     const started = performance.now();
     return (done, total) => this.progress(what, done, total, 1000 * done / (performance.now() - started));
-  }
+  };
 
   #clear(): void {
     if (this.#bar) this.#print("\r\x1b[K");

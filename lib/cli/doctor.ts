@@ -16,7 +16,7 @@ export interface Findings {
 
 /** Optional features that kernels may use; an adapter's own list is not complete, so each is asked for. */
 const FEATURES = ["subgroups", "shader-f16", "timestamp-query"];
-const FOLDERS = ["data", "weights", "runs", "reports"];
+const FOLDERS = ["data", "cache", "weights", "runs", "reports"];
 const LIMITS = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",

@@ -1,5 +1,5 @@
 /**
- * @file Where data, weights, runs and reports are.
+ * @file Where data, packed data, weights, runs and reports are.
  *
  * They lie beside deno.json unless the environment variable L2VIT_ROOT names another folder, which ends in a
  * slash. The permissions in deno.json's tasks are for the same places.
@@ -7,7 +7,7 @@
 
 import { UsageError } from "./task.ts";
 
-const FOLDERS = ["data", "weights", "runs", "reports"];
+const FOLDERS = ["data", "cache", "weights", "runs", "reports"];
 
 /**
  * The path under which a file is opened.

@@ -106,12 +106,20 @@ export class Hdf5File {
   /**
    * Shape and storage of a dataset.
    *
-   * @throws {DataError} if it needs a filter that is not there
+   * @throws {DataError} if it cannot be opened, or needs a filter that is not there
    */
   info(name: string): DatasetInfo {
     const { id } = this.#opened;
-    const meta = this.#module.get_dataset_metadata(id, name);
-    const filters = this.#module.get_dataset_filters(id, name);
+    messages = [];
+    let meta: ReturnType<H5Module["get_dataset_metadata"]>, filters: ReturnType<H5Module["get_dataset_filters"]>;
+    try {
+      meta = this.#module.get_dataset_metadata(id, name);
+      filters = this.#module.get_dataset_filters(id, name);
+    } catch {
+      throw new DataError(
+        `${this.path}: dataset "${name}" cannot be opened (${reason()}). The file is damaged there: copy or download it again`,
+      );
+    }
     const missing = filters.find((filter) => !SUPPORTED_FILTERS.has(filter.id));
     if (missing) {
       throw new DataError(

@@ -159,7 +159,7 @@ function datasetHeader({ shape, start, bytes }: Placed): Bytes {
   const float32 = new Bytes().put(1, 0x11, 0x20, 31, 0).put(4, 4).put(2, 0, 32).put(1, 23, 8, 0, 23).put(4, 127);
   // version 2, allocated early, fill value never written, none defined
   const fill = new Bytes().put(1, 2, 1, 1, 0);
-  const layout = new Bytes().put(1, 3, 1).put(8, start, bytes);
+  const layout = new Bytes().put(1, 3, 1).put(8, bytes > 0 ? start : UNDEFINED_ADDRESS, bytes);
   return objectHeader([[MESSAGE.dataspace, dataspace], [MESSAGE.datatype, float32], [MESSAGE.fill, fill], [
     MESSAGE.layout,
     layout,

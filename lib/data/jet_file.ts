@@ -20,6 +20,9 @@ const CANDIDATES: Readonly<Record<JetQuantity, readonly string[]>> = {
 /** What a data set may hold. */
 export type JetQuantity = "images" | "labels" | "mass" | "pt";
 
+/** What a data set may hold once for each image. */
+export type JetScalar = Exclude<JetQuantity, "images">;
+
 /** Names of datasets given by the user. */
 export type JetNames = Partial<Record<JetQuantity, string>>;
 
@@ -35,8 +38,9 @@ export class JetFile {
   readonly size: number;
   /** True for (N, C, S, S). */
   readonly channelsFirst: boolean;
+  /** The dataset of the images. */
+  readonly images: DatasetInfo;
   readonly #hdf5: Hdf5File;
-  readonly #images: DatasetInfo;
   readonly #names: JetNames;
   readonly #raw: { readonly file: Deno.FsFile; readonly offset: number } | undefined;
 
@@ -44,8 +48,8 @@ export class JetFile {
     this.path = hdf5.path;
     this.#hdf5 = hdf5;
     this.#names = names;
-    this.#images = hdf5.info(this.#find("images"));
-    const { shape, kind, name } = this.#images;
+    this.images = hdf5.info(this.#find("images"));
+    const { shape, kind, name } = this.images;
     const fail = (why: string) => {
       throw new DataError(`${this.path}: dataset "${name}" ${why}`);
     };
@@ -88,7 +92,7 @@ export class JetFile {
    * @throws {DataError} if the file cannot be read there
    */
   readImages(first: number, count: number): Float32Array {
-    if (!this.#raw) return toFloat32(this.#hdf5.readRows(this.#images, first, count), this.#images);
+    if (!this.#raw) return toFloat32(this.#hdf5.readRows(this.images, first, count), this.images);
     const { file, offset } = this.#raw;
     const rowBytes = 4 * this.size * this.size * this.channels;
     const bytes = new Uint8Array(count * rowBytes);
@@ -106,7 +110,7 @@ export class JetFile {
    *
    * @throws {DataError} if the file has no such dataset, or of another length, or with values that are not finite
    */
-  readScalars(quantity: Exclude<JetQuantity, "images">): Float64Array {
+  readScalars(quantity: JetScalar): Float64Array {
     const info = this.#hdf5.info(this.#find(quantity));
     const elements = info.shape.reduce((product, n) => product * n, 1);
     if (info.kind === "other" || elements !== this.count) {
@@ -130,15 +134,15 @@ export class JetFile {
 
   /** Contiguous little-endian float32 is read as raw bytes, after a comparison with libhdf5 on a few images. */
   #openRaw(): { file: Deno.FsFile; offset: number } | undefined {
-    const { kind, size, littleEndian } = this.#images;
+    const { kind, size, littleEndian } = this.images;
     if (kind !== "float" || size !== 4 || !littleEndian) return undefined;
-    const offset = this.#hdf5.contiguousOffset(this.#images);
+    const offset = this.#hdf5.contiguousOffset(this.images);
     if (offset === undefined) return undefined;
     const file = Deno.openSync(this.path);
     const rowBytes = 4 * this.size * this.size * this.channels;
     const raw = new Uint8Array(rowBytes);
     for (const row of new Set([0, Math.floor(this.count / 2), this.count - 1])) {
-      const expected = this.#hdf5.readRows(this.#images, row, 1);
+      const expected = this.#hdf5.readRows(this.images, row, 1);
       const done = readAt(file, offset + row * rowBytes, raw);
       if (done < rowBytes || raw.some((byte, i) => byte !== expected[i])) {
         file.close();

@@ -1,11 +1,11 @@
 /** @file A model judged on the test split: measures, and one row per image. */
 
-import type { ImageSource, Progress } from "../data/packed.ts";
+import type { Progress } from "../data/packed.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { LinearViT } from "../nn/linear_vit.ts";
 import { fitWeights, type Weights } from "../nn/weights.ts";
 import { accuracy, argmax, meanAbsoluteError, meanSquaredError, rocAuc, softmax } from "./metrics.ts";
-import { Predictor } from "./predictor.ts";
+import { type PredictedImages, Predictor } from "./predictor.ts";
 
 /** What a model says about one image. */
 export interface ImagePrediction {
@@ -44,7 +44,7 @@ export interface Metrics {
 export async function predictImages(
   gpu: Gpu,
   weights: Weights,
-  source: ImageSource,
+  data: PredictedImages,
   images: ArrayLike<number>,
   batch: number,
   progress?: Progress,
@@ -52,7 +52,7 @@ export async function predictImages(
   const model = new LinearViT(gpu, weights.model);
   using _parameters = model.parameters;
   model.parameters.load(fitWeights(weights, weights.model, true));
-  using predictor = new Predictor(gpu, model, source, Math.min(batch, images.length), weights.normScale);
+  using predictor = new Predictor(gpu, model, data, Math.min(batch, images.length), weights.normScale);
   const { logits, mass } = await predictor.predict(images, progress);
   const classes = weights.model.num_classes;
   return Array.from(images, (index, i) => {

@@ -6,7 +6,7 @@
  */
 
 /** Number types that this project reads and writes. */
-export type SafetensorsDType = "F64" | "F32" | "F16" | "BF16" | "I64" | "I32" | "I16" | "I8" | "U8" | "BOOL";
+export type SafetensorsDType = "F64" | "F32" | "F16" | "BF16" | "I64" | "I32" | "I16" | "I8" | "U32" | "U8" | "BOOL";
 
 /** A tensor in a file. */
 export interface StoredTensor {
@@ -41,11 +41,24 @@ const WIDTH: Readonly<Record<SafetensorsDType, number>> = {
   I32: 4,
   I16: 2,
   I8: 1,
+  U32: 4,
   U8: 1,
   BOOL: 1,
 };
 const MOST_HEADER_BYTES = 100_000_000;
 const METADATA = "__metadata__";
+
+/** Where a tensor lies in a file. */
+export interface TensorLayout {
+  /** Type of the elements. */
+  readonly dtype: SafetensorsDType;
+  /** Sizes of the axes, the slowest first. */
+  readonly shape: readonly number[];
+  /** First byte in the file. */
+  readonly start: number;
+  /** First byte after it. */
+  readonly stop: number;
+}
 
 /**
  * Reads a file's contents.
@@ -55,28 +68,46 @@ const METADATA = "__metadata__";
  * @throws {SafetensorsError} saying what is wrong
  */
 export function decodeSafetensors(file: Uint8Array): Safetensors {
-  if (file.length < 8) throw new SafetensorsError(`The file has ${file.length} bytes, too few for a header`);
-  const length = new DataView(file.buffer, file.byteOffset).getBigUint64(0, true);
-  if (length > BigInt(MOST_HEADER_BYTES) || Number(length) > file.length - 8) {
-    throw new SafetensorsError(`The header claims ${length} bytes in a file of ${file.length}`);
+  const { layout, metadata } = decodeLayout(file.length, (start, stop) => file.subarray(start, stop));
+  const tensors = new Map<string, StoredTensor>();
+  for (const [name, { dtype, shape, start, stop }] of layout) {
+    tensors.set(name, { dtype, shape, bytes: file.subarray(start, stop) });
+  }
+  return { tensors, metadata };
+}
+
+/**
+ * Reads a file's header alone.
+ *
+ * @param size bytes of the file
+ * @param read returns the bytes of a range
+ * @throws {SafetensorsError} saying what is wrong
+ */
+export function decodeLayout(
+  size: number,
+  read: (start: number, stop: number) => Uint8Array,
+): { layout: Map<string, TensorLayout>; metadata: Record<string, string> } {
+  if (size < 8) throw new SafetensorsError(`The file has ${size} bytes, too few for a header`);
+  const first = read(0, 8);
+  const length = new DataView(first.buffer, first.byteOffset).getBigUint64(0, true);
+  if (length > BigInt(MOST_HEADER_BYTES) || Number(length) > size - 8) {
+    throw new SafetensorsError(`The header claims ${length} bytes in a file of ${size}`);
   }
   const end = 8 + Number(length);
-  const header = parseHeader(file.subarray(8, end));
-  const data = file.subarray(end);
-  const tensors = new Map<string, StoredTensor>();
+  const layout = new Map<string, TensorLayout>();
   let metadata: Record<string, string> = {};
   const ranges: [number, number, string][] = [];
-  for (const [name, entry] of Object.entries(header)) {
+  for (const [name, entry] of Object.entries(parseHeader(read(8, end)))) {
     if (name === METADATA) {
       metadata = checkMetadata(entry);
       continue;
     }
-    const { dtype, shape, start, stop } = checkEntry(name, entry, data.length);
+    const { dtype, shape, start, stop } = checkEntry(name, entry, size - end);
     ranges.push([start, stop, name]);
-    tensors.set(name, { dtype, shape, bytes: data.subarray(start, stop) });
+    layout.set(name, { dtype, shape, start: end + start, stop: end + stop });
   }
-  checkCoverage(ranges, data.length);
-  return { tensors, metadata };
+  checkCoverage(ranges, size - end);
+  return { layout, metadata };
 }
 
 /**
@@ -87,24 +118,43 @@ export function decodeSafetensors(file: Uint8Array): Safetensors {
 export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Array<ArrayBuffer> {
   // widest elements first keeps every tensor aligned
   const sorted = [...tensors].sort(([, a], [, b]) => WIDTH[b.dtype] - WIDTH[a.dtype]);
-  const header: Record<string, unknown> = Object.create(null);
-  if (Object.keys(metadata).length > 0) header[METADATA] = metadata;
-  let offset = 0;
-  for (const [name, { dtype, shape, bytes }] of sorted) {
-    header[name] = { dtype, shape, data_offsets: [offset, offset + bytes.length] };
-    offset += bytes.length;
-  }
-  const text = new TextEncoder().encode(JSON.stringify(header));
-  const padded = Math.ceil(text.length / 8) * 8;
-  const file = new Uint8Array(8 + padded + offset).fill(0x20, 8, 8 + padded);
-  new DataView(file.buffer).setBigUint64(0, BigInt(padded), true);
-  file.set(text, 8);
-  let at = 8 + padded;
+  const header = encodeHeader(sorted.map(([name, { dtype, shape }]) => [name, dtype, shape]), metadata);
+  const file = new Uint8Array(header.length + sorted.reduce((sum, [, { bytes }]) => sum + bytes.length, 0));
+  file.set(header);
+  let at = header.length;
   for (const [, { bytes }] of sorted) {
     file.set(bytes, at);
     at += bytes.length;
   }
   return file;
+}
+
+/**
+ * The start of a file whose tensors follow one another in the order given.
+ *
+ * @param least bytes to fill with spaces at least, for a header that is written after the data
+ * @throws {RangeError} if the header takes more than `least` bytes and `least` is given
+ */
+export function encodeHeader(
+  tensors: readonly (readonly [name: string, dtype: SafetensorsDType, shape: readonly number[]])[],
+  metadata: Readonly<Record<string, string>>,
+  least = 0,
+): Uint8Array<ArrayBuffer> {
+  const header: Record<string, unknown> = Object.create(null);
+  if (Object.keys(metadata).length > 0) header[METADATA] = metadata;
+  let offset = 0;
+  for (const [name, dtype, shape] of tensors) {
+    const bytes = WIDTH[dtype] * shape.reduce((product, n) => product * n, 1);
+    header[name] = { dtype, shape, data_offsets: [offset, offset + bytes] };
+    offset += bytes;
+  }
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const length = Math.max(8 + Math.ceil(text.length / 8) * 8, least);
+  if (least > 0 && length > least) throw new RangeError(`The header takes ${length} bytes, and ${least} were set aside`);
+  const start = new Uint8Array(length).fill(0x20, 8);
+  new DataView(start.buffer).setBigUint64(0, BigInt(length - 8), true);
+  start.set(text, 8);
+  return start;
 }
 
 /** A float tensor for {@linkcode encodeSafetensors}. */
@@ -135,6 +185,8 @@ export function toFloats({ dtype, bytes }: StoredTensor): Float32Array {
       return map(8, (at) => Number(view.getBigInt64(at, true)));
     case "I32":
       return map(4, (at) => view.getInt32(at, true));
+    case "U32":
+      return map(4, (at) => view.getUint32(at, true));
     case "I16":
       return map(2, (at) => view.getInt16(at, true));
     case "I8":

@@ -1,13 +1,33 @@
-/** @file A run's data: files opened, checked against the model, packed and divided. */
+/** @file A run's data: a file opened in a Worker, checked against the model, packed, divided, and on the adapter if it fits. */
 
 import { ConfigError, type RunConfig } from "../config.ts";
 import { DataError } from "../data/errors.ts";
-import { JetFile, type JetNames } from "../data/jet_file.ts";
-import { PackedImages, type Progress } from "../data/packed.ts";
+import type { JetNames } from "../data/jet_file.ts";
+import { Loader } from "../data/loader.ts";
+import type { Progress } from "../data/packed.ts";
 import { randomSplit, stratifiedSplit } from "../data/split.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { ResidentImages } from "../nn/batches.ts";
 import { gridOf } from "../nn/config.ts";
 import type { LabelledData } from "./finetune.ts";
-import type { UnlabelledData } from "./simclr.ts";
+import type { TrainingImages } from "./method.ts";
+import { Interrupted } from "./trainer.ts";
+
+/** Where a data file is and where its packed images are kept. */
+export interface DataPlace {
+  /** HDF5 file. */
+  readonly path: string;
+  /** Cache folder; empty to pack in memory. */
+  readonly cache: string;
+}
+
+/** How the opening of data tells of its progress and is stopped. */
+export interface OpenOptions {
+  /** A progress function for a piece of work. */
+  readonly progress?: (what: string) => Progress;
+  /** Stops packing; the next call goes on from there. */
+  readonly signal?: AbortSignal;
+}
 
 /** Names of datasets from the config; empty ones are looked for. */
 export function jetNames({ keys }: RunConfig["data"]): JetNames {
@@ -15,37 +35,97 @@ export function jetNames({ keys }: RunConfig["data"]): JetNames {
 }
 
 /**
- * Reads labelled images and divides them as scikit-learn does.
+ * Opens labelled images and divides them as scikit-learn does.
  *
- * @param path HDF5 file
  * @throws {DataError} if labels or masses are missing or no class numbers
+ * @throws {Interrupted} if the signal was aborted
  */
-export async function readLabelled(config: RunConfig, path: string, progress?: Progress): Promise<LabelledData> {
-  using file = await openMatching(config, path);
-  for (const quantity of ["labels", "mass"] as const) {
-    if (!file.has(quantity)) {
-      throw new DataError(
-        `${path}: there is no dataset with ${quantity}. Use a labelled file, or name it with data.keys.${quantity}`,
-      );
+export async function openLabelled(
+  gpu: Gpu,
+  config: RunConfig,
+  place: DataPlace,
+  options: OpenOptions = {},
+): Promise<LabelledData & Disposable> {
+  const { path } = place;
+  const loader = await openMatching(config, path);
+  return await guarded(loader, async () => {
+    for (const quantity of ["labels", "mass"] as const) {
+      if (!loader.has(quantity)) {
+        throw new DataError(
+          `${path}: there is no dataset with ${quantity}. Use a labelled file, or name it with data.keys.${quantity}`,
+        );
+      }
     }
-  }
-  const labels = checkLabels(file.readScalars("labels"), config.model.num_classes, path);
-  const mass = file.readScalars("mass");
-  let split: LabelledData["split"];
-  try {
-    split = stratifiedSplit(labels, config.data.seed);
-  } catch (error) {
-    throw new DataError(`${path}: ${(error as Error).message}`);
-  }
-  return { images: await PackedImages.read(file, progress), labels, mass, split };
+    const labels = checkLabels(await loader.scalars("labels"), config.model.num_classes, path);
+    const mass = await loader.scalars("mass");
+    let split: LabelledData["split"];
+    try {
+      split = stratifiedSplit(labels, config.data.seed);
+    } catch (error) {
+      throw new DataError(`${path}: ${(error as Error).message}`);
+    }
+    return { ...await openPackedImages(gpu, config, loader, place, options), labels, mass, split };
+  });
 }
 
-/** Reads images without labels, 5 % of them for validation. */
-export async function readUnlabelled(config: RunConfig, path: string, progress?: Progress): Promise<UnlabelledData> {
-  using file = await openMatching(config, path);
-  if (file.count < 4) throw new DataError(`${path}: it holds ${file.count} images; at least 4 are needed`);
-  const images = await PackedImages.read(file, progress);
-  return { images, split: randomSplit(file.count, config.data.seed) };
+/** Opens images without labels, 5 % of them for validation. */
+export async function openUnlabelled(
+  gpu: Gpu,
+  config: RunConfig,
+  place: DataPlace,
+  options: OpenOptions = {},
+): Promise<TrainingImages & Disposable> {
+  const loader = await openMatching(config, place.path);
+  return await guarded(loader, async () => {
+    if (loader.count < 4) throw new DataError(`${place.path}: it holds ${loader.count} images; at least 4 are needed`);
+    const split = randomSplit(loader.count, config.data.seed);
+    return { ...await openPackedImages(gpu, config, loader, place, options), split };
+  });
+}
+
+/** Opens all images of a file, to predict them. */
+export async function openImages(
+  gpu: Gpu,
+  config: RunConfig,
+  place: DataPlace,
+  options: OpenOptions = {},
+): Promise<Omit<TrainingImages, "split"> & Disposable> {
+  const loader = await openMatching(config, place.path);
+  return await guarded(loader, () => openPackedImages(gpu, config, loader, place, options));
+}
+
+async function openPackedImages(
+  gpu: Gpu,
+  { data }: Pick<RunConfig, "data">,
+  loader: Loader,
+  { path, cache }: DataPlace,
+  { progress, signal }: OpenOptions,
+): Promise<Omit<TrainingImages, "split"> & Disposable> {
+  try {
+    await loader.pack(cache, progress?.(`packing ${path}`), signal);
+  } catch (error) {
+    if (!signal?.aborted) throw error;
+    throw new Interrupted(`Stopped while packing ${path}; what is packed is kept in ${cache}`);
+  }
+  const resident = await ResidentImages.load(gpu, loader, data.gpu_share, progress?.(`uploading ${path}`));
+  return {
+    images: loader,
+    resident,
+    [Symbol.dispose]() {
+      resident?.[Symbol.dispose]();
+      loader[Symbol.dispose]();
+    },
+  };
+}
+
+/** Ends the Worker if the work on it fails. */
+async function guarded<Result>(loader: Loader, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    loader[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /**
@@ -53,17 +133,15 @@ export async function readUnlabelled(config: RunConfig, path: string, progress?:
  *
  * @throws {ConfigError} if channels differ, or if the images are not cut into as many patches as the model has
  */
-export async function openMatching({ data, model }: Pick<RunConfig, "data" | "model">, path: string): Promise<JetFile> {
-  const file = await JetFile.open(path, jetNames(data));
+async function openMatching({ data, model }: Pick<RunConfig, "data" | "model">, path: string): Promise<Loader> {
+  const loader = await Loader.open(path, jetNames(data));
   // pixels beyond the last whole patch are left out, so several sizes give the same grid
-  if (Math.floor(file.size / model.patch_size) !== gridOf(model) || file.channels !== model.in_channels) {
-    file[Symbol.dispose]();
-    throw new ConfigError(
-      `${path}: images are ${file.size} x ${file.size} with ${file.channels} channels, the model reads ` +
-        `${model.img_size} x ${model.img_size} with ${model.in_channels}. Set model.img_size and model.in_channels to match`,
-    );
-  }
-  return file;
+  if (Math.floor(loader.size / model.patch_size) === gridOf(model) && loader.channels === model.in_channels) return loader;
+  loader[Symbol.dispose]();
+  throw new ConfigError(
+    `${path}: images are ${loader.size} x ${loader.size} with ${loader.channels} channels, the model reads ` +
+      `${model.img_size} x ${model.img_size} with ${model.in_channels}. Set model.img_size and model.in_channels to match`,
+  );
 }
 
 function checkLabels(labels: Float64Array, classes: number, path: string): Float64Array {

@@ -1,13 +1,17 @@
-/** @file What differs between pretraining and finetuning, as the trainer sees it. */
+/** @file What ways to train have in common, as the trainer sees them. */
 
-import type { Progress } from "../data/packed.ts";
-import type { Plan } from "../gpu/plan.ts";
+import type { RunConfig } from "../config.ts";
+import type { ImageSource, Progress } from "../data/packed.ts";
+import type { Gpu } from "../gpu/device.ts";
 import { MOST_PENDING } from "../gpu/pacer.ts";
+import type { Plan } from "../gpu/plan.ts";
+import { type BatchBuffers, type ResidentImages, stageAhead, type StagedBatch } from "../nn/batches.ts";
+import { LinearViT, type LinearViTOptions } from "../nn/linear_vit.ts";
 import type { WeightsInfo } from "../nn/weights.ts";
-import type { LinearViT } from "../nn/linear_vit.ts";
-import type { AdamW } from "../tensor/ops/adamw.ts";
-import type { StepNumbers } from "../tensor/step.ts";
-import type { PlacedTensor } from "../tensor/tensor.ts";
+import { AdamW, type AdamWOptions } from "../tensor/ops/adamw.ts";
+import type { StateDict } from "../tensor/parameters.ts";
+import { createStep, type StepNumbers, writeStep } from "../tensor/step.ts";
+import { createTensor, type PlacedTensor } from "../tensor/tensor.ts";
 
 /** Rows of the tables that steps write their results to; as many as may be pending. */
 export const TABLE_ROWS: number = MOST_PENDING;
@@ -15,35 +19,101 @@ export const TABLE_ROWS: number = MOST_PENDING;
 /** Curves by name: one value an epoch. */
 export type History = Record<string, number[]>;
 
-/** A way to train a model. */
-export interface Method {
+/** Images to train on. */
+export interface TrainingImages {
+  /** All images of the file. */
+  readonly images: ImageSource;
+  /** The same on the adapter, if they fit. */
+  readonly resident?: ResidentImages | undefined;
+  /** Who is trained on which. */
+  readonly split: { readonly train: Uint32Array; readonly val: Uint32Array };
+}
+
+/** What a method needs beyond its configuration and its images. */
+export interface MethodOptions {
+  /** Weights to begin with; others are drawn from the seed. */
+  readonly start: StateDict;
+  /** Columns of the table of results. */
+  readonly columns: number;
+  /** How the model differs from the plain one. */
+  readonly model?: Omit<LinearViTOptions, "seed">;
+  /** Which learning rate a parameter has. */
+  readonly groupOf?: AdamWOptions["groupOf"];
+}
+
+/** A way to train a model: one plan that is replayed for each batch. */
+export abstract class Method {
   /** The model that is trained. */
   readonly model: LinearViT;
   /** Its optimiser. */
   readonly optimiser: AdamW;
-  /** A step: forward, backward and update. */
-  readonly plan: Plan;
   /** Numbers of the training images. */
   readonly images: Uint32Array;
   /** Images in a step. */
   readonly batchSize: number;
-  /** Batches that each batch normalisation sees in a step. */
-  readonly batchesPerStep: number;
   /** (TABLE_ROWS, columns): results of each step. */
   readonly table: PlacedTensor;
   /** (TABLE_ROWS, 2): gradient norm, and whether the step was skipped. */
   readonly report: PlacedTensor;
+  /** Numbers of the step under way. */
+  protected readonly step: PlacedTensor;
+  /** Device. */
+  protected readonly gpu: Gpu;
+  /** The run's configuration. */
+  protected readonly config: RunConfig;
+
+  /** Makes model, optimiser and tables; the plan is the subclass's. */
+  constructor(gpu: Gpu, config: RunConfig, { split }: TrainingImages, { start, columns, model, groupOf }: MethodOptions) {
+    this.gpu = gpu;
+    this.config = config;
+    this.images = split.train;
+    this.batchSize = config.data.batch_size;
+    this.model = new LinearViT(gpu, config.model, { ...model, seed: config.data.seed });
+    this.model.parameters.load(start);
+    const { weight_decay: weightDecay, clip_norm: clipNorm } = config.training;
+    this.optimiser = new AdamW(gpu, this.model.parameters, { weightDecay, clipNorm, ...(groupOf && { groupOf }) });
+    this.step = createStep(gpu);
+    this.table = createTensor(gpu, "results", [TABLE_ROWS, columns]);
+    this.report = createTensor(gpu, "optimiser report", [TABLE_ROWS, 2]);
+  }
+
+  /** A step: forward, backward and update. */
+  abstract readonly plan: Plan;
+  /** Batches that each batch normalisation sees in a step. */
+  abstract readonly batchesPerStep: number;
+  /** Where the batches of training go. */
+  protected abstract readonly buffers: BatchBuffers;
+
+  /** Stages batches in their order, a few of them ahead of the step that is computed. */
+  stage(batches: Iterable<Uint32Array>): AsyncGenerator<StagedBatch> {
+    return stageAhead(this.buffers, batches);
+  }
 
   /** Uploads a batch and submits a step. */
-  run(images: Uint32Array, numbers: StepNumbers): void;
+  run(batch: StagedBatch, numbers: StepNumbers): void {
+    this.buffers.upload(batch);
+    writeStep(this.gpu, this.step, numbers);
+    this.plan.run();
+  }
+
   /** Learning rate of each parameter group at a factor of the schedule. */
-  learningRates(factor: number): number[];
+  learningRates(factor: number): number[] {
+    return [factor * this.config.training.lr];
+  }
+
   /** Metrics of an epoch from the sums of the table's columns over its steps. */
-  summarise(sums: readonly number[], steps: number): Record<string, number>;
+  abstract summarise(sums: readonly number[], steps: number): Record<string, number>;
   /** Metrics on the validation images; "loss" decides about stopping. */
-  validate(progress: Progress): Promise<Record<string, number> & { loss: number }>;
+  abstract validate(progress: Progress): Promise<Record<string, number> & { loss: number }>;
+
   /** What is known about the weights, for their file. */
-  info(history: History): WeightsInfo;
+  info(history: History): WeightsInfo {
+    return { model: this.model.config, massMean: 0, massStd: 1, normScale: this.config.data.norm_scale, history };
+  }
+
   /** Frees the buffers. */
-  [Symbol.dispose](): void;
+  [Symbol.dispose](): void {
+    for (const part of [this.plan, this.buffers, this.optimiser, this.model.parameters]) part[Symbol.dispose]();
+    for (const { storage } of [this.step, this.table, this.report]) storage.place.buffer.destroy();
+  }
 }

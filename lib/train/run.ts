@@ -9,7 +9,14 @@ import type { RunFolder } from "./run_folder.ts";
 import { type Reporter, Trainer, type TrainerOptions } from "./trainer.ts";
 
 /** Keys that may change between a run and its continuation. */
-const FREE_KEYS = ["output.dir", "data.num_workers", "data.labelled_path", "data.unlabelled_path"];
+const FREE_KEYS = [
+  "output.dir",
+  "data.num_workers",
+  "data.labelled_path",
+  "data.unlabelled_path",
+  "data.cache_dir",
+  "data.gpu_share",
+];
 
 /**
  * Trains, or goes on training.

@@ -9,6 +9,7 @@
 import type { RunConfig } from "../config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
+import { batchesOf } from "../nn/batches.ts";
 import { Random, STREAMS } from "../random.ts";
 import { read } from "../tensor/tensor.ts";
 import { encodeResume, encodeWeights, type RunState } from "./checkpoint.ts";
@@ -118,8 +119,9 @@ export class Trainer {
     const learningRates = this.#method.learningRates(learningRateFactor(state.epoch, training.warmup_epochs, training.epochs));
     const started = performance.now();
     const firstStep = state.stepInEpoch;
-    while (state.stepInEpoch < this.#stepsPerEpoch && !this.#outOfSteps) {
-      const batch = order.subarray(state.stepInEpoch * batchSize, (state.stepInEpoch + 1) * batchSize);
+    const rest = order.subarray(firstStep * batchSize, this.#stepsPerEpoch * batchSize);
+    for await (const batch of this.#method.stage(batchesOf(rest, batchSize))) {
+      if (this.#outOfSteps) break;
       this.#method.run(batch, { seed: data.seed, step: state.step, row: state.step % TABLE_ROWS, learningRates });
       state.step++;
       state.stepInEpoch++;

@@ -62,7 +62,7 @@ export async function benchStep(
     : new SimClr(gpu, config, { images, split: { train: all, val: all.subarray(0, 2) } }, new Map());
   const learningRates = trained.learningRates(1);
   const step = async (i: number) => {
-    trained.run(all.subarray(0, batch), { seed: 1, step: i, learningRates });
+    for await (const staged of trained.stage([all.subarray(0, batch)])) trained.run(staged, { seed: 1, step: i, learningRates });
     await gpu.finish();
   };
   await step(0);

@@ -1,13 +1,14 @@
 /** @file Unpacking and augmentation against a plain reference, pixel for pixel, and the statistics of the draws. */
 
 import { assert, assertEquals } from "@std/assert";
-import { pack } from "../../lib/data/packed.ts";
+import { PackedImages } from "../../lib/data/packed.ts";
 import type { Gpu } from "../../lib/gpu/device.ts";
+import { BatchBuffers, ResidentImages } from "../../lib/nn/batches.ts";
 import { Random } from "../../lib/random.ts";
 import { type Augmentation, imagePatches, NO_AUGMENTATION } from "../../lib/tensor/ops/images.ts";
 import { createStep, writeStep } from "../../lib/tensor/step.ts";
 import { Tape } from "../../lib/tensor/tape.ts";
-import { createTensor, read, write } from "../../lib/tensor/tensor.ts";
+import { createTensor, read } from "../../lib/tensor/tensor.ts";
 import { gpuTest } from "../support/gpu.ts";
 import { keep } from "../support/ops.ts";
 
@@ -21,24 +22,22 @@ function sparseImages(count: number): Float32Array {
   return Float32Array.from({ length: n }, () => random.uniform() < 0.1 ? 1 + random.below(255) : 0);
 }
 
-async function run(gpu: Gpu, images: Float32Array, count: number, views: number, augmentation: Augmentation, step = 0) {
-  const { offsets, index, value } = pack(images, count);
-  const packed = {
-    offsets: createTensor(gpu, "offsets", [count + 1], "u32"),
-    index: createTensor(gpu, "index", [Math.max(1, index.length)], "u32"),
-    value: createTensor(gpu, "value", [Math.max(1, index.length)]),
-    mostPerImage: images.length / count,
-  };
-  write(gpu, packed.offsets, offsets);
-  if (index.length > 0) {
-    write(gpu, packed.index, index);
-    write(gpu, packed.value, value);
-  }
+async function run(
+  gpu: Gpu,
+  images: Float32Array,
+  count: number,
+  views: number,
+  augmentation: Augmentation,
+  { step = 0, share = 0 } = {},
+) {
+  const source = PackedImages.fromDense(images, LAYOUT);
+  const buffers = new BatchBuffers(gpu, source, count, await ResidentImages.load(gpu, source, share));
+  buffers.upload(await buffers.stage(Uint32Array.from({ length: count }, (_, i) => i)));
   const numbers = createStep(gpu);
   writeStep(gpu, numbers, { seed: 11, step });
   const draws = createTensor(gpu, "draws", [views * count, 4], "u32");
   const tape = new Tape(gpu, { training: true, step: numbers });
-  const patches = keep(tape, imagePatches(tape, packed, LAYOUT, SCALE, views, augmentation, draws));
+  const patches = keep(tape, imagePatches(tape, buffers.tensors, LAYOUT, SCALE, views, augmentation, draws));
   tape.compile({ poison: true }).run();
   const drawn = new Int32Array((await read(gpu, draws)).buffer);
   const rows = Array.from({ length: views * count }, (_, i) => {
@@ -92,6 +91,21 @@ for (const [name, augmentation] of Object.entries(AUGMENTATIONS)) {
   });
 }
 
+gpuTest("imagePatches() gives the same bits for either encoding, streamed or resident", async (gpu) => {
+  const count = 5;
+  const whole = sparseImages(count);
+  const augmentation = { ...FLIPS, roll: "phi" as const, noiseProbability: 0.7, noiseSigma: 0.02 };
+  // one value more, in a place of its own, that a byte does not hold
+  const broken = Float32Array.from([...whole, ...new Float32Array(whole.length / count).fill(0.5, 0, 1)]);
+  const streamed = await run(gpu, whole, count, 2, augmentation);
+  assertEquals(PackedImages.fromDense(whole, LAYOUT).encoding, "u8");
+  assertEquals(PackedImages.fromDense(broken, LAYOUT).encoding, "f32");
+  assertEquals((await run(gpu, whole, count, 2, augmentation, { share: 1 })).patches, streamed.patches);
+  const floats = await run(gpu, broken, count + 1, 1, NO_AUGMENTATION);
+  const bytes = await run(gpu, whole, count, 1, NO_AUGMENTATION);
+  assertEquals(floats.patches.subarray(0, bytes.patches.length), bytes.patches);
+});
+
 gpuTest("imagePatches() puts noise on non-zero pixels only, and keeps them within 0 and 1", async (gpu) => {
   const count = 40;
   const images = sparseImages(count);
@@ -137,9 +151,9 @@ gpuTest("draws differ from step to step and repeat for the same step", async (gp
   const images = sparseImages(8);
   const augmentation = AUGMENTATIONS["flips and a cyclic roll"]!;
   const [first, again, other] = [
-    await run(gpu, images, 8, 1, augmentation, 4),
-    await run(gpu, images, 8, 1, augmentation, 4),
-    await run(gpu, images, 8, 1, augmentation, 5),
+    await run(gpu, images, 8, 1, augmentation, { step: 4 }),
+    await run(gpu, images, 8, 1, augmentation, { step: 4 }),
+    await run(gpu, images, 8, 1, augmentation, { step: 5 }),
   ];
   assertEquals(first.draws, again.draws);
   assert(JSON.stringify(first.draws) !== JSON.stringify(other.draws));

@@ -94,24 +94,12 @@ export function assertStateClose(actual: StateDict, expected: StateDict, what: s
   }
 }
 
-/** Dense channels-first images as the packed batch that the kernels read. */
-export function packDense(
-  images: Float32Array,
-  shape: readonly number[],
-): { offsets: Uint32Array; index: Uint32Array; value: Float32Array } {
-  const [batch, channels, size] = shape as [number, number, number];
-  const offsets = [0], index: number[] = [], value: number[] = [];
-  for (let b = 0; b < batch; b++) {
-    for (let pixel = 0; pixel < size * size; pixel++) {
-      for (let c = 0; c < channels; c++) {
-        const v = images[(b * channels + c) * size * size + pixel]!;
-        if (v !== 0) {
-          index.push(pixel * channels + c);
-          value.push(v);
-        }
-      }
-    }
-    offsets.push(index.length);
-  }
-  return { offsets: Uint32Array.from(offsets), index: Uint32Array.from(index), value: Float32Array.from(value) };
+/** (B, C, S, S) images as (B, S, S, C). */
+export function channelsLast(images: Float32Array, shape: readonly number[]): Float32Array {
+  const [, channels, size] = shape as [number, number, number];
+  const pixels = size * size;
+  return images.map((_, i) => {
+    const image = Math.floor(i / (channels * pixels)), pixel = Math.floor(i / channels) % pixels, channel = i % channels;
+    return images[(image * channels + channel) * pixels + pixel]!;
+  });
 }

@@ -3,9 +3,10 @@
 import imagesSource from "../../../kernels/images.wgsl" with { type: "text" };
 import philoxSource from "../../../kernels/lib/philox.wgsl" with { type: "text" };
 import stepSource from "../../../kernels/lib/step.wgsl" with { type: "text" };
+import { type Encoding, WORDS_PER_ENTRY } from "../../data/entries.ts";
 import type { Tape } from "../tape.ts";
 import { type PlacedTensor, sizeOf, type Tensor } from "../tensor.ts";
-import { linearGrid } from "./grid.ts";
+import { linearGrid, numbersIn } from "./grid.ts";
 
 const KERNEL = { name: "images", source: imagesSource + philoxSource + stepSource };
 
@@ -21,13 +22,13 @@ export interface ImageLayout {
 
 /** A packed batch on the adapter. */
 export interface PackedTensors {
-  /** (B + 1) u32: where the entries of each image start. */
-  readonly offsets: PlacedTensor;
-  /** (capacity) u32: position (row * size + column) * channels + channel. */
-  readonly index: PlacedTensor;
-  /** (capacity) f32: the number there. */
-  readonly value: PlacedTensor;
-  /** Most entries that one image of the data set has. */
+  /** (B, 2) u32: first word of each image, and the first after it. */
+  readonly ranges: PlacedTensor;
+  /** (W) u32: entries, see lib/data/entries.ts. */
+  readonly words: PlacedTensor;
+  /** How entries are stored. */
+  readonly encoding: Encoding;
+  /** Most words that one image of the data set has. */
   readonly mostPerImage: number;
 }
 
@@ -79,30 +80,36 @@ export function imagePatches(
   augmentation: Augmentation,
   draws?: Tensor,
 ): Tensor {
-  const batch = packed.offsets.shape[0]! - 1;
+  const batch = packed.ranges.shape[0]!;
   const rows = views * batch;
   const tokens = Math.floor(layout.size / layout.patch) ** 2;
   const patches = tape.tensor("patches", [rows, tokens, layout.channels * layout.patch ** 2]);
   const drawn = draws ?? tape.tensor("augmentation", [rows, 4], "u32");
-  const constants = constantsOf(layout, batch, scale, augmentation, tape.nextStream());
+  const { Number, count } = numbersIn(sizeOf(patches.shape));
+  const constants = {
+    ...constantsOf(layout, augmentation),
+    BATCH: batch,
+    SCALE: scale,
+    BYTES: packed.encoding === "u8",
+    STREAM: tape.nextStream(),
+    Number,
+  };
   const launch = (entry: string, bindings: Record<string, Tensor>, workgroups: readonly [number, number, number]) =>
     tape.dispatch({ kernel: KERNEL, entry, label: "images", constants, bindings, workgroups });
-  const { offsets, index, value } = packed;
-  launch("clear", { patches }, linearGrid(sizeOf(patches.shape)));
+  const { ranges, words } = packed;
+  launch("clear", { cleared: patches }, linearGrid(count));
   launch("draw", { draws_out: drawn, step: tape.step }, linearGrid(rows));
-  const groups = Math.max(1, Math.ceil(packed.mostPerImage / 64));
-  launch("scatter", { offsets, index, value, draws: drawn, patches, step: tape.step }, [groups, rows, 1]);
+  const entries = packed.mostPerImage / WORDS_PER_ENTRY[packed.encoding];
+  const groups = Math.max(1, Math.ceil(entries / 64));
+  launch("scatter", { ranges, words, draws: drawn, patches, step: tape.step }, [groups, rows, 1]);
   return patches;
 }
 
-function constantsOf({ size, channels, patch }: ImageLayout, batch: number, scale: number, a: Augmentation, stream: number) {
+function constantsOf({ size, channels, patch }: ImageLayout, a: Augmentation) {
   return {
     SIZE: size,
     CHANNELS: channels,
     PATCH: patch,
-    BATCH: batch,
-    SCALE: scale,
-    STREAM: stream,
     FLIP_ETA: a.flipEta,
     FLIP_PHI: a.flipPhi,
     ROLL: a.roll === "phi",

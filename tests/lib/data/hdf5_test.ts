@@ -1,10 +1,21 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+/** @file Reading HDF5: files that h5py wrote in every storage, large files, and files that are broken. */
+
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DataError } from "../../../lib/data/errors.ts";
 import { Hdf5File } from "../../../lib/data/hdf5.ts";
 import { Hdf5Writer } from "../../../lib/data/hdf5_writer.ts";
-import { JetFile } from "../../../lib/data/jet_file.ts";
-import { PackedImages } from "../../../lib/data/packed.ts";
+import { JetFile, type JetNames } from "../../../lib/data/jet_file.ts";
+import { packInMemory } from "../../../lib/data/pack_file.ts";
+import { unpack } from "../../../lib/data/entries.ts";
 import { temporaryFolder } from "../../support/files.ts";
+
+const FIXTURES = new URL("../../fixtures/hdf5/", import.meta.url).pathname;
+
+/** The images of tests/fixtures/hdf5/make.py, channels last. */
+const EXPECTED = Float32Array.from({ length: 7 * 6 * 6 * 2 }, (_, i) => {
+  const c = i % 2, column = Math.floor(i / 2) % 6, row = Math.floor(i / 12) % 6, n = Math.floor(i / 72);
+  return (n + row + 2 * column + c) % 5 === 0 ? (31 * n + 7 * row + 3 * column + 11 * c) % 256 : 0;
+});
 
 const SHAPES = [
   { name: "jet", shape: [5, 96, 96, 2] },
@@ -25,6 +36,32 @@ function writeLabelled(path: string): void {
   writer.write("m", 0, Float32Array.of(10, 20, 30, 40, 50));
 }
 
+const VARIANTS = ["contiguous", "latest", "userblock", "float64", "big_endian", "integers", "flags", "chunked", "gzip"];
+const OWN: JetNames = { images: "events/pictures", labels: "events/kind", mass: "events/weight", pt: "events/momentum" };
+for (const name of [...VARIANTS, "gzip_shuffle", "channels_first", "other_names", "own_names"]) {
+  Deno.test(`JetFile reads what h5py wrote: ${name}`, async () => {
+    using file = await JetFile.open(`${FIXTURES}${name}.h5`, name === "own_names" ? OWN : {});
+    assertEquals([file.count, file.size, file.channels, file.channelsFirst], [7, 6, 2, name === "channels_first"]);
+    assertEquals([...file.readScalars("labels")], [0, 1, 0, 1, 0, 1, 0]);
+    assertEquals([...file.readScalars("mass")], [0.5, 10.5, 20.5, 30.5, 40.5, 50.5, 60.5]);
+    assertEquals([...file.readScalars("pt")], [400, 401, 402, 403, 404, 405, 406]);
+    const images = packInMemory(file);
+    const { offsets, words } = await images.batch([0, 1, 2, 3, 4, 5, 6]);
+    const dense = [...offsets.subarray(1)].flatMap((stop, i) => [...unpack(words.subarray(offsets[i], stop), images.encoding, 72)]);
+    assertEquals(dense, [...EXPECTED]);
+    if (!file.channelsFirst) assertEquals([...file.readImages(3, 2)], [...EXPECTED.subarray(3 * 72, 5 * 72)]);
+  });
+}
+
+Deno.test("JetFile.open() names a filter that it has not, and what to do", async () => {
+  const error = await assertRejects(() => JetFile.open(`${FIXTURES}lzf.h5`), DataError);
+  assertEquals(
+    error.message,
+    `${FIXTURES}lzf.h5: dataset "jet" is compressed with "lzf", which cannot be read here. ` +
+      "Rewrite it with gzip, or uncompressed (h5repack -f GZIP=4 in.h5 out.h5)",
+  );
+});
+
 Deno.test("Hdf5Writer writes the published layout, and libhdf5 reads it", async () => {
   using folder = temporaryFolder();
   const path = `${folder.path}/a.h5`;
@@ -37,26 +74,22 @@ Deno.test("Hdf5Writer writes the published layout, and libhdf5 reads it", async 
   assertEquals(Deno.statSync(path).size, 2216 + 4 * (5 * 2 * 96 * 96 + 15));
 });
 
-Deno.test("JetFile finds images, labels and masses by their usual names", async () => {
+Deno.test("JetFile reads any image of a 28 GB file in little memory", async () => {
   using folder = temporaryFolder();
-  writeLabelled(`${folder.path}/a.h5`);
-  using file = await JetFile.open(`${folder.path}/a.h5`);
-  assertEquals([file.count, file.size, file.channels, file.channelsFirst], [5, 96, 2, false]);
-  assertEquals([...file.readScalars("labels")], [0, 1, 0, 1, 1]);
-  assertEquals([...file.readScalars("mass")], [10, 20, 30, 40, 50]);
-  assertEquals(file.readImages(3, 2)[30], 4);
-});
-
-Deno.test("PackedImages keeps every non-zero, in any order of images", async () => {
-  using folder = temporaryFolder();
-  writeLabelled(`${folder.path}/a.h5`);
-  using file = await JetFile.open(`${folder.path}/a.h5`);
-  const images = await PackedImages.read(file);
-  assertEquals(images.mostPerImage, 1);
-  const { offsets, index, value } = images.batch([4, 0, 4]);
-  assertEquals([...offsets], [0, 1, 2, 3]);
-  assertEquals([...index], [40, 0, 40]);
-  assertEquals([...value], [5, 1, 5]);
+  const path = `${folder.path}/large.h5`;
+  const image = Float32Array.from({ length: 125_000 }, (_, i) => i % 97 === 0 ? 1 + i % 255 : 0);
+  {
+    // what is not written are holes: the file takes no room on the disk
+    using writer = new Hdf5Writer(path, [{ name: "jet", shape: [60_000, 125, 125, 8] }]);
+    for (const row of [0, 30_000, 59_999]) writer.write("jet", row, image.map((value) => value && value - row % 7));
+  }
+  assertEquals(Deno.statSync(path).size, 30_000_002_048);
+  const before = Deno.memoryUsage().rss;
+  using file = await JetFile.open(path);
+  for (const row of [59_999, 0, 30_000]) assertEquals(file.readImages(row, 1), image.map((value) => value && value - row % 7));
+  assertEquals(file.readImages(30_001, 1), new Float32Array(125_000));
+  const grown = (Deno.memoryUsage().rss - before) / 2 ** 20;
+  assert(grown < 500, `memory grew by ${grown} MiB`);
 });
 
 Deno.test("JetFile.open() says in one line what is wrong with a file", async () => {
@@ -66,22 +99,25 @@ Deno.test("JetFile.open() says in one line what is wrong with a file", async () 
   const bytes = Deno.readFileSync(at("whole.h5"));
   Deno.writeFileSync(at("cut.h5"), bytes.subarray(0, 3000));
   Deno.writeFileSync(at("empty.h5"), new Uint8Array());
-  Deno.writeTextFileSync(at("text.h5"), "not a data file, but long enough to be read");
-  {
-    using writer = new Hdf5Writer(at("flat.h5"), [{ name: "jet", shape: [4, 7] }]);
-    writer.write("jet", 0, new Float32Array(28));
-  }
-  {
-    using writer = new Hdf5Writer(at("names.h5"), [{ name: "pictures", shape: [4, 3, 3, 2] }]);
-    writer.write("pictures", 0, new Float32Array(72));
-  }
+  Deno.writeTextFileSync(at("words.h5"), "not a data file, but long enough to be read");
+  const write = (name: string, dataset: string, shape: number[]) => {
+    using _writer = new Hdf5Writer(at(name), [{ name: dataset, shape }]);
+  };
+  write("flat.h5", "jet", [4, 7]);
+  write("oblong.h5", "jet", [4, 3, 5, 2]);
+  write("names.h5", "pictures", [4, 3, 3, 2]);
+  write("none.h5", "jet", [0, 3, 3, 2]);
+  Deno.copyFileSync(`${FIXTURES}text.h5`, at("text.h5"));
   const cases = {
     "missing.h5": "there is no such file",
     "cut.h5": "cut short",
     "empty.h5": "the file is empty",
-    "text.h5": "not an HDF5 file",
+    "words.h5": "not an HDF5 file",
     "flat.h5": "images have four axes",
+    "oblong.h5": "the images must be square",
     "names.h5": "the file holds pictures",
+    "none.h5": "holds no image",
+    "text.h5": "does not hold numbers",
   };
   for (const [name, why] of Object.entries(cases)) {
     const error = await assertRejects(() => JetFile.open(at(name)), DataError, why);
@@ -90,13 +126,26 @@ Deno.test("JetFile.open() says in one line what is wrong with a file", async () 
   }
 });
 
-Deno.test("PackedImages.read() names the image that holds NaN", async () => {
+Deno.test("JetFile names the chunk that is damaged instead of returning what memory held before", async () => {
   using folder = temporaryFolder();
-  const path = `${folder.path}/nan.h5`;
-  {
-    using writer = new Hdf5Writer(path, [{ name: "jet", shape: [80, 3, 3, 1] }]);
-    writer.write("jet", 71, Float32Array.of(0, 0, 1, NaN, 0, 0, 0, 0, 0));
-  }
+  const path = `${folder.path}/damaged.h5`;
+  const bytes = Deno.readFileSync(`${FIXTURES}gzip.h5`);
+  // a zlib stream begins with 0x78; the third of the four chunks
+  const starts = [...bytes.keys()].filter((i) => bytes[i] === 0x78 && (bytes[i + 1] === 0x5e || bytes[i + 1] === 0x9c));
+  bytes.fill(0xff, starts[2]! + 2, starts[2]! + 12);
+  Deno.writeFileSync(path, bytes);
   using file = await JetFile.open(path);
-  await assertRejects(() => PackedImages.read(file), DataError, "image 71 holds NaN");
+  assertEquals([...file.readImages(0, 1)], [...EXPECTED.subarray(0, 72)]);
+  const error = assertThrows(() => packInMemory(file), DataError);
+  assert(error.message.includes('of "jet" cannot be read') && error.message.includes("damaged"), error.message);
+});
+
+Deno.test("JetFile says where a file ended that shrank while it was read", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/shrinking.h5`;
+  writeLabelled(path);
+  using file = await JetFile.open(path);
+  file.readImages(0, 2);
+  Deno.truncateSync(path, 2216 + 4 * (3 * 2 * 96 * 96) + 100);
+  assertThrows(() => file.readImages(2, 3), DataError, "the file ended while image 3 was read");
 });

@@ -1,7 +1,9 @@
 /** @file The whole model against PyTorch: forward values, losses, every gradient, optimiser steps. */
 
 import { assertEquals } from "@std/assert";
+import { PackedImages } from "../../../lib/data/packed.ts";
 import type { Gpu } from "../../../lib/gpu/device.ts";
+import { BatchBuffers } from "../../../lib/nn/batches.ts";
 import { LinearViT } from "../../../lib/nn/linear_vit.ts";
 import { isHead } from "../../../lib/nn/linear_vit.ts";
 import { declareProjection, project, PROJECTION } from "../../../lib/nn/projection_head.ts";
@@ -13,7 +15,7 @@ import { recordTotal } from "../../../lib/tensor/ops/record.ts";
 import { createStep, writeStep } from "../../../lib/tensor/step.ts";
 import { Tape } from "../../../lib/tensor/tape.ts";
 import { createTensor, type PlacedTensor, read, type Tensor, write } from "../../../lib/tensor/tensor.ts";
-import { assertClose, assertStateClose, CASES, Fixture, packDense } from "../../support/fixtures.ts";
+import { assertClose, assertStateClose, CASES, channelsLast, Fixture } from "../../support/fixtures.ts";
 import { gpuTest } from "../../support/gpu.ts";
 
 const POISON = { poison: true };
@@ -26,19 +28,12 @@ function keep(tape: Tape, x: Tensor): PlacedTensor {
 }
 
 /** The fixture's images as patches, through the kernel that unpacks a batch. */
-function patchesOf(gpu: Gpu, tape: Tape, images: Float32Array, shape: readonly number[], fixture: Fixture): Tensor {
-  const { in_channels, img_size, patch_size } = fixture.config;
-  const { offsets, index, value } = packDense(images, shape);
-  const packed = {
-    offsets: createTensor(gpu, "offsets", [offsets.length], "u32"),
-    index: createTensor(gpu, "index", [index.length], "u32"),
-    value: createTensor(gpu, "value", [value.length]),
-    mostPerImage: in_channels * img_size * img_size,
-  };
-  write(gpu, packed.offsets, offsets);
-  write(gpu, packed.index, index);
-  write(gpu, packed.value, value);
-  return imagePatches(tape, packed, { channels: in_channels, size: img_size, patch: patch_size }, 1, 1, NO_AUGMENTATION);
+async function patchesOf(gpu: Gpu, tape: Tape, images: Float32Array, shape: readonly number[], fixture: Fixture): Promise<Tensor> {
+  const { in_channels: channels, img_size: size, patch_size: patch } = fixture.config;
+  const source = PackedImages.fromDense(channelsLast(images, shape), { channels, size });
+  const buffers = new BatchBuffers(gpu, source, source.count);
+  buffers.upload(await buffers.stage(Uint32Array.from({ length: source.count }, (_, i) => i)));
+  return imagePatches(tape, buffers.tensors, { channels, size, patch }, 1, 1, NO_AUGMENTATION);
 }
 
 for (const name of CASES) {
@@ -49,7 +44,7 @@ for (const name of CASES) {
     const step = createStep(gpu);
     writeStep(gpu, step, { seed: 0, step: 0 });
     const tape = new Tape(gpu, { training: false, step });
-    const features = model.features(tape, patchesOf(gpu, tape, fixture.floats("input"), fixture.shape("input"), fixture));
+    const features = model.features(tape, await patchesOf(gpu, tape, fixture.floats("input"), fixture.shape("input"), fixture));
     const { logits, mass } = model.heads(tape, features);
     const outputs = { features, logits, mass };
     const kept = Object.entries(outputs).map(([key, tensor]) => [key, keep(tape, tensor)] as const);
@@ -72,7 +67,7 @@ for (const name of CASES) {
     const report = createTensor(gpu, "report", [3, 2]);
     const step = createStep(gpu);
     const tape = new Tape(gpu, { training: true, step });
-    const patches = patchesOf(gpu, tape, fixture.floats("input"), fixture.shape("input"), fixture);
+    const patches = await patchesOf(gpu, tape, fixture.floats("input"), fixture.shape("input"), fixture);
     const { logits, mass } = model.heads(tape, model.features(tape, patches));
     const classes = crossEntropy(tape, logits, label);
     const masses = smoothL1(tape, mass, goal);
@@ -122,7 +117,7 @@ for (const name of CASES) {
     const tape = new Tape(gpu, { training: true, step });
     const views = new Float32Array([...fixture.floats("view1"), ...fixture.floats("view2")]);
     const [batch, ...rest] = fixture.shape("view1");
-    const patches = patchesOf(gpu, tape, views, [2 * batch!, ...rest], fixture);
+    const patches = await patchesOf(gpu, tape, views, [2 * batch!, ...rest], fixture);
     const z = project(tape, model, model.features(tape, patches));
     const { loss } = ntXent(tape, z, facts.temperature);
     recordTotal(tape, loss, table, 0, 1 / (2 * batch!));

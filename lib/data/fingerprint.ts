@@ -1,0 +1,44 @@
+/** @file What tells whether a data file is still the one that was packed. */
+
+import { readAt } from "../io/files.ts";
+import type { JetFile } from "./jet_file.ts";
+
+/** A data file as it was when it was packed. */
+export interface Fingerprint {
+  /** Path as the user gave it. */
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Last change, in milliseconds since 1970. */
+  readonly modified: number;
+  /** Dataset of the images. */
+  readonly dataset: string;
+  /** Its shape. */
+  readonly shape: readonly number[];
+  /** Type and byte order of its numbers, chunks and filters. */
+  readonly layout: string;
+  /** SHA-256 of blocks from all over the file. */
+  readonly sample: string;
+}
+
+const BLOCKS = 64;
+const BLOCK_BYTES = 4096;
+
+/** Looks at a data file. */
+export async function fingerprint({ path, images }: Pick<JetFile, "path" | "images">): Promise<Fingerprint> {
+  const { name: dataset, shape, kind, size: bytes, littleEndian, chunks, filters } = images;
+  const layout = [kind, 8 * bytes, littleEndian ? "little-endian" : "big-endian", chunks?.join(" x ") ?? "contiguous", ...filters];
+  using file = Deno.openSync(path);
+  const { size, mtime } = file.statSync();
+  const sample = new Uint8Array(BLOCKS * BLOCK_BYTES);
+  for (let i = 0; i < BLOCKS; i++) {
+    const position = Math.round(i / (BLOCKS - 1) * Math.max(0, size - BLOCK_BYTES));
+    readAt(file, position, sample.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES));
+  }
+  return { path, size, modified: mtime?.getTime() ?? 0, dataset, shape, layout: layout.join(", "), sample: await sha256(sample) };
+}
+
+/** SHA-256 in hexadecimal. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}

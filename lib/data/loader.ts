@@ -1,0 +1,173 @@
+/**
+ * @file Reads a data file in a Worker, so that reading and packing go on while the main thread waits for the adapter.
+ */
+
+import type { Encoding, PackedBatch } from "./entries.ts";
+import { DataError } from "./errors.ts";
+import type { JetNames, JetScalar } from "./jet_file.ts";
+import type { Answer, Question, Requests } from "./loader_protocol.ts";
+import type { ImageSource, Progress } from "./packed.ts";
+
+interface Pending {
+  resolve(answer: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** Sizes of an open data file. */
+type Facts = Requests["open"]["answer"];
+
+/** How the images of a packed data file are stored. */
+type Packed = Requests["pack"]["answer"];
+
+/** A data file in a Worker. Its images can be had after {@linkcode Loader.pack}. */
+export class Loader implements ImageSource {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Pending>();
+  #next = 0;
+  #progress: Progress | undefined;
+  #facts: Facts = { count: 0, channels: 0, size: 0, has: [] };
+  #packed: Packed | undefined;
+  #failed: unknown;
+
+  private constructor(worker: Worker) {
+    this.#worker = worker;
+  }
+
+  /**
+   * Opens a data file.
+   *
+   * @param names datasets to use instead of the usual names
+   * @throws {DataError} if it is none
+   */
+  static async open(path: string, names: JetNames = {}): Promise<Loader> {
+    const worker = new Worker(new URL("./loader_worker.ts", import.meta.url), { type: "module", name: "loader" });
+    const loader = new Loader(worker);
+    try {
+      await loader.#start();
+      loader.#facts = await loader.#ask("open", { path, names });
+    } catch (error) {
+      loader[Symbol.dispose]();
+      throw error;
+    }
+    return loader;
+  }
+
+  get count(): number {
+    return this.#facts.count;
+  }
+
+  get channels(): number {
+    return this.#facts.channels;
+  }
+
+  get size(): number {
+    return this.#facts.size;
+  }
+
+  get encoding(): Encoding {
+    return this.#known.encoding;
+  }
+
+  get words(): number {
+    return this.#known.words;
+  }
+
+  get mostPerImage(): number {
+    return this.#known.mostPerImage;
+  }
+
+  /** True if the file has such a dataset. */
+  has(quantity: JetScalar): boolean {
+    return this.#facts.has.includes(quantity);
+  }
+
+  /**
+   * One number for each image.
+   *
+   * @throws {DataError} if there is no such dataset, or of another length, or with values that are not finite
+   */
+  scalars(quantity: JetScalar): Promise<Float64Array> {
+    return this.#ask("scalars", quantity);
+  }
+
+  /**
+   * Packs the images, or finds them packed.
+   *
+   * @param folder cache folder; empty to pack in memory
+   * @param signal stops packing; the next call goes on from there
+   * @throws {DataError} if an image cannot be read or is not finite
+   */
+  async pack(folder: string, progress?: Progress, signal?: AbortSignal): Promise<void> {
+    const stop = () => this.#fail(signal!.reason);
+    signal?.addEventListener("abort", stop);
+    this.#progress = progress;
+    try {
+      this.#packed = await this.#ask("pack", folder);
+    } finally {
+      signal?.removeEventListener("abort", stop);
+    }
+  }
+
+  batch(images: ArrayLike<number>): Promise<PackedBatch> {
+    return this.#ask("batch", images);
+  }
+
+  /** Ends the Worker. */
+  [Symbol.dispose](): void {
+    this.#worker.terminate();
+  }
+
+  get #known(): Packed {
+    if (!this.#packed) throw new Error("The images are not packed yet: call pack() first");
+    return this.#packed;
+  }
+
+  /** Waits until the Worker listens; what is posted before is lost. */
+  #start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#worker.onerror = (event) => {
+        event.preventDefault();
+        const error = new Error(`The reading of data failed: ${event.message}`);
+        this.#fail(error);
+        reject(error);
+      };
+      this.#worker.onmessage = ({ data }: MessageEvent<Answer>) => {
+        if ("ready" in data) resolve();
+        else if ("progress" in data) this.#progress?.(...data.progress);
+        else this.#settle(data);
+      };
+    });
+  }
+
+  #settle(message: Extract<Answer, { id: number }>): void {
+    const pending = this.#waiting.get(message.id)!;
+    this.#waiting.delete(message.id);
+    if ("error" in message) pending.reject(revive(message.error));
+    else pending.resolve(message.answer);
+  }
+
+  #ask<Name extends keyof Requests>(name: Name, given: Requests[Name]["given"]): Promise<Requests[Name]["answer"]> {
+    if (this.#failed) return Promise.reject(this.#failed);
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve: resolve as (answer: unknown) => void, reject });
+      this.#worker.postMessage({ id, name, given } satisfies Question);
+    });
+  }
+
+  /** Ends the Worker and every wait for it. */
+  #fail(error: unknown): void {
+    this.#failed = error;
+    this.#worker.terminate();
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+}
+
+/** An error of the Worker as the same kind of error here. */
+function revive({ name, message, stack }: Extract<Answer, { error: unknown }>["error"]): Error {
+  const kinds: Record<string, new (message: string) => Error> = { DataError, NotCapable: Deno.errors.NotCapable, RangeError };
+  const error = new (kinds[name] ?? Error)(message);
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

@@ -1,0 +1,29 @@
+/** @file The messages between loader.ts and its Worker. */
+
+import type { Encoding, PackedBatch } from "./entries.ts";
+import type { JetNames, JetScalar } from "./jet_file.ts";
+
+/** What the Worker can be asked for. */
+export interface Requests {
+  open: {
+    given: { path: string; names: JetNames };
+    answer: { count: number; channels: number; size: number; has: JetScalar[] };
+  };
+  scalars: { given: JetScalar; answer: Float64Array };
+  pack: { given: string; answer: { encoding: Encoding; words: number; mostPerImage: number } };
+  batch: { given: ArrayLike<number>; answer: PackedBatch };
+}
+
+/** A message to the Worker. */
+export interface Question {
+  readonly id: number;
+  readonly name: keyof Requests;
+  readonly given: unknown;
+}
+
+/** A message from the Worker. */
+export type Answer =
+  | { readonly ready: true }
+  | { readonly progress: [done: number, total: number] }
+  | { readonly id: number; readonly answer: unknown }
+  | { readonly id: number; readonly error: { name: string; message: string; stack: string | undefined } };

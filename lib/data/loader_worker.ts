@@ -1,0 +1,49 @@
+/**
+ * @file The Worker of loader.ts: opens a data file, packs it, and reads batches while the main thread waits
+ * for the adapter.
+ */
+
+/// <reference no-default-lib="true" />
+/// <reference lib="deno.worker" />
+
+import { JetFile } from "./jet_file.ts";
+import type { Answer, Question, Requests } from "./loader_protocol.ts";
+import { openPacked, packInMemory } from "./pack_file.ts";
+import type { ImageSource } from "./packed.ts";
+
+declare const self: DedicatedWorkerGlobalScope;
+
+let file: JetFile | undefined;
+let source: ImageSource | undefined;
+
+const handlers: { [Name in keyof Requests]: (given: Requests[Name]["given"]) => Promise<Requests[Name]["answer"]> } = {
+  async open({ path, names }) {
+    file = await JetFile.open(path, names);
+    const { count, channels, size } = file;
+    return { count, channels, size, has: (["labels", "mass", "pt"] as const).filter((quantity) => file!.has(quantity)) };
+  },
+  scalars: (quantity) => Promise.resolve(file!.readScalars(quantity)),
+  async pack(folder) {
+    const progress = (done: number, total: number) => self.postMessage({ progress: [done, total] } satisfies Answer);
+    source = folder === "" ? packInMemory(file!, progress) : await openPacked(file!, folder, progress);
+    file![Symbol.dispose]();
+    const { encoding, words, mostPerImage } = source;
+    return { encoding, words, mostPerImage };
+  },
+  batch: (images) => source!.batch(images),
+};
+
+self.onmessage = async ({ data: { id, name, given } }: MessageEvent<Question>) => {
+  try {
+    // one handler, one kind of question: the types of a pair agree, which the compiler cannot see
+    const answer = await (handlers[name] as (given: unknown) => Promise<unknown>)(given);
+    const transfer = name === "batch" ? Object.values(answer as object).map(({ buffer }) => buffer as ArrayBuffer) : [];
+    self.postMessage({ id, answer } satisfies Answer, transfer);
+  } catch (error) {
+    const { name, message, stack } = error as Error;
+    self.postMessage({ id, error: { name, message, stack } } satisfies Answer);
+  }
+};
+
+// messages that come before the handler is set are lost: the other side waits for this one
+self.postMessage({ ready: true } satisfies Answer);

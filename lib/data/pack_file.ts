@@ -1,0 +1,304 @@
+/**
+ * @file Packs a data file into a store of the cache folder, or finds the store that is there.
+ *
+ * While it is made, a store is two files beside its place: the words (`.partial`), and for each image its
+ * number of words and their check sum (`.partial.index`). A run that was cut goes on from there, after
+ * a comparison of what lies in the one with the other. At the end offsets and header are written, the file is
+ * flushed and renamed. The name holds a hash of the data file's fingerprint, so a file that has changed is
+ * packed again; what was packed from the same path before is removed then.
+ */
+
+import { readAt, writeAll } from "../io/files.ts";
+import { encodeHeader } from "../io/safetensors.ts";
+import { checksum, type Encoding, NonFiniteValue, pack } from "./entries.ts";
+import { DataError } from "./errors.ts";
+import { type Fingerprint, fingerprint, sha256 } from "./fingerprint.ts";
+import type { JetFile } from "./jet_file.ts";
+import { type ImageSize, PackedImages, type Progress } from "./packed.ts";
+import { encodeFacts, HEADER_BYTES, PackedStore } from "./packed_store.ts";
+
+/** Images read at once; a read of many megabytes is slower. */
+const IMAGES_AT_ONCE = 16;
+/** Milliseconds between two moments from which a cut run can go on. */
+const FLUSH_EVERY = 1000;
+
+/**
+ * The packed images of a data file: from its store if there is one, packed now otherwise.
+ *
+ * @param folder cache folder, made if it is not there
+ * @throws {DataError} if the file cannot be read, or an image holds a value that is not finite; nothing is left behind
+ */
+export async function openPacked(file: JetFile, folder: string, progress?: Progress): Promise<PackedStore> {
+  const source = await fingerprint(file);
+  const path = `${folder}/${await storeName(source)}`;
+  makeFolder(folder);
+  // whoever packs the same file at the same time waits here, and then finds the store
+  using _lock = lockFile(`${path}.lock`);
+  const found = openStore(path);
+  if (found) return found;
+  packInto(path, file, source, progress);
+  removeOlder(folder, path, source.path);
+  return new PackedStore(path);
+}
+
+/** Packs a data file in memory, where there is no place for a cache. */
+export function packInMemory(file: JetFile, progress?: Progress): PackedImages {
+  return packInMemoryAs(file, "u8", progress) ?? packInMemoryAs(file, "f32", progress)!;
+}
+
+/** Name of the store of a data file. */
+async function storeName(source: Fingerprint): Promise<string> {
+  const stem = source.path.split("/").at(-1)!.replace(/\.[^.]*$/, "").replaceAll(/[^\w.-]/g, "_");
+  const hash = await sha256(new TextEncoder().encode(JSON.stringify(source)));
+  return `${stem}-${hash.slice(0, 12)}.safetensors`;
+}
+
+/** Words of the images one after the other, as long as the encoding holds their values. */
+function* packedChunks(file: JetFile, first: number, encoding: Encoding) {
+  for (let at = first; at < file.count; at += IMAGES_AT_ONCE) {
+    const count = Math.min(IMAGES_AT_ONCE, file.count - at);
+    const images = file.readImages(at, count);
+    try {
+      yield { stop: at + count, packed: pack(file.channelsFirst ? channelsLast(images, file) : images, count, encoding) };
+    } catch (error) {
+      if (!(error instanceof NonFiniteValue)) throw error;
+      throw new DataError(
+        `${file.path}: dataset "${file.images.name}": image ${
+          at + error.image
+        } holds ${error.value}. Remove that image or set the value to 0`,
+      );
+    }
+  }
+}
+
+function packInto(path: string, file: JetFile, source: Fingerprint, progress?: Progress): void {
+  // one byte a value, unless a value needs more
+  for (const encoding of ["u8", "f32"] as const) {
+    const partial = new PartialStore(`${path}.${encoding}.partial`);
+    try {
+      if (!writePartial(partial, file, encoding, progress)) {
+        partial.remove();
+        continue;
+      }
+      partial.finish(path, { encoding, channels: file.channels, size: file.size, source });
+      return;
+    } catch (error) {
+      partial.remove();
+      throw explainDisk(error, path);
+    }
+  }
+}
+
+/** @returns false if the encoding cannot hold a value */
+function writePartial(partial: PartialStore, file: JetFile, encoding: Encoding, progress?: Progress): boolean {
+  let flushed = performance.now();
+  for (const { stop, packed } of packedChunks(file, partial.count, encoding)) {
+    if (!packed) return false;
+    partial.append(packed.offsets, packed.words);
+    if (performance.now() - flushed > FLUSH_EVERY || stop === file.count) {
+      partial.flush();
+      flushed = performance.now();
+      progress?.(stop, file.count);
+    }
+  }
+  return true;
+}
+
+function packInMemoryAs(file: JetFile, encoding: Encoding, progress?: Progress): PackedImages | undefined {
+  const offsets = new Uint32Array(file.count + 1);
+  const parts: Uint32Array[] = [];
+  let total = 0, image = 0;
+  for (const { stop, packed } of packedChunks(file, 0, encoding)) {
+    if (!packed) return undefined;
+    for (let i = 1; i < packed.offsets.length; i++) offsets[++image] = total + packed.offsets[i]!;
+    parts.push(packed.words);
+    total += packed.words.length;
+    progress?.(stop, file.count);
+  }
+  const words = new Uint32Array(total);
+  let at = 0;
+  for (const part of parts) {
+    words.set(part, at);
+    at += part.length;
+  }
+  return new PackedImages(file, encoding, { offsets, words });
+}
+
+/** A store that is being made. */
+class PartialStore {
+  readonly #path: string;
+  readonly #words: Deno.FsFile;
+  readonly #index: Deno.FsFile;
+  /** Pairs (words, check sum) of the images. */
+  #pairs: number[] = [];
+  #written = 0;
+
+  /** Opens what an earlier run has left, as far as it is right, or starts anew. */
+  constructor(path: string) {
+    this.#path = path;
+    const options = { create: true, read: true, write: true };
+    this.#words = Deno.openSync(path, options);
+    this.#index = Deno.openSync(`${path}.index`, options);
+    this.#restore();
+  }
+
+  /** Images that are packed. */
+  get count(): number {
+    return this.#pairs.length / 2;
+  }
+
+  append(offsets: Uint32Array, words: Uint32Array): void {
+    writeAll(this.#words, bytesOf(words));
+    for (let i = 1; i < offsets.length; i++) {
+      const image = words.subarray(offsets[i - 1], offsets[i]);
+      this.#pairs.push(image.length, checksum(image));
+    }
+  }
+
+  /** From here a cut run can go on: the words are on disk before the index says so. */
+  flush(): void {
+    this.#words.syncDataSync();
+    writeAll(this.#index, bytesOf(Uint32Array.from(this.#pairs.slice(this.#written))));
+    this.#written = this.#pairs.length;
+  }
+
+  /** Writes offsets, check sums and header, and puts the store in its place. */
+  finish(path: string, facts: Parameters<typeof encodeFacts>[0]): void {
+    const count = this.count;
+    const offsets = new BigInt64Array(count + 1);
+    for (let i = 0; i < count; i++) offsets[i + 1] = offsets[i]! + BigInt(this.#pairs[2 * i]!);
+    writeAll(this.#words, bytesOf(offsets));
+    writeAll(this.#words, bytesOf(Uint32Array.from({ length: count }, (_, i) => this.#pairs[2 * i + 1]!)));
+    const layout = [["words", "U32", [Number(offsets[count])]], ["offsets", "I64", [count + 1]], ["checks", "U32", [
+      count,
+    ]]] as const;
+    this.#words.seekSync(0, Deno.SeekMode.Start);
+    writeAll(this.#words, encodeHeader(layout, encodeFacts(facts), HEADER_BYTES));
+    this.#words.syncSync();
+    this.#close();
+    Deno.renameSync(this.#path, path);
+    Deno.removeSync(`${this.#path}.index`);
+  }
+
+  /** Closes and removes both files. */
+  remove(): void {
+    this.#close();
+    Deno.removeSync(this.#path);
+    Deno.removeSync(`${this.#path}.index`);
+  }
+
+  #close(): void {
+    this.#words.close();
+    this.#index.close();
+  }
+
+  #restore(): void {
+    const index = new Uint32Array(Math.floor(this.#index.statSync().size / 8) * 2);
+    readAt(this.#index, 0, bytesOf(index));
+    let position = HEADER_BYTES;
+    const size = this.#words.statSync().size;
+    for (let i = 0; i < index.length && position + 4 * index[i]! <= size; i += 2) {
+      const words = new Uint32Array(index[i]!);
+      const whole = readAt(this.#words, position, bytesOf(words)) === words.byteLength && checksum(words) === index[i + 1];
+      if (!whole) break;
+      this.#pairs.push(index[i]!, index[i + 1]!);
+      position += words.byteLength;
+    }
+    this.#written = this.#pairs.length;
+    this.#index.truncateSync(4 * this.#written);
+    this.#index.seekSync(4 * this.#written, Deno.SeekMode.Start);
+    this.#words.truncateSync(position);
+    this.#words.seekSync(position, Deno.SeekMode.Start);
+  }
+}
+
+/** The store if it is whole; one that is damaged is removed. */
+function openStore(path: string): PackedStore | undefined {
+  try {
+    return new PackedStore(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (!(error instanceof DataError)) throw error;
+    Deno.removeSync(path);
+    return undefined;
+  }
+}
+
+/** Removes stores that were made of an earlier state of the same data file. */
+function removeOlder(folder: string, current: string, sourcePath: string): void {
+  for (const { name, isFile } of Deno.readDirSync(folder)) {
+    const path = `${folder}/${name}`;
+    if (!isFile || !name.endsWith(".safetensors") || path === current) continue;
+    try {
+      using store = new PackedStore(path);
+      if (store.source.path !== sourcePath) continue;
+    } catch (error) {
+      // a damaged one is left for its own data file, which makes it again
+      if (error instanceof DataError || error instanceof Deno.errors.NotFound) continue;
+      throw error;
+    }
+    Deno.removeSync(path);
+  }
+}
+
+/** Waits for a lock, and holds it until the end of the block. */
+function lockFile(path: string): Disposable {
+  for (;;) {
+    const file = Deno.openSync(path, { create: true, write: true });
+    file.lockSync(true);
+    // its last holder has removed it: others may hold a new one of this name
+    if (inodeOf(path) === file.statSync().ino) {
+      return {
+        [Symbol.dispose]() {
+          Deno.removeSync(path);
+          file.close();
+        },
+      };
+    }
+    file.close();
+  }
+}
+
+function inodeOf(path: string): number | null | undefined {
+  try {
+    return Deno.statSync(path).ino;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+function makeFolder(folder: string): void {
+  try {
+    Deno.mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw explainDisk(error, folder);
+  }
+}
+
+function explainDisk(error: unknown, path: string): unknown {
+  const { code } = error as { code?: string };
+  const why: Record<string, string> = {
+    ENOSPC: "the disk is full",
+    EROFS: "the file system is read-only",
+    EACCES: "the folder is not writable",
+  };
+  if (code === undefined || why[code] === undefined) return error;
+  return new DataError(`${path}: ${why[code]}. Make room, point data.cache_dir elsewhere, or set it to "" to pack in memory`);
+}
+
+function bytesOf(values: Uint32Array | BigInt64Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** (N, C, S, S) to (N, S, S, C). */
+function channelsLast(images: Float32Array, { channels, size }: ImageSize): Float32Array {
+  const out = new Float32Array(images.length);
+  const pixels = size * size;
+  for (let base = 0; base < images.length; base += pixels * channels) {
+    for (let c = 0; c < channels; c++) {
+      for (let p = 0; p < pixels; p++) out[base + p * channels + c] = images[base + c * pixels + p]!;
+    }
+  }
+  return out;
+}

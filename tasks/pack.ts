@@ -1,0 +1,38 @@
+/** @file deno task pack: packs a data file ahead of training. */
+
+import { ConsoleReporter } from "../lib/cli/console.ts";
+import { rooted } from "../lib/cli/paths.ts";
+import { runTask } from "../lib/cli/task.ts";
+import { Loader } from "../lib/data/loader.ts";
+import { Interrupted } from "../lib/train/trainer.ts";
+
+const usage = {
+  task: "pack",
+  summary: "pack the non-zeros of a data file into the cache folder, as training does at its first start",
+  options: {
+    "data=FILE": "HDF5 file with images",
+    "cache=DIR": "folder for packed files (cache, as data.cache_dir)",
+    "images=NAME": "dataset of the images, where it is not the usual one",
+  },
+  required: ["data"],
+};
+
+await runTask(usage, async ({ args, signal }) => {
+  const reporter = new ConsoleReporter();
+  const path = rooted(args.need("data")), cache = rooted(args.get("cache") ?? "cache");
+  const images = args.get("images");
+  using loader = await Loader.open(path, images === undefined ? {} : { images });
+  const started = performance.now();
+  try {
+    await loader.pack(cache, reporter.counting(`packing ${path}`), signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new Interrupted(`Stopped while packing ${path}; what is packed is kept in ${cache}`);
+  }
+  const seconds = (performance.now() - started) / 1000;
+  const perImage = 4 * loader.words / loader.count;
+  reporter.line(
+    `${path}: ${loader.count} images of ${loader.size} x ${loader.size} x ${loader.channels} packed in ${seconds.toFixed(1)} s, ` +
+      `${perImage.toFixed(0)} bytes an image instead of ${4 * loader.size ** 2 * loader.channels}, in ${cache}`,
+  );
+});
