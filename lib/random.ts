@@ -16,23 +16,24 @@ export function philox(counter: readonly [number, number, number, number], key: 
   let [c0, c1, c2, c3] = counter;
   let [k0, k1] = key;
   for (let round = 0; round < 10; round++) {
-    const high0 = multiplyHigh(0xD2511F53, c0);
-    const low0 = Math.imul(0xD2511F53, c0) >>> 0;
-    const high1 = multiplyHigh(0xCD9E8D57, c2);
-    const low1 = Math.imul(0xCD9E8D57, c2) >>> 0;
-    [c0, c1, c2, c3] = [(high1 ^ c1 ^ k0) >>> 0, low1, (high0 ^ c3 ^ k1) >>> 0, low0];
-    k0 = (k0 + 0x9E3779B9) >>> 0;
-    k1 = (k1 + 0xBB67AE85) >>> 0;
+    const high0 = multiplyHigh(0xD2511F53, c0), low0 = Math.imul(0xD2511F53, c0);
+    const high1 = multiplyHigh(0xCD9E8D57, c2), low1 = Math.imul(0xCD9E8D57, c2);
+    c0 = high1 ^ c1 ^ k0;
+    c1 = low1;
+    c2 = high0 ^ c3 ^ k1;
+    c3 = low0;
+    k0 = (k0 + 0x9E3779B9) | 0;
+    k1 = (k1 + 0xBB67AE85) | 0;
   }
-  return [c0, c1, c2, c3];
+  return [c0 >>> 0, c1 >>> 0, c2 >>> 0, c3 >>> 0];
 }
 
-/** Upper 32 bits of the 64-bit product of two 32-bit words. */
+/** Upper 32 bits of the 64-bit product of two 32-bit words; no partial sum exceeds 32 bits. */
 function multiplyHigh(a: number, b: number): number {
   const a0 = a & 0xffff, a1 = a >>> 16, b0 = b & 0xffff, b1 = b >>> 16;
   const middle = a1 * b0 + (Math.imul(a0, b0) >>> 16);
-  const middle2 = a0 * b1 + (middle % 0x10000);
-  return (a1 * b1 + Math.floor(middle / 0x10000) + Math.floor(middle2 / 0x10000)) >>> 0;
+  const middle2 = a0 * b1 + (middle & 0xffff);
+  return (a1 * b1 + (middle >>> 16) + (middle2 >>> 16)) | 0;
 }
 
 /** A sequence of random numbers that is determined by a seed, a stream and a sequence number. */

@@ -3,12 +3,14 @@
 import { ConsoleReporter, table } from "../lib/cli/console.ts";
 import { runTask, UsageError } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
+import { rooted } from "../lib/cli/paths.ts";
+import { benchData, type DataResult } from "../tests/bench/data.ts";
 import { measureCeilings } from "../tests/bench/ceilings.ts";
 import { benchMatmul } from "../tests/bench/matmul.ts";
 import { benchPeers, type PeerResult } from "../tests/bench/peers.ts";
 import { benchStep, type KernelShare, type Size, type StepResult } from "../tests/bench/steps.ts";
 
-const PARTS = ["step-small", "step-full", "matmul", "kernels"] as const;
+const PARTS = ["step-small", "step-full", "matmul", "kernels", "data"] as const;
 
 const usage = {
   task: "bench",
@@ -44,6 +46,9 @@ await runTask(usage, async ({ args }) => {
     say(`\n${table(["matrix product", "M x N x K", "GFLOP/s", "of ceiling"], rows)}`);
   }
 
+  const data = wanted("data") ? await benchData(gpu, rooted("data/bench"), rooted("cache/bench")) : [];
+  if (data.length > 0) say(`\n${dataTable(data)}`);
+
   const steps: StepResult[] = [];
   const peers: PeerResult[] = [];
   for (const size of ["small", "full"] as const) {
@@ -78,6 +83,7 @@ await runTask(usage, async ({ args }) => {
         matmul,
         steps,
         peers,
+        data,
         ...(steps[0] && { images_per_s: steps[0].images_per_s }),
       }),
     );
@@ -106,6 +112,11 @@ function kernelTable(kernels: readonly KernelShare[], gflops: number, gbytes: nu
     `${k.gbytes.toPrecision(3)} (${percent(k.gbytes / gbytes)})`,
   ]);
   return table(["kernel", "calls", "ms", "share", "GFLOP/s", "GB/s"], rows);
+}
+
+function dataTable(results: readonly DataResult[]): string {
+  const rows = results.map(({ what, images_per_s, note }) => [what, images_per_s?.toFixed(0) ?? "not run", note]);
+  return table(["125 x 125 x 8 images", "images/s", ""], rows);
 }
 
 function percent(share: number): string {

@@ -41,6 +41,8 @@ export class NonFiniteValue extends Error {
 
 /** Words of the images being packed; grows to what the fullest call needs. */
 let scratch = new Uint32Array(0);
+/** Positions of one image's non-zeros. */
+let positions = new Uint32Array(0);
 
 /**
  * Packs dense images.
@@ -75,32 +77,35 @@ function packImage(
   encoding: Encoding,
   at: number,
 ): number | undefined {
-  const words = scratch;
-  const last = base + perImage;
-  for (let i = base; i < last;) {
-    // most of an image is zero: eight words at a time are looked at as one
-    if (
-      i + 8 <= last &&
-      (bits[i]! | bits[i + 1]! | bits[i + 2]! | bits[i + 3]! | bits[i + 4]! | bits[i + 5]! | bits[i + 6]! | bits[i + 7]!) === 0
-    ) {
-      i += 8;
-      continue;
-    }
-    for (const stop = Math.min(i + 8, last); i < stop; i++) {
-      const pattern = bits[i]!;
-      if (pattern === 0) continue;
-      const value = values[i]!;
-      if (!Number.isFinite(value)) throw new NonFiniteValue(Math.floor(base / perImage), value);
-      const whole = value | 0;
-      if (encoding === "f32") {
-        words[at++] = i - base;
-        words[at++] = pattern;
-      } else if (whole === value && whole >= 1 && whole <= 255) {
-        words[at++] = (i - base) << 8 | whole;
-      } else return undefined;
-    }
+  const count = findNonZeros(bits, base, base + perImage);
+  for (let k = 0; k < count; k++) {
+    const i = positions[k]!;
+    const value = values[i]!;
+    if (!Number.isFinite(value)) throw new NonFiniteValue(Math.floor(base / perImage), value);
+    const whole = value | 0;
+    if (encoding === "f32") {
+      scratch[at++] = i - base;
+      scratch[at++] = bits[i]!;
+    } else if (whole === value && whole >= 1 && whole <= 255) {
+      scratch[at++] = (i - base) << 8 | whole;
+    } else return undefined;
   }
   return at;
+}
+
+/** Writes the positions of words that are not zero, in a loop of its own for speed; returns how many there are. */
+function findNonZeros(bits: Uint32Array, first: number, last: number): number {
+  if (positions.length < last - first) positions = new Uint32Array(last - first);
+  const out = positions;
+  let count = 0, i = first;
+  // most of an image is zero: eight words are looked at as one
+  for (const whole = last - (last - first) % 8; i < whole; i += 8) {
+    const any = bits[i]! | bits[i + 1]! | bits[i + 2]! | bits[i + 3]! | bits[i + 4]! | bits[i + 5]! | bits[i + 6]! | bits[i + 7]!;
+    if (any === 0) continue;
+    for (let j = i; j < i + 8; j++) if (bits[j] !== 0) out[count++] = j;
+  }
+  for (; i < last; i++) if (bits[i] !== 0) out[count++] = i;
+  return count;
 }
 
 /**

@@ -42,6 +42,7 @@ export class JetFile {
   readonly images: DatasetInfo;
   readonly #hdf5: Hdf5File;
   readonly #names: JetNames;
+  #buffer = new Uint8Array(0);
   readonly #raw: { readonly file: Deno.FsFile; readonly offset: number } | undefined;
 
   private constructor(hdf5: Hdf5File, names: JetNames) {
@@ -88,21 +89,23 @@ export class JetFile {
   /**
    * Reads images as floats in the file's order of axes.
    *
-   * @returns count * size * size * channels values; a view that the next call may overwrite
+   * @returns count * size * size * channels values; a view that the next call overwrites
    * @throws {DataError} if the file cannot be read there
    */
   readImages(first: number, count: number): Float32Array {
     if (!this.#raw) return toFloat32(this.#hdf5.readRows(this.images, first, count), this.images);
     const { file, offset } = this.#raw;
     const rowBytes = 4 * this.size * this.size * this.channels;
-    const bytes = new Uint8Array(count * rowBytes);
+    // one buffer for all reads: the first touch of new memory takes longer than the read
+    if (this.#buffer.length < count * rowBytes) this.#buffer = new Uint8Array(count * rowBytes);
+    const bytes = this.#buffer.subarray(0, count * rowBytes);
     const done = readAt(file, offset + first * rowBytes, bytes);
     if (done < bytes.length) {
       throw new DataError(
         `${this.path}: the file ended while image ${first + Math.floor(done / rowBytes)} was read. Copy or download it again`,
       );
     }
-    return new Float32Array(bytes.buffer);
+    return new Float32Array(bytes.buffer, 0, bytes.length / 4);
   }
 
   /**

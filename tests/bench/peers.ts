@@ -10,7 +10,10 @@ export interface PeerResult {
   readonly note: string;
 }
 
-const FOLDER = new URL("./peers/", import.meta.url).pathname;
+/** Folder of the peers' programs. */
+export const PEERS = new URL("./peers/", import.meta.url).pathname;
+/** Debian's Python, which has python3-torch and python3-h5py if they are installed. */
+export const PYTHON = "/usr/bin/python3";
 const SIZES = {
   small: ["--dim", "32", "--depth", "2", "--heads", "2", "--batch", "8"],
   full: ["--dim", "256", "--depth", "6", "--heads", "4", "--batch", "2"],
@@ -18,22 +21,26 @@ const SIZES = {
 
 /** Runs both peers at a size, a few steps each. */
 export async function benchPeers(size: Size): Promise<PeerResult[]> {
-  const jax = ["run", "-A", "--quiet", "--config", `${FOLDER}deno.json`, `${FOLDER}jax_js_step.ts`, ...SIZES[size], "--steps", "2"];
-  const torch = [`${FOLDER}bench_torch.py`, "--size", size, "--batch", size === "small" ? "32" : "8", "--steps", "3"];
+  const jax = ["run", "-A", "--quiet", "--config", `${PEERS}deno.json`, `${PEERS}jax_js_step.ts`, ...SIZES[size], "--steps", "2"];
+  const torch = [`${PEERS}bench_torch.py`, "--size", size, "--batch", size === "small" ? "32" : "8", "--steps", "3"];
   return [
     await one("jax-js WebGPU", size, "deno", jax, "images_per_s"),
-    await one("PyTorch CPU", size, "/usr/bin/python3", torch, "finetune_images_per_s"),
+    await one("PyTorch CPU", size, PYTHON, torch, "finetune_images_per_s"),
   ];
 }
 
 async function one(peer: string, size: Size, command: string, args: string[], key: string): Promise<PeerResult> {
+  const { output, note } = await runPeer(command, args);
+  return { peer, size, images_per_s: output ? Number(output[key]) : null, note };
+}
+
+/** What a program's last line of output says, or why there is none. */
+export async function runPeer(command: string, args: string[]): Promise<{ output?: Record<string, unknown>; note: string }> {
   try {
     const { code, stdout, stderr } = await new Deno.Command(command, { args, stdout: "piped", stderr: "piped" }).output();
-    const decoder = new TextDecoder();
-    if (code !== 0) return { peer, size, images_per_s: null, note: decoder.decode(stderr).trim().split("\n").at(-1) ?? "" };
-    const line = decoder.decode(stdout).trim().split("\n").at(-1)!;
-    return { peer, size, images_per_s: JSON.parse(line)[key], note: "" };
+    const last = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim().split("\n").at(-1) ?? "";
+    return code === 0 ? { output: JSON.parse(last(stdout)), note: "" } : { note: last(stderr) };
   } catch (error) {
-    return { peer, size, images_per_s: null, note: (error as Error).message };
+    return { note: (error as Error).message };
   }
 }

@@ -3,11 +3,17 @@
  *
  * Channels: track pT, track d0, track dz, ECAL, HCAL, three pixel layers. A pixel is 0.0174 wide in eta and phi; an
  * HCAL tower is 5 x 5 of them. The image is centred on the hottest tower. Each channel is scaled to a maximum
- * of 255 and rounded to whole numbers.
+ * of 255 and rounded to whole numbers; what rounds to 0 is gone.
+ *
+ * - Tracks: charged particles above 0.65 GeV, 88 % of them. Impact parameters are stored where they are
+ *   significant, which those of b hadrons are more often, and with larger values.
+ * - ECAL: a photon's shower spreads over a few crystals; a hadron leaves a little on its way.
+ * - HCAL: hadrons, with the resolution of a sampling calorimeter, above a threshold in each tower.
+ * - Pixel layers: hits of charged particles, counted, and of others that reach no calorimeter.
  */
 
 import type { Random } from "../../random.ts";
-import type { Particle } from "./jets.ts";
+import { KIND, type ParticleList } from "./particles.ts";
 
 /** Pixels along eta and phi. */
 export const SIZE = 125;
@@ -16,119 +22,154 @@ export const CHANNELS = 8;
 const TOWER = 5;
 const TOWERS = SIZE / TOWER;
 const PIXEL = 0.0174;
+const TOWER_WIDTH = TOWER * PIXEL;
 const MAX = 255;
+const ECAL = 3, HCAL = 4, PIXEL_LAYER = 5;
 
-/** Mean numbers of hits and deposits that do not come from the jet. */
-const PILE_UP = { tracks: 12, ecal: 120, towers: 14, hits: 70 };
+const TRACK = { least: 0.65, efficiency: 0.88 };
+/** Probability that a track's d0 and dz are stored, for b hadrons and for others. */
+const SIGNIFICANT = { d0: [0.44, 0.7], dz: [0.26, 0.5] } as const;
+/** Noise of the ECAL, GeV, and the threshold that a crystal must pass. */
+const CRYSTAL = { least: 0.02, spread: 1.1 };
+/** Share of a hadron's energy that reaches the HCAL, by kind. */
+const HADRONIC = [0.75, 0.02, 0.85];
+const HCAL_THRESHOLD = 1.4;
+/** Probability that a particle's hit counts twice, in each pixel layer: later layers see wider clusters. */
+const SPLIT_CLUSTERS = [0.02, 0.07, 0.09] as const;
+/** Hits that belong to no stored track, in each pixel layer. */
+const STRAY_HITS = [30, 52, 54] as const;
 
 /** Draws images, one after the other, into one buffer. */
 export class Detector {
   readonly #image = new Float32Array(SIZE * SIZE * CHANNELS);
   readonly #towers = new Float32Array(TOWERS * TOWERS);
+  readonly #largest = new Float32Array(CHANNELS);
+  /** Positions that are not zero, HCAL left out. */
+  readonly #touched = new Uint32Array(SIZE * SIZE * CHANNELS);
+  #count = 0;
+  /** Direction of the hottest tower. */
+  #eta = 0;
+  #phi = 0;
 
   /**
    * The image of a jet.
    *
    * @returns (SIZE, SIZE, CHANNELS) whole numbers from 0 to 255; a view that the next call overwrites
    */
-  draw(particles: readonly Particle[], random: Random): Float32Array {
+  draw(particles: ParticleList, random: Random): Float32Array {
     this.#image.fill(0);
-    const [eta0, phi0] = this.#centre(particles);
-    for (const particle of particles) this.#deposit(particle, particle.eta - eta0, particle.phi - phi0, random);
-    this.#pileUp(random);
-    this.#spreadTowers();
+    this.#count = 0;
+    this.#findHottest(particles, random);
+    for (let i = 0; i < particles.count; i++) this.#deposit(particles, i, random);
+    this.#strayHits(random);
     this.#scale();
+    this.#drawTowers();
     return this.#image;
   }
 
-  /** Direction of the hottest tower; fills the towers relative to it. */
-  #centre(particles: readonly Particle[]): [eta: number, phi: number] {
-    const energy = new Map<string, number>();
-    const width = TOWER * PIXEL;
-    let best = "0,0", most = 0;
-    for (const { pt, eta, phi, kind } of particles) {
-      const key = `${Math.round(eta / width)},${Math.round(phi / width)}`;
-      const total = (energy.get(key) ?? 0) + pt * HADRONIC[kind];
-      energy.set(key, total);
-      if (total > most) [best, most] = [key, total];
+  /** Fills the towers around the jet's axis, then shifts them so that the hottest is in the middle. */
+  #findHottest({ count, pt, eta, phi, kind }: ParticleList, random: Random): void {
+    const span = 2 * TOWERS, middle = TOWERS;
+    const towers = new Float32Array(span * span);
+    for (let i = 0; i < count; i++) {
+      const row = Math.round(eta[i]! / TOWER_WIDTH) + middle, column = Math.round(phi[i]! / TOWER_WIDTH) + middle;
+      if (row < 0 || row >= span || column < 0 || column >= span) continue;
+      const energy = pt[i]! * HADRONIC[kind[i]!]!;
+      const smeared = energy + 0.8 * Math.sqrt(energy) * random.normal();
+      towers[row * span + column]! += Math.max(0, smeared);
     }
-    const [row, column] = best.split(",").map(Number) as [number, number];
-    this.#towers.fill(0);
-    for (const [key, value] of energy) {
-      const [r, c] = key.split(",").map(Number) as [number, number];
-      const tr = r - row + (TOWERS >> 1), tc = c - column + (TOWERS >> 1);
-      if (tr >= 0 && tr < TOWERS && tc >= 0 && tc < TOWERS) this.#towers[tr * TOWERS + tc] = value;
-    }
-    return [row * width, column * width];
-  }
-
-  #deposit({ pt, kind, displaced }: Particle, eta: number, phi: number, random: Random): void {
-    const row = Math.floor(eta / PIXEL + SIZE / 2), column = Math.floor(phi / PIXEL + SIZE / 2);
-    if (kind === "photon") this.#add(row, column, 3, pt * (1 + 0.03 * random.normal()));
-    else if (random.uniform() < 0.5) this.#add(row, column, 3, pt * 0.3 * random.uniform());
-    if (kind !== "charged") return;
-    this.#hits(row, column, random);
-    if (pt < 2 || random.uniform() > 0.9) return;
-    const smear = displaced ? 3 : 0.4;
-    this.#add(row, column, 0, pt);
-    if (random.uniform() < 0.5) this.#add(row, column, 1, Math.abs(smear * random.normal()));
-    if (random.uniform() < 0.3) this.#add(row, column, 2, Math.abs(smear * random.normal()));
-  }
-
-  /** A charged particle's hits in the three pixel layers, spread by its curvature and the size of clusters. */
-  #hits(row: number, column: number, random: Random): void {
-    for (let layer = 0; layer < 3; layer++) {
-      if (random.uniform() < 0.97) {
-        this.#add(row + Math.round(0.7 * random.normal()), column + Math.round(0.7 * random.normal()), 5 + layer, 1);
+    let best = 0;
+    for (let i = 1; i < towers.length; i++) if (towers[i]! > towers[best]!) best = i;
+    const top = Math.floor(best / span) - (TOWERS >> 1), left = best % span - (TOWERS >> 1);
+    this.#eta = (Math.floor(best / span) - middle) * TOWER_WIDTH;
+    this.#phi = (best % span - middle) * TOWER_WIDTH;
+    for (let r = 0; r < TOWERS; r++) {
+      for (let c = 0; c < TOWERS; c++) {
+        const row = r + top, column = c + left;
+        const inside = row >= 0 && row < span && column >= 0 && column < span;
+        const energy = inside ? towers[row * span + column]! : 0;
+        this.#towers[r * TOWERS + c] = energy > HCAL_THRESHOLD ? energy : 0;
       }
     }
   }
 
-  #pileUp(random: Random): void {
-    const anywhere = () => random.below(SIZE);
-    const times = (mean: number) => Math.round(mean * (0.5 + random.uniform()));
-    for (let i = times(PILE_UP.tracks); i > 0; i--) this.#add(anywhere(), anywhere(), 0, 1 - 2 * Math.log(1 - random.uniform()));
-    for (let i = times(PILE_UP.ecal); i > 0; i--) this.#add(anywhere(), anywhere(), 3, -0.8 * Math.log(1 - random.uniform()));
-    for (let i = times(PILE_UP.towers); i > 0; i--) {
-      this.#warm(random.below(TOWERS * TOWERS), 0.5 - 2 * Math.log(1 - random.uniform()));
+  #deposit(particles: ParticleList, i: number, random: Random): void {
+    const pt = particles.pt[i]!, kind = particles.kind[i]!;
+    const row = (particles.eta[i]! - this.#eta) / PIXEL + SIZE / 2, column = (particles.phi[i]! - this.#phi) / PIXEL + SIZE / 2;
+    if (row < -2 || row > SIZE + 2 || column < -2 || column > SIZE + 2) return;
+    if (kind === KIND.photon) this.#ecalShower(row, column, pt * (1 + 0.03 * random.normal()), random);
+    else this.#ionise(row, column, pt, random);
+    if (kind !== KIND.charged) return;
+    for (let layer = 0; layer < 3; layer++) {
+      const hits = random.uniform() < SPLIT_CLUSTERS[layer]! ? 2 : 1;
+      this.#add(row + 0.5 * random.normal(), column + 0.5 * random.normal(), PIXEL_LAYER + layer, hits);
     }
-    for (let i = times(PILE_UP.hits); i > 0; i--) {
-      for (let layer = 0; layer < 3; layer++) this.#add(anywhere(), anywhere(), 5 + layer, 1);
+    if (pt < TRACK.least || random.uniform() > TRACK.efficiency) return;
+    this.#add(row, column, 0, pt);
+    const displaced = particles.displaced[i]!;
+    if (random.uniform() < SIGNIFICANT.d0[displaced]!) this.#add(row, column, 1, impactParameter(displaced, random));
+    if (random.uniform() < SIGNIFICANT.dz[displaced]!) this.#add(row, column, 2, impactParameter(displaced, random));
+  }
+
+  /** What a hadron leaves in the ECAL, in two crystals. */
+  #ionise(row: number, column: number, energy: number, random: Random): void {
+    if (random.uniform() > 0.7) return;
+    for (let k = 0; k < 2; k++) this.#add(row + random.normal(), column + random.normal(), ECAL, 0.15 * energy * random.uniform());
+  }
+
+  /** Energy in parts around the photon; those below a crystal's threshold are not seen. */
+  #ecalShower(row: number, column: number, energy: number, random: Random): void {
+    this.#add(row, column, ECAL, 0.8 * energy);
+    for (let k = 0; k < 14; k++) {
+      const part = 0.035 * energy * random.uniform();
+      if (part < CRYSTAL.least) continue;
+      this.#add(row + CRYSTAL.spread * random.normal(), column + CRYSTAL.spread * random.normal(), ECAL, part);
     }
   }
 
-  #warm(tower: number, energy: number): void {
-    this.#towers[tower] = this.#towers[tower]! + energy;
-  }
-
-  #spreadTowers(): void {
-    for (let row = 0; row < SIZE; row++) {
-      for (let column = 0; column < SIZE; column++) {
-        const tower = Math.floor(row / TOWER) * TOWERS + Math.floor(column / TOWER);
-        this.#image[(row * SIZE + column) * CHANNELS + 4] = this.#towers[tower]!;
+  #strayHits(random: Random): void {
+    for (let layer = 0; layer < 3; layer++) {
+      for (let n = Math.round(STRAY_HITS[layer]! * (0.5 + random.uniform())); n > 0; n--) {
+        this.#add(SIZE * random.uniform(), SIZE * random.uniform(), PIXEL_LAYER + layer, 1);
       }
     }
   }
 
   #add(row: number, column: number, channel: number, value: number): void {
-    if (row < 0 || row >= SIZE || column < 0 || column >= SIZE) return;
-    const at = (row * SIZE + column) * CHANNELS + channel;
-    this.#image[at] = this.#image[at]! + Math.max(0, value);
+    if (row < 0 || row >= SIZE || column < 0 || column >= SIZE || value <= 0) return;
+    const at = (Math.floor(row) * SIZE + Math.floor(column)) * CHANNELS + channel;
+    if (this.#image[at] === 0) this.#touched[this.#count++] = at;
+    this.#image[at]! += value;
   }
 
   #scale(): void {
-    const image = this.#image;
-    const largest = new Float32Array(CHANNELS);
-    for (let i = 0; i < image.length; i++) {
-      const channel = i % CHANNELS;
-      if (image[i]! > largest[channel]!) largest[channel] = image[i]!;
+    const image = this.#image, largest = this.#largest.fill(0);
+    for (let k = 0; k < this.#count; k++) {
+      const at = this.#touched[k]!, channel = at % CHANNELS;
+      if (image[at]! > largest[channel]!) largest[channel] = image[at]!;
     }
-    for (let i = 0; i < image.length; i++) {
-      const value = image[i]!;
-      if (value !== 0) image[i] = Math.round(MAX * value / largest[i % CHANNELS]!);
+    for (let k = 0; k < this.#count; k++) {
+      const at = this.#touched[k]!;
+      image[at] = Math.round(MAX * image[at]! / largest[at % CHANNELS]!);
+    }
+  }
+
+  #drawTowers(): void {
+    let largest = 0;
+    for (const energy of this.#towers) largest = Math.max(largest, energy);
+    for (let tower = 0; tower < this.#towers.length; tower++) {
+      const energy = this.#towers[tower]!;
+      if (energy === 0) continue;
+      const value = Math.round(MAX * energy / largest);
+      const row = Math.floor(tower / TOWERS) * TOWER, column = tower % TOWERS * TOWER;
+      for (let i = 0; i < TOWER * TOWER; i++) {
+        this.#image[((row + Math.floor(i / TOWER)) * SIZE + column + i % TOWER) * CHANNELS + HCAL] = value;
+      }
     }
   }
 }
 
-/** Share of a particle's energy that reaches the HCAL. */
-const HADRONIC = { charged: 0.75, photon: 0.02, neutral: 0.85 } as const;
+/** Size of an impact parameter, with a long tail. */
+function impactParameter(displaced: number, random: Random): number {
+  return (displaced ? 2 : 1) * Math.exp(1.25 * random.normal());
+}

@@ -18,18 +18,6 @@ export function fromPtEtaPhi(pt: number, eta: number, phi: number, mass = 0): Fo
   return { e: Math.sqrt(x * x + y * y + z * z + mass * mass), x, y, z };
 }
 
-/** Sum of four-momenta. */
-export function sum(momenta: readonly FourMomentum[]): FourMomentum {
-  let e = 0, x = 0, y = 0, z = 0;
-  for (const p of momenta) {
-    e += p.e;
-    x += p.x;
-    y += p.y;
-    z += p.z;
-  }
-  return { e, x, y, z };
-}
-
 /** Invariant mass; 0 where rounding makes its square negative. */
 export function massOf({ e, x, y, z }: FourMomentum): number {
   return Math.sqrt(Math.max(0, e * e - x * x - y * y - z * z));

@@ -3,7 +3,7 @@
 import { Hdf5Writer } from "../hdf5_writer.ts";
 import type { Progress } from "../packed.ts";
 import { CHANNELS, Detector, SIZE } from "./detector.ts";
-import { generateJet } from "./jets.ts";
+import { JetGenerator } from "./jets.ts";
 
 /** Names of the two files, as published. */
 export const FILES = {
@@ -30,13 +30,13 @@ export function writeSynthetic(
 ): void {
   const shapes = [{ name: "jet", shape: [count, SIZE, SIZE, CHANNELS] }];
   if (labelled) { for (const name of ["Y", "m", "pT"]) shapes.push({ name, shape: [count, 1] }); }
-  const detector = new Detector();
+  const generator = new JetGenerator(), detector = new Detector();
   try {
     using writer = new Hdf5Writer(path, shapes);
     const scalars = { Y: new Float32Array(count), m: new Float32Array(count), pT: new Float32Array(count) };
     for (let i = 0; i < count; i++) {
-      const { jet, random } = generateJet(seed, first + i);
-      writer.write("jet", i, detector.draw(jet.particles, random));
+      const jet = generator.generate(seed, first + i);
+      writer.write("jet", i, detector.draw(jet.particles, jet.random));
       scalars.Y[i] = jet.label;
       scalars.m[i] = jet.mass;
       scalars.pT[i] = jet.pt;
