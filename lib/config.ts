@@ -33,6 +33,8 @@ export interface RunConfig {
     norm_scale: number;
     /** False takes the training images in the order of the split, every epoch. */
     shuffle: boolean;
+    /** Trains on no more images than these, the first of the split; 0 for all. Validation and test stay as they are. */
+    max_train_images: number;
     /** Accepted for compatibility with the PyTorch project's configs; reading needs no such number here. */
     num_workers: number;
     /** Folder for packed images; empty packs them in memory at every start. */
@@ -122,6 +124,7 @@ const SCHEMA: Section = {
     augment: flag(true),
     norm_scale: real(255, 1e-30),
     shuffle: flag(true),
+    max_train_images: whole(0, 0),
     num_workers: whole(4, 0),
     cache_dir: text("cache"),
     gpu_share: real(0.5, 0, 1),

@@ -58,10 +58,13 @@ export function duration(seconds: number): string {
   return `${s} s`;
 }
 
-/** Rows under headings, numbers to the right. */
+/** Rows under headings, columns of numbers to the right. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = headings.map((heading, i) => Math.max(heading.length, ...rows.map((row) => row[i]!.length)));
+  const numbers = headings.map((_, i) =>
+    i > 0 && rows.some((row) => /\d/.test(row[i]!)) && rows.every((row) => /^[-\d]|^$/.test(row[i]!))
+  );
   const format = (row: readonly string[]) =>
-    row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join("  ");
+    row.map((cell, i) => numbers[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)).join("  ").trimEnd();
   return [format(headings), widths.map((width) => "-".repeat(width)).join("  "), ...rows.map(format)].join("\n");
 }

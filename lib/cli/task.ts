@@ -16,6 +16,8 @@ export interface Usage {
   readonly task: string;
   /** One sentence: what it does. */
   readonly summary: string;
+  /** What the one argument without a name is, such as "FILE.h5"; it must be there. */
+  readonly positional?: string;
   /** Options with a value: "name=WHAT" to what it means. */
   readonly options?: Readonly<Record<string, string>>;
   /** Options without a value. */
@@ -38,6 +40,10 @@ export interface Arguments {
   has(flag: string): boolean;
   /** A whole number. */
   whole(name: string, least?: number): number | undefined;
+  /** Whole numbers with commas between them. */
+  list(name: string): number[] | undefined;
+  /** The argument without a name. */
+  readonly positional: string;
 }
 
 /** What a task gets to work with. */
@@ -79,7 +85,8 @@ export async function runTask(usage: Usage, main: (context: TaskContext) => Prom
 }
 
 /** The usage as text. */
-export function formatUsage({ task, summary, options = {}, flags = {}, required = [], repeated = [] }: Usage): string {
+export function formatUsage(usage: Usage): string {
+  const { task, summary, positional, options = {}, flags = {}, required = [], repeated = [] } = usage;
   const rows = [
     ...Object.entries(options).map(([name, meaning]) => {
       const key = name.split("=")[0]!;
@@ -93,13 +100,15 @@ export function formatUsage({ task, summary, options = {}, flags = {}, required 
     ["--help", "show this"],
   ];
   const width = Math.max(...rows.map(([left]) => left!.length));
-  return [`deno task ${task}: ${summary}`, "", ...rows.map(([left, right]) => `  ${left!.padEnd(width)}  ${right}`)].join("\n");
+  const command = positional === undefined ? `deno task ${task}` : `deno task ${task} ${positional}`;
+  return [`${command}: ${summary}`, "", ...rows.map(([left, right]) => `  ${left!.padEnd(width)}  ${right}`)].join("\n");
 }
 
 function readArguments(usage: Usage, given: readonly string[]): Arguments | undefined {
   const names = Object.keys(usage.options ?? {}).map((name) => name.split("=")[0]!);
   const flags = [...Object.keys(usage.flags ?? {}), "help", "trace"];
-  const unknown = (arg: string): boolean => {
+  const unknown = (arg: string, key?: string): boolean => {
+    if (key === undefined && usage.positional !== undefined) return true;
     throw new UsageError(`unknown argument "${arg}". See 'deno task ${usage.task} --help'`);
   };
   const values = parseArgs([...given], { string: names, boolean: flags, collect: [...(usage.repeated ?? [])], unknown });
@@ -118,6 +127,16 @@ function readArguments(usage: Usage, given: readonly string[]): Arguments | unde
     return value;
   };
   for (const name of usage.required ?? []) need(name);
+  const positional = values._.map(String);
+  if (usage.positional !== undefined && positional.length !== 1) {
+    const problem = positional.length === 0 ? "is missing" : `must be one: there are ${positional.length}`;
+    throw new UsageError(`${usage.positional} ${problem}. See 'deno task ${usage.task} --help'`);
+  }
+  const toWhole = (name: string, text: string, least: number): number => {
+    const number = Number(text);
+    if (text.trim() !== "" && Number.isSafeInteger(number) && number >= least) return number;
+    throw new UsageError(`--${name} must be a whole number of at least ${least}: it is "${text}"`);
+  };
   return {
     get,
     need,
@@ -125,13 +144,10 @@ function readArguments(usage: Usage, given: readonly string[]): Arguments | unde
     has: (flag) => values[flag] === true,
     whole(name, least = 0) {
       const value = get(name);
-      if (value === undefined) return undefined;
-      const number = Number(value);
-      if (!Number.isSafeInteger(number) || number < least) {
-        throw new UsageError(`--${name} must be a whole number of at least ${least}: it is "${value}"`);
-      }
-      return number;
+      return value === undefined ? undefined : toWhole(name, value, least);
     },
+    list: (name) => get(name)?.split(",").map((text) => toWhole(name, text, 0)),
+    positional: positional[0] ?? "",
   };
 }
 

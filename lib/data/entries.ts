@@ -121,6 +121,16 @@ export function unpack(words: Uint32Array, encoding: Encoding, perImage: number)
   return image;
 }
 
+/** Calls a function with position and value of each entry of an image. */
+export function forEachEntry(words: Uint32Array, encoding: Encoding, visit: (position: number, value: number) => void): void {
+  if (encoding === "u8") {
+    for (let i = 0; i < words.length; i++) visit(words[i]! >>> 8, words[i]! & 255);
+    return;
+  }
+  const values = new Float32Array(words.buffer, words.byteOffset, words.length);
+  for (let i = 0; i < words.length; i += 2) visit(words[i]!, values[i + 1]!);
+}
+
 /** A check sum of an image's words (FNV-1a over words): a changed word changes it. */
 export function checksum(words: Uint32Array): number {
   let hash = 0x811c9dc5;

@@ -10,11 +10,12 @@
 
 import { readAt, writeAll } from "../io/files.ts";
 import { encodeHeader } from "../io/safetensors.ts";
-import { checksum, type Encoding, NonFiniteValue, pack } from "./entries.ts";
+import { checksum, type Encoding } from "./entries.ts";
 import { DataError } from "./errors.ts";
 import { type Fingerprint, fingerprint, sha256 } from "./fingerprint.ts";
 import type { JetFile } from "./jet_file.ts";
-import { type ImageSize, PackedImages, type Progress } from "./packed.ts";
+import { packRows } from "./pack_rows.ts";
+import { PackedImages, type Progress } from "./packed.ts";
 import { encodeFacts, HEADER_BYTES, PackedStore } from "./packed_store.ts";
 
 /** Images read at once: a few megabytes, which stay in the processor's cache until they are packed. */
@@ -57,17 +58,7 @@ async function storeName(source: Fingerprint): Promise<string> {
 function* packedChunks(file: JetFile, first: number, encoding: Encoding) {
   for (let at = first; at < file.count; at += IMAGES_AT_ONCE) {
     const count = Math.min(IMAGES_AT_ONCE, file.count - at);
-    const images = file.readImages(at, count);
-    try {
-      yield { stop: at + count, packed: pack(file.channelsFirst ? channelsLast(images, file) : images, count, encoding) };
-    } catch (error) {
-      if (!(error instanceof NonFiniteValue)) throw error;
-      throw new DataError(
-        `${file.path}: dataset "${file.images.name}": image ${
-          at + error.image
-        } holds ${error.value}. Remove that image or set the value to 0`,
-      );
-    }
+    yield { stop: at + count, packed: packRows(file, at, count, encoding) };
   }
 }
 
@@ -289,16 +280,4 @@ function explainDisk(error: unknown, path: string): unknown {
 
 function bytesOf(values: Uint32Array | BigInt64Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-}
-
-/** (N, C, S, S) to (N, S, S, C). */
-function channelsLast(images: Float32Array, { channels, size }: ImageSize): Float32Array {
-  const out = new Float32Array(images.length);
-  const pixels = size * size;
-  for (let base = 0; base < images.length; base += pixels * channels) {
-    for (let c = 0; c < channels; c++) {
-      for (let p = 0; p < pixels; p++) out[base + p * channels + c] = images[base + c * pixels + p]!;
-    }
-  }
-  return out;
 }

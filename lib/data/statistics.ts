@@ -1,6 +1,6 @@
 /** @file Statistics of images and of the numbers that go with them, and those of the published files. */
 
-import { type Encoding, type PackedBatch, WORDS_PER_ENTRY } from "./entries.ts";
+import { type Encoding, forEachEntry, type PackedBatch, WORDS_PER_ENTRY } from "./entries.ts";
 import type { ImageSize } from "./packed.ts";
 
 /** One channel over many images. */
@@ -22,8 +22,8 @@ export const CHANNEL_NAMES = ["track pT", "track d0", "track dz", "ECAL", "HCAL"
 
 /** What is known of the two published files. */
 export const PUBLISHED_STATISTICS = {
-  unlabelled: { bytes: 30_000_002_048, images: 60_000 },
-  labelled: { bytes: 5_000_122_216, images: 10_000, counts: [5122, 4878], first: { label: 1, mass: 136.34013, pt: 551.3493 } },
+  unlabelled: { images: 60_000 },
+  labelled: { images: 10_000, counts: [5122, 4878], first: { label: 1, mass: 136.34013, pt: 551.3493 } },
   channels: {
     active: [0.00341, 0.00162, 0.00099, 0.01472, 0.04905, 0.00869, 0.01023, 0.01038],
     mean: [0.0773, 0.0839, 0.0568, 0.1281, 1.5058, 1.1074, 1.1618, 1.1228],
@@ -53,15 +53,13 @@ export class ImageStatistics {
   add({ offsets, words }: PackedBatch, encoding: Encoding): void {
     const { channels } = this.#size;
     const [count, sum, squares, largest] = this.#sums as [Float64Array, Float64Array, Float64Array, Float64Array];
-    const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
-    for (let i = 0; i < words.length; i += WORDS_PER_ENTRY[encoding]) {
-      const channel = (encoding === "u8" ? words[i]! >>> 8 : words[i]!) % channels;
-      const value = encoding === "u8" ? words[i]! & 255 : floats[i + 1]!;
+    forEachEntry(words, encoding, (position, value) => {
+      const channel = position % channels;
       count[channel]!++;
       sum[channel]! += value;
       squares[channel]! += value * value;
       if (value > largest[channel]!) largest[channel] = value;
-    }
+    });
     this.#active += words.length / WORDS_PER_ENTRY[encoding];
     this.#images += offsets.length - 1;
     this.#whole &&= encoding === "u8";

@@ -64,7 +64,7 @@ export async function openLabelled(
     } catch (error) {
       throw new DataError(`${path}: ${(error as Error).message}`);
     }
-    return { ...await openPackedImages(gpu, config, loader, place, options), labels, mass, split };
+    return { ...await openPackedImages(gpu, config, loader, place, options), labels, mass, split: limited(split, config) };
   });
 }
 
@@ -78,7 +78,7 @@ export async function openUnlabelled(
   const loader = await openMatching(config, place.path);
   return await guarded(loader, async () => {
     if (loader.count < 4) throw new DataError(`${place.path}: it holds ${loader.count} images; at least 4 are needed`);
-    const split = randomSplit(loader.count, config.data.seed);
+    const split = limited(randomSplit(loader.count, config.data.seed), config);
     return { ...await openPackedImages(gpu, config, loader, place, options), split };
   });
 }
@@ -92,6 +92,11 @@ export async function openImages(
 ): Promise<Omit<TrainingImages, "split"> & Disposable> {
   const loader = await openMatching(config, place.path);
   return await guarded(loader, () => openPackedImages(gpu, config, loader, place, options));
+}
+
+/** The split with no more training images than the configuration allows. */
+function limited<Parts extends { readonly train: Uint32Array }>(split: Parts, { data }: Pick<RunConfig, "data">): Parts {
+  return data.max_train_images === 0 ? split : { ...split, train: split.train.subarray(0, data.max_train_images) };
 }
 
 async function openPackedImages(

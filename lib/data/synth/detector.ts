@@ -33,7 +33,7 @@ const SIGNIFICANT = { d0: [0.44, 0.7], dz: [0.26, 0.5] } as const;
 const CRYSTAL = { least: 0.02, spread: 1.1 };
 /** Share of a hadron's energy that reaches the HCAL, by kind. */
 const HADRONIC = [0.75, 0.02, 0.85];
-const HCAL_THRESHOLD = 1.4;
+const HCAL_THRESHOLD = 1.2;
 /** Probability that a particle's hit counts twice, in each pixel layer: later layers see wider clusters. */
 const SPLIT_CLUSTERS = [0.02, 0.07, 0.09] as const;
 /** Hits that belong to no stored track, in each pixel layer. */
@@ -120,7 +120,7 @@ export class Detector {
   /** Energy in parts around the photon; those below a crystal's threshold are not seen. */
   #ecalShower(row: number, column: number, energy: number, random: Random): void {
     this.#add(row, column, ECAL, 0.8 * energy);
-    for (let k = 0; k < 14; k++) {
+    for (let k = 0; k < 17; k++) {
       const part = 0.035 * energy * random.uniform();
       if (part < CRYSTAL.least) continue;
       this.#add(row + CRYSTAL.spread * random.normal(), column + CRYSTAL.spread * random.normal(), ECAL, part);

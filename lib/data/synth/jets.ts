@@ -50,7 +50,7 @@ const W_MASS = 80.4;
 const COUPLING = 0.17;
 const QUARK = 4 / 3;
 const GLUON = 3;
-const SHARE_OF_GLUONS = 0.5;
+const SHARE_OF_GLUONS = 0.4;
 const RADIUS = 0.8;
 /** Smallest transverse momentum of an emission relative to its parton, GeV. */
 const CUT = 0.5;
@@ -102,7 +102,7 @@ function topPartons(pt: number, random: Random): Parton[] {
   } while (quarks.some(({ eta, phi }) => Math.hypot(eta, phi) > RADIUS));
   return quarks.map((quark, i) => {
     const others = quarks.filter((_, j) => j !== i).map(({ eta, phi }) => Math.hypot(quark.eta - eta, quark.phi - phi));
-    return { ...quark, c: QUARK, angle: Math.min(RADIUS, 0.7 * Math.min(...others)), bottom: i === 0 };
+    return { ...quark, c: QUARK, angle: Math.min(RADIUS, 0.85 * Math.min(...others)), bottom: i === 0 };
   });
 }
 

@@ -1,0 +1,195 @@
+/** @file The work of deno task inspect: facts of a data file, printed, and pictures of images. */
+
+import { type Encoding, type PackedBatch, unpack } from "../data/entries.ts";
+import { DataError } from "../data/errors.ts";
+import { FEATURES, jetFeatures } from "../data/features.ts";
+import { Hdf5File } from "../data/hdf5.ts";
+import { JetFile } from "../data/jet_file.ts";
+import { packRows } from "../data/pack_rows.ts";
+import { compareWithPublished, datasetRows, PUBLISHED_FILES, type PublishedKind } from "../data/published.ts";
+import { stratifiedSplit } from "../data/split.ts";
+import { CHANNEL_NAMES, describe, ImageStatistics } from "../data/statistics.ts";
+import { handMadeFloor } from "../eval/floor.ts";
+import { writeFileAtomic } from "../io/atomic.ts";
+import { eventFigure } from "../report/event_figure.ts";
+import { figureDocument } from "../report/svg.ts";
+import { Interrupted } from "../train/trainer.ts";
+import { type ConsoleReporter, table } from "./console.ts";
+import { histogram } from "./histogram.ts";
+
+/** What is looked at. */
+export interface InspectOptions {
+  /** Images to look at, spread over the file; 0 for all. */
+  readonly sample: number;
+  /** Folder for pictures, if there shall be any. */
+  readonly pictures: string | undefined;
+  /** Images to draw. */
+  readonly indices: readonly number[] | undefined;
+  readonly reporter: ConsoleReporter;
+  readonly signal: AbortSignal;
+}
+
+/** Fewest test images for which an accuracy is worth a line. */
+const FEWEST_TEST_IMAGES = 20;
+
+/**
+ * Prints what a file holds.
+ *
+ * @throws {DataError} if it is damaged, or holds no images
+ */
+export async function inspect(path: string, options: InspectOptions): Promise<void> {
+  const { reporter } = options;
+  const { size: bytes } = await listDatasets(path, reporter);
+  using file = await JetFile.open(path);
+  if (options.indices) checkIndices(options.indices, file);
+  const labels = file.has("labels") ? file.readScalars("labels") : undefined;
+  const mass = file.has("mass") ? file.readScalars("mass") : undefined;
+  const pt = file.has("pt") ? file.readScalars("pt") : undefined;
+  if (labels) reporter.line(`\nClasses: ${classBalance(labels)}`);
+  if (mass) describeScalar("Mass", mass, 20, 16, reporter);
+  if (pt) describeScalar("pT", pt, 50, 16, reporter);
+  await lookAtImages(file, { labels, mass }, options);
+  comparePublished(file, bytes, reporter);
+  if (options.pictures !== undefined) drawImages(file, { labels, mass, pt }, options.pictures, options);
+}
+
+async function listDatasets(path: string, reporter: ConsoleReporter): Promise<Deno.FileInfo> {
+  using file = await Hdf5File.open(path);
+  const facts = Deno.statSync(path);
+  reporter.line(`${path}: ${facts.size.toLocaleString("en")} bytes\n`);
+  reporter.line(table(["dataset", "shape", "type", "storage"], datasetRows(file)));
+  return facts;
+}
+
+function checkIndices(indices: readonly number[], { path, count }: JetFile): void {
+  const bad = indices.find((index) => index >= count);
+  if (bad !== undefined) throw new DataError(`${path}: there is no image ${bad}: the last is ${count - 1}. Change --index`);
+}
+
+function classBalance(labels: Float64Array): string {
+  const classes = [...new Set(labels)].sort((a, b) => a - b);
+  return classes.map((value) => {
+    const n = labels.filter((label) => label === value).length;
+    return `${n} of class ${value} (${(100 * n / labels.length).toFixed(1)} %)`;
+  }).join(", ");
+}
+
+/** A line of statistics and a histogram whose bins start at a multiple of their width. */
+function describeScalar(name: string, values: Float64Array, width: number, bins: number, reporter: ConsoleReporter): void {
+  const { least, most, mean, std } = describe(values);
+  const f = (value: number) => value.toFixed(1);
+  reporter.line(`\n${name} in GeV: ${f(least)} to ${f(most)}, mean ${f(mean)}, standard deviation ${f(std)}. By start of bin:`);
+  const low = width * Math.floor(least / width);
+  reporter.line(histogram(values, low, low + width * bins, bins));
+}
+
+/** Statistics of each channel over a sample, and what hand-made features reach on it. */
+async function lookAtImages(
+  file: JetFile,
+  { labels, mass }: { labels: Float64Array | undefined; mass: Float64Array | undefined },
+  { sample, reporter, signal }: InspectOptions,
+): Promise<void> {
+  const count = sample === 0 ? file.count : Math.min(sample, file.count);
+  const statistics = new ImageStatistics(file);
+  const features: Float64Array[] = [];
+  const chosen = Array.from({ length: count }, (_, i) => Math.floor(i * file.count / count));
+  const progress = reporter.counting("reading images");
+  for (const [done, index] of chosen.entries()) {
+    const { packed, encoding } = readPacked(file, index);
+    statistics.add(packed, encoding);
+    if (isPublishedLayout(file)) features.push(jetFeatures(packed.words, encoding, file));
+    if (done % 100 !== 99) continue;
+    progress(done + 1, count);
+    // lets a signal in
+    await new Promise((resolve) => setTimeout(resolve));
+    if (signal.aborted) throw new Interrupted(`Stopped while reading ${file.path}`);
+  }
+  progress(count, count);
+  reporter.line(`\nImages: ${describeCount(file, count)}; ${(100 * statistics.zeros).toFixed(2)} % of their values are zero`);
+  reporter.line(
+    `Values: ${statistics.wholeNumbers ? "whole numbers from 0 to 255: one byte each" : "not all whole numbers from 0 to 255"}`,
+  );
+  reporter.line(table(["channel", "active", "mean", "std", "mean of active", "largest"], channelRows(statistics)));
+  if (labels && mass && features.length > 0) {
+    const of = (values: Float64Array) => chosen.map((index) => values[index]!);
+    reportFloor(features, of(labels), of(mass), reporter);
+  }
+}
+
+function readPacked(file: JetFile, index: number): { packed: PackedBatch; encoding: Encoding } {
+  const small = packRows(file, index, 1, "u8");
+  return small ? { packed: small, encoding: "u8" } : { packed: packRows(file, index, 1, "f32")!, encoding: "f32" };
+}
+
+function isPublishedLayout({ channels }: JetFile): boolean {
+  return channels === CHANNEL_NAMES.length;
+}
+
+function describeCount(file: JetFile, count: number): string {
+  return count === file.count ? `all ${count}` : `${count} of ${file.count}, evenly spread`;
+}
+
+function channelRows(statistics: ImageStatistics): string[][] {
+  return statistics.channels.map(({ active, mean, std, meanActive, largest }, c) => [
+    statistics.channels.length === CHANNEL_NAMES.length ? `${c} ${CHANNEL_NAMES[c]}` : String(c),
+    `${(100 * active).toFixed(3)} %`,
+    mean.toPrecision(4),
+    std.toPrecision(4),
+    meanActive.toPrecision(4),
+    largest.toPrecision(4),
+  ]);
+}
+
+function reportFloor(features: readonly Float64Array[], labels: number[], mass: number[], reporter: ConsoleReporter): void {
+  if (labels.some((label) => label !== 0 && label !== 1)) return;
+  const split = stratifiedSplit(labels, 42);
+  if (split.test.length < FEWEST_TEST_IMAGES) return;
+  const { images, accuracy, roc_auc, mass_mae } = handMadeFloor(features, labels, mass, split);
+  reporter.line(
+    `\nA floor for any model: ${FEATURES.length} hand-made features (${
+      FEATURES.slice(0, 3).join(", ")
+    } ...) and linear regressions reach ` +
+      `accuracy ${accuracy.toFixed(3)},\nROC-AUC ${roc_auc.toFixed(3)}, mass error ${mass_mae.toFixed(1)} GeV, ` +
+      `fitted on ${split.train.length} of these images and judged on ${images} others`,
+  );
+}
+
+/** Says whether the file is a published one; a file that looks like one is compared fact by fact. */
+function comparePublished(file: JetFile, bytes: number, reporter: ConsoleReporter): void {
+  const kind: PublishedKind = file.has("labels") ? "labelled" : "unlabelled";
+  const facts = compareWithPublished(file, bytes, kind);
+  const { name } = PUBLISHED_FILES[kind];
+  if (facts.every(({ agrees }) => agrees)) {
+    reporter.line(`\nThis is the published ${kind} file ${name}: ${facts.map(({ what }) => what).join("; ")} agree`);
+    return;
+  }
+  reporter.line(`\nThis is not the published ${kind} file ${name}:`);
+  reporter.line(
+    table(
+      ["", "published", "here"],
+      facts.map(({ what, expected, found, agrees }) => [what, expected, agrees ? "the same" : found]),
+    ),
+  );
+}
+
+function drawImages(
+  file: JetFile,
+  scalars: Readonly<Record<"labels" | "mass" | "pt", Float64Array | undefined>>,
+  folder: string,
+  { indices, reporter }: InspectOptions,
+): void {
+  Deno.mkdirSync(folder, { recursive: true });
+  const stem = file.path.split("/").at(-1)!.replace(/\.[^.]*$/, "");
+  for (const index of indices ?? new Set([0, Math.floor(file.count / 2), file.count - 1])) {
+    const { packed, encoding } = readPacked(file, index);
+    const image = unpack(packed.words, encoding, file.size ** 2 * file.channels);
+    const facts = [
+      scalars.labels && `class ${scalars.labels[index]}`,
+      scalars.mass && `mass ${scalars.mass[index]!.toFixed(1)} GeV`,
+      scalars.pt && `pT ${scalars.pt[index]!.toFixed(1)} GeV`,
+    ].filter((text) => text !== undefined);
+    const path = `${folder}/${stem}-${index}.svg`;
+    writeFileAtomic(path, figureDocument(eventFigure(`image-${index}`, [`Image ${index}`, ...facts].join(", "), image, file)));
+    reporter.line(`${path}: a picture of image ${index}`);
+  }
+}

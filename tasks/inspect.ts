@@ -1,0 +1,27 @@
+/** @file deno task inspect: says what a data file holds. */
+
+import { ConsoleReporter } from "../lib/cli/console.ts";
+import { inspect } from "../lib/cli/inspect.ts";
+import { rooted } from "../lib/cli/paths.ts";
+import { runTask } from "../lib/cli/task.ts";
+
+const usage = {
+  task: "inspect",
+  summary: "say what a data file holds, and whether it is a published one",
+  positional: "FILE.h5",
+  options: {
+    "sample=N": "images to look at, spread over the file; 0: all (2000)",
+    "index=LIST": "images to draw, such as 3,17 (the first, the middle and the last)",
+    "out=DIR": "folder for pictures (reports/inspect)",
+  },
+  flags: { svg: "draw a few images as SVG, a panel for each channel" },
+};
+
+await runTask(usage, ({ args, signal }) =>
+  inspect(rooted(args.positional), {
+    sample: args.whole("sample") ?? 2000,
+    pictures: args.has("svg") ? rooted(args.get("out") ?? "reports/inspect") : undefined,
+    indices: args.list("index"),
+    reporter: new ConsoleReporter(),
+    signal,
+  }));
