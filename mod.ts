@@ -44,6 +44,8 @@ export * from "./lib/gpu/pacer.ts";
 export * from "./lib/gpu/pipelines.ts";
 export * from "./lib/gpu/plan.ts";
 export * from "./lib/gpu/wgsl.ts";
+export * from "./lib/interrupted.ts";
+export * from "./lib/io/download.ts";
 export * from "./lib/io/safetensors.ts";
 export * from "./lib/nn/batches.ts";
 export * from "./lib/nn/config.ts";

@@ -3,32 +3,32 @@
 import type { Reporter } from "../train/trainer.ts";
 
 const BAR = 24;
+/** Milliseconds. */
+const SILENCE = 30_000;
 
 /** Prints progress and lines. */
 export class ConsoleReporter implements Reporter {
   readonly #terminal = Deno.stdout.isTerminal();
   readonly #log: ((line: string) => void) | undefined;
   #bar = false;
+  #saidAt = performance.now();
 
   /** @param log also receives the lines */
   constructor(log?: (line: string) => void) {
     this.#log = log;
   }
 
-  progress(text: string, done: number, total: number, imagesPerSecond: number): void {
-    if (!this.#terminal) return;
-    const filled = Math.round(BAR * done / Math.max(1, total));
-    const bar = "#".repeat(filled).padEnd(BAR, ".");
-    const rate = Number.isFinite(imagesPerSecond)
-      ? `  ${imagesPerSecond.toPrecision(3)} images/s  ${duration((total - done) / imagesPerSecond)} left`
+  progress(text: string, done: number, total: number, perSecond: number, unit = "images"): void {
+    const rate = Number.isFinite(perSecond)
+      ? `  ${perSecond.toPrecision(3)} ${unit}/s  ${duration((total - done) / perSecond)} left`
       : "";
-    this.#print(`\r\x1b[K[${bar}] ${text}${rate}`);
-    this.#bar = true;
-    if (done >= total) this.#clear();
+    if (this.#terminal) this.#draw(text + rate, done, total);
+    else this.#sayNowAndThen(text + rate, done, total);
   }
 
   line(text: string): void {
     this.#clear();
+    this.#saidAt = performance.now();
     console.log(text);
     this.#log?.(text);
   }
@@ -38,6 +38,32 @@ export class ConsoleReporter implements Reporter {
     const started = performance.now();
     return (done, total) => this.progress(what, done, total, 1000 * done / (performance.now() - started));
   };
+
+  /** A progress function for bytes. */
+  readonly transferring = (what: string): (done: number, total: number) => void => {
+    const started = performance.now();
+    let first: number | undefined;
+    return (done, total) => {
+      // what an earlier attempt brought does not count for the speed
+      first ??= done;
+      this.progress(what, done / 1e6, total / 1e6, 1e-3 * (done - first) / (performance.now() - started), "MB");
+    };
+  };
+
+  #draw(text: string, done: number, total: number): void {
+    const filled = Math.round(BAR * done / Math.max(1, total));
+    this.#print(`\r\x1b[K[${"#".repeat(filled).padEnd(BAR, ".")}] ${text}`);
+    this.#bar = true;
+    if (done >= total) this.#clear();
+  }
+
+  /** Where nobody watches a bar, a line in half a minute tells that the work goes on. */
+  #sayNowAndThen(text: string, done: number, total: number): void {
+    const now = performance.now();
+    if (now - this.#saidAt < SILENCE || done >= total) return;
+    console.log(`${(100 * done / total).toFixed(0)} %  ${text}`);
+    this.#saidAt = now;
+  }
 
   #clear(): void {
     if (this.#bar) this.#print("\r\x1b[K");

@@ -1,6 +1,7 @@
 /** @file Looks at the machine: adapter, limits, features, a kernel against its reference, disk, permissions. */
 
 import { statfsSync } from "node:fs";
+import { formatBytes } from "../format.ts";
 import { Gpu } from "../gpu/device.ts";
 import { Random } from "../random.ts";
 import { matmul } from "../tensor/ops/matmul.ts";
@@ -112,7 +113,7 @@ function inspectDisk({ facts, problems }: Findings): void {
     try {
       const { bavail, bsize } = statfsSync(path);
       const free = bavail * bsize;
-      facts.push([`free for ${path}`, gigabytes(free)]);
+      facts.push([`free for ${path}`, formatBytes(free)]);
       if (free < 1e9) problems.push(`Less than 1 GB is free for ${path}: remove files, or point L2VIT_ROOT elsewhere`);
     } catch (error) {
       if ((error as { code?: string }).code !== "ENOENT") throw error;
@@ -135,8 +136,4 @@ function inspectPermissions({ facts }: Findings): void {
 function describeLimit(name: string, value: number): string {
   if (!name.endsWith("Size")) return String(value);
   return value >= 2 ** 20 ? `${Math.round(value / 2 ** 20)} MiB` : `${Math.round(value / 2 ** 10)} KiB`;
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`;
 }

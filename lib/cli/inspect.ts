@@ -13,7 +13,7 @@ import { handMadeFloor } from "../eval/floor.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
 import { eventFigure } from "../report/event_figure.ts";
 import { figureDocument } from "../report/svg.ts";
-import { Interrupted } from "../train/trainer.ts";
+import { Interrupted } from "../interrupted.ts";
 import { type ConsoleReporter, table } from "./console.ts";
 import { histogram } from "./histogram.ts";
 

@@ -3,7 +3,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { Interrupted } from "../train/trainer.ts";
+import { Interrupted } from "../interrupted.ts";
 
 /** A command line that cannot be used. */
 export class UsageError extends Error {

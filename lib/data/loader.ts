@@ -98,6 +98,7 @@ export class Loader implements ImageSource {
    * @throws {DataError} if an image cannot be read or is not finite
    */
   async pack(folder: string, progress?: Progress, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
     const stop = () => this.#fail(signal!.reason);
     signal?.addEventListener("abort", stop);
     this.#progress = progress;

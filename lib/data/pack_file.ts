@@ -9,6 +9,7 @@
  */
 
 import { readAt, writeAll } from "../io/files.ts";
+import { waitForLock } from "../io/lock.ts";
 import { encodeHeader } from "../io/safetensors.ts";
 import { checksum, type Encoding } from "./entries.ts";
 import { DataError } from "./errors.ts";
@@ -34,7 +35,7 @@ export async function openPacked(file: JetFile, folder: string, progress?: Progr
   const path = `${folder}/${await storeName(source)}`;
   makeFolder(folder);
   // whoever packs the same file at the same time waits here, and then finds the store
-  using _lock = lockFile(`${path}.lock`);
+  using _lock = waitForLock(`${path}.lock`);
   const found = openStore(path);
   if (found) return found;
   packInto(path, file, source, progress);
@@ -229,33 +230,6 @@ function removeOlder(folder: string, current: string, sourcePath: string): void 
       throw error;
     }
     Deno.removeSync(path);
-  }
-}
-
-/** Waits for a lock, and holds it until the end of the block. */
-function lockFile(path: string): Disposable {
-  for (;;) {
-    const file = Deno.openSync(path, { create: true, write: true });
-    file.lockSync(true);
-    // its last holder has removed it: others may hold a new one of this name
-    if (inodeOf(path) === file.statSync().ino) {
-      return {
-        [Symbol.dispose]() {
-          Deno.removeSync(path);
-          file.close();
-        },
-      };
-    }
-    file.close();
-  }
-}
-
-function inodeOf(path: string): number | null | undefined {
-  try {
-    return Deno.statSync(path).ino;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
   }
 }
 

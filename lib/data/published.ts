@@ -2,7 +2,7 @@
 
 import { DataError } from "./errors.ts";
 import type { Hdf5File } from "./hdf5.ts";
-import type { JetFile } from "./jet_file.ts";
+import { JetFile } from "./jet_file.ts";
 import { describe, PUBLISHED_STATISTICS } from "./statistics.ts";
 
 /** The two published files. */
@@ -49,6 +49,19 @@ export function compareWithPublished(file: JetFile, bytes: number, kind: Publish
     fact("shape of the images", `(${images}, 125, 125, 8)`, `(${file.images.shape.join(", ")})`),
   ];
   return kind === "labelled" ? [...facts, ...compareScalars(file)] : facts;
+}
+
+/**
+ * Checks a downloaded file: size, structure and all that is known of its contents.
+ *
+ * @throws {DataError} naming the first thing that differs
+ */
+export async function verifyPublished(path: string, kind: PublishedKind): Promise<void> {
+  using file = await JetFile.open(path);
+  const wrong = compareWithPublished(file, Deno.statSync(path).size, kind).find(({ agrees }) => !agrees);
+  if (wrong) {
+    throw new DataError(`${path}: not the published ${kind} file: ${wrong.what}: ${wrong.found} instead of ${wrong.expected}`);
+  }
 }
 
 function compareScalars(file: JetFile): KnownFact[] {

@@ -6,6 +6,7 @@
  * point where the program waits for the adapter, so no wrong number gets past {@linkcode Gpu.check}.
  */
 
+import { formatBytes } from "../format.ts";
 import { PipelineCache } from "./pipelines.ts";
 
 /** Facts about the adapter a program runs on. */
@@ -146,7 +147,7 @@ export class Gpu {
     const { maxBufferSize } = this.limits;
     if (size > maxBufferSize) {
       throw new GpuError(
-        `Cannot allocate "${label}": it takes ${megabytes(size)} and the adapter allows ${megabytes(maxBufferSize)} ` +
+        `Cannot allocate "${label}": it takes ${formatBytes(size)} and the adapter allows ${formatBytes(maxBufferSize)} ` +
           `in one buffer. Use a smaller data.batch_size`,
       );
     }
@@ -199,8 +200,4 @@ function describe({ info }: GPUAdapter, { features }: GPUDevice): AdapterFacts {
     software: isFallbackAdapter ?? false,
     subgroup: features.has("subgroups" as GPUFeatureName) ? [subgroupMinSize ?? 0, subgroupMaxSize ?? 0] : [0, 0],
   };
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 }

@@ -11,7 +11,7 @@ import { ResidentImages } from "../nn/batches.ts";
 import { gridOf } from "../nn/config.ts";
 import type { LabelledData } from "./finetune.ts";
 import type { TrainingImages } from "./method.ts";
-import { Interrupted } from "./trainer.ts";
+import { Interrupted } from "../interrupted.ts";
 
 /** Where a data file is and where its packed images are kept. */
 export interface DataPlace {

@@ -9,6 +9,7 @@
 import type { RunConfig } from "../config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
+import { Interrupted } from "../interrupted.ts";
 import { batchesOf } from "../nn/batches.ts";
 import { Random, STREAMS } from "../random.ts";
 import { read } from "../tensor/tensor.ts";
@@ -21,12 +22,6 @@ import { learningRateFactor } from "./schedule.ts";
 export class TrainingError extends Error {
   /** Name of the error class. */
   override readonly name = "TrainingError";
-}
-
-/** The run was asked to stop; its state is saved. */
-export class Interrupted extends Error {
-  /** Name of the error class. */
-  override readonly name = "Interrupted";
 }
 
 /** What the trainer tells while it works. */

@@ -1,0 +1,100 @@
+/** @file Tasks on data files as a user runs them: inspect, pack, weights. */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { sha256 } from "../../lib/data/fingerprint.ts";
+import { Hdf5Writer } from "../../lib/data/hdf5_writer.ts";
+import { serve, whole } from "../support/server.ts";
+import { fail, succeed, Workspace } from "../support/tasks.ts";
+import { TOY_MODEL, writeToy } from "../support/toy.ts";
+
+const LABELLED = "data/s/Dataset_Specific_labelled_full_only_for_2i.h5";
+
+Deno.test("deno task inspect says what a generated file holds, and draws it", async () => {
+  using workspace = new Workspace();
+  await succeed(workspace, "synth", "--out", "data/s", "--labelled", "300");
+  const { stdout } = await succeed(workspace, "inspect", LABELLED, "--svg", "--index", "3,299");
+  for (
+    const text of [
+      "(300, 125, 125, 8)",
+      "float 32 bit",
+      "of class 1",
+      "Mass in GeV: ",
+      "pT in GeV: ",
+      "all 300; 98.",
+      "whole numbers from 0 to 255",
+      "4 HCAL",
+      "hand-made features",
+      "This is not the published labelled file",
+    ]
+  ) assertStringIncludes(stdout, text);
+  for (const index of [3, 299]) {
+    const svg = new TextDecoder().decode(workspace.read(`reports/inspect/Dataset_Specific_labelled_full_only_for_2i-${index}.svg`));
+    assertStringIncludes(svg, `Image ${index}, class`);
+    assertStringIncludes(svg, "\u0394\u03c6 (rad)");
+    assert(!/NaN|undefined|Infinity/.test(svg), "the picture holds something that is no number");
+  }
+  assertStringIncludes(
+    await fail(workspace, "inspect", LABELLED, "--svg", "--index", "300"),
+    "there is no image 300: the last is 299",
+  );
+});
+
+Deno.test("deno task inspect takes files of other shapes, and refuses what is none", async () => {
+  using workspace = new Workspace();
+  writeToy(`${workspace.root}data/toy.h5`, 100);
+  const { stdout } = await succeed(workspace, "inspect", "data/toy.h5");
+  assertStringIncludes(stdout, "(100, 12, 12, 2)");
+  Deno.writeTextFileSync(`${workspace.root}data/page.h5`, "<html>");
+  assertStringIncludes(await fail(workspace, "inspect", "data/page.h5"), "data/page.h5: this is not an HDF5 file");
+  assertStringIncludes(await fail(workspace, "inspect"), "FILE.h5 is missing");
+  assertStringIncludes(await fail(workspace, "inspect", "data/toy.h5", "more.h5"), "there are 2");
+});
+
+Deno.test("deno task pack stops at Ctrl-C, keeps what it has, and goes on", async () => {
+  using workspace = new Workspace();
+  const count = 8000;
+  // the images after the first are holes: 4 GB that take no disk
+  {
+    using writer = new Hdf5Writer(`${workspace.root}data/big.h5`, [{ name: "jet", shape: [count, 125, 125, 8] }]);
+    writer.write("jet", 0, new Float32Array(125 * 125 * 8).map((_, i) => i % 100 === 0 ? 7 : 0));
+  }
+  const child = workspace.command("pack", "--data", "data/big.h5").spawn();
+  const packed = () =>
+    Array.from(list(`${workspace.root}cache`)).filter((name) => name.endsWith(".index"))
+      .some((name) => Deno.statSync(`${workspace.root}cache/${name}`).size > 0);
+  while (!packed()) await new Promise((resolve) => setTimeout(resolve, 20));
+  child.kill("SIGINT");
+  const { code, stderr } = await child.output();
+  assertEquals(code, 130);
+  assertStringIncludes(new TextDecoder().decode(stderr), "what is packed is kept");
+  const { stdout } = await succeed(workspace, "pack", "--data", "data/big.h5");
+  assertStringIncludes(stdout, `${count} images of 125 x 125 x 8 packed`);
+  assertEquals(list(`${workspace.root}cache`).filter((name) => !name.endsWith(".safetensors")), []);
+});
+
+Deno.test("deno task weights fetches weights, and refuses others than were asked for", async () => {
+  using workspace = new Workspace();
+  writeToy(`${workspace.root}data/toy.h5`, 60);
+  const toy = ["data.labelled_path=data/toy.h5", "data.batch_size=20", "training.max_steps=1"].flatMap((pair) => ["--set", pair]);
+  await succeed(workspace, "finetune", "--config", "configs/scratch.yaml", ...TOY_MODEL, ...toy, "--out", "runs/a");
+  const file = workspace.read("runs/a/best.safetensors");
+  const hash = await sha256(Uint8Array.from(file));
+  using server = serve(() => whole(file));
+  const url = server.url.replace("jets.h5", "tiny.safetensors");
+  await succeed(workspace, "weights", "--url", url, "--sha256", hash);
+  assertEquals(workspace.read("weights/tiny.safetensors"), file);
+  const other = ["--url", url, "--sha256", "0".repeat(64), "--out", "weights/other.safetensors"];
+  assertStringIncludes(await fail(workspace, "weights", ...other), `the SHA-256 of what came is ${hash}`);
+  assertEquals(list(`${workspace.root}weights`).includes("other.safetensors"), false);
+  assertStringIncludes(await fail(workspace, "weights", "--url", url, "--sha256", "12"), "64 hexadecimal digits");
+  assertStringIncludes(await fail(workspace, "weights", "--url", "file:///etc/passwd", "--sha256", hash), "http or https");
+});
+
+function list(folder: string): string[] {
+  try {
+    return Array.from(Deno.readDirSync(folder), ({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
