@@ -72,6 +72,51 @@ Deno.test("deno task pack stops at Ctrl-C, keeps what it has, and goes on", asyn
   assertEquals(list(`${workspace.root}cache`).filter((name) => !name.endsWith(".safetensors")), []);
 });
 
+/** Files that no task can use, and what is said about them. */
+const BROKEN: Readonly<Record<string, { readonly write: (path: string) => void; readonly says: string }>> = {
+  "cut short": {
+    write(path) {
+      writeToy(path, 50);
+      Deno.truncateSync(path, 10_000);
+    },
+    says: "the file is cut short",
+  },
+  "empty": { write: (path) => Deno.writeFileSync(path, new Uint8Array(0)), says: "the file is empty" },
+  "no HDF5": { write: (path) => Deno.writeTextFileSync(path, "<html>".repeat(200)), says: "this is not an HDF5 file" },
+  "without images": {
+    write: (path) => writeDataset(path, "spam", [5, 12, 12, 2]),
+    says: "there is no dataset jet or X_jets or images",
+  },
+  "of another shape": { write: (path) => writeDataset(path, "jet", [5, 288]), says: 'dataset "jet" has shape (5, 288)' },
+  "without a single image": { write: (path) => writeDataset(path, "jet", [0, 12, 12, 2]), says: 'dataset "jet" holds no image' },
+  "of text": {
+    write: (path) => Deno.copyFileSync(new URL("../fixtures/hdf5/text.h5", import.meta.url), path),
+    says: "does not hold numbers",
+  },
+  "with NaN": {
+    write(path) {
+      using writer = new Hdf5Writer(path, [{ name: "jet", shape: [5, 12, 12, 2] }]);
+      writer.write("jet", 3, new Float32Array(288).fill(NaN, 7, 8));
+    },
+    says: 'dataset "jet": image 3 holds NaN',
+  },
+};
+
+for (const [name, { write, says }] of Object.entries(BROKEN)) {
+  Deno.test(`deno task pack refuses a file ${name} in one line, and leaves nothing in the cache`, async () => {
+    using workspace = new Workspace();
+    write(`${workspace.root}data/broken.h5`);
+    const line = await fail(workspace, "pack", "--data", "data/broken.h5");
+    assertStringIncludes(line, `${workspace.root}data/broken.h5: `);
+    assertStringIncludes(line, says);
+    assertEquals(list(`${workspace.root}cache`), []);
+  });
+}
+
+function writeDataset(path: string, name: string, shape: readonly number[]): void {
+  using _writer = new Hdf5Writer(path, [{ name, shape }]);
+}
+
 Deno.test("deno task weights fetches weights, and refuses others than were asked for", async () => {
   using workspace = new Workspace();
   writeToy(`${workspace.root}data/toy.h5`, 60);
