@@ -6,7 +6,7 @@
  */
 
 /** What random numbers are drawn for: each purpose counts in a stream of its own. */
-export const STREAMS = { weights: 1, shuffle: 2, synth: 4 } as const;
+export const STREAMS = { weights: 1, shuffle: 2, synth: 4, bootstrap: 5 } as const;
 
 /** Four 32-bit words. */
 export type Words = [number, number, number, number];

@@ -1,7 +1,8 @@
 /** @file deno task demo: the whole program in three minutes, on generated data. */
 
-import { evaluate, finetune, pretrain } from "../lib/cli/commands.ts";
+import { finetune, pretrain } from "../lib/cli/commands.ts";
 import { ConsoleReporter, duration } from "../lib/cli/console.ts";
+import { evaluate } from "../lib/cli/evaluate.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask } from "../lib/cli/task.ts";
 import { openGpu, prepare, readConfig } from "../lib/cli/training.ts";

@@ -1,6 +1,6 @@
 /** @file deno task eval: models judged on the held-out test split. */
 
-import { evaluate } from "../lib/cli/commands.ts";
+import { evaluate } from "../lib/cli/evaluate.ts";
 import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask, UsageError } from "../lib/cli/task.ts";

@@ -1,10 +1,10 @@
-/** @file A model judged on the test split: measures, and one row per image. */
+/** @file A model's predictions, one for each image. */
 
 import type { Progress } from "../data/packed.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { LinearViT } from "../nn/linear_vit.ts";
 import { fitWeights, type Weights } from "../nn/weights.ts";
-import { accuracy, argmax, meanAbsoluteError, meanSquaredError, rocAuc, softmax } from "./metrics.ts";
+import { argmax, softmax } from "./metrics.ts";
 import { type PredictedImages, Predictor } from "./predictor.ts";
 
 /** What a model says about one image. */
@@ -19,20 +19,6 @@ export interface ImagePrediction {
   readonly class: number;
   /** In GeV. */
   readonly mass: number;
-}
-
-/** Measures on a test split. */
-export interface Metrics {
-  /** Number of test images. */
-  readonly images: number;
-  /** Share of images whose class is right. */
-  readonly accuracy: number;
-  /** Area under the ROC curve of class 1; null unless there are two classes. */
-  readonly roc_auc: number | null;
-  /** GeV. */
-  readonly mass_mae: number;
-  /** GeV^2. */
-  readonly mass_mse: number;
 }
 
 /**
@@ -65,22 +51,6 @@ export async function predictImages(
       mass: mass[i]! * weights.massStd + weights.massMean,
     };
   });
-}
-
-/** Measures of predictions against the truth. */
-export function measure(predictions: readonly ImagePrediction[], labels: ArrayLike<number>, mass: ArrayLike<number>): Metrics {
-  const truth = predictions.map(({ index }) => labels[index]!);
-  const trueMass = predictions.map(({ index }) => mass[index]!);
-  const predictedMass = predictions.map((p) => p.mass);
-  const binary = predictions[0]?.logits.length === 2;
-  const auc = binary ? rocAuc(predictions.map((p) => p.probabilities[1]!), truth) : NaN;
-  return {
-    images: predictions.length,
-    accuracy: accuracy(predictions.map((p) => p.class), truth),
-    roc_auc: Number.isFinite(auc) ? auc : null,
-    mass_mae: meanAbsoluteError(predictedMass, trueMass),
-    mass_mse: meanSquaredError(predictedMass, trueMass),
-  };
 }
 
 /** Column names of the CSV of {@linkcode csvRow}. */

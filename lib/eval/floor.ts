@@ -6,19 +6,7 @@
  */
 
 import type { Split } from "../data/split.ts";
-import { accuracy, meanAbsoluteError, rocAuc } from "./metrics.ts";
-
-/** What the features reach on the test images. */
-export interface Floor {
-  /** Test images. */
-  readonly images: number;
-  /** Share of images whose class is right. */
-  readonly accuracy: number;
-  /** Area under the ROC curve. */
-  readonly roc_auc: number;
-  /** Mean absolute error of the mass in GeV. */
-  readonly mass_mae: number;
-}
+import { type Judged, ranked } from "./measures.ts";
 
 /** Weight of the squared coefficients, for one image; the constant is free. */
 const RIDGE = 1e-3;
@@ -30,26 +18,27 @@ const NEWTON_STEPS = 12;
  * @param features of each image
  * @param labels 0 or 1 for each image
  * @param mass of each image in GeV
+ * @returns what the regressions say of the test images
  */
 export function handMadeFloor(
   features: readonly Float64Array[],
   labels: ArrayLike<number>,
   mass: ArrayLike<number>,
   split: Split,
-): Floor {
+): Judged {
   const rows = expand(features, split.train);
-  const of = (values: ArrayLike<number>, part: Uint32Array) => Array.from(part, (i) => values[i]!);
   const classifier = logisticRegression(rows, split.train, labels);
   const regressor = ridgeRegression(rows, split.train, mass);
-  const scores = Array.from(split.test, (i) => dot(classifier, rows[i]!));
-  const masses = Array.from(split.test, (i) => dot(regressor, rows[i]!));
-  const truth = of(labels, split.test);
-  return {
-    images: split.test.length,
-    accuracy: accuracy(scores.map((score) => score > 0 ? 1 : 0), truth),
-    roc_auc: rocAuc(scores, truth),
-    mass_mae: meanAbsoluteError(masses, of(mass, split.test)),
-  };
+  const test = Array.from(split.test);
+  const scores = test.map((i) => sigmoid(dot(classifier, rows[i]!)));
+  return ranked({
+    classes: 2,
+    labels: test.map((i) => labels[i]!),
+    predicted: scores.map((score) => score > 0.5 ? 1 : 0),
+    scores,
+    trueMass: test.map((i) => mass[i]!),
+    mass: test.map((i) => dot(regressor, rows[i]!)),
+  });
 }
 
 /** A one, the features standardised over some images, and their squares. */
@@ -71,7 +60,7 @@ function logisticRegression(rows: readonly Float64Array[], over: Uint32Array, la
     const hessian = ridge(width, over.length), gradient = beta.map((value, f) => f === 0 ? 0 : -RIDGE * over.length * value);
     for (const i of over) {
       const row = rows[i]!;
-      const p = 1 / (1 + Math.exp(-dot(beta, row)));
+      const p = sigmoid(dot(beta, row));
       accumulate(hessian, row, p * (1 - p));
       for (let f = 0; f < width; f++) gradient[f]! += (labels[i]! - p) * row[f]!;
     }
@@ -88,6 +77,10 @@ function ridgeRegression(rows: readonly Float64Array[], over: Uint32Array, goal:
     for (let f = 0; f < width; f++) right[f]! += goal[i]! * rows[i]![f]!;
   }
   return solve(normal, right);
+}
+
+function sigmoid(x: number): number {
+  return 1 / (1 + Math.exp(-x));
 }
 
 function ridge(width: number, images: number): Float64Array[] {

@@ -23,38 +23,9 @@ export function accuracy(predicted: ArrayLike<number>, labels: ArrayLike<number>
   return correct / labels.length;
 }
 
-/**
- * Area under the ROC curve: the probability that a row of class 1 scores higher than one of class 0, ties
- * counting half (the Mann-Whitney statistic).
- *
- * @returns NaN if a class is absent
- */
-export function rocAuc(scores: ArrayLike<number>, labels: ArrayLike<number>): number {
-  const order = Array.from({ length: labels.length }, (_, i) => i).sort((a, b) => scores[a]! - scores[b]!);
-  let positives = 0, rankSum = 0;
-  for (let i = 0; i < order.length;) {
-    let j = i;
-    while (j < order.length && scores[order[j]!] === scores[order[i]!]) j++;
-    const rank = (i + j + 1) / 2;
-    for (; i < j; i++) {
-      if (labels[order[i]!] === 1) {
-        positives++;
-        rankSum += rank;
-      }
-    }
-  }
-  const negatives = labels.length - positives;
-  return (rankSum - positives * (positives + 1) / 2) / (positives * negatives);
-}
-
 /** Mean of |a - b|. */
 export function meanAbsoluteError(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return mean(a, (x, i) => Math.abs(x - b[i]!));
-}
-
-/** Mean of (a - b)^2. */
-export function meanSquaredError(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  return mean(a, (x, i) => (x - b[i]!) ** 2);
 }
 
 /** Mean of the cross entropy of each row of logits. */
