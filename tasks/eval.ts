@@ -1,9 +1,9 @@
-/** @file deno task eval: models judged on the held-out test split. */
+/** @file deno task eval: models judged on the held-out test split, in a report. */
 
-import { evaluate } from "../lib/cli/evaluate.ts";
+import { evaluate, REPORT_FORMATS, type ReportFormat } from "../lib/cli/evaluate.ts";
 import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
-import { runTask, UsageError } from "../lib/cli/task.ts";
+import { type Arguments, runTask, UsageError } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
 import { overrideWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
 import { readWeights } from "../lib/nn/weights.ts";
@@ -14,24 +14,53 @@ const usage = {
   options: {
     "pretrained=FILE": "weights finetuned from a pretrained backbone",
     "scratch=FILE": "weights trained from scratch",
+    "model=NAME=FILE": "any other weights, under a name of your own",
     "data=FILE": "labelled HDF5 file (data.labelled_path)",
     "seed=N": "seed of the split (data.seed)",
-    "out=DIR": "folder for metrics.json and predictions.csv (reports)",
+    "out=DIR": "folder for the report (reports)",
+    "format=LIST": "what to write: html, json, csv, with commas between them (all three)",
     ...WEIGHT_OPTIONS,
   },
-  repeated: ["set"],
+  repeated: ["set", "model"],
 };
 
 await runTask(usage, async ({ args }) => {
-  const models = ["pretrained", "scratch"].flatMap((name) => {
-    const path = args.get(name);
-    return path === undefined ? [] : [{ name, ...overrideWeights(readWeights(rooted(path)), args) }];
-  });
-  if (models.length === 0) throw new UsageError("--pretrained or --scratch is missing. See 'deno task eval --help'");
+  const formats = readFormats(args.get("format"));
+  const models = namedWeights(args).map(({ name, path }) => ({ name, ...overrideWeights(readWeights(rooted(path)), args) }));
   const { config } = models[0]!;
   config.data.labelled_path = args.get("data") ?? config.data.labelled_path;
   config.data.seed = args.whole("seed") ?? config.data.seed;
   const reporter = new ConsoleReporter();
   using gpu = await openGpu(reporter);
-  await evaluate(gpu, config, models, rooted(args.get("out") ?? "reports"), reporter);
+  await evaluate(gpu, config, models, rooted(args.get("out") ?? "reports"), reporter, formats);
 });
+
+/** Weights by name: --pretrained, --scratch, and each --model NAME=FILE. */
+function namedWeights(args: Arguments): { name: string; path: string }[] {
+  const named = ["pretrained", "scratch"].flatMap((name) => {
+    const path = args.get(name);
+    return path === undefined ? [] : [{ name, path }];
+  });
+  for (const pair of args.all("model")) {
+    const [, name, path] = /^([^=]+)=(.+)$/.exec(pair) ?? [];
+    if (name === undefined || path === undefined) {
+      throw new UsageError(`--model ${pair}: expected NAME=FILE, such as mae=runs/a/best.safetensors`);
+    }
+    named.push({ name, path });
+  }
+  const twice = named.find(({ name }, i) => named.findIndex((other) => other.name === name) < i);
+  if (twice) throw new UsageError(`two models are called "${twice.name}". Give each a name of its own`);
+  if (named.length === 0) {
+    throw new UsageError("no weights are given: use --pretrained, --scratch or --model. See 'deno task eval --help'");
+  }
+  return named;
+}
+
+function readFormats(list: string | undefined): readonly ReportFormat[] {
+  if (list === undefined) return REPORT_FORMATS;
+  return list.split(",").map((name) => {
+    const format = REPORT_FORMATS.find((known) => known === name);
+    if (format === undefined) throw new UsageError(`--format ${list}: "${name}" is none of ${REPORT_FORMATS.join(", ")}`);
+    return format;
+  });
+}

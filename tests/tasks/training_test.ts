@@ -37,6 +37,16 @@ Deno.test("deno task finetune learns, repeats bit for bit, and eval and predict 
   assert(summary.models.scratch.roc_auc > 0.9);
   assert(summary.models.scratch.mass_mae < 25, `mass error ${summary.models.scratch.mass_mae}`);
 
+  const page = new TextDecoder().decode(workspace.read("reports/report.html"));
+  for (const heading of ["Confusion", "Scores", "ROC and calibration", "Predicted and true mass", "Mass residuals", "Training"]) {
+    assertStringIncludes(page, `<h2>${heading}</h2>`);
+  }
+  assert(
+    !/NaN|undefined|Infinity|<script|https?:\/\/(?!www\.w3\.org\/2000\/svg)/.test(page),
+    "the page holds a script, a link or no number",
+  );
+  assertStringIncludes(page, summary.models.scratch.accuracy.toFixed(4));
+
   await succeed(workspace, "predict", "--weights", "runs/a/best.safetensors", "--data", "data/toy.h5", "--out", "reports/all.csv");
   const rows = (path: string) => new TextDecoder().decode(workspace.read(path)).trim().split("\n").map((line) => line.split(","));
   const all = rows("reports/all.csv");

@@ -1,0 +1,48 @@
+/** @file Training curves, from the histories that weight files carry. */
+
+import { Chart, rangeOf, series } from "./chart.ts";
+import type { Figure } from "./svg.ts";
+
+/** Curves of a run by name, such as "train_loss", one value an epoch. */
+export type History = Readonly<Record<string, readonly number[]>>;
+
+const CURVES = [
+  { key: "loss", title: "Loss", unit: "loss" },
+  { key: "acc", title: "Accuracy", unit: "accuracy" },
+  { key: "mae", title: "Mean error of the mass", unit: "mass MAE (GeV)" },
+] as const;
+
+/** A figure for each kind of curve that any run has: training thin, validation with marks. */
+export function curveFigures(runs: ReadonlyMap<string, History>): Figure[] {
+  return CURVES.flatMap(({ key, title, unit }) => {
+    const curves = [...runs].flatMap(([name, history], i) =>
+      ["train", "val"].flatMap((part) => {
+        const values = history[`${part}_${key}`];
+        return values && values.length > 0 ? [{ name, part, values, colour: series(i).colour }] : [];
+      })
+    );
+    if (curves.length === 0) return [];
+    const epochs = Math.max(...curves.map(({ values }) => values.length));
+    const chart = new Chart({
+      title,
+      x: { label: "epoch", domain: [Math.min(1, epochs - 1), epochs] },
+      y: { label: unit, domain: rangeOf(curves.flatMap(({ values }) => values)) },
+      legend: curves.map(({ name, part, colour }) => ({
+        text: `${name}, ${part === "train" ? "training" : "validation"}`,
+        colour,
+        dash: part === "train" ? "2 3" : undefined,
+      })),
+    });
+    for (const { name, part, values, colour } of curves) {
+      chart.line(values.map((value, epoch): [number, number] => [epoch + 1, value]), {
+        colour,
+        dash: part === "train" ? "2 3" : undefined,
+      });
+      if (part === "train") continue;
+      values.forEach((value, epoch) =>
+        chart.point(epoch + 1, value, colour, `${name}, epoch ${epoch + 1}: ${value.toPrecision(4)}`, 2.4)
+      );
+    }
+    return [chart.figure(`curves-${key}`, "")];
+  });
+}

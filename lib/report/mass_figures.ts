@@ -1,0 +1,109 @@
+/** @file Figures of the mass: predicted against true, and residuals by true mass. */
+
+import { quantile } from "../eval/bootstrap.ts";
+import type { Judged } from "../eval/measures.ts";
+import type { ModelSummary } from "../eval/summary.ts";
+import { Chart, rangeOf, series } from "./chart.ts";
+import { legendOf, slug } from "./class_figures.ts";
+import { sequential } from "./colours.ts";
+import { element, escapeText, type Figure } from "./svg.ts";
+
+const CELLS = 70;
+/** Bins of equal numbers of images in the figure of residuals. */
+const BINS = 8;
+
+/** Predicted against true mass; each mark is a small cell, its colour tells how many images are in it. */
+export function massFigure(name: string, judged: Judged, summary: ModelSummary, domain: readonly [number, number]): Figure {
+  const chart = new Chart({
+    title: `${name}: mean error ${summary.mass_mae!.toFixed(2)} GeV`,
+    x: { label: "true mass (GeV)", domain },
+    y: { label: "predicted mass (GeV)", domain },
+    square: true,
+  });
+  const [low, high] = domain, width = (high - low) / CELLS;
+  const counts = new Map<number, number>();
+  judged.mass.forEach((mass, i) => {
+    const column = Math.floor((judged.trueMass[i]! - low) / width), row = Math.floor((mass - low) / width);
+    const cell = row * CELLS + column;
+    counts.set(cell, (counts.get(cell) ?? 0) + 1);
+  });
+  const most = Math.max(...counts.values());
+  for (const [cell, count] of counts) {
+    const x = low + (cell % CELLS) * width, y = low + Math.floor(cell / CELLS) * width;
+    const range = (from: number) => `${from.toFixed(0)} to ${(from + width).toFixed(0)} GeV`;
+    const tells = `true ${range(x)}, predicted ${range(y)}: ${count} image${count === 1 ? "" : "s"}`;
+    const shade = most === 1 ? 0 : Math.log(count) / Math.log(most);
+    chart.point(x + width / 2, y + width / 2, sequential(shade), tells, 2.6);
+  }
+  chart.guide([low, low], [high, high]);
+  return chart.figure(`mass-${slug(name)}`, "");
+}
+
+/** The range of true and predicted masses of all models, so that their figures can be compared. */
+export function massDomain(models: Iterable<Judged>): [number, number] {
+  return rangeOf([...models].flatMap(({ mass, trueMass }) => [...mass, ...trueMass]));
+}
+
+/** Median and middle 68 % of the residuals, in bins of true mass with equally many images. */
+export function residualFigure(models: ReadonlyMap<string, Judged>): Figure {
+  const bars = [...models].map(([name, judged], i) => ({ name, i, bins: residualBins(judged) }));
+  const chart = new Chart({
+    title: "Mass residuals by true mass",
+    x: { label: "true mass (GeV)", domain: rangeOf(bars.flatMap(({ bins }) => bins.flatMap(({ from, to }) => [from, to]))) },
+    y: {
+      label: "predicted less true mass (GeV)",
+      domain: rangeOf([0, ...bars.flatMap(({ bins }) => bins.flatMap(({ low, high }) => [low, high]))]),
+    },
+    legend: legendOf([...models.keys()]),
+  });
+  const [first] = bars[0]!.bins, last = bars[0]!.bins.at(-1)!;
+  chart.guide([first!.from, 0], [last.to, 0]);
+  for (const { name, i, bins } of bars) {
+    const { colour } = series(i);
+    for (const { from, to, low, median, high, images } of bins) {
+      // models side by side within a bin
+      const x = from + (to - from) * (i + 1) / (bars.length + 1);
+      const tells =
+        `${name}, true mass ${from.toFixed(0)} to ${to.toFixed(0)} GeV, ${images} images: median ${median.toFixed(1)} GeV, ` +
+        `68 % between ${low.toFixed(1)} and ${high.toFixed(1)} GeV`;
+      const [left, right] = [chart.x(x) - 4, chart.x(x) + 4];
+      const rect = {
+        x: left,
+        y: chart.y(high),
+        width: right - left,
+        height: chart.y(low) - chart.y(high),
+        fill: colour,
+        "fill-opacity": 0.3,
+      };
+      chart.add(element("rect", rect, element("title", {}, escapeText(tells))));
+      chart.point(x, median, colour, tells, 3.5);
+    }
+  }
+  return chart.figure("mass-residuals", "");
+}
+
+interface ResidualBin {
+  readonly from: number;
+  readonly to: number;
+  readonly images: number;
+  readonly low: number;
+  readonly median: number;
+  readonly high: number;
+}
+
+function residualBins({ mass, trueMass }: Judged): ResidualBin[] {
+  const order = [...trueMass.keys()].sort((a, b) => trueMass[a]! - trueMass[b]!);
+  const bins = Math.min(BINS, order.length);
+  return Array.from({ length: bins }, (_, b) => {
+    const rows = order.slice(Math.floor(b * order.length / bins), Math.floor((b + 1) * order.length / bins));
+    const residuals = rows.map((i) => mass[i]! - trueMass[i]!).sort((p, q) => p - q);
+    return {
+      from: trueMass[rows[0]!]!,
+      to: trueMass[rows.at(-1)!]!,
+      images: rows.length,
+      low: quantile(residuals, 0.16),
+      median: quantile(residuals, 0.5),
+      high: quantile(residuals, 0.84),
+    };
+  });
+}
