@@ -20,7 +20,9 @@ export function formatMeasure(model: ModelSummary, name: Measure): string {
   const { digits } = MEASURE_LABELS[name];
   const value = model[name], interval = model.intervals[name];
   if (value === null) return "-";
-  return interval ? `${value.toFixed(digits)} [${interval.map((end) => end.toFixed(digits)).join(", ")}]` : value.toFixed(digits);
+  // a background rejection without background
+  const format = (number: number) => Number.isFinite(number) ? number.toFixed(digits) : "\u221e";
+  return interval ? `${format(value)} [${interval.map(format).join(", ")}]` : format(value);
 }
 
 /** Two sentences: whether accuracy and mass error differ by more than chance. */
