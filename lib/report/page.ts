@@ -145,6 +145,7 @@ svg.figure{display:block;width:100%;max-width:520px;height:auto}
 dt{font-weight:600;margin-top:.7em}
 dd{margin:0}
 code{overflow-wrap:anywhere}
+@media screen and (max-width:640px){.interval{display:block}th:first-child,td:first-child{white-space:normal}th,td{padding-right:10px}}
 @media print{section{break-inside:avoid}main{max-width:none}}`;
 
 function paragraph(text: string): string {
