@@ -6,7 +6,8 @@ import { evaluate } from "../lib/cli/evaluate.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask } from "../lib/cli/task.ts";
 import { openGpu, prepare, readConfig } from "../lib/cli/training.ts";
-import { FILES, writeSynthetic } from "../lib/data/synth/write.ts";
+import { PUBLISHED_FILES } from "../lib/data/published.ts";
+import { writeSynthetic } from "../lib/data/synth/write.ts";
 import { readWeights } from "../lib/nn/weights.ts";
 
 const IMAGES = { unlabelled: 800, labelled: 800 };
@@ -45,7 +46,7 @@ function generate(reporter: ConsoleReporter): void {
   Deno.mkdirSync(folder, { recursive: true });
   let first = 0;
   for (const kind of ["unlabelled", "labelled"] as const) {
-    const path = `${folder}/${FILES[kind]}`;
+    const path = `${folder}/${PUBLISHED_FILES[kind].name}`;
     try {
       writeSynthetic(path, IMAGES[kind], SEED, first, kind === "labelled", reporter.counting(`generating ${path}`));
       reporter.line(`${path}: ${IMAGES[kind]} images generated`);

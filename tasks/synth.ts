@@ -4,7 +4,8 @@ import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask, UsageError } from "../lib/cli/task.ts";
 import { DataError } from "../lib/data/errors.ts";
-import { FILES, writeSynthetic } from "../lib/data/synth/write.ts";
+import { PUBLISHED_FILES } from "../lib/data/published.ts";
+import { writeSynthetic } from "../lib/data/synth/write.ts";
 
 const usage = {
   task: "synth",
@@ -31,7 +32,7 @@ await runTask(usage, (context) => {
   let first = 0;
   for (const kind of ["unlabelled", "labelled"] as const) {
     if (counts[kind] === 0) continue;
-    const path = `${out}/${FILES[kind]}`;
+    const path = `${out}/${PUBLISHED_FILES[kind].name}`;
     try {
       writeSynthetic(path, counts[kind], seed, first, kind === "labelled", reporter.counting(`writing ${path}`));
     } catch (error) {

@@ -57,9 +57,9 @@ export async function evaluate(
     for (const p of predictions) rows.push([name, ...csvRow(p), String(data.labels[p.index]), String(data.mass[p.index])]);
   }
   const summary = summarise(models, config.data.seed);
-  const files = { data: place.path, seed: config.data.seed, images: test.length, ...summary };
+  const numbers = { data: place.path, seed: config.data.seed, images: test.length, ...summary };
   Deno.mkdirSync(out, { recursive: true });
-  if (formats.includes("json")) writeFileAtomic(`${out}/metrics.json`, JSON.stringify(files, null, 2) + "\n");
+  if (formats.includes("json")) writeFileAtomic(`${out}/metrics.json`, JSON.stringify(numbers, null, 2) + "\n");
   if (formats.includes("csv")) writeFileAtomic(`${out}/predictions.csv`, rows.map((row) => row.join(",") + "\n").join(""));
   if (formats.includes("html")) {
     const of = <Value>(value: (weights: Weights) => Value) =>

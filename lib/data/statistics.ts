@@ -1,6 +1,6 @@
 /** @file Statistics of images and of the numbers that go with them, and those of the published files. */
 
-import { type Encoding, forEachEntry, type PackedBatch, WORDS_PER_ENTRY } from "./entries.ts";
+import { type Encoding, forEachEntry, type PackedBatch } from "./entries.ts";
 import type { ImageSize } from "./packed.ts";
 
 /** One channel over many images. */
@@ -41,7 +41,6 @@ export class ImageStatistics {
   readonly #sums: Float64Array[];
   #images = 0;
   #whole = true;
-  #active = 0;
 
   /** Starts with no image. */
   constructor(size: ImageSize) {
@@ -60,14 +59,8 @@ export class ImageStatistics {
       squares[channel]! += value * value;
       if (value > largest[channel]!) largest[channel] = value;
     });
-    this.#active += words.length / WORDS_PER_ENTRY[encoding];
     this.#images += offsets.length - 1;
     this.#whole &&= encoding === "u8";
-  }
-
-  /** Number of images that were added. */
-  get images(): number {
-    return this.#images;
   }
 
   /** True if all values are whole numbers from 0 to 255. */
@@ -77,7 +70,8 @@ export class ImageStatistics {
 
   /** Share of values that are zero. */
   get zeros(): number {
-    return 1 - this.#active / (this.#images * this.#size.size ** 2 * this.#size.channels);
+    const active = this.#sums[0]!.reduce((sum, count) => sum + count, 0);
+    return 1 - active / (this.#images * this.#size.size ** 2 * this.#size.channels);
   }
 
   /** Statistics of each channel. */

@@ -47,7 +47,7 @@ export interface Comparison {
  * @param images number of images
  * @param seed the same seed gives the same resamples
  */
-export function* resamples(images: number, seed: number): Generator<Uint16Array> {
+function* resamples(images: number, seed: number): Generator<Uint16Array> {
   for (let b = 0; b < RESAMPLES; b++) {
     const random = new Random(seed, STREAMS.bootstrap, b);
     const counts = new Uint16Array(images);
@@ -93,7 +93,7 @@ export class Bootstrap {
   }
 }
 
-/** Compares two models: all measures by the paired bootstrap, accuracy also by McNemar's test. */
+/** Images that only one of two models classifies right, and the exact McNemar test on their numbers. */
 export function onlyOneRight(first: Judged, second: Judged): { only: [number, number]; mcnemar: number } {
   const only: [number, number] = [0, 0];
   first.labels.forEach((label, i) => {

@@ -107,7 +107,7 @@ export class Chart {
   }
 
   /** The finished figure. */
-  figure(name: string, caption: string): Figure {
+  figure(name: string): Figure {
     const { title } = this.#options;
     const height = this.#top + this.#side.height + MARGIN.bottom;
     const clip = `clip-${name}`;
@@ -120,7 +120,7 @@ export class Chart {
       element("g", { "clip-path": `url(#${clip})` }, ...this.#marks),
       element("rect", { ...area, class: "axis" }),
     ];
-    return { name, title, caption, width: WIDTH, height, body: body.join("") };
+    return { name, title, width: WIDTH, height, body: body.join("") };
   }
 
   #legend(): string {

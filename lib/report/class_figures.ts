@@ -47,7 +47,6 @@ export function confusionFigure(name: string, { confusion, accuracy }: ModelSumm
   return {
     name: `confusion-${slug(name)}`,
     title,
-    caption: "",
     width: 460,
     height: 430,
     body: label(left, 24, title, { class: "title", "font-size": 14 }) +
@@ -79,7 +78,7 @@ export function rocFigure(models: ReadonlyMap<string, Judged>, { models: summari
       chart.point(fpr, tpr, colour, tells, 3.5);
     }
   });
-  return chart.figure("roc", "");
+  return chart.figure("roc");
 }
 
 /** Distributions of a model's score, one for each true class. */
@@ -111,7 +110,7 @@ export function scoreFigure(name: string, judged: Judged): Figure {
     const outline = counts.flatMap((count, b): [number, number][] => [[b / bins, count / total], [(b + 1) / bins, count / total]]);
     chart.line([[0, 0], ...outline, [1, 0]], { colour, dash: undefined });
   });
-  return chart.figure(`scores-${slug(name)}`, "");
+  return chart.figure(`scores-${slug(name)}`);
 }
 
 /** Claimed against found probabilities of class 1. */
@@ -140,7 +139,7 @@ export function calibrationFigure(models: ReadonlyMap<string, Judged>, { models:
       );
     }
   });
-  return chart.figure("calibration", "");
+  return chart.figure("calibration");
 }
 
 /** A share as a percentage. */

@@ -43,6 +43,6 @@ export function curveFigures(runs: ReadonlyMap<string, History>): Figure[] {
         chart.point(epoch + 1, value, colour, `${name}, epoch ${epoch + 1}: ${value.toPrecision(4)}`, 2.4)
       );
     }
-    return [chart.figure(`curves-${key}`, "")];
+    return [chart.figure(`curves-${key}`)];
   });
 }

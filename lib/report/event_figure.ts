@@ -35,7 +35,6 @@ export function eventFigure(name: string, title: string, image: Float32Array, { 
   return {
     name,
     title,
-    caption: "Each panel shows one channel around the jet's axis, coloured by the logarithm of its values. Empty cells are zero.",
     width,
     height: height + FOOTER,
     body: body + colourBar(PANEL.left, height + 8, "value, as a share of the channel's largest", sequential, [

@@ -36,7 +36,7 @@ export function massFigure(name: string, judged: Judged, summary: ModelSummary, 
     chart.point(x + width / 2, y + width / 2, sequential(shade), tells, 2.6);
   }
   chart.guide([low, low], [high, high]);
-  return chart.figure(`mass-${slug(name)}`, "");
+  return chart.figure(`mass-${slug(name)}`);
 }
 
 /** The range of true and predicted masses of all models, so that their figures can be compared. */
@@ -79,7 +79,7 @@ export function residualFigure(models: ReadonlyMap<string, Judged>): Figure {
       chart.point(x, median, colour, tells, 3.5);
     }
   }
-  return chart.figure("mass-residuals", "");
+  return chart.figure("mass-residuals");
 }
 
 interface ResidualBin {

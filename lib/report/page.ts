@@ -34,7 +34,6 @@ export interface Section {
 
 /** All figures of a report, with what to look for in them. */
 export function sections({ models, histories, summary }: ReportInput): Section[] {
-  const names = [...models.keys()];
   const each = (draw: (name: string, judged: Judged) => Figure) => [...models].map(([name, judged]) => draw(name, judged));
   const binary = [...models.values()].every(({ classes }) => classes === 2);
   const domain = massDomain(models.values());
@@ -80,7 +79,7 @@ export function sections({ models, histories, summary }: ReportInput): Section[]
       figures: curveFigures(histories),
     },
   ];
-  return all.filter(({ figures }) => figures.length > 0 && names.length > 0);
+  return all.filter(({ figures }) => figures.length > 0);
 }
 
 /** The whole page. */

@@ -49,8 +49,6 @@ export interface Figure {
   readonly name: string;
   /** What it shows, in a few words. */
   readonly title: string;
-  /** What to look for. */
-  readonly caption: string;
   /** Size in pixels. */
   readonly width: number;
   /** Size in pixels. */

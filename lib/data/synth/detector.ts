@@ -29,7 +29,7 @@ const ECAL = 3, HCAL = 4, PIXEL_LAYER = 5;
 const TRACK = { least: 0.65, efficiency: 0.88 };
 /** Probability that a track's d0 and dz are stored, for b hadrons and for others. */
 const SIGNIFICANT = { d0: [0.44, 0.7], dz: [0.26, 0.5] } as const;
-/** Noise of the ECAL, GeV, and the threshold that a crystal must pass. */
+/** Threshold of an ECAL crystal in GeV, and the spread of a photon's shower in crystals. */
 const CRYSTAL = { least: 0.02, spread: 1.1 };
 /** Share of a hadron's energy that reaches the HCAL, by kind. */
 const HADRONIC = [0.75, 0.02, 0.85];

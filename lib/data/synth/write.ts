@@ -2,12 +2,8 @@
 
 import { Hdf5Writer } from "../hdf5_writer.ts";
 import type { Progress } from "../packed.ts";
-import { PUBLISHED_FILES } from "../published.ts";
 import { CHANNELS, Detector, SIZE } from "./detector.ts";
 import { JetGenerator } from "./jets.ts";
-
-/** Names of the two files, as published. */
-export const FILES = { unlabelled: PUBLISHED_FILES.unlabelled.name, labelled: PUBLISHED_FILES.labelled.name };
 
 /**
  * Generates a file of jets.
