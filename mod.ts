@@ -3,7 +3,7 @@
  *
  * The parts, from the bottom up: a device ({@linkcode Gpu}), tensors and a tape that records operations and their
  * gradients ({@linkcode Tape}), the model ({@linkcode LinearViT}), ways to train it ({@linkcode Finetune},
- * {@linkcode SimClr}, {@linkcode Trainer}), data ({@linkcode JetFile}, {@linkcode PackedImages}) and weight files
+ * {@linkcode Pretraining} with {@linkcode simclr} or {@linkcode mae}, {@linkcode Trainer}), data ({@linkcode JetFile}, {@linkcode PackedImages}) and weight files
  * ({@linkcode readWeights}).
  *
  * @example Train on arrays of your own
@@ -54,6 +54,7 @@ export * from "./lib/nn/batches.ts";
 export * from "./lib/nn/config.ts";
 export * from "./lib/nn/layers.ts";
 export * from "./lib/nn/linear_vit.ts";
+export * from "./lib/nn/mae_decoder.ts";
 export * from "./lib/nn/projection_head.ts";
 export * from "./lib/nn/weights.ts";
 export * from "./lib/random.ts";
@@ -72,6 +73,8 @@ export * from "./lib/tensor/ops/losses.ts";
 export * from "./lib/tensor/ops/matmul.ts";
 export * from "./lib/tensor/ops/mean_tokens.ts";
 export * from "./lib/tensor/ops/record.ts";
+export * from "./lib/tensor/ops/softmax_attention.ts";
+export * from "./lib/tensor/ops/tokens.ts";
 export * from "./lib/tensor/parameters.ts";
 export * from "./lib/tensor/step.ts";
 export * from "./lib/tensor/tape.ts";
@@ -79,7 +82,9 @@ export * from "./lib/tensor/tensor.ts";
 export * from "./lib/train/checkpoint.ts";
 export * from "./lib/train/data.ts";
 export * from "./lib/train/finetune.ts";
+export * from "./lib/train/mae.ts";
 export * from "./lib/train/method.ts";
+export * from "./lib/train/pretraining.ts";
 export * from "./lib/train/run.ts";
 export * from "./lib/train/run_folder.ts";
 export * from "./lib/train/schedule.ts";

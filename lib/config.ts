@@ -27,7 +27,7 @@ export interface RunConfig {
     batch_size: number;
     /** Seed of splits, order, weights and every other random number of the run. */
     seed: number;
-    /** Flips and roll while finetuning. */
+    /** Flips and roll while finetuning, and in masked pretraining. */
     augment: boolean;
     /** Values are divided by it. */
     norm_scale: number;
@@ -63,8 +63,19 @@ export interface RunConfig {
     noise_probability: number;
     noise_sigma: number;
   };
+  /** Masked pretraining (training.method mae). */
+  mae: {
+    /** Part of the tokens that are masked. */
+    mask_ratio: number;
+    /** Width, blocks and heads of the decoder that is thrown away after pretraining. */
+    decoder_embed_dim: number;
+    decoder_depth: number;
+    decoder_num_heads: number;
+  };
   /** Schedule, optimiser and losses. */
   training: {
+    /** How pretraining works: "simclr" (two views find each other) or "mae" (masked tokens are predicted). */
+    method: "simclr" | "mae";
     epochs: number;
     /** Learning rate of pretraining. */
     lr: number;
@@ -156,7 +167,14 @@ const SCHEMA: Section = {
     noise_probability: real(0.7, 0, 1),
     noise_sigma: real(0.02),
   },
+  mae: {
+    mask_ratio: real(0.75, 0, 0.99),
+    decoder_embed_dim: whole(128),
+    decoder_depth: whole(2),
+    decoder_num_heads: whole(4),
+  },
   training: {
+    method: text("simclr", "simclr", "mae"),
     epochs: whole(50),
     lr: real(3e-4),
     backbone_lr: real(5e-5),
@@ -277,7 +295,13 @@ function check(leaf: Leaf, value: unknown, where: string): string | number | boo
   return value;
 }
 
-function checkTogether({ augment }: RunConfig, source: string): void {
+function checkTogether({ augment, mae }: RunConfig, source: string): void {
+  if (mae.decoder_embed_dim % mae.decoder_num_heads !== 0) {
+    throw new ConfigError(
+      `${source}: mae.decoder_embed_dim must be a multiple of mae.decoder_num_heads: ` +
+        `${mae.decoder_embed_dim} is not a multiple of ${mae.decoder_num_heads}`,
+    );
+  }
   if (augment.drop_channels_min > augment.drop_channels_max) {
     throw new ConfigError(
       `${source}: augment.drop_channels_min must not exceed augment.drop_channels_max: ` +

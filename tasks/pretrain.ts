@@ -6,7 +6,7 @@ import { openGpu, setUp, TRAINING_FLAGS, TRAINING_OPTIONS } from "../lib/cli/tra
 
 const usage = {
   task: "pretrain",
-  summary: "train a backbone on unlabelled images with SimCLR",
+  summary: "train a backbone on unlabelled images with SimCLR or MAE",
   options: TRAINING_OPTIONS,
   flags: TRAINING_FLAGS,
   repeated: ["set"],

@@ -8,7 +8,9 @@ import type { RunState } from "../train/checkpoint.ts";
 import { type DataPlace, openLabelled, openUnlabelled } from "../train/data.ts";
 import { Finetune } from "../train/finetune.ts";
 import { train } from "../train/run.ts";
-import { SimClr } from "../train/simclr.ts";
+import { mae } from "../train/mae.ts";
+import { Pretraining } from "../train/pretraining.ts";
+import { simclr } from "../train/simclr.ts";
 import type { TrainerOptions } from "../train/trainer.ts";
 import { rooted } from "./paths.ts";
 import type { TrainingSetup } from "./training.ts";
@@ -27,7 +29,9 @@ export async function pretrain(gpu: Gpu, setup: TrainingSetup, options: Training
   const { train: training, val } = data.split;
   reporter.line(`${place.path}: ${data.images.count} images: ${training.length} training, ${val.length} validation`);
   const start = () => initialWeights(config, options, "");
-  const state = await train(gpu, config, folder, (weights) => new SimClr(gpu, config, data, weights), start, reporter, options);
+  const objective = config.training.method === "mae" ? mae(config) : simclr(config);
+  const create = (weights: StateDict) => new Pretraining(gpu, config, data, weights, objective);
+  const state = await train(gpu, config, folder, create, start, reporter, options);
   reporter.line(`Done: ${state.finished}. Best validation loss ${state.best?.toFixed(4)}; backbone in ${folder.best}`);
   return state;
 }

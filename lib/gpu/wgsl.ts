@@ -12,7 +12,8 @@
  *   costs more than the arithmetic of an inner loop.
  *
  * A local array whose every index has become a constant is replaced by one variable an element: the same program,
- * which naga checks several times faster.
+ * which naga checks several times faster. Each is given its zero in words: naga does not clear a variable declared
+ * without a value in a loop when the loop comes round again.
  *
  * A block `if (NAME) { ... }` or `if (NAME) { ... } else { ... }` on a `const NAME: bool` is resolved as well,
  * since an entry point must bind every buffer that its text mentions, in a dead branch too.
@@ -161,7 +162,7 @@ function scalariseFunction(text: string, constants: Map<string, number>): string
     const declared = text.replaceAll(LOCAL_ARRAY, (whole, variable, type, length) => {
       if (variable !== name) return whole;
       // "#" keeps the new names out of the search for uses
-      return Array.from({ length: index(length) ?? 0 }, (_, i) => `var ${name}#${i}: ${type};`).join(" ");
+      return Array.from({ length: index(length) ?? 0 }, (_, i) => `var ${name}#${i} = ${type}();`).join(" ");
     });
     const use = new RegExp(`\\b${name}\\b(?!#)(?:\\[([^\\[\\]]+)\\])?`, "g");
     const used = declared.replaceAll(use, (_, expression) => `${name}#${index(expression)}`);

@@ -22,6 +22,7 @@ import { layerNorm } from "../tensor/ops/layer_norm.ts";
 import { linear, type LinearOptions } from "../tensor/ops/linear.ts";
 import { linearAttention } from "../tensor/ops/linear_attention.ts";
 import { meanTokens } from "../tensor/ops/mean_tokens.ts";
+import { takeVisible, type TokenMask } from "../tensor/ops/tokens.ts";
 import { type Declaration, Parameters } from "../tensor/parameters.ts";
 import type { Tape } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -73,7 +74,7 @@ export class LinearViT {
    * @returns (B, tokens, embed_dim)
    */
   embed(tape: Tape, patches: Tensor): Tensor {
-    const x = this.#norm(tape, this.linear(tape, patches, "patch_embed.proj"), "patch_embed.norm");
+    const x = this.norm(tape, this.linear(tape, patches, "patch_embed.proj"), "patch_embed.norm");
     return dropout(tape, addRepeated(tape, x, this.parameters.get("pos_embed")), this.config.dropout);
   }
 
@@ -88,14 +89,14 @@ export class LinearViT {
     const { depth, drop_path_rate, dropout: rate } = this.config;
     const path = depth > 1 ? drop_path_rate * i / (depth - 1) : 0;
     const name = `blocks.${i}`;
-    x = this.#residual(tape, x, this.#attention(tape, this.#norm(tape, x, `${name}.norm1`), `${name}.attn`), {
+    x = this.#residual(tape, x, this.#attention(tape, this.norm(tape, x, `${name}.norm1`), `${name}.attn`), {
       dropout: rate,
       path,
     });
     if (!skipLcm) {
-      x = this.#residual(tape, x, this.#concentration(tape, this.#norm(tape, x, `${name}.norm_lcm`), `${name}.lcm`), { path });
+      x = this.#residual(tape, x, this.#concentration(tape, this.norm(tape, x, `${name}.norm_lcm`), `${name}.lcm`), { path });
     }
-    return this.#residual(tape, x, this.#mlp(tape, this.#norm(tape, x, `${name}.norm2`), `${name}.mlp`), { dropout: rate, path });
+    return this.#residual(tape, x, this.#mlp(tape, this.norm(tape, x, `${name}.norm2`), `${name}.mlp`), { dropout: rate, path });
   }
 
   /**
@@ -107,7 +108,19 @@ export class LinearViT {
   features(tape: Tape, patches: Tensor): Tensor {
     let x = this.embed(tape, patches);
     for (let i = 0; i < this.config.depth; i++) x = this.block(tape, x, i);
-    return meanTokens(tape, this.#norm(tape, x, "norm"));
+    return meanTokens(tape, this.norm(tape, x, "norm"));
+  }
+
+  /**
+   * The visible tokens of each image, encoded without the local concentration module: they are no grid.
+   *
+   * @param patches (B, tokens, in_channels * patch_size^2)
+   * @returns (B, visible, embed_dim)
+   */
+  encodeVisible(tape: Tape, patches: Tensor, mask: TokenMask): Tensor {
+    let x = takeVisible(tape, this.embed(tape, patches), mask);
+    for (let i = 0; i < this.config.depth; i++) x = this.block(tape, x, i, true);
+    return this.norm(tape, x, "norm");
   }
 
   /**
@@ -136,7 +149,8 @@ export class LinearViT {
     return batchNorm(tape, x, tensors, this.#batchGroups);
   }
 
-  #norm(tape: Tape, x: Tensor, name: string): Tensor {
+  /** A layer normalisation of this model. */
+  norm(tape: Tape, x: Tensor, name: string): Tensor {
     return layerNorm(tape, x, this.parameters.get(`${name}.weight`), this.parameters.get(`${name}.bias`));
   }
 

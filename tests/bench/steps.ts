@@ -8,7 +8,8 @@ import type { Timing } from "../../lib/gpu/plan.ts";
 import { Random } from "../../lib/random.ts";
 import { Finetune } from "../../lib/train/finetune.ts";
 import type { Method } from "../../lib/train/method.ts";
-import { SimClr } from "../../lib/train/simclr.ts";
+import { Pretraining } from "../../lib/train/pretraining.ts";
+import { simclr } from "../../lib/train/simclr.ts";
 
 /** Size of a benchmark's model. */
 export type Size = "small" | "full";
@@ -59,7 +60,7 @@ export async function benchStep(
   const started = performance.now();
   using trained: Method = method === "finetune"
     ? new Finetune(gpu, config, { images, labels, mass, split: { ...stratifiedSplit(labels, 1), train: all } }, new Map())
-    : new SimClr(gpu, config, { images, split: { train: all, val: all.subarray(0, 2) } }, new Map());
+    : new Pretraining(gpu, config, { images, split: { train: all, val: all.subarray(0, 2) } }, new Map(), simclr(config));
   const learningRates = trained.learningRates(1);
   const step = async (i: number) => {
     for await (const staged of trained.stage([all.subarray(0, batch)])) trained.run(staged, { seed: 1, step: i, learningRates });

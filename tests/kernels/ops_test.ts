@@ -10,6 +10,7 @@ import { layerNorm } from "../../lib/tensor/ops/layer_norm.ts";
 import { linear } from "../../lib/tensor/ops/linear.ts";
 import { linearAttention } from "../../lib/tensor/ops/linear_attention.ts";
 import { meanTokens } from "../../lib/tensor/ops/mean_tokens.ts";
+import { softmaxAttention } from "../../lib/tensor/ops/softmax_attention.ts";
 import { createTensor } from "../../lib/tensor/tensor.ts";
 import { gpuTest } from "../support/gpu.ts";
 import { checkOp } from "../support/ops.ts";
@@ -79,6 +80,17 @@ for (const floor of [0.05, 20]) {
       });
     });
   }
+}
+
+for (const [tokens, dim] of [[11, 5], [9, 12], [14, 8]] as const) {
+  gpuTest(`softmaxAttention() of ${tokens} tokens with head size ${dim} is its formula, forward and backward`, async (gpu) => {
+    const [batch, heads] = [2, 3];
+    await checkOp(gpu, {
+      inputs: { qkv: [batch, tokens, 3 * heads * dim] },
+      record: (tape, { qkv }) => softmaxAttention(tape, qkv!, heads, "attention"),
+      reference: (a) => reference.softmaxAttention(a["qkv"]!, [batch, tokens, heads, dim]),
+    });
+  });
 }
 
 for (const [grid, dim, size] of [[3, 6, 3], [7, 5, 5], [6, 3, 7], [2, 4, 7]] as const) {

@@ -106,6 +106,33 @@ export function linearAttention(
   return out;
 }
 
+/** Softmax attention; qkv is (B, N, 3, H, d). */
+export function softmaxAttention(
+  qkv: Float64Array,
+  [batch, tokens, heads, dim]: readonly [number, number, number, number],
+): Float64Array {
+  const at = (b: number, n: number, part: number, h: number, i: number) =>
+    qkv[(((b * tokens + n) * 3 + part) * heads + h) * dim + i]!;
+  const out = new Float64Array(batch * tokens * heads * dim);
+  for (let b = 0; b < batch; b++) {
+    for (let h = 0; h < heads; h++) {
+      for (let n = 0; n < tokens; n++) {
+        const scores = Array.from({ length: tokens }, (_, m) => {
+          let sum = 0;
+          for (let i = 0; i < dim; i++) sum += at(b, n, 0, h, i) * at(b, m, 1, h, i);
+          return Math.exp(sum / Math.sqrt(dim));
+        });
+        const total = scores.reduce((sum, s) => sum + s, 0);
+        for (let i = 0; i < dim; i++) {
+          const sum = scores.reduce((sum, s, m) => sum + s * at(b, m, 2, h, i), 0);
+          out[((b * tokens + n) * heads + h) * dim + i] = sum / total;
+        }
+      }
+    }
+  }
+  return out;
+}
+
 /** Depthwise convolution; x is (B, g, g, D), weight (D, 1, k, k). */
 export function depthwiseConv(
   x: Float64Array,

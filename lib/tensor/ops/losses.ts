@@ -6,15 +6,19 @@
  */
 
 import crossEntropySource from "../../../kernels/cross_entropy.wgsl" with { type: "text" };
+import maskedErrorSource from "../../../kernels/masked_error.wgsl" with { type: "text" };
 import ntXentSource from "../../../kernels/nt_xent.wgsl" with { type: "text" };
 import smoothL1Source from "../../../kernels/smooth_l1.wgsl" with { type: "text" };
 import type { Loss, Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { linearGrid } from "./grid.ts";
+import type { ImageLayout } from "./images.ts";
 import { matmul } from "./matmul.ts";
+import type { TokenMask } from "./tokens.ts";
 
 const CROSS_ENTROPY = { name: "cross_entropy", source: crossEntropySource };
 const SMOOTH_L1 = { name: "smooth_l1", source: smoothL1Source };
+const MASKED_ERROR = { name: "masked_error", source: maskedErrorSource };
 const NT_XENT = { name: "nt_xent", source: ntXentSource };
 
 /**
@@ -65,6 +69,44 @@ export function smoothL1(tape: Tape, prediction: Tensor, goal: Tensor, weight = 
   });
   tape.derive(loss, [prediction], () => tape.accumulate(prediction, dprediction));
   return { loss, distance };
+}
+
+/**
+ * Mean squared error of the pixels of masked tokens.
+ *
+ * @param prediction (B, N, F), pixels of a patch in the order (row, column, channel)
+ * @param patches (B, N, F), as the patch embedding reads them
+ * @param layout sizes of the images
+ * @param mask which tokens count
+ * @returns loss (B, N), zero for visible tokens; the total is its sum over the number of masked tokens
+ */
+export function maskedError(
+  tape: Tape,
+  prediction: Tensor,
+  patches: Tensor,
+  { channels, patch }: Pick<ImageLayout, "channels" | "patch">,
+  { keep, restore }: TokenMask,
+): Loss {
+  const [batch, tokens] = prediction.shape as [number, number, number];
+  const loss: Loss = { ...tape.tensor("masked error", [batch, tokens]), isLoss: true };
+  const constants = { PATCH: patch, CHANNELS: channels, N: tokens, KEEP: keep.shape[1]! };
+  const inputs = { prediction, patches, restore };
+  const launch = (entry: string, y: Record<string, Tensor>, invocations: number) =>
+    tape.dispatch({
+      kernel: MASKED_ERROR,
+      entry,
+      label: loss.storage.label,
+      constants,
+      bindings: { ...inputs, ...y },
+      workgroups: linearGrid(invocations),
+    });
+  launch("forward", { loss }, batch * tokens);
+  tape.derive(loss, [prediction], () => {
+    const dprediction = tape.tensor(`gradient of ${prediction.storage.label}`, prediction.shape);
+    launch("backward", { dprediction }, sizeOf(prediction.shape));
+    tape.accumulate(prediction, dprediction);
+  });
+  return loss;
 }
 
 /**

@@ -6,11 +6,12 @@ import type { Gpu } from "../../../lib/gpu/device.ts";
 import { BatchBuffers } from "../../../lib/nn/batches.ts";
 import { LinearViT } from "../../../lib/nn/linear_vit.ts";
 import { isHead } from "../../../lib/nn/linear_vit.ts";
+import { declareDecoder, decode, DECODER } from "../../../lib/nn/mae_decoder.ts";
 import { declareProjection, project, PROJECTION } from "../../../lib/nn/projection_head.ts";
 import { AdamW } from "../../../lib/tensor/ops/adamw.ts";
 import { add } from "../../../lib/tensor/ops/add.ts";
 import { imagePatches, NO_AUGMENTATION } from "../../../lib/tensor/ops/images.ts";
-import { crossEntropy, ntXent, smoothL1 } from "../../../lib/tensor/ops/losses.ts";
+import { crossEntropy, maskedError, ntXent, smoothL1 } from "../../../lib/tensor/ops/losses.ts";
 import { recordTotal } from "../../../lib/tensor/ops/record.ts";
 import { createStep, writeStep } from "../../../lib/tensor/step.ts";
 import { Tape } from "../../../lib/tensor/tape.ts";
@@ -133,9 +134,41 @@ for (const name of CASES) {
     assertStateClose(state, fixture.state("after."), "running statistic");
     assertStateClose(state, fixture.state("head_after.net.", `${PROJECTION}.`), "running statistic");
   });
+
+  gpuTest(`LinearViT has PyTorch's MAE loss and gradients (${name})`, async (gpu) => {
+    const fixture = new Fixture(`mae_${name}`);
+    const { facts, config } = fixture;
+    const decoder = { dim: facts.decoder_dim, depth: facts.decoder_depth, heads: facts.decoder_heads };
+    const model = new LinearViT(gpu, config, { extra: (d) => declareDecoder(d, config, decoder) });
+    model.parameters.load(fixture.state("weight."));
+    model.parameters.load(fixture.state("decoder.", `${DECODER}.`));
+    const [batch, tokens] = fixture.shape("restore") as [number, number];
+    const visible = fixture.shape("keep")[1]!;
+    const mask = {
+      keep: createTensor(gpu, "keep", [batch, visible], "u32"),
+      restore: createTensor(gpu, "restore", [batch, tokens], "u32"),
+    };
+    write(gpu, mask.keep, fixture.integers("keep"));
+    write(gpu, mask.restore, fixture.integers("restore"));
+    const table = createTensor(gpu, "losses", [1, 1]);
+    const step = createStep(gpu);
+    writeStep(gpu, step, { seed: 0, step: 0 });
+    const tape = new Tape(gpu, { training: true, step });
+    const patches = await patchesOf(gpu, tape, fixture.floats("input"), fixture.shape("input"), fixture);
+    const prediction = decode(tape, model, model.encodeVisible(tape, patches, mask), mask, decoder);
+    const loss = maskedError(tape, prediction, patches, { channels: config.in_channels, patch: config.patch_size }, mask);
+    recordTotal(tape, loss, table, 0, 1 / (batch * (tokens - visible)));
+    tape.backward(loss);
+    tape.compile(POISON).run();
+    assertClose(await read(gpu, table), [facts.loss], "loss");
+    const gradients = await model.parameters.gradientState();
+    const golden = new Map([...withoutHeads(fixture.state("grad."))].filter(([key]) => !/lcm/.test(key)));
+    assertStateClose(gradients, golden, "gradient of");
+    assertStateClose(gradients, fixture.state("decoder_grad.", `${DECODER}.`), "gradient of");
+  });
 }
 
-/** SimCLR trains no heads: PyTorch's gradient is zero there, and nothing is computed here. */
+/** Pretraining trains no heads: PyTorch's gradient is zero there, and nothing is computed here. */
 function withoutHeads(state: ReturnType<Fixture["state"]>): ReturnType<Fixture["state"]> {
   return new Map([...state].filter(([name]) => !isHead(name)));
 }

@@ -1,0 +1,50 @@
+// A random order of the tokens of each image: masked pretraining keeps the first of them.
+//
+//   words[b, n]   = a random word for token n of image b
+//   restore[b, n] = number of tokens m with (words[b, m], m) before (words[b, n], n): the place of n in the order
+//   keep[b, i]    = the token n with restore[b, n] = i, for the first KEEP places
+//
+// The names are those of He et al., arXiv:2111.06377: `restore` undoes the shuffle.
+//
+// words, restore  (B, N)      keep  (B, KEEP)
+//
+// draw, rank: one invocation a token. Uses lib/philox.wgsl and lib/step.wgsl.
+
+const N: u32 = 9u;
+const KEEP: u32 = 2u;
+const STREAM: u32 = 0u;
+const WIDTH: u32 = 64u;
+
+@group(0) @binding(0) var<storage, read_write> words_out: array<u32>;
+@group(0) @binding(1) var<storage, read> words: array<u32>;
+@group(0) @binding(2) var<storage, read_write> restore: array<u32>;
+@group(0) @binding(3) var<storage, read_write> keep: array<u32>;
+@group(0) @binding(4) var<uniform> step: Step;
+
+@compute @workgroup_size(WIDTH)
+fn draw(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let i = id.x + id.y * groups.x * WIDTH;
+  if (i < arrayLength(&words_out)) {
+    words_out[i] = philox(vec4<u32>(i, STREAM, step.step, 0u), step.seed).x;
+  }
+}
+
+@compute @workgroup_size(WIDTH)
+fn rank(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let i = id.x + id.y * groups.x * WIDTH;
+  if (i >= arrayLength(&restore)) {
+    return;
+  }
+  let image = i / N;
+  let n = i % N;
+  let word = words[i];
+  var place = 0u;
+  for (var m = 0u; m < N; m++) {
+    let other = words[image * N + m];
+    place += u32(other < word || (other == word && m < n));
+  }
+  restore[i] = place;
+  if (place < KEEP) {
+    keep[image * KEEP + place] = n;
+  }
+}
