@@ -41,6 +41,7 @@ export * from "./lib/eval/evaluate.ts";
 export * from "./lib/eval/measures.ts";
 export * from "./lib/eval/metrics.ts";
 export * from "./lib/eval/predictor.ts";
+export * from "./lib/eval/probe.ts";
 export * from "./lib/eval/summary.ts";
 export * from "./lib/gpu/device.ts";
 export * from "./lib/gpu/pacer.ts";

@@ -74,7 +74,8 @@ export async function evaluate(
   return summary;
 }
 
-function measuresTable(models: Summary["models"]): string {
+/** Measures of models with their intervals, a column for each model. */
+export function measuresTable(models: Summary["models"]): string {
   const names = Object.keys(models);
   return table(
     ["", ...names],

@@ -1,4 +1,4 @@
-/** @file Predictions: class scores and masses of many images, computed in batches. */
+/** @file What a model makes of many images, computed in batches: class scores and masses, or features. */
 
 import type { ImageSource, Progress } from "../data/packed.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -10,7 +10,7 @@ import { imagePatches, NO_AUGMENTATION } from "../tensor/ops/images.ts";
 import { storeRows } from "../tensor/ops/record.ts";
 import { createStep, writeStep } from "../tensor/step.ts";
 import { Tape } from "../tensor/tape.ts";
-import { createTensor, type PlacedTensor, read } from "../tensor/tensor.ts";
+import { createTensor, type PlacedTensor, read, type Tensor } from "../tensor/tensor.ts";
 
 /** What a model says about images, in the order asked for. */
 export interface Predictions {
@@ -30,54 +30,68 @@ export interface PredictedImages {
 
 const ROWS = 4096;
 
-/** A plan that predicts, with its buffers. It reads the model's parameters as they are when it runs. */
-export class Predictor {
+/**
+ * Records what is computed of each image.
+ *
+ * @param patches (B, tokens, features)
+ * @returns named tensors (B, width)
+ */
+export type Outputs<Name extends string> = (tape: Tape, model: LinearViT, patches: Tensor) => Record<Name, Tensor>;
+
+/** A plan that computes something of every image, with its buffers. It reads the model's parameters as they are when it runs. */
+export class ImageMap<Name extends string> {
   readonly #gpu: Gpu;
   readonly #batch: number;
-  readonly #classes: number;
   readonly #buffers: BatchBuffers;
   readonly #step: PlacedTensor;
-  readonly #outputs: { readonly logits: PlacedTensor; readonly mass: PlacedTensor };
+  readonly #outputs: ReadonlyMap<Name, PlacedTensor>;
   readonly #plan: Plan;
+  readonly #rows: number;
 
   /**
    * Records and compiles the plan.
    *
    * @param gpu device
    * @param model whose parameters are used
-   * @param data images to predict
+   * @param data images to look at
    * @param batch images at a time
    * @param normScale values are divided by it
+   * @param outputs what is computed
    */
-  constructor(gpu: Gpu, model: LinearViT, { images, resident }: PredictedImages, batch: number, normScale: number) {
+  constructor(
+    gpu: Gpu,
+    model: LinearViT,
+    { images, resident }: PredictedImages,
+    batch: number,
+    normScale: number,
+    outputs: Outputs<Name>,
+  ) {
     this.#gpu = gpu;
     this.#batch = batch;
-    this.#classes = model.config.num_classes;
     this.#buffers = new BatchBuffers(gpu, images, batch, resident);
     this.#step = createStep(gpu);
-    const rows = Math.ceil(ROWS / batch) * batch;
-    this.#outputs = {
-      logits: createTensor(gpu, "predicted logits", [rows, this.#classes]),
-      mass: createTensor(gpu, "predicted masses", [rows, 1]),
-    };
+    this.#rows = Math.ceil(ROWS / batch) * batch;
     const tape = new Tape(gpu, { training: false, step: this.#step });
     const { channels, size } = images;
     const patch = model.config.patch_size;
     const patches = imagePatches(tape, this.#buffers.tensors, { channels, size, patch }, normScale, 1, NO_AUGMENTATION);
-    const { logits, mass } = model.heads(tape, model.features(tape, patches));
-    storeRows(tape, logits, this.#outputs.logits);
-    storeRows(tape, mass, this.#outputs.mass);
+    const computed = Object.entries<Tensor>(outputs(tape, model, patches)) as [Name, Tensor][];
+    this.#outputs = new Map(computed.map(([name, tensor]) => {
+      const output = createTensor(gpu, `all ${name}`, [this.#rows, tensor.shape.at(-1)!]);
+      storeRows(tape, tensor, output);
+      return [name, output];
+    }));
     this.#plan = tape.compile();
   }
 
-  /** Predicts the images with these numbers. */
-  async predict(images: ArrayLike<number>, progress?: Progress): Promise<Predictions> {
-    const logits = new Float32Array(images.length * this.#classes);
-    const mass = new Float32Array(images.length);
-    const rows = this.#outputs.mass.shape[0]!;
+  /** Computes the outputs (n, width) of the images with these numbers. */
+  async run(images: ArrayLike<number>, progress?: Progress): Promise<Record<Name, Float32Array>> {
+    const results = new Map(
+      [...this.#outputs].map(([name, { shape }]) => [name, new Float32Array(images.length * shape[1]!)]),
+    );
     const pacer = new Pacer(this.#gpu);
     // the last batch is filled up with its first image; those rows are not read
-    const batch = this.#batch;
+    const batch = this.#batch, rows = this.#rows;
     const filled = Uint32Array.from(
       { length: Math.ceil(images.length / batch) * batch },
       (_, i) => images[i] ?? images[i - i % batch]!,
@@ -91,18 +105,55 @@ export class Predictor {
       if (await pacer.submitted()) progress?.(Math.min(at, images.length), images.length);
       if (at % rows !== 0 && at < filled.length) continue;
       const first = at - 1 - (at - 1) % rows;
-      const stop = Math.min(at, images.length);
-      logits.set((await read(this.#gpu, this.#outputs.logits)).subarray(0, (stop - first) * this.#classes), first * this.#classes);
-      mass.set((await read(this.#gpu, this.#outputs.mass)).subarray(0, stop - first), first);
+      const count = Math.min(at, images.length) - first;
+      for (const [name, output] of this.#outputs) {
+        const width = output.shape[1]!;
+        results.get(name)!.set((await read(this.#gpu, output)).subarray(0, count * width), first * width);
+      }
     }
     progress?.(images.length, images.length);
-    return { logits, mass };
+    return Object.fromEntries(results) as Record<Name, Float32Array>;
   }
 
   /** Frees the buffers. */
   [Symbol.dispose](): void {
     this.#plan[Symbol.dispose]();
     this.#buffers[Symbol.dispose]();
-    for (const { storage } of [this.#step, this.#outputs.logits, this.#outputs.mass]) storage.place.buffer.destroy();
+    for (const { storage } of [this.#step, ...this.#outputs.values()]) storage.place.buffer.destroy();
+  }
+}
+
+/** A plan that predicts, with its buffers. */
+export class Predictor {
+  readonly #map: ImageMap<"logits" | "mass">;
+
+  /**
+   * Records and compiles the plan.
+   *
+   * @param gpu device
+   * @param model whose parameters are used
+   * @param data images to predict
+   * @param batch images at a time
+   * @param normScale values are divided by it
+   */
+  constructor(gpu: Gpu, model: LinearViT, data: PredictedImages, batch: number, normScale: number) {
+    this.#map = new ImageMap(
+      gpu,
+      model,
+      data,
+      batch,
+      normScale,
+      (tape, vit, patches) => vit.heads(tape, vit.features(tape, patches)),
+    );
+  }
+
+  /** Predicts the images with these numbers. */
+  predict(images: ArrayLike<number>, progress?: Progress): Promise<Predictions> {
+    return this.#map.run(images, progress);
+  }
+
+  /** Frees the buffers. */
+  [Symbol.dispose](): void {
+    this.#map[Symbol.dispose]();
   }
 }

@@ -78,7 +78,7 @@ Deno.test("deno task pretrain lowers the contrastive loss, and its backbone can 
   assertStringIncludes(stdout, "weights in");
 });
 
-Deno.test("deno task pretrain with the MAE configuration lowers the error of masked tokens, and its backbone can be finetuned", async () => {
+Deno.test("deno task pretrain with the MAE configuration lowers the error of masked tokens, and its backbone can be probed and finetuned", async () => {
   using workspace = new Workspace();
   writeToy(`${workspace.root}data/u.h5`, 400, false);
   writeToy(`${workspace.root}data/toy.h5`, 200);
@@ -98,6 +98,18 @@ Deno.test("deno task pretrain with the MAE configuration lowers the error of mas
   const options = ["--pretrained", "runs/p/best.safetensors", "--set", "training.epochs=1", "--out", "runs/f"];
   const { stdout } = await succeed(workspace, "finetune", ...FINETUNE, ...options);
   assertStringIncludes(stdout, "weights in");
+  const probe = await succeed(
+    workspace,
+    "probe",
+    "--weights",
+    "runs/p/best.safetensors",
+    "--data",
+    "data/toy.h5",
+    "--neighbours",
+    "5",
+  );
+  assertMatch(probe.stdout, /^accuracy( +[01]\.\d{4} \[[\d.]+, [\d.]+\]){4}$/m);
+  assertStringIncludes(probe.stdout, "5 neighbours, untrained");
 });
 
 Deno.test("a run that was stopped by a signal goes on and ends as if it had not been", async () => {
