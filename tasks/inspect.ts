@@ -8,7 +8,7 @@ import { runTask } from "../lib/cli/task.ts";
 const usage = {
   task: "inspect",
   summary: "say what a data file holds, and whether it is a published one",
-  positional: "FILE.h5",
+  positional: ["FILE.h5"],
   options: {
     "sample=N": "images to look at, spread over the file; 0: all (2000)",
     "index=LIST": "images to draw, such as 3,17 (the first, the middle and the last)",
@@ -18,7 +18,7 @@ const usage = {
 };
 
 await runTask(usage, ({ args, signal }) =>
-  inspect(rooted(args.positional), {
+  inspect(rooted(args.positional[0]!), {
     sample: args.whole("sample") ?? 2000,
     pictures: args.has("svg") ? rooted(args.get("out") ?? "reports/inspect") : undefined,
     indices: args.list("index"),

@@ -16,8 +16,8 @@ export interface Usage {
   readonly task: string;
   /** One sentence: what it does. */
   readonly summary: string;
-  /** What the one argument without a name is, such as "FILE.h5"; it must be there. */
-  readonly positional?: string;
+  /** What the arguments without a name are, such as "FILE.h5"; all must be there. */
+  readonly positional?: readonly string[];
   /** Options with a value: "name=WHAT" to what it means. */
   readonly options?: Readonly<Record<string, string>>;
   /** Options without a value. */
@@ -42,8 +42,8 @@ export interface Arguments {
   whole(name: string, least?: number): number | undefined;
   /** Whole numbers with commas between them. */
   list(name: string): number[] | undefined;
-  /** The argument without a name. */
-  readonly positional: string;
+  /** The arguments without a name. */
+  readonly positional: readonly string[];
 }
 
 /** What a task gets to work with. */
@@ -59,7 +59,7 @@ const SIGNAL_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
  * Runs a task and ends the process with its exit code: 0, 1 for an error (one line on standard error), 130 or 143
  * after a signal. `--help` prints the usage; `--trace` adds the stack to an error.
  */
-export async function runTask(usage: Usage, main: (context: TaskContext) => Promise<void>): Promise<void> {
+export async function runTask(usage: Usage, main: (context: TaskContext) => Promise<void> | void): Promise<void> {
   hideWaylandWarning();
   const abort = new AbortController();
   let caught: keyof typeof SIGNAL_CODES | undefined;
@@ -86,7 +86,7 @@ export async function runTask(usage: Usage, main: (context: TaskContext) => Prom
 
 /** The usage as text. */
 export function formatUsage(usage: Usage): string {
-  const { task, summary, positional, options = {}, flags = {}, required = [], repeated = [] } = usage;
+  const { task, summary, positional = [], options = {}, flags = {}, required = [], repeated = [] } = usage;
   const rows = [
     ...Object.entries(options).map(([name, meaning]) => {
       const key = name.split("=")[0]!;
@@ -100,7 +100,7 @@ export function formatUsage(usage: Usage): string {
     ["--help", "show this"],
   ];
   const width = Math.max(...rows.map(([left]) => left!.length));
-  const command = positional === undefined ? `deno task ${task}` : `deno task ${task} ${positional}`;
+  const command = [`deno task ${task}`, ...positional].join(" ");
   return [`${command}: ${summary}`, "", ...rows.map(([left, right]) => `  ${left!.padEnd(width)}  ${right}`)].join("\n");
 }
 
@@ -128,9 +128,12 @@ function readArguments(usage: Usage, given: readonly string[]): Arguments | unde
   };
   for (const name of usage.required ?? []) need(name);
   const positional = values._.map(String);
-  if (usage.positional !== undefined && positional.length !== 1) {
-    const problem = positional.length === 0 ? "is missing" : `must be one: there are ${positional.length}`;
-    throw new UsageError(`${usage.positional} ${problem}. See 'deno task ${usage.task} --help'`);
+  const wanted = usage.positional ?? [];
+  if (positional.length !== wanted.length) {
+    const problem = positional.length < wanted.length
+      ? `${wanted[positional.length]} is missing`
+      : `expected ${wanted.join(" ")}: there are ${positional.length} names`;
+    throw new UsageError(`${problem}. See 'deno task ${usage.task} --help'`);
   }
   const toWhole = (name: string, text: string, least: number): number => {
     const number = Number(text);
@@ -147,7 +150,7 @@ function readArguments(usage: Usage, given: readonly string[]): Arguments | unde
       return value === undefined ? undefined : toWhole(name, value, least);
     },
     list: (name) => get(name)?.split(",").map((text) => toWhole(name, text, 0)),
-    positional: positional[0] ?? "",
+    positional,
   };
 }
 

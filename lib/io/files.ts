@@ -1,4 +1,4 @@
-/** @file Reads and writes that are complete: one system call may move fewer bytes than it was asked for. */
+/** @file Reads and writes that are complete (one system call may move fewer bytes than it was asked for), and whether a file is there. */
 
 /**
  * Reads from a position until the buffer is full or the file ends.
@@ -19,4 +19,15 @@ export function readAt(file: Deno.FsFile, position: number, into: Uint8Array): n
 /** Writes all bytes at the file's current position. */
 export function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+}
+
+/** True if there is a file or folder at a path. */
+export function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }

@@ -4,7 +4,15 @@
  * Files that PyTorch wrote have no metadata: every size is then read off the tensors' shapes.
  */
 
-import { decodeSafetensors, SafetensorsError, type StoredTensor, storeFloats, toFloats } from "../io/safetensors.ts";
+import { decodeTorch, isTorch, TorchError } from "../io/torch.ts";
+import {
+  decodeSafetensors,
+  type Safetensors,
+  SafetensorsError,
+  type StoredTensor,
+  storeFloats,
+  toFloats,
+} from "../io/safetensors.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import { type ModelConfig, PUBLISHED_MODEL } from "./config.ts";
 import { isHead, shapesOf } from "./linear_vit.ts";
@@ -38,15 +46,17 @@ export interface Weights extends WeightsInfo {
 }
 
 const COUNTER = ".num_batches_tracked";
+/** A tensor that every L2ViT has. */
+const MARKER = "patch_embed.proj.weight";
 
 /**
  * Reads a weight file.
  *
- * @param path a .safetensors file
+ * @param path a .safetensors file, or a checkpoint of PyTorch (.pt)
  * @throws {WeightsError} if it is missing, broken, or no L2ViT
  */
 export function readWeights(path: string): Weights {
-  const { tensors, metadata } = readSafetensors(path);
+  const { tensors, metadata } = readTensors(path);
   const state = modelState(tensors);
   try {
     const model = inferModel(new Map([...state].map(([name, { shape }]) => [name, shape])), metadata["model"]);
@@ -64,17 +74,71 @@ export function readWeights(path: string): Weights {
   }
 }
 
-/** Reads a safetensors file, with errors that name it. */
-export function readSafetensors(path: string): ReturnType<typeof decodeSafetensors> {
+/**
+ * Reads the tensors of a weight file: of a PyTorch checkpoint, those of the model in it.
+ *
+ * @param key which part of a checkpoint with several models
+ * @throws {WeightsError} naming the file
+ */
+export function readTensors(path: string, key?: string): Safetensors {
+  const file = readFile(path);
+  // a pickle of protocol 2 by itself
+  if (file[0] === 0x80 && file[1] === 2) {
+    throw new WeightsError(
+      `${path}: this is PyTorch's format from before version 1.6. Load it there and save it again with torch.save`,
+    );
+  }
+  if (!isTorch(file)) return decodeNamed(path, file);
   try {
-    return decodeSafetensors(Deno.readFileSync(path));
+    return { tensors: modelOf(decodeTorch(file), key), metadata: {} };
+  } catch (error) {
+    if (error instanceof TorchError) throw new WeightsError(`${path}: not a PyTorch checkpoint that can be read: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Reads a safetensors file, with errors that name it. */
+export function readSafetensors(path: string): Safetensors {
+  return decodeNamed(path, readFile(path));
+}
+
+function decodeNamed(path: string, file: Uint8Array): Safetensors {
+  try {
+    return decodeSafetensors(file);
   } catch (error) {
     if (error instanceof SafetensorsError) throw new WeightsError(`${path}: not a valid safetensors file. ${error.message}`);
+    throw error;
+  }
+}
+
+/**
+ * The tensors of the model in a checkpoint that may hold more, such as an optimiser's, under the model's own names.
+ *
+ * @throws {TorchError} if there is no model, or more than one and the key does not say which
+ */
+function modelOf(tensors: ReadonlyMap<string, StoredTensor>, key: string | undefined): Map<string, StoredTensor> {
+  const prefixes = [...tensors.keys()].filter((name) => name.endsWith(MARKER)).map((name) => name.slice(0, -MARKER.length))
+    .filter((prefix) => key === undefined || prefix.replace(/[/.]$/, "") === key);
+  if (prefixes.length === 0) throw new TorchError(`there is no tensor "${key === undefined ? "" : `${key}/`}${MARKER}" in it`);
+  if (prefixes.length > 1) {
+    const keys = prefixes.map((prefix) => prefix.replace(/[/.]$/, "")).join(", ");
+    throw new TorchError(`it holds several models (${keys}). Take one out with deno task convert --key`);
+  }
+  const [prefix] = prefixes as [string];
+  return new Map(
+    [...tensors].filter(([name]) => name.startsWith(prefix)).map(([name, tensor]) => [name.slice(prefix.length), tensor]),
+  );
+}
+
+function readFile(path: string): Uint8Array {
+  try {
+    return Deno.readFileSync(path);
+  } catch (error) {
     if (error instanceof Deno.errors.NotFound) {
       throw new WeightsError(`${path}: there is no such file. Train first, or check the path`);
     }
     if (error instanceof Deno.errors.IsADirectory) {
-      throw new WeightsError(`${path}: this is a folder; name the .safetensors file in it`);
+      throw new WeightsError(`${path}: this is a folder; name the weight file in it`);
     }
     throw error;
   }
@@ -166,7 +230,9 @@ export function inferModel(shapes: ReadonlyMap<string, readonly number[]>, metad
   const [hidden] = shape("blocks.0.mlp.fc1.weight", 2) as [number];
   const [, , lcm_kernel] = shape("blocks.0.lcm.conv1.weight", 4) as [number, number, number];
   const deep = shapes.has("cls_head.0.weight");
-  const [num_classes] = shape(deep ? "cls_head.2.weight" : "cls_head.weight", 2) as [number];
+  const head = deep ? "cls_head.2.weight" : "cls_head.weight";
+  // a backbone alone has no heads
+  const num_classes = shapes.has(head) ? shape(head, 2)[0]! : PUBLISHED_MODEL.num_classes;
   const head_hidden = deep ? shape("cls_head.0.weight", 2)[0]! : 0;
   const known: Partial<ModelConfig> = metadata === undefined ? {} : JSON.parse(metadata);
   const { dropout, drop_path_rate, denominator_floor } = { ...PUBLISHED_MODEL, ...known };

@@ -11,6 +11,7 @@
 
 import { formatConfig, type RunConfig } from "../config.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
+import { exists } from "../io/files.ts";
 import { encodeSafetensors, type Safetensors } from "../io/safetensors.ts";
 
 /** Paths of a run, and how its files are written. */
@@ -96,15 +97,5 @@ export class RunFolder {
   /** Adds a line to log.txt. */
   log(line: string): void {
     Deno.writeTextFileSync(`${this.path}/log.txt`, `${new Date().toISOString()} ${line}\n`, { append: true });
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }

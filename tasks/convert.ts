@@ -1,0 +1,29 @@
+/** @file deno task convert: a PyTorch checkpoint as safetensors. */
+
+import { ConsoleReporter } from "../lib/cli/console.ts";
+import { rooted } from "../lib/cli/paths.ts";
+import { runTask, UsageError } from "../lib/cli/task.ts";
+import { writeFileAtomic } from "../lib/io/atomic.ts";
+import { exists } from "../lib/io/files.ts";
+import { encodeSafetensors } from "../lib/io/safetensors.ts";
+import { inferModel, readTensors, WeightsError } from "../lib/nn/weights.ts";
+
+const usage = {
+  task: "convert",
+  summary: "write the model of a PyTorch checkpoint as safetensors, every number as it is; nothing in the checkpoint is executed",
+  options: { "key=NAME": "which model of a checkpoint that holds several" },
+  positional: ["IN.pt", "OUT.safetensors"],
+};
+
+await runTask(usage, ({ args }) => {
+  const [from, to] = args.positional.map(rooted) as [string, string];
+  if (exists(to)) throw new UsageError(`${to} is there already. Name another file, or remove it first`);
+  const { tensors } = readTensors(from, args.get("key"));
+  try {
+    inferModel(new Map([...tensors].map(([name, { shape }]) => [name, shape])));
+  } catch (error) {
+    throw new WeightsError(`${from}: ${(error as Error).message}`);
+  }
+  writeFileAtomic(to, encodeSafetensors({ tensors, metadata: { format: "pt" } }));
+  new ConsoleReporter().line(`${to}: ${tensors.size} tensors of ${from}`);
+});
