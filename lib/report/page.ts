@@ -144,7 +144,10 @@ svg.figure{display:block;width:100%;max-width:520px;height:auto}
 dt{font-weight:600;margin-top:.7em}
 dd{margin:0}
 code{overflow-wrap:anywhere}
-@media screen and (max-width:640px){.interval{display:block}th:first-child,td:first-child{white-space:normal}th,td{padding-right:10px}}
+@media screen and (max-width:640px){thead{display:none}table,tbody{display:block}
+tr{display:block;border-bottom:1px solid var(--line);padding:6px 0}
+td,td:first-child{display:flex;gap:.5em;border:0;padding:1px 0}td:first-child{font-weight:600}
+td[data-model]::before{content:attr(data-model);margin-right:auto;color:var(--soft);overflow:hidden;text-overflow:ellipsis}}
 @media print{section{break-inside:avoid}main{max-width:none}}`;
 
 function paragraph(text: string): string {
@@ -162,7 +165,7 @@ function measuresTable({ summary }: ReportInput): string {
   const rows = MEASURES.map((measure) => {
     const cells = names.map((name) => {
       const [, value, interval] = /^(\S+)(.*)$/.exec(formatMeasure(summary.models[name]!, measure))!;
-      return element("td", {}, value!, element("span", { class: "interval" }, escapeText(interval!)));
+      return element("td", { "data-model": name }, value!, element("span", { class: "interval" }, escapeText(interval!)));
     });
     return element("tr", {}, element("td", {}, escapeText(MEASURE_LABELS[measure].text)), ...cells);
   });
