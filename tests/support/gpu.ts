@@ -5,13 +5,19 @@ import { Gpu } from "../../lib/gpu/device.ts";
 
 let opened: Promise<Gpu> | undefined;
 
-/** The device, opened at first use and kept until the process ends. */
+/** The device, opened at first use and kept until the tests of the file have ended. */
 export function testGpu(): Promise<Gpu> {
   hideWaylandWarning();
-  return opened ??= Gpu.open();
+  return opened ??= open();
 }
 
-/** Registers a test that uses the device; buffers it leaves behind die with the process. */
+async function open(): Promise<Gpu> {
+  const gpu = await Gpu.open();
+  addEventListener("unload", () => gpu[Symbol.dispose]());
+  return gpu;
+}
+
+/** Registers a test that uses the device; buffers it leaves behind die with it. */
 export function gpuTest(name: string, fn: (gpu: Gpu) => Promise<void>): void {
   Deno.test({ name, sanitizeResources: false, fn: async () => await fn(await testGpu()) });
 }
