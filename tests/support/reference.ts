@@ -72,6 +72,11 @@ export function batchNorm(x: Float64Array, weight: Float64Array, bias: Float64Ar
   });
 }
 
+/** An element of the query (part 0), key (1) or value (2) of a token; qkv is (B, N, 3, H, d). */
+function qkvReader(qkv: Float64Array, tokens: number, heads: number, dim: number) {
+  return (b: number, n: number, part: number, h: number, i: number) => qkv[(((b * tokens + n) * 3 + part) * heads + h) * dim + i]!;
+}
+
 /** ReLU linear attention; qkv is (B, N, 3, H, d). */
 export function linearAttention(
   qkv: Float64Array,
@@ -79,8 +84,7 @@ export function linearAttention(
   [batch, tokens, heads, dim]: readonly [number, number, number, number],
   floor: number,
 ): Float64Array {
-  const at = (b: number, n: number, part: number, h: number, i: number) =>
-    qkv[(((b * tokens + n) * 3 + part) * heads + h) * dim + i]!;
+  const at = qkvReader(qkv, tokens, heads, dim);
   const out = new Float64Array(batch * tokens * heads * dim);
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < heads; h++) {
@@ -111,8 +115,7 @@ export function softmaxAttention(
   qkv: Float64Array,
   [batch, tokens, heads, dim]: readonly [number, number, number, number],
 ): Float64Array {
-  const at = (b: number, n: number, part: number, h: number, i: number) =>
-    qkv[(((b * tokens + n) * 3 + part) * heads + h) * dim + i]!;
+  const at = qkvReader(qkv, tokens, heads, dim);
   const out = new Float64Array(batch * tokens * heads * dim);
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < heads; h++) {
