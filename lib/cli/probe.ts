@@ -7,7 +7,6 @@ import { summarise, type Summary } from "../eval/summary.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { LinearViT } from "../nn/linear_vit.ts";
 import { fitWeights, type Weights } from "../nn/weights.ts";
-import type { StateDict } from "../tensor/parameters.ts";
 import { openLabelled, type OpenOptions } from "../train/data.ts";
 import { placeOf } from "./commands.ts";
 import type { ConsoleReporter } from "./console.ts";
@@ -47,8 +46,7 @@ export async function probe(
     return { neighbours: neighbourProbe(known, neighbours), linear: linearProbe(known) };
   };
   const untrained = await judge("an untrained backbone");
-  const backbone: StateDict = fitWeights(weights, weights.model, false);
-  model.parameters.load(backbone);
+  model.parameters.load(fitWeights(weights, weights.model, false));
   const trained = await judge(weights.path);
   const summary = summarise(
     new Map([

@@ -6,8 +6,9 @@
  */
 
 import type { Split } from "../data/split.ts";
-import { type Judged, ranked } from "./measures.ts";
-import { dot, logisticRegression, ridgeRegression, sigmoid, standardise } from "./regression.ts";
+import type { Judged } from "./measures.ts";
+import { judgeLinear } from "./probe.ts";
+import { standardise } from "./regression.ts";
 
 /**
  * Fits and judges the regressions.
@@ -23,19 +24,7 @@ export function handMadeFloor(
   mass: ArrayLike<number>,
   split: Split,
 ): Judged {
-  const rows = expand(features, split.train);
-  const classifier = logisticRegression(rows, split.train, (i) => labels[i]!);
-  const regressor = ridgeRegression(rows, split.train, (i) => mass[i]!);
-  const test = Array.from(split.test);
-  const scores = test.map((i) => sigmoid(dot(classifier, rows[i]!)));
-  return ranked({
-    classes: 2,
-    labels: test.map((i) => labels[i]!),
-    predicted: scores.map((score) => score > 0.5 ? 1 : 0),
-    scores,
-    trueMass: test.map((i) => mass[i]!),
-    mass: test.map((i) => dot(regressor, rows[i]!)),
-  });
+  return judgeLinear({ labels, classes: 2, mass, split }, expand(features, split.train));
 }
 
 /** A one, the features standardised over some images, and their squares. */

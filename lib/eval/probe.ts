@@ -13,7 +13,7 @@ import { dot, logisticRegression, ridgeRegression, sigmoid, standardise } from "
 
 /** What probes are fitted to and judged on. */
 export interface ProbeData {
-  /** Features of each image of the file; those of images outside training and test may be missing. */
+  /** Features of each image. */
   readonly features: readonly Float64Array[];
   /** Class of each image. */
   readonly labels: ArrayLike<number>;
@@ -55,8 +55,17 @@ export function neighbourProbe(data: ProbeData, neighbours: number): Judged {
 
 /** Judges by linear functions of the features. */
 export function linearProbe(data: ProbeData): Judged {
+  return judgeLinear(data, standardise(data.features, data.split.train).map((row) => Float64Array.of(1, ...row)));
+}
+
+/**
+ * Judges by linear functions of given rows.
+ *
+ * @param data labels, masses and the split
+ * @param rows of each image, the constant 1 first
+ */
+export function judgeLinear(data: Omit<ProbeData, "features">, rows: readonly Float64Array[]): Judged {
   const { labels, classes, mass, split: { train, test } } = data;
-  const rows = standardise(data.features, train).map((row) => Float64Array.of(1, ...row));
   // of two classes, one regression says it all
   const fitted = Array.from({ length: classes === 2 ? 1 : classes }, (_, c) => classes === 2 ? 1 : c)
     .map((c) => logisticRegression(rows, train, (i) => labels[i] === c ? 1 : 0));
@@ -71,7 +80,7 @@ export function linearProbe(data: ProbeData): Judged {
 }
 
 function judged(
-  { labels, classes, mass, split: { test } }: ProbeData,
+  { labels, classes, mass, split: { test } }: Omit<ProbeData, "features">,
   said: readonly { readonly share: ArrayLike<number>; readonly mass: number }[],
 ): Judged {
   return ranked({

@@ -67,13 +67,13 @@ class Machine {
       const at = this.#at;
       const code = this.#u8();
       if (code === 0x2e) return this.#pop(); // STOP
-      const step = STEPS[code];
+      const step = Machine.#steps[code];
       if (!step) throw new PickleError(`byte ${at} of the pickle is opcode 0x${code.toString(16)}, which plain data does not need`);
       step.call(this);
     }
   }
 
-  static readonly steps: Readonly<Record<number, (this: Machine) => void>> = {
+  static readonly #steps: Readonly<Record<number, (this: Machine) => void>> = {
     // PROTO, FRAME
     0x80() {
       this.#at += 1;
@@ -269,5 +269,3 @@ class Machine {
     this.#stack.push(this.#memo.get(key));
   }
 }
-
-const STEPS = Machine.steps;

@@ -117,14 +117,16 @@ function decodeNamed(path: string, file: Uint8Array): Safetensors {
  * @throws {TorchError} if there is no model, or more than one and the key does not say which
  */
 function modelOf(tensors: ReadonlyMap<string, StoredTensor>, key: string | undefined): Map<string, StoredTensor> {
-  const prefixes = [...tensors.keys()].filter((name) => name.endsWith(MARKER)).map((name) => name.slice(0, -MARKER.length))
-    .filter((prefix) => key === undefined || prefix.replace(/[/.]$/, "") === key);
-  if (prefixes.length === 0) throw new TorchError(`there is no tensor "${key === undefined ? "" : `${key}/`}${MARKER}" in it`);
-  if (prefixes.length > 1) {
-    const keys = prefixes.map((prefix) => prefix.replace(/[/.]$/, "")).join(", ");
-    throw new TorchError(`it holds several models (${keys}). Take one out with deno task convert --key`);
+  const prefixes = [...tensors.keys()].filter((name) => name.endsWith(MARKER)).map((name) => name.slice(0, -MARKER.length));
+  const keyed = prefixes.map((prefix) => ({ prefix, name: prefix.replace(/[/.]$/, "") }))
+    .filter(({ name }) => key === undefined || name === key);
+  const [found, another] = keyed;
+  if (!found) throw new TorchError(`there is no tensor "${key === undefined ? "" : `${key}/`}${MARKER}" in it`);
+  if (another) {
+    const names = keyed.map(({ name }) => name).join(", ");
+    throw new TorchError(`it holds several models (${names}). Take one out with deno task convert --key`);
   }
-  const [prefix] = prefixes as [string];
+  const { prefix } = found;
   return new Map(
     [...tensors].filter(([name]) => name.startsWith(prefix)).map(([name, tensor]) => [name.slice(prefix.length), tensor]),
   );
