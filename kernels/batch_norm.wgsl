@@ -10,7 +10,8 @@
 //   running_mean += MOMENTUM (mean - running_mean)
 //   running_var  += MOMENTUM (variance n / (n - 1) - running_var)        n = R / GROUPS
 //
-//   dx = weight rstd (dy - mean(dy) - xhat mean(dy xhat))      means over the rows of the group
+//   training:   dx = weight rstd (dy - mean(dy) - xhat mean(dy xhat))      means over the rows of the group
+//   predicting: dx = weight rstd dy
 //   dweight = sum of dy xhat     dbias = sum of dy
 //
 // x, y, dx, dy         (R, DIM)
@@ -31,6 +32,7 @@ const GROUPS: u32 = 1u;
 const SEGMENTS: u32 = 4u;
 const EPS: f32 = 1e-5;
 const MOMENTUM: f32 = 0.1;
+const RUNNING: bool = false; // predicting: the statistics do not depend on x
 const WIDTH: u32 = 64u; // along elements
 const LANES: u32 = 64u; // along columns
 
@@ -191,9 +193,14 @@ fn backward_input(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_wor
   let column = i % DIM;
   let group = (i / DIM) / dims.rows;
   let at = group * DIM + column;
-  let n = f32(dims.rows);
-  let xhat = (x[i] - mean[at]) * rstd[at];
-  let mean_dy = sums[group * 2u * DIM + column] / n;
-  let mean_dy_xhat = sums[group * 2u * DIM + DIM + column] / n;
-  dx[i] = weight[column] * rstd[at] * (dy[i] - mean_dy - xhat * mean_dy_xhat);
+  let scale = weight[column] * rstd[at];
+  if (RUNNING) {
+    dx[i] = scale * dy[i];
+  } else {
+    let n = f32(dims.rows);
+    let xhat = (x[i] - mean[at]) * rstd[at];
+    let mean_dy = sums[group * 2u * DIM + column] / n;
+    let mean_dy_xhat = sums[group * 2u * DIM + DIM + column] / n;
+    dx[i] = scale * (dy[i] - mean_dy - xhat * mean_dy_xhat);
+  }
 }

@@ -8,7 +8,7 @@ import { JetFile } from "../data/jet_file.ts";
 import { packRows } from "../data/pack_rows.ts";
 import { compareWithPublished, datasetRows, PUBLISHED_FILES, type PublishedKind } from "../data/published.ts";
 import { stratifiedSplit } from "../data/split.ts";
-import { CHANNEL_NAMES, describe, ImageStatistics } from "../data/statistics.ts";
+import { CHANNEL_NAMES, describe, hasPublishedChannels, ImageStatistics } from "../data/statistics.ts";
 import { handMadeFloor } from "../eval/floor.ts";
 import { measure } from "../eval/measures.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
@@ -98,7 +98,7 @@ async function lookAtImages(
   for (const [done, index] of chosen.entries()) {
     const { packed, encoding } = readPacked(file, index);
     statistics.add(packed, encoding);
-    if (isPublishedLayout(file)) features.push(jetFeatures(packed.words, encoding, file));
+    if (hasPublishedChannels(file)) features.push(jetFeatures(packed.words, encoding, file));
     if (done % 100 !== 99) continue;
     progress(done + 1, count);
     // lets a signal in
@@ -120,10 +120,6 @@ async function lookAtImages(
 function readPacked(file: JetFile, index: number): { packed: PackedBatch; encoding: Encoding } {
   const small = packRows(file, index, 1, "u8");
   return small ? { packed: small, encoding: "u8" } : { packed: packRows(file, index, 1, "f32")!, encoding: "f32" };
-}
-
-function isPublishedLayout({ channels }: JetFile): boolean {
-  return channels === CHANNEL_NAMES.length;
 }
 
 function describeCount(file: JetFile, count: number): string {

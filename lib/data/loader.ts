@@ -82,7 +82,7 @@ export class Loader implements ImageSource {
   }
 
   /**
-   * One number for each image.
+   * One number for each image; to be asked for before {@linkcode Loader.pack}, which closes the file.
    *
    * @throws {DataError} if there is no such dataset, or of another length, or with values that are not finite
    */

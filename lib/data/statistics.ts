@@ -20,6 +20,16 @@ export interface ChannelStatistics {
 /** Channels of the published files; their order is read off their statistics, the files do not name them. */
 export const CHANNEL_NAMES = ["track pT", "track d0", "track dz", "ECAL", "HCAL", "pixels 1", "pixels 2", "pixels 3"] as const;
 
+/** True if images have as many channels as the published ones. */
+export function hasPublishedChannels({ channels }: Pick<ImageSize, "channels">): boolean {
+  return channels === CHANNEL_NAMES.length;
+}
+
+/** What a channel of images with so many channels is called. */
+export function channelName(channel: number, channels: number): string {
+  return hasPublishedChannels({ channels }) ? CHANNEL_NAMES[channel]! : `channel ${channel}`;
+}
+
 /** What is known of the two published files. */
 export const PUBLISHED_STATISTICS = {
   unlabelled: { images: 60_000 },

@@ -42,15 +42,25 @@ export async function predictImages(
   const { logits, mass } = await predictor.predict(images, progress);
   const classes = weights.model.num_classes;
   return Array.from(images, (index, i) => {
-    const row = Array.from(logits.subarray(i * classes, (i + 1) * classes));
-    return {
-      index,
-      logits: row,
-      probabilities: softmax(row),
-      class: argmax(row),
-      mass: mass[i]! * weights.massStd + weights.massMean,
-    };
+    return imagePrediction(index, logits.subarray(i * classes, (i + 1) * classes), mass[i]!, weights);
   });
+}
+
+/**
+ * What the model's outputs for one image mean.
+ *
+ * @param index number of the image
+ * @param logits class scores
+ * @param mass in units of the weights' massStd around massMean
+ */
+export function imagePrediction(
+  index: number,
+  logits: ArrayLike<number>,
+  mass: number,
+  { massMean, massStd }: Pick<Weights, "massMean" | "massStd">,
+): ImagePrediction {
+  const row = Array.from(logits);
+  return { index, logits: row, probabilities: softmax(row), class: argmax(row), mass: mass * massStd + massMean };
 }
 
 /** Column names of the CSV of {@linkcode csvRow}. */

@@ -39,6 +39,14 @@ export interface LinearViTOptions {
   readonly batchGroups?: number;
 }
 
+/** How a block is recorded. */
+export interface BlockOptions {
+  /** Leaves out the local concentration module (for tokens that are no grid). */
+  readonly skipLcm?: boolean;
+  /** Is given queries, keys and values (B, tokens, 3 * embed_dim) of each block, to look at its attention. */
+  readonly onAttention?: (qkv: Tensor) => void;
+}
+
 /** The model: its parameters, and how to record its computation. */
 export class LinearViT {
   /** Sizes and rates. */
@@ -83,16 +91,13 @@ export class LinearViT {
    *
    * @param x (B, tokens, embed_dim)
    * @param i number of the block
-   * @param skipLcm leaves out the local concentration module (for tokens that are no grid)
    */
-  block(tape: Tape, x: Tensor, i: number, skipLcm = false): Tensor {
+  block(tape: Tape, x: Tensor, i: number, { skipLcm, onAttention }: BlockOptions = {}): Tensor {
     const { depth, drop_path_rate, dropout: rate } = this.config;
     const path = depth > 1 ? drop_path_rate * i / (depth - 1) : 0;
     const name = `blocks.${i}`;
-    x = this.#residual(tape, x, this.#attention(tape, this.norm(tape, x, `${name}.norm1`), `${name}.attn`), {
-      dropout: rate,
-      path,
-    });
+    const attended = this.#attention(tape, this.norm(tape, x, `${name}.norm1`), `${name}.attn`, onAttention);
+    x = this.#residual(tape, x, attended, { dropout: rate, path });
     if (!skipLcm) {
       x = this.#residual(tape, x, this.#concentration(tape, this.norm(tape, x, `${name}.norm_lcm`), `${name}.lcm`), { path });
     }
@@ -105,9 +110,9 @@ export class LinearViT {
    * @param patches (B, tokens, in_channels * patch_size^2)
    * @returns (B, embed_dim)
    */
-  features(tape: Tape, patches: Tensor): Tensor {
+  features(tape: Tape, patches: Tensor, options?: BlockOptions): Tensor {
     let x = this.embed(tape, patches);
-    for (let i = 0; i < this.config.depth; i++) x = this.block(tape, x, i);
+    for (let i = 0; i < this.config.depth; i++) x = this.block(tape, x, i, options);
     return meanTokens(tape, this.norm(tape, x, "norm"));
   }
 
@@ -119,7 +124,7 @@ export class LinearViT {
    */
   encodeVisible(tape: Tape, patches: Tensor, mask: TokenMask): Tensor {
     let x = takeVisible(tape, this.embed(tape, patches), mask);
-    for (let i = 0; i < this.config.depth; i++) x = this.block(tape, x, i, true);
+    for (let i = 0; i < this.config.depth; i++) x = this.block(tape, x, i, { skipLcm: true });
     return this.norm(tape, x, "norm");
   }
 
@@ -154,8 +159,9 @@ export class LinearViT {
     return layerNorm(tape, x, this.parameters.get(`${name}.weight`), this.parameters.get(`${name}.bias`));
   }
 
-  #attention(tape: Tape, x: Tensor, name: string): Tensor {
+  #attention(tape: Tape, x: Tensor, name: string, look?: (qkv: Tensor) => void): Tensor {
     const qkv = this.linear(tape, x, `${name}.qkv`);
+    look?.(qkv);
     const out = linearAttention(tape, qkv, this.parameters.get(`${name}.temperature`), this.config.denominator_floor);
     return this.linear(tape, out, `${name}.proj`);
   }

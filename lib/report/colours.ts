@@ -4,8 +4,8 @@
 export const NIGHT = "#161b26";
 /** Anchors of a scale whose lightness rises evenly, from blue to yellow; readable without colour vision, on a dark ground. */
 const SEQUENTIAL = [[66, 92, 160], [38, 150, 156], [94, 201, 98], [253, 231, 37]] as const;
-/** Blue for negative, red for positive. */
-const DIVERGING = [[33, 102, 172], [146, 197, 222], [247, 247, 247], [244, 165, 130], [178, 24, 43]] as const;
+/** Blue for negative, orange for positive, the more the brighter: small amounts stay dark on a dark ground. */
+const SIGNED = [[120, 200, 255], [46, 110, 190], [52, 56, 70], [186, 84, 22], [255, 176, 92]] as const;
 
 /** A colour of the scale for amounts. */
 export function sequential(share: number): string {
@@ -13,8 +13,8 @@ export function sequential(share: number): string {
 }
 
 /** A colour of the scale for signed values, from -1 to 1. */
-export function diverging(value: number): string {
-  return mix(DIVERGING, (value + 1) / 2);
+export function signed(value: number): string {
+  return mix(SIGNED, (value + 1) / 2);
 }
 
 function mix(anchors: readonly (readonly number[])[], share: number): string {

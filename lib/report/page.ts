@@ -148,7 +148,7 @@ code{overflow-wrap:anywhere}
 tr{display:block;border-bottom:1px solid var(--line);padding:6px 0}
 td,td:first-child{display:flex;gap:.5em;border:0;padding:1px 0}td:first-child{font-weight:600}
 td[data-model]::before{content:attr(data-model);margin-right:auto;color:var(--soft);overflow:hidden;text-overflow:ellipsis}}
-@media print{section{break-inside:avoid}main{max-width:none}}`;
+@media print{main{max-width:none;padding:0}.figures{grid-template-columns:1fr 1fr}section,tr{break-inside:avoid}}`;
 
 function paragraph(text: string): string {
   return element("p", {}, escapeText(text));

@@ -18,8 +18,10 @@ import { bytesOf, type DType, type PlacedTensor, type Tensor } from "./tensor.ts
 
 /** Settings of a recording. */
 export interface TapeOptions {
-  /** True to record gradients and to use batch statistics and dropout; false to predict. */
+  /** True to use batch statistics and dropout; false to predict. */
   readonly training: boolean;
+  /** Whether gradients are recorded: when training by default. Without training, they are those of the predicting model. */
+  readonly gradients?: boolean;
   /** Per-step numbers (see step.ts): needed by operations that draw random numbers or update weights. */
   readonly step?: PlacedTensor;
 }
@@ -39,8 +41,9 @@ interface Entry {
 export class Tape {
   /** Device that the recording is for. */
   readonly gpu: Gpu;
-  /** True if gradients are recorded. */
+  /** True if batch statistics and dropout are used. */
   readonly training: boolean;
+  readonly #records: boolean;
   readonly #step: PlacedTensor | undefined;
   readonly #dispatches: Dispatch[] = [];
   readonly #entries: Entry[] = [];
@@ -54,6 +57,7 @@ export class Tape {
   constructor(gpu: Gpu, options: TapeOptions) {
     this.gpu = gpu;
     this.training = options.training;
+    this.#records = options.gradients ?? options.training;
     this.#step = options.step;
   }
 
@@ -100,7 +104,7 @@ export class Tape {
 
   /** True if the gradient of x will be asked for. */
   wants(x: Tensor): boolean {
-    return this.training && this.#wanted.has(x.storage);
+    return this.#records && this.#wanted.has(x.storage);
   }
 
   /** Asks for the gradient of an input (parameters and what follows from them are asked for already). */
@@ -116,7 +120,7 @@ export class Tape {
    * @param gradient records the dispatches that turn the gradient of the output into those of the inputs
    */
   derive(output: Tensor, inputs: readonly (Tensor | undefined)[], gradient: (dy: Tensor) => void): void {
-    if (!this.training || !inputs.some((x) => x && (isParameter(x) || this.#wanted.has(x.storage)))) return;
+    if (!this.#records || !inputs.some((x) => x && (isParameter(x) || this.#wanted.has(x.storage)))) return;
     this.#wanted.add(output.storage);
     this.#entries.push({ output, gradient });
   }

@@ -83,15 +83,32 @@ export async function openUnlabelled(
   });
 }
 
-/** Opens all images of a file, to predict them. */
+/** Images to be predicted, and what their file says about them. */
+export interface OpenedImages extends Omit<TrainingImages, "split"> {
+  /** Class of each image, if it was asked for and the file has labels. */
+  readonly labels?: Float64Array;
+  /** Mass of each image in GeV, if it was asked for and the file has masses. */
+  readonly mass?: Float64Array;
+}
+
+/**
+ * Opens all images of a file, to predict them.
+ *
+ * @param truth reads classes and masses too, where the file has them
+ */
 export async function openImages(
   gpu: Gpu,
   config: RunConfig,
   place: DataPlace,
   options: OpenOptions = {},
-): Promise<Omit<TrainingImages, "split"> & Disposable> {
+  truth = false,
+): Promise<OpenedImages & Disposable> {
   const loader = await openMatching(config, place.path);
-  return await guarded(loader, () => openPackedImages(gpu, config, loader, place, options));
+  return await guarded(loader, async () => {
+    const known = (["labels", "mass"] as const).filter((quantity) => truth && loader.has(quantity));
+    const scalars = await Promise.all(known.map(async (quantity) => [quantity, await loader.scalars(quantity)]));
+    return { ...await openPackedImages(gpu, config, loader, place, options), ...Object.fromEntries(scalars) };
+  });
 }
 
 /** The split with no more training images than the configuration allows. */

@@ -22,6 +22,21 @@ export const TOY_MODEL: readonly string[] = [
   "augment.drop_channels_max=1",
 ].flatMap((pair) => ["--set", pair]);
 
+/** Arguments that train it on data/toy.h5 so that it learns. */
+export const FINETUNE_TOY: readonly string[] = [
+  "--config",
+  "configs/scratch.yaml",
+  ...TOY_MODEL,
+  ...[
+    "data.labelled_path=data/toy.h5",
+    "data.batch_size=20",
+    "data.augment=false",
+    "training.warmup_epochs=1",
+    "training.backbone_lr=0.003",
+    "training.head_lr=0.003",
+  ].flatMap((pair) => ["--set", pair]),
+];
+
 /** Writes labelled (or, without labels, unlabelled) images. */
 export function writeToy(path: string, count: number, labelled = true): void {
   const random = new Random(4, 60);

@@ -2,16 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
-import { TOY_MODEL, writeToy } from "../support/toy.ts";
-
-const SCRATCH = ["--config", "configs/scratch.yaml", ...TOY_MODEL];
-const FINETUNE = [
-  ...SCRATCH,
-  ...["data.labelled_path=data/toy.h5", "data.batch_size=20", "data.augment=false", "training.warmup_epochs=1"].flatMap((
-    pair,
-  ) => ["--set", pair]),
-  ...["training.backbone_lr=0.003", "training.head_lr=0.003"].flatMap((pair) => ["--set", pair]),
-];
+import { FINETUNE_TOY as FINETUNE, TOY_MODEL, writeToy } from "../support/toy.ts";
 
 /** The lines of a run's metrics.jsonl. */
 function metrics(workspace: Workspace, run: string): Record<string, number>[] {
@@ -19,7 +10,7 @@ function metrics(workspace: Workspace, run: string): Record<string, number>[] {
   return text.trim().split("\n").map((line) => JSON.parse(line));
 }
 
-Deno.test("deno task finetune learns, repeats bit for bit, and eval and predict agree on the result", async () => {
+Deno.test("deno task finetune learns, and repeats bit for bit", async () => {
   using workspace = new Workspace();
   writeToy(`${workspace.root}data/toy.h5`, 400);
   const epochs = ["--set", "training.epochs=8"];
@@ -29,32 +20,6 @@ Deno.test("deno task finetune learns, repeats bit for bit, and eval and predict 
   const history = metrics(workspace, "a");
   assertEquals(history.length, 8);
   assert(history.at(-1)!["train_loss"]! < 0.6 * history[0]!["train_loss"]!, "the training loss has not fallen");
-
-  await succeed(workspace, "eval", "--scratch", "runs/a/best.safetensors", "--data", "data/toy.h5");
-  const summary = JSON.parse(new TextDecoder().decode(workspace.read("reports/metrics.json")));
-  assertEquals(summary.images, 80);
-  assert(summary.models.scratch.accuracy > 0.85, `accuracy ${summary.models.scratch.accuracy}`);
-  assert(summary.models.scratch.roc_auc > 0.9);
-  assert(summary.models.scratch.mass_mae < 25, `mass error ${summary.models.scratch.mass_mae}`);
-
-  const page = new TextDecoder().decode(workspace.read("reports/report.html"));
-  for (const heading of ["Confusion", "Scores", "ROC and calibration", "Predicted and true mass", "Mass residuals", "Training"]) {
-    assertStringIncludes(page, `<h2>${heading}</h2>`);
-  }
-  assert(
-    !/NaN|undefined|Infinity|<script|https?:\/\/(?!www\.w3\.org\/2000\/svg)/.test(page),
-    "the page holds a script, a link or no number",
-  );
-  assertStringIncludes(page, summary.models.scratch.accuracy.toFixed(4));
-
-  await succeed(workspace, "predict", "--weights", "runs/a/best.safetensors", "--data", "data/toy.h5", "--out", "reports/all.csv");
-  const rows = (path: string) => new TextDecoder().decode(workspace.read(path)).trim().split("\n").map((line) => line.split(","));
-  const all = rows("reports/all.csv");
-  for (const row of rows("reports/predictions.csv").slice(1)) {
-    const [model, index, ...numbers] = row;
-    assertEquals(model, "scratch");
-    assertEquals(numbers.slice(0, -2), all[Number(index) + 1]!.slice(1));
-  }
 });
 
 for (

@@ -2,12 +2,19 @@
 
 import source from "../../../kernels/add.wgsl" with { type: "text" };
 import type { Tape } from "../tape.ts";
-import { rowsAndColumns, sizeOf, type Tensor } from "../tensor.ts";
+import { createTensor, type PlacedTensor, rowsAndColumns, sizeOf, type Tensor } from "../tensor.ts";
 import type { Parameter } from "../parameters.ts";
 import { columnSum } from "./column_sum.ts";
 import { linearGrid, numbersIn } from "./grid.ts";
 
 const KERNEL = { name: "add", source };
+
+/** A copy of a tensor of a plan that outlives the plan, to be read after a run. */
+export function keep(tape: Tape, x: Tensor): PlacedTensor {
+  const copy = createTensor(tape.gpu, x.storage.label, x.shape);
+  add(tape, x, undefined, copy);
+  return copy;
+}
 
 /**
  * y = a + b, or a copy of a if b is left out. Its gradient is not recorded.

@@ -39,7 +39,7 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
   const { Number, count } = numbersIn(dim);
   const segments = segmentsFor(rows, count * parts);
   const lanes = lanesFor(tape, count);
-  const constants = { Number, DIM: count, GROUPS: parts, SEGMENTS: segments, LANES: lanes };
+  const constants = { Number, DIM: count, GROUPS: parts, SEGMENTS: segments, LANES: lanes, RUNNING: !tape.training };
   const perColumn = [Math.ceil(count / lanes), 1, 1] as const;
   const perSegment = [Math.ceil(count / lanes), parts * segments, 1] as const;
   const perElement = linearGrid(allRows * count);

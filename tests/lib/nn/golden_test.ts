@@ -9,24 +9,17 @@ import { isHead } from "../../../lib/nn/linear_vit.ts";
 import { declareDecoder, decode, DECODER } from "../../../lib/nn/mae_decoder.ts";
 import { declareProjection, project, PROJECTION } from "../../../lib/nn/projection_head.ts";
 import { AdamW } from "../../../lib/tensor/ops/adamw.ts";
-import { add } from "../../../lib/tensor/ops/add.ts";
+import { keep } from "../../../lib/tensor/ops/add.ts";
 import { imagePatches, NO_AUGMENTATION } from "../../../lib/tensor/ops/images.ts";
 import { crossEntropy, maskedError, ntXent, smoothL1 } from "../../../lib/tensor/ops/losses.ts";
 import { recordTotal } from "../../../lib/tensor/ops/record.ts";
 import { createStep, writeStep } from "../../../lib/tensor/step.ts";
 import { Tape } from "../../../lib/tensor/tape.ts";
-import { createTensor, type PlacedTensor, read, type Tensor, write } from "../../../lib/tensor/tensor.ts";
+import { createTensor, read, type Tensor, write } from "../../../lib/tensor/tensor.ts";
 import { assertClose, assertStateClose, CASES, channelsLast, Fixture } from "../../support/fixtures.ts";
 import { gpuTest } from "../../support/gpu.ts";
 
 const POISON = { poison: true };
-
-/** A persistent copy of a tensor of a plan, for reading after the run. */
-function keep(tape: Tape, x: Tensor): PlacedTensor {
-  const copy = createTensor(tape.gpu, x.storage.label, x.shape);
-  add(tape, x, undefined, copy);
-  return copy;
-}
 
 /** The fixture's images as patches, through the kernel that unpacks a batch. */
 async function patchesOf(gpu: Gpu, tape: Tape, images: Float32Array, shape: readonly number[], fixture: Fixture): Promise<Tensor> {

@@ -1,0 +1,105 @@
+/** @file The work of deno task explain: what drives a model's predictions for single events, drawn and in numbers. */
+
+import type { RunConfig } from "../config.ts";
+import { DataError } from "../data/errors.ts";
+import type { ImageSize } from "../data/packed.ts";
+import { channelName } from "../data/statistics.ts";
+import { Explainer, type Explanation } from "../eval/attribution.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { writeFileAtomic } from "../io/atomic.ts";
+import type { Weights } from "../nn/weights.ts";
+import { explanationFigure } from "../report/explanation_figure.ts";
+import { figureDocument } from "../report/svg.ts";
+import { type OpenedImages, openImages, type OpenOptions } from "../train/data.ts";
+import { placeOf } from "./commands.ts";
+import { type ConsoleReporter, table } from "./console.ts";
+import { UsageError } from "./task.ts";
+
+/** What is explained. */
+export interface ExplainOptions extends OpenOptions {
+  /** HDF5 file, as given on the command line. */
+  readonly data: string;
+  /** Numbers of the images. */
+  readonly indices: readonly number[];
+  /** Class to explain; each image's predicted one if undefined. */
+  readonly wanted: number | undefined;
+  /** Folder for the files. */
+  readonly out: string;
+}
+
+/**
+ * Explains images of a file: prints a table for each, and writes a picture and its numbers.
+ *
+ * @throws {DataError} if there is no such image
+ * @throws {UsageError} if there is no such class
+ */
+export async function explain(
+  gpu: Gpu,
+  config: RunConfig,
+  weights: Weights,
+  { data, indices, wanted, out, ...options }: ExplainOptions,
+  reporter: ConsoleReporter,
+): Promise<void> {
+  const classes = weights.model.num_classes;
+  if (wanted !== undefined && wanted >= classes) {
+    throw new UsageError(`There is no class ${wanted}: the model knows ${classes}, from 0 to ${classes - 1}. Change --class`);
+  }
+  const place = placeOf(data, config);
+  using file = await openImages(gpu, config, place, { progress: reporter.counting, ...options }, true);
+  const { images } = file;
+  const bad = indices.find((index) => index >= images.count);
+  if (bad !== undefined) {
+    throw new DataError(`${place.path}: there is no image ${bad}: the last is ${images.count - 1}. Change --index`);
+  }
+  using explainer = new Explainer(gpu, weights, file);
+  Deno.mkdirSync(out, { recursive: true });
+  const stem = place.path.split("/").at(-1)!.replace(/\.[^.]*$/, "");
+  for (const index of indices) {
+    const explanation = await explainer.explain(index, wanted);
+    const title = describePrediction(explanation, file);
+    reporter.line(title);
+    reporter.line(table(["channel", "to class", "share", "to mass (GeV)", "share"], channelRows(explanation, images.channels)));
+    const path = `${out}/${stem}-${index}`;
+    const figure = explanationFigure(`explained-${index}`, title, explanation, images, weights.model.patch_size);
+    writeFileAtomic(`${path}.svg`, figureDocument(figure));
+    writeFileAtomic(`${path}.csv`, contributionsCsv(explanation, images));
+    reporter.line(`A picture in ${path}.svg, every contribution in ${path}.csv\n`);
+  }
+}
+
+function describePrediction({ prediction, explained }: Explanation, known: Pick<OpenedImages, "labels" | "mass">): string {
+  const { index, class: chosen, probabilities, mass } = prediction;
+  const trueClass = known.labels && ` (true: ${known.labels[index]})`;
+  const trueMass = known.mass && ` (true: ${known.mass[index]!.toFixed(1)})`;
+  const why = explained === chosen ? "" : `; explained: class ${explained}, probability ${probabilities[explained]!.toFixed(3)}`;
+  return `Image ${index}: class ${chosen}${trueClass ?? ""} with probability ${probabilities[chosen]!.toFixed(3)}, ` +
+    `mass ${mass.toFixed(1)} GeV${trueMass ?? ""}${why}`;
+}
+
+/** Sum of each channel's contributions, and its share of the sum of their sizes. */
+function channelRows({ toClass, toMass }: Explanation, channels: number): string[][] {
+  const columns = [{ values: toClass, digits: 3 }, { values: toMass, digits: 1 }].map(({ values, digits }) => {
+    const sums = new Float64Array(channels), sizes = new Float64Array(channels);
+    values.forEach((value, i) => {
+      sums[i % channels]! += value;
+      sizes[i % channels]! += Math.abs(value);
+    });
+    const all = sizes.reduce((a, b) => a + b, 0);
+    return { sums, digits, shares: sizes.map((size) => all > 0 ? size / all : 0) };
+  });
+  return Array.from({ length: channels }, (_, c) => [
+    channelName(c, channels),
+    ...columns.flatMap(({ sums, digits, shares }) => [sums[c]!.toFixed(digits), `${(100 * shares[c]!).toFixed(1)} %`]),
+  ]);
+}
+
+/** A row for each value of the image that is not zero. */
+function contributionsCsv({ values, toClass, toMass, explained }: Explanation, { size, channels }: ImageSize): string {
+  const lines = [`row,column,channel,value,to_class_${explained},to_mass_gev`];
+  values.forEach((value, i) => {
+    if (value === 0) return;
+    const pixel = Math.floor(i / channels);
+    lines.push([Math.floor(pixel / size), pixel % size, i % channels, value, toClass[i], toMass[i]].join(","));
+  });
+  return lines.join("\n") + "\n";
+}

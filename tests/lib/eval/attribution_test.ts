@@ -1,0 +1,50 @@
+/** @file Explanations against PyTorch, and against what happens when values are taken away. */
+
+import { assertEquals } from "@std/assert";
+import { PackedImages } from "../../../lib/data/packed.ts";
+import { Explainer } from "../../../lib/eval/attribution.ts";
+import { predictImages } from "../../../lib/eval/evaluate.ts";
+import type { Weights } from "../../../lib/nn/weights.ts";
+import { assertClose, CASES, channelsLast, Fixture } from "../../support/fixtures.ts";
+import { gpuTest } from "../../support/gpu.ts";
+
+const EXPECTED = JSON.parse(Deno.readTextFileSync(new URL("../../fixtures/explain/explanations.json", import.meta.url)));
+
+function caseOf(name: string): { weights: Weights; pixels: Float32Array; size: { channels: number; size: number } } {
+  const fixture = new Fixture(`finetune_${name}`);
+  const { in_channels: channels, img_size: size } = fixture.config;
+  const pixels = channelsLast(fixture.floats("input"), fixture.shape("input"));
+  const state = fixture.state("weight.");
+  const info = { model: fixture.config, massMean: 100, massStd: EXPECTED.mass_std, normScale: 1, history: {} };
+  return { weights: { path: "fixture", state, ...info }, pixels, size: { channels, size } };
+}
+
+for (const name of CASES) {
+  gpuTest(`Explainer has PyTorch's gradients in evaluation mode and its attention (${name})`, async (gpu) => {
+    const { weights, pixels, size } = caseOf(name);
+    const expected = EXPECTED.cases[name];
+    using explainer = new Explainer(gpu, weights, { images: PackedImages.fromDense(pixels, size) });
+    const { toClass, toMass, attention, prediction } = await explainer.explain(EXPECTED.image, EXPECTED.explained);
+    assertClose(toClass, expected.to_class, "contributions to the class");
+    assertClose(toMass, expected.to_mass, "contributions to the mass");
+    attention.forEach((received, i) => assertClose(received, expected.attention[i], `attention received in block ${i}`));
+    assertEquals(attention.length, weights.model.depth);
+    const images = { images: PackedImages.fromDense(pixels, size) };
+    assertEquals([prediction], await predictImages(gpu, weights, images, [EXPECTED.image], 1));
+  });
+}
+
+gpuTest("a contribution is what the mass loses when a value shrinks by a small part", async (gpu) => {
+  const { weights, pixels, size } = caseOf("tiny");
+  using explainer = new Explainer(gpu, weights, { images: PackedImages.fromDense(pixels, size) });
+  const { toMass, values } = await explainer.explain(0);
+  const strongest = toMass.reduce((best, value, i) => Math.abs(value) > Math.abs(toMass[best]!) ? i : best, 0);
+  assertEquals(values[strongest], pixels[strongest]);
+  const part = 0.01;
+  const masses = await Promise.all([1 - part, 1 + part].map(async (factor) => {
+    const changed = pixels.with(strongest, pixels[strongest]! * factor);
+    const [prediction] = await predictImages(gpu, weights, { images: PackedImages.fromDense(changed, size) }, [0], 1);
+    return prediction!.mass;
+  }));
+  assertClose([(masses[1]! - masses[0]!) / (2 * part)], [toMass[strongest]!], "loss of mass", 2e-3);
+});
