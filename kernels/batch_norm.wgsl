@@ -41,8 +41,8 @@ const LANES: u32 = 64u; // along columns
 @group(0) @binding(2) var<storage, read> parts: array<Number>;
 @group(0) @binding(3) var<storage, read_write> mean_out: array<Number>;
 @group(0) @binding(4) var<storage, read_write> rstd_out: array<Number>;
-@group(0) @binding(5) var<storage, read_write> running_mean: array<Number>;
-@group(0) @binding(6) var<storage, read_write> running_var: array<Number>;
+@group(0) @binding(5) var<storage, read_write> running_mean_out: array<Number>;
+@group(0) @binding(6) var<storage, read_write> running_var_out: array<Number>;
 @group(0) @binding(7) var<storage, read> mean: array<Number>;
 @group(0) @binding(8) var<storage, read> rstd: array<Number>;
 @group(0) @binding(9) var<storage, read> weight: array<Number>;
@@ -55,6 +55,8 @@ const LANES: u32 = 64u; // along columns
 @group(0) @binding(16) var<storage, read> sums: array<Number>;
 @group(0) @binding(17) var<storage, read_write> dx: array<Number>;
 @group(0) @binding(18) var<uniform> dims: Dims;
+@group(0) @binding(19) var<storage, read> running_mean: array<Number>;
+@group(0) @binding(20) var<storage, read> running_var: array<Number>;
 
 struct Dims {
   rows: u32, // of a group
@@ -88,34 +90,54 @@ fn statistics(@builtin(global_invocation_id) id: vec3<u32>) {
   parts_out[id.y * 2u * DIM + DIM + id.x] = squares;
 }
 
+struct Merged {
+  mean: Number,
+  squares: Number, // sum of squared deviations
+  count: f32,
+}
+
+// Mean and squared deviations of a column of a group.
+fn merged(group: u32, column: u32) -> Merged {
+  var result = Merged(Number(), Number(), 0.0);
+  for (var segment = 0u; segment < SEGMENTS; segment++) {
+    let at = (group * SEGMENTS + segment) * 2u * DIM + column;
+    let added = f32(first_row(segment + 1u) - first_row(segment));
+    if (added > 0.0) {
+      let delta = parts[at] - result.mean;
+      let total = result.count + added;
+      result.mean += delta * added / total;
+      result.squares += parts[at + DIM] + delta * delta * result.count * added / total;
+      result.count = total;
+    }
+  }
+  return result;
+}
+
 @compute @workgroup_size(LANES)
 fn merge(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x >= DIM) {
     return;
   }
   for (var group = 0u; group < GROUPS; group++) {
-    var n = 0.0;
-    var m = Number();
-    var squares = Number();
-    for (var segment = 0u; segment < SEGMENTS; segment++) {
-      let at = (group * SEGMENTS + segment) * 2u * DIM + id.x;
-      let added = f32(first_row(segment + 1u) - first_row(segment));
-      if (added > 0.0) {
-        let delta = parts[at] - m;
-        let total = n + added;
-        m += delta * added / total;
-        squares += parts[at + DIM] + delta * delta * n * added / total;
-        n = total;
-      }
-    }
-    mean_out[group * DIM + id.x] = m;
-    rstd_out[group * DIM + id.x] = inverseSqrt(squares / n + EPS);
+    let all = merged(group, id.x);
+    mean_out[group * DIM + id.x] = all.mean;
+    rstd_out[group * DIM + id.x] = inverseSqrt(all.squares / all.count + EPS);
+  }
+}
+
+@compute @workgroup_size(LANES)
+fn update_running(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (id.x >= DIM) {
+    return;
+  }
+  for (var group = 0u; group < GROUPS; group++) {
+    let all = merged(group, id.x);
     // a step with NaN or Infinity is skipped as a whole: it must not spoil the running statistics either
-    let finite = squares <= Number(3.0e38);
-    let old_mean = running_mean[id.x];
-    let old_var = running_var[id.x];
-    running_mean[id.x] = select(old_mean, old_mean + MOMENTUM * (m - old_mean), finite);
-    running_var[id.x] = select(old_var, old_var + MOMENTUM * (squares / max(n - 1.0, 1.0) - old_var), finite);
+    let finite = all.squares <= Number(3.0e38);
+    let old_mean = running_mean_out[id.x];
+    let old_var = running_var_out[id.x];
+    running_mean_out[id.x] = select(old_mean, old_mean + MOMENTUM * (all.mean - old_mean), finite);
+    running_var_out[id.x] = select(old_var, old_var + MOMENTUM * (all.squares / max(all.count - 1.0, 1.0) - old_var), finite);
   }
 }
 

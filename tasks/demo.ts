@@ -19,7 +19,7 @@ await runTask(
     const started = performance.now();
     const reporter = new ConsoleReporter();
     using gpu = await openGpu(reporter);
-    generate(reporter);
+    await generate(reporter, signal);
     const options = { signal };
     const pretraining = prepare(readConfig("configs/demo/pretrain.yaml", []), true);
     reporter.line("\n1. Pretraining without labels (SimCLR): train loss starts near ln(127) = 4.84, the loss of a guess");
@@ -35,20 +35,21 @@ await runTask(
       { name: "pretrained", weights: readWeights(finetuning.folder.best) },
       { name: "scratch", weights: readWeights(scratch.folder.best) },
     ];
-    await evaluate(gpu, finetuning.config, models, rooted("reports/demo"), reporter);
+    await evaluate(gpu, finetuning.config, models, rooted("reports/demo"), reporter, options);
     reporter.line(`\nEverything above was computed in this run, in ${duration((performance.now() - started) / 1000)}`);
   },
 );
 
 /** Generated files, kept from an earlier demonstration if they are there. */
-function generate(reporter: ConsoleReporter): void {
+async function generate(reporter: ConsoleReporter, signal: AbortSignal): Promise<void> {
   const folder = rooted("data/demo");
   Deno.mkdirSync(folder, { recursive: true });
   let first = 0;
   for (const kind of ["unlabelled", "labelled"] as const) {
     const path = `${folder}/${PUBLISHED_FILES[kind].name}`;
     try {
-      writeSynthetic(path, IMAGES[kind], SEED, first, kind === "labelled", reporter.counting(`generating ${path}`));
+      const options = { progress: reporter.counting(`generating ${path}`), signal };
+      await writeSynthetic(path, IMAGES[kind], SEED, first, kind === "labelled", options);
       reporter.line(`${path}: ${IMAGES[kind]} images generated`);
     } catch (error) {
       if (!(error instanceof Deno.errors.AlreadyExists)) throw error;

@@ -24,7 +24,7 @@ const usage = {
   repeated: ["set", "model"],
 };
 
-await runTask(usage, async ({ args }) => {
+await runTask(usage, async ({ args, signal }) => {
   const formats = readFormats(args.get("format"));
   const models = namedWeights(args).map(({ name, path }) => ({ name, ...overrideWeights(readWeights(rooted(path)), args) }));
   const { config } = models[0]!;
@@ -32,7 +32,7 @@ await runTask(usage, async ({ args }) => {
   config.data.seed = args.whole("seed") ?? config.data.seed;
   const reporter = new ConsoleReporter();
   using gpu = await openGpu(reporter);
-  await evaluate(gpu, config, models, rooted(args.get("out") ?? "reports"), reporter, formats);
+  await evaluate(gpu, config, models, rooted(args.get("out") ?? "reports"), reporter, { formats, signal });
 });
 
 /** Weights by name: --pretrained, --scratch, and each --model NAME=FILE. */

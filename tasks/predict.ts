@@ -31,7 +31,8 @@ await runTask(usage, async ({ args, signal }) => {
   const place = placeOf(args.need("data"), config);
   using data = await openImages(gpu, config, place, { progress: reporter.counting, signal });
   const all = Uint32Array.from({ length: data.images.count }, (_, i) => i);
-  const predictions = await predictImages(gpu, weights, data, all, config.data.batch_size, reporter.counting("predicting"));
+  const options = { progress: reporter.counting("predicting"), signal };
+  const predictions = await predictImages(gpu, weights, data, all, config.data.batch_size, options);
   const rows = [csvHeader(weights.model.num_classes), ...predictions.map(csvRow)];
   const out = rooted(args.need("out"));
   writeFileAtomic(out, rows.map((row) => row.join(",") + "\n").join(""));

@@ -19,8 +19,7 @@ const usage = {
   required: ["out"],
 };
 
-await runTask(usage, (context) => {
-  const { args } = context;
+await runTask(usage, async ({ args, signal }) => {
   const reporter = new ConsoleReporter();
   const out = rooted(args.need("out"));
   const seed = args.whole("seed") ?? 1;
@@ -34,7 +33,8 @@ await runTask(usage, (context) => {
     if (counts[kind] === 0) continue;
     const path = `${out}/${PUBLISHED_FILES[kind].name}`;
     try {
-      writeSynthetic(path, counts[kind], seed, first, kind === "labelled", reporter.counting(`writing ${path}`));
+      const options = { progress: reporter.counting(`writing ${path}`), signal };
+      await writeSynthetic(path, counts[kind], seed, first, kind === "labelled", options);
     } catch (error) {
       if (error instanceof Deno.errors.AlreadyExists) {
         throw new DataError(`${path}: this file is there already. Remove it, or use another --out`);
@@ -44,5 +44,4 @@ await runTask(usage, (context) => {
     reporter.line(`${path}: ${counts[kind]} images`);
     first += counts[kind];
   }
-  return Promise.resolve();
 });

@@ -32,6 +32,13 @@ const WRITTEN: Readonly<Record<ReportFormat, string>> = {
   csv: "one row per image in predictions.csv",
 };
 
+/** What is written, and how the work is stopped. */
+export interface EvaluateOptions {
+  /** All by default. */
+  readonly formats?: readonly ReportFormat[];
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Judges models on the test split of a labelled file, prints a table and writes the files that were asked for.
  *
@@ -44,15 +51,16 @@ export async function evaluate(
   candidates: readonly Candidate[],
   out: string,
   reporter: ConsoleReporter,
-  formats: readonly ReportFormat[] = REPORT_FORMATS,
+  { formats = REPORT_FORMATS, signal }: EvaluateOptions = {},
 ): Promise<Summary> {
   const place = placeOf(config.data.labelled_path, config);
-  using data = await openLabelled(gpu, config, place, { progress: reporter.counting });
+  using data = await openLabelled(gpu, config, place, { progress: reporter.counting, ...(signal && { signal }) });
   const { test } = data.split;
   const models = new Map<string, Judged>();
   const rows = [["model", ...csvHeader(config.model.num_classes), "label", "mass_true"]];
   for (const { name, weights } of candidates) {
-    const predictions = await predictImages(gpu, weights, data, test, config.data.batch_size, reporter.counting(name));
+    const options = { progress: reporter.counting(name), signal };
+    const predictions = await predictImages(gpu, weights, data, test, config.data.batch_size, options);
     models.set(name, judge(predictions, data.labels, data.mass));
     for (const p of predictions) rows.push([name, ...csvRow(p), String(data.labels[p.index]), String(data.mass[p.index])]);
   }

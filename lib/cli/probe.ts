@@ -36,7 +36,7 @@ export async function probe(
   }));
   const images = Uint32Array.of(...train, ...test);
   const judge = async (name: string) => {
-    const { features: flat } = await map.run(images, reporter.counting(name));
+    const { features: flat } = await map.run(images, { progress: reporter.counting(name), signal: options.signal });
     const dim = weights.model.embed_dim;
     const features = Array.from(images, (_, i) => Float64Array.from(flat.subarray(i * dim, (i + 1) * dim)));
     const take = (from: ArrayLike<number>) => Float64Array.from(images, (image) => from[image]!);

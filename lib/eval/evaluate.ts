@@ -1,7 +1,7 @@
 /** @file A model's predictions, one for each image. */
 
-import type { Progress } from "../data/packed.ts";
 import type { Gpu } from "../gpu/device.ts";
+import type { WorkOptions } from "../interrupted.ts";
 import { LinearViT } from "../nn/linear_vit.ts";
 import { fitWeights, type Weights } from "../nn/weights.ts";
 import { argmax, softmax } from "./metrics.ts";
@@ -26,6 +26,7 @@ export interface ImagePrediction {
  *
  * @param images their numbers
  * @param batch images at a time
+ * @throws {Interrupted} if the signal was aborted
  */
 export async function predictImages(
   gpu: Gpu,
@@ -33,13 +34,13 @@ export async function predictImages(
   data: PredictedImages,
   images: ArrayLike<number>,
   batch: number,
-  progress?: Progress,
+  options?: WorkOptions,
 ): Promise<ImagePrediction[]> {
   const model = new LinearViT(gpu, weights.model);
   using _parameters = model.parameters;
   model.parameters.load(fitWeights(weights, weights.model, true));
   using predictor = new Predictor(gpu, model, data, Math.min(batch, images.length), weights.normScale);
-  const { logits, mass } = await predictor.predict(images, progress);
+  const { logits, mass } = await predictor.predict(images, options);
   const classes = weights.model.num_classes;
   return Array.from(images, (index, i) => {
     return imagePrediction(index, logits.subarray(i * classes, (i + 1) * classes), mass[i]!, weights);

@@ -1,9 +1,10 @@
 /** @file What a model makes of many images, computed in batches: class scores and masses, or features. */
 
-import type { ImageSource, Progress } from "../data/packed.ts";
+import type { ImageSource } from "../data/packed.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
 import type { Plan } from "../gpu/plan.ts";
+import { Interrupted, type WorkOptions } from "../interrupted.ts";
 import { BatchBuffers, batchesOf, type ResidentImages, stageAhead } from "../nn/batches.ts";
 import type { LinearViT } from "../nn/linear_vit.ts";
 import { imagePatches, NO_AUGMENTATION } from "../tensor/ops/images.ts";
@@ -84,12 +85,16 @@ export class ImageMap<Name extends string> {
     this.#plan = tape.compile();
   }
 
-  /** Computes the outputs (n, width) of the images with these numbers. */
-  async run(images: ArrayLike<number>, progress?: Progress): Promise<Record<Name, Float32Array>> {
+  /**
+   * Computes the outputs (n, width) of the images with these numbers.
+   *
+   * @throws {Interrupted} if the signal was aborted
+   */
+  async run(images: ArrayLike<number>, { progress, signal }: WorkOptions = {}): Promise<Record<Name, Float32Array>> {
     const results = new Map(
       [...this.#outputs].map(([name, { shape }]) => [name, new Float32Array(images.length * shape[1]!)]),
     );
-    const pacer = new Pacer(this.#gpu);
+    const pacer = new Pacer(this.#gpu, { signal });
     // the last batch is filled up with its first image; those rows are not read
     const batch = this.#batch, rows = this.#rows;
     const filled = Uint32Array.from(
@@ -100,9 +105,10 @@ export class ImageMap<Name extends string> {
     for await (const staged of stageAhead(this.#buffers, batchesOf(filled, batch))) {
       this.#buffers.upload(staged);
       writeStep(this.#gpu, this.#step, { seed: 0, step: 0, firstRow: at % rows });
-      this.#plan.run();
+      const outcome = await pacer.run(this.#plan);
+      if (outcome === "stopped" || signal?.aborted) throw new Interrupted("Stopped");
       at += batch;
-      if (await pacer.submitted()) progress?.(Math.min(at, images.length), images.length);
+      if (outcome === "done") progress?.(Math.min(at, images.length), images.length);
       if (at % rows !== 0 && at < filled.length) continue;
       const first = at - 1 - (at - 1) % rows;
       const count = Math.min(at, images.length) - first;
@@ -147,9 +153,13 @@ export class Predictor {
     );
   }
 
-  /** Predicts the images with these numbers. */
-  predict(images: ArrayLike<number>, progress?: Progress): Promise<Predictions> {
-    return this.#map.run(images, progress);
+  /**
+   * Predicts the images with these numbers.
+   *
+   * @throws {Interrupted} if the signal was aborted
+   */
+  predict(images: ArrayLike<number>, options?: WorkOptions): Promise<Predictions> {
+    return this.#map.run(images, options);
   }
 
   /** Frees the buffers. */

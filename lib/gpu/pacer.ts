@@ -1,51 +1,124 @@
 /**
  * @file Keeps the queue short enough for the program to answer.
  *
- * Waiting for the adapter blocks the thread, signals included, until all submitted work is done. So work
- * is handed over in windows of about a second: long enough to keep the adapter busy, short enough for Ctrl-C.
+ * Waiting for the adapter blocks the thread, signals included, until all submitted work is done. So work is
+ * handed over in portions of about a second: long enough to keep the adapter busy, short enough for Ctrl-C.
+ * Replays that take less are collected in windows; one that takes more is submitted in parts.
  */
 
 import type { Gpu } from "./device.ts";
+import type { Plan } from "./plan.ts";
 
 /** Most submissions in a window, whatever their speed. */
 export const MOST_PENDING = 64;
 
-/** Decides after which submission to wait. */
+/** Dispatches in a part whose time is not known yet: it may have to be compiled. */
+const FIRST_PART = 4;
+
+/** What became of a replay: done with all before it, still under way, or given up before it changed anything. */
+export type Outcome = "done" | "pending" | "stopped";
+
+/** Consecutive dispatches of a plan, and how long they took. */
+interface Part {
+  readonly first: number;
+  readonly last: number;
+  readonly milliseconds: number;
+}
+
+/** How a {@linkcode Pacer} works. */
+export interface PacerOptions {
+  /** Milliseconds of work in a portion. */
+  readonly target?: number;
+  /** When it is aborted, a replay is given up between two parts if it has not yet changed anything that outlives it. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Replays plans and decides when to wait for them. */
 export class Pacer {
   readonly #gpu: Gpu;
   readonly #target: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #parts = new WeakMap<Plan, Part[]>();
   #window = 1;
   #pending = 0;
   #since = performance.now();
 
-  /**
-   * Starts with a window of one submission.
-   *
-   * @param gpu the device that work is submitted to
-   * @param target milliseconds of work in a window
-   */
-  constructor(gpu: Gpu, target = 700) {
+  /** Starts with small parts and a window of one replay. */
+  constructor(gpu: Gpu, { target = 700, signal }: PacerOptions = {}) {
     this.#gpu = gpu;
     this.#target = target;
+    this.#signal = signal;
   }
 
   /**
-   * Counts a submission, and waits for all of them at the end of a window.
+   * Replays a plan.
    *
-   * @returns true if it waited: everything submitted so far is done, and results may be read
+   * @returns "done" if everything submitted so far is done and results may be read
    */
-  async submitted(): Promise<boolean> {
-    if (++this.#pending < this.#window) return false;
+  async run(plan: Plan): Promise<Outcome> {
+    const parts = this.#parts.get(plan) ?? partsOf(plan);
+    if (parts.length === 1) {
+      plan.run();
+      if (++this.#pending < this.#window) return "pending";
+      await this.drain();
+      return "done";
+    }
     await this.drain();
-    return true;
+    const timed: Part[] = [];
+    for (const { first, last } of parts) {
+      if (this.#signal?.aborted && first < plan.commitsFrom) return "stopped";
+      const started = performance.now();
+      plan.submit(first, last);
+      await this.#gpu.finish();
+      timed.push({ first, last, milliseconds: performance.now() - started });
+      await turn();
+    }
+    this.#parts.set(plan, this.#balance(timed, plan.commitsFrom));
+    this.#since = performance.now();
+    return "done";
   }
 
   /** Waits for everything that was submitted. */
   async drain(): Promise<void> {
+    if (this.#pending === 0) return;
     await this.#gpu.finish();
-    const each = (performance.now() - this.#since) / Math.max(1, this.#pending);
+    const each = (performance.now() - this.#since) / this.#pending;
     this.#window = Math.max(1, Math.min(MOST_PENDING, 2 * this.#window, Math.floor(this.#target / each)));
     this.#pending = 0;
     this.#since = performance.now();
   }
+
+  /** Joins parts that are short together and halves those that are long. Nothing is joined across the first commit. */
+  #balance(parts: readonly Part[], commitsFrom: number): Part[] {
+    const balanced: Part[] = [];
+    const whole = parts.reduce((sum, part) => sum + part.milliseconds, 0) <= this.#target;
+    for (const part of parts) {
+      const { first, last, milliseconds } = part;
+      const previous = balanced.at(-1);
+      if (previous && (whole || (first !== commitsFrom && previous.milliseconds + milliseconds <= this.#target))) {
+        balanced[balanced.length - 1] = { first: previous.first, last, milliseconds: previous.milliseconds + milliseconds };
+      } else if (milliseconds > this.#target && last - first > 1) {
+        const middle = Math.ceil((first + last) / 2);
+        balanced.push({ first, last: middle, milliseconds: milliseconds / 2 });
+        balanced.push({ first: middle, last, milliseconds: milliseconds / 2 });
+      } else balanced.push(part);
+    }
+    return balanced;
+  }
+}
+
+/** A plan in small parts; the first commit begins one. */
+function partsOf({ length, commitsFrom }: Plan): Part[] {
+  const parts: Part[] = [];
+  for (let first = 0; first < length;) {
+    const last = Math.min(length, first + FIRST_PART, first < commitsFrom ? commitsFrom : length);
+    parts.push({ first, last, milliseconds: Infinity });
+    first = last;
+  }
+  return parts;
+}
+
+/** Lets signals and messages in. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
 }

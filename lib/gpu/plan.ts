@@ -1,10 +1,10 @@
 /**
  * @file A plan: dispatches recorded once, replayed every step.
  *
- * Shapes never change inside a plan, so everything that costs time on the host happens when it is made:
- * pipelines are compiled, tensors that only live inside the plan are placed in as few buffers as their
- * lifetimes allow, and bind groups are built. A replay is one encoder, one compute pass and one submit,
- * and allocates nothing.
+ * Shapes never change inside a plan, so everything that costs time on the host happens once: tensors that
+ * only live inside the plan are placed in as few buffers as their lifetimes allow when it is made, pipelines
+ * are compiled and bind groups built when they are first needed. A replay is one encoder, one compute pass
+ * and one submit, and allocates nothing. Where a replay takes long, it can be submitted in parts.
  *
  * WebGPU lets no dispatch bind one buffer both for reading and for writing, whatever the ranges. Tensors
  * with overlapping lifetimes therefore get separate buffers ("slots"), and a slot is handed on to the
@@ -13,6 +13,7 @@
 
 import type { Gpu } from "./device.ts";
 import { GpuError } from "./device.ts";
+import { formatBytes } from "../format.ts";
 import { bindingsOfKernel, type KernelSource, type Pipeline } from "./pipelines.ts";
 import type { Constants } from "./wgsl.ts";
 import finiteSource from "../../kernels/finite.wgsl" with { type: "text" };
@@ -60,6 +61,8 @@ export interface PlanOptions {
    * leaves part of an output unwritten shows (for tests).
    */
   readonly poison?: boolean;
+  /** Dispatches that follow the others and change what outlives a replay. */
+  readonly commits?: readonly Dispatch[];
 }
 
 /** How long one dispatch took. */
@@ -74,6 +77,7 @@ export interface Timing {
   readonly dispatch: Dispatch;
 }
 
+/** A dispatch with its compiled kernel and its buffers. */
 interface Step {
   readonly dispatch: Dispatch;
   readonly pipeline: Pipeline;
@@ -88,10 +92,13 @@ const QUERIES = 1024;
 /** Recorded dispatches with their memory. */
 export class Plan {
   readonly #gpu: Gpu;
-  readonly #steps: Step[];
+  readonly #dispatches: readonly Dispatch[];
+  readonly #steps: (Step | undefined)[] = [];
   readonly #slots: GPUBuffer[] = [];
   readonly #places = new Map<Storage, Place>();
   readonly #poison: boolean;
+  /** First dispatch that changes what outlives a replay: before it, a replay can be given up without a trace. */
+  readonly commitsFrom: number;
   #dims: GPUBuffer | undefined;
 
   /**
@@ -101,15 +108,18 @@ export class Plan {
    */
   constructor(gpu: Gpu, dispatches: readonly Dispatch[], options: PlanOptions = {}) {
     this.#gpu = gpu;
-    this.#poison = options.poison ?? false;
-    this.#place(dispatches);
-    this.#writeDims(dispatches);
-    this.#steps = dispatches.map((dispatch, i) => this.#prepare(dispatch, i));
+    const { poison = false, commits = [] } = options;
+    this.#poison = poison;
+    this.#dispatches = [...dispatches, ...commits];
+    this.commitsFrom = dispatches.length;
+    for (const dispatch of this.#dispatches) this.#check(dispatch);
+    this.#place(this.#dispatches);
+    this.#writeDims(this.#dispatches);
   }
 
   /** Number of dispatches in a replay. */
   get length(): number {
-    return this.#steps.length;
+    return this.#dispatches.length;
   }
 
   /** Bytes of adapter memory that the plan's own tensors take. */
@@ -126,10 +136,16 @@ export class Plan {
 
   /** Submits all dispatches once. */
   run(): void {
-    if (this.#poison) this.#fillWithNaN();
+    this.submit(0, this.length);
+  }
+
+  /** Submits the dispatches from the first up to, not including, the last. */
+  submit(first: number, last: number): void {
+    if (this.#poison && first === 0) this.#fillWithNaN();
+    const steps = this.#prepare(first, last);
     const encoder = this.#gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    for (const step of this.#steps) encode(pass, step);
+    for (const step of steps) encode(pass, step);
     pass.end();
     this.#gpu.device.queue.submit([encoder.finish()]);
   }
@@ -140,7 +156,7 @@ export class Plan {
    * @returns the label of the first tensor that holds NaN or Infinity, or undefined if none does
    */
   async firstNonFinite(): Promise<string | undefined> {
-    const written = this.#steps.flatMap((step, i) => this.#outputs(step.dispatch).map((storage) => ({ i, storage })));
+    const written = this.#dispatches.flatMap((dispatch, i) => this.#outputs(dispatch).map((storage) => ({ i, storage })));
     const flags = this.#gpu.buffer(4 * written.length, "non-finite flags");
     const checks = written.map(({ storage }, flag) =>
       this.#bind({
@@ -155,7 +171,7 @@ export class Plan {
     const encoder = this.#gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     let next = 0;
-    this.#steps.forEach((step, i) => {
+    this.#prepare(0, this.length).forEach((step, i) => {
       encode(pass, step);
       for (; written[next]?.i === i; next++) encode(pass, checks[next]!);
     });
@@ -176,8 +192,8 @@ export class Plan {
     const { device } = this.#gpu;
     if (!device.features.has("timestamp-query")) throw new GpuError("The adapter has no timestamps");
     const timings: Timing[] = [];
-    for (let first = 0; first < this.#steps.length; first += QUERIES / 2) {
-      const steps = this.#steps.slice(first, first + QUERIES / 2);
+    for (let first = 0; first < this.length; first += QUERIES / 2) {
+      const steps = this.#prepare(first, Math.min(this.length, first + QUERIES / 2));
       const times = await this.#time(steps);
       steps.forEach(({ dispatch, pipeline }, i) => {
         const nanoseconds = Number(times[2 * i + 1]! - times[2 * i]!);
@@ -252,23 +268,38 @@ export class Plan {
     this.#gpu.device.queue.writeBuffer(this.#dims, 0, words);
   }
 
-  #prepare(dispatch: Dispatch, i: number): Step {
+  /** Compiles and binds what was not needed before. */
+  #prepare(first: number, last: number): Step[] {
+    return Array.from({ length: last - first }, (_, k) => this.#steps[first + k] ??= this.#make(first + k));
+  }
+
+  #make(i: number): Step {
+    const dispatch = this.#dispatches[i]!;
     if (!dispatch.dims) return this.#bind(dispatch);
     const bytes = Math.ceil(dispatch.dims.length / 4) * 16;
     const dims = { label: "dims", bytes, place: { buffer: this.#dims!, offset: i * UNIFORM_STRIDE } };
     return this.#bind({ ...dispatch, bindings: { ...dispatch.bindings, dims } });
   }
 
-  #bind(dispatch: Dispatch): Step {
-    const { device, limits, pipelines } = this.#gpu;
-    const pipeline = pipelines.get(dispatch.kernel, dispatch.entry, Object.keys(dispatch.bindings), dispatch.constants);
-    const entries = Object.entries(dispatch.bindings).map(([name, storage]) => {
-      if (storage.bytes > limits.maxStorageBufferBindingSize) {
+  #check({ kernel, entry, bindings }: Dispatch): void {
+    const declared = bindingsOfKernel(kernel);
+    const most = this.#gpu.limits.maxStorageBufferBindingSize;
+    for (const [name, { label, bytes }] of Object.entries(bindings)) {
+      if (!declared.has(name)) throw new Error(`Cannot bind "${name}": kernel ${kernel.name}.${entry} does not declare it`);
+      if (bytes > most) {
         throw new GpuError(
-          `Cannot bind "${storage.label}" (${(storage.bytes / 2 ** 20).toFixed(0)} MiB): the adapter binds at most ` +
-            `${(limits.maxStorageBufferBindingSize / 2 ** 20).toFixed(0)} MiB. Use a smaller data.batch_size`,
+          `Cannot bind "${label}" (${formatBytes(bytes)}): the adapter binds at most ${
+            formatBytes(most)
+          }. Use a smaller data.batch_size`,
         );
       }
+    }
+  }
+
+  #bind(dispatch: Dispatch): Step {
+    const { device, pipelines } = this.#gpu;
+    const pipeline = pipelines.get(dispatch.kernel, dispatch.entry, Object.keys(dispatch.bindings), dispatch.constants);
+    const entries = Object.entries(dispatch.bindings).map(([name, storage]) => {
       const { buffer, offset } = this.placeOf(storage);
       return { binding: pipeline.bindings.get(name)!.index, resource: { buffer, offset, size: storage.bytes } };
     });

@@ -1,8 +1,9 @@
 /** @file The adapter's copy of the images: the current batch, or the whole packed data set where it fits. */
 
 import type { PackedBatch } from "../data/entries.ts";
-import type { ImageSource, Progress } from "../data/packed.ts";
+import type { ImageSource } from "../data/packed.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { Interrupted, type WorkOptions } from "../interrupted.ts";
 import type { PackedTensors } from "../tensor/ops/images.ts";
 import { createTensor, type PlacedTensor, write } from "../tensor/tensor.ts";
 
@@ -22,8 +23,14 @@ export class ResidentImages {
    *
    * @param share part of the largest binding that the adapter allows, 0 to 1, that the data set may take
    * @returns undefined if it does not fit
+   * @throws {Interrupted} if the signal was aborted
    */
-  static async load(gpu: Gpu, source: ImageSource, share: number, progress?: Progress): Promise<ResidentImages | undefined> {
+  static async load(
+    gpu: Gpu,
+    source: ImageSource,
+    share: number,
+    { progress, signal }: WorkOptions = {},
+  ): Promise<ResidentImages | undefined> {
     const bytes = 4 * source.words;
     const { maxStorageBufferBindingSize, maxBufferSize } = gpu.limits;
     if (bytes > share * Math.min(maxStorageBufferBindingSize, maxBufferSize)) return undefined;
@@ -35,6 +42,7 @@ export class ResidentImages {
     const offsets = resident.#offsets;
     const atOnce = 256;
     for (let first = 0; first < source.count; first += atOnce) {
+      if (signal?.aborted) throw new Interrupted("Stopped while uploading images");
       const numbers = Array.from({ length: Math.min(atOnce, source.count - first) }, (_, i) => first + i);
       const { offsets: inBatch, words } = await source.batch(numbers);
       const start = offsets[first]!;

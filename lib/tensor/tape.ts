@@ -32,6 +32,16 @@ export interface Loss extends Tensor {
   readonly isLoss: true;
 }
 
+/** A kernel launch as operations record it. */
+export interface Launch extends Omit<Dispatch, "bindings" | "label"> {
+  /** Tensor for each binding, by the name in the kernel's file. */
+  readonly bindings: Readonly<Record<string, Tensor>>;
+  /** Layer or tensor it works for; that of the scope by default. */
+  readonly label?: string;
+  /** True if it changes what outlives the step. */
+  readonly commit?: boolean;
+}
+
 interface Entry {
   readonly output: Tensor;
   readonly gradient: (dy: Tensor) => void;
@@ -46,6 +56,7 @@ export class Tape {
   readonly #records: boolean;
   readonly #step: PlacedTensor | undefined;
   readonly #dispatches: Dispatch[] = [];
+  readonly #commits: Dispatch[] = [];
   readonly #entries: Entry[] = [];
   readonly #gradients = new Map<Storage, Tensor>();
   readonly #wanted = new Set<Storage>();
@@ -93,13 +104,17 @@ export class Tape {
     return { shape, dtype, storage: { label, bytes: bytesOf(shape) } };
   }
 
-  /** Records one kernel launch. The label is that of the tensor it makes. */
-  dispatch(
-    dispatch: Omit<Dispatch, "bindings" | "label"> & { readonly bindings: Record<string, Tensor>; readonly label?: string },
-  ): void {
+  /**
+   * Records one kernel launch.
+   *
+   * A launch that changes what outlives the step (weights, moments, running statistics) is a commit: commits come after
+   * everything else, in their order, so a step can be given up before them without a trace.
+   */
+  dispatch(launch: Launch): void {
+    const { commit, ...dispatch } = launch;
     const bindings = Object.fromEntries(Object.entries(dispatch.bindings).map(([name, { storage }]) => [name, storage]));
     const label = dispatch.label ?? this.#scopes.join(".");
-    this.#dispatches.push({ ...dispatch, bindings, label });
+    (commit ? this.#commits : this.#dispatches).push({ ...dispatch, bindings, label });
   }
 
   /** True if the gradient of x will be asked for. */
@@ -175,7 +190,7 @@ export class Tape {
 
   /** Compiles what was recorded. */
   compile(options: PlanOptions = {}): Plan {
-    return new Plan(this.gpu, this.#dispatches, options);
+    return new Plan(this.gpu, this.#dispatches, { ...options, commits: this.#commits });
   }
 }
 

@@ -129,7 +129,7 @@ async function openPackedImages(
     if (!signal?.aborted) throw error;
     throw new Interrupted(`Stopped while packing ${path}; what is packed is kept in ${cache}`);
   }
-  const resident = await ResidentImages.load(gpu, loader, data.gpu_share, progress?.(`uploading ${path}`));
+  const resident = await ResidentImages.load(gpu, loader, data.gpu_share, { progress: progress?.(`uploading ${path}`), signal });
   return {
     images: loader,
     resident,

@@ -1,12 +1,12 @@
 /** @file Finetuning: cross entropy on the class and smooth L1 on the normalised mass. */
 
 import type { RunConfig } from "../config.ts";
-import type { Progress } from "../data/packed.ts";
 import type { Split } from "../data/split.ts";
 import { accuracy, argmax, crossEntropyLoss, meanAbsoluteError, smoothL1Loss } from "../eval/metrics.ts";
 import { Predictor } from "../eval/predictor.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Plan } from "../gpu/plan.ts";
+import type { WorkOptions } from "../interrupted.ts";
 import { BatchBuffers, type StagedBatch } from "../nn/batches.ts";
 import { isHead } from "../nn/linear_vit.ts";
 import type { WeightsInfo } from "../nn/weights.ts";
@@ -64,12 +64,12 @@ export class Finetune extends Method {
     this.#predictor = new Predictor(gpu, this.model, data, this.batchSize, config.data.norm_scale);
   }
 
-  /** Uploads a batch with its labels and masses, and submits a step. */
-  override run(batch: StagedBatch, numbers: StepNumbers): void {
+  /** Uploads a batch with its labels and masses, and what the step needs to know. */
+  override prepare(batch: StagedBatch, numbers: StepNumbers): void {
     const { labels, mass } = this.#data;
     write(this.gpu, this.#label, Uint32Array.from(batch.images, (i) => labels[i]!));
     write(this.gpu, this.#goal, Float32Array.from(batch.images, (i) => this.#normalise(mass[i]!)));
-    super.run(batch, numbers);
+    super.prepare(batch, numbers);
   }
 
   /** Learning rates of backbone and heads. */
@@ -89,9 +89,9 @@ export class Finetune extends Method {
   }
 
   /** The same on the validation images, without augmentation. */
-  async validate(progress: Progress): Promise<{ loss: number; acc: number; mae: number }> {
+  async validate(options: WorkOptions): Promise<{ loss: number; acc: number; mae: number }> {
     const { split, labels, mass } = this.#data;
-    const { logits, mass: predicted } = await this.#predictor.predict(split.val, progress);
+    const { logits, mass: predicted } = await this.#predictor.predict(split.val, options);
     const classes = this.model.config.num_classes;
     const truth = Array.from(split.val, (i) => labels[i]!);
     const goal = Array.from(split.val, (i) => this.#normalise(mass[i]!));

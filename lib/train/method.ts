@@ -1,10 +1,11 @@
 /** @file What ways to train have in common, as the trainer sees them. */
 
 import type { RunConfig } from "../config.ts";
-import type { ImageSource, Progress } from "../data/packed.ts";
+import type { ImageSource } from "../data/packed.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { MOST_PENDING } from "../gpu/pacer.ts";
 import type { Plan } from "../gpu/plan.ts";
+import type { WorkOptions } from "../interrupted.ts";
 import { type BatchBuffers, type ResidentImages, stageAhead, type StagedBatch } from "../nn/batches.ts";
 import { LinearViT, type LinearViTOptions } from "../nn/linear_vit.ts";
 import type { WeightsInfo } from "../nn/weights.ts";
@@ -89,10 +90,15 @@ export abstract class Method {
     return stageAhead(this.buffers, batches);
   }
 
-  /** Uploads a batch and submits a step. */
-  run(batch: StagedBatch, numbers: StepNumbers): void {
+  /** Uploads a batch, and what the step needs to know; {@linkcode plan} computes it. */
+  prepare(batch: StagedBatch, numbers: StepNumbers): void {
     this.buffers.upload(batch);
     writeStep(this.gpu, this.step, numbers);
+  }
+
+  /** Uploads a batch and submits a step. */
+  run(batch: StagedBatch, numbers: StepNumbers): void {
+    this.prepare(batch, numbers);
     this.plan.run();
   }
 
@@ -103,8 +109,12 @@ export abstract class Method {
 
   /** Metrics of an epoch from the sums of the table's columns over its steps. */
   abstract summarise(sums: readonly number[], steps: number): Record<string, number>;
-  /** Metrics on the validation images; "loss" decides about stopping. */
-  abstract validate(progress: Progress): Promise<Record<string, number> & { loss: number }>;
+  /**
+   * Metrics on the validation images; "loss" decides about stopping.
+   *
+   * @throws {Interrupted} if the signal was aborted
+   */
+  abstract validate(options: WorkOptions): Promise<Record<string, number> & { loss: number }>;
 
   /** What is known about the weights, for their file. */
   info(history: History): WeightsInfo {

@@ -1,7 +1,7 @@
 /** @file Pretraining: an objective on images without labels, with a plan to train it and one to validate it. */
 
 import type { RunConfig } from "../config.ts";
-import type { Progress } from "../data/packed.ts";
+import { Interrupted, type WorkOptions } from "../interrupted.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
 import type { Plan } from "../gpu/plan.ts";
@@ -90,25 +90,26 @@ export class Pretraining extends Method {
   }
 
   /** The objective on whole batches of the validation images, always under the same random numbers. */
-  async validate(progress: Progress): Promise<Record<string, number> & { loss: number }> {
+  async validate({ progress, signal }: WorkOptions): Promise<Record<string, number> & { loss: number }> {
     const { val } = this.#data.split;
     const { size, buffers, plan } = this.#val;
     const batches = Math.floor(val.length / size);
     const sums = this.#objective.metrics.map(() => 0);
-    const pacer = new Pacer(this.gpu);
+    const pacer = new Pacer(this.gpu, { signal });
     let i = 0, collected = 0;
     for await (const staged of stageAhead(buffers, batchesOf(val, size))) {
       buffers.upload(staged);
       writeStep(this.gpu, this.step, { seed: this.config.data.seed, step: i, row: i % TABLE_ROWS });
-      plan.run();
+      const outcome = await pacer.run(plan);
+      if (outcome === "stopped" || signal?.aborted) throw new Interrupted("Stopped while validating");
       i++;
-      if (!await pacer.submitted() && i < batches) continue;
+      if (outcome === "pending" && i < batches) continue;
       const table = await read(this.gpu, this.table);
       for (; collected < i; collected++) {
         const first = sums.length * (collected % TABLE_ROWS);
         sums.forEach((sum, column) => sums[column] = sum + table[first + column]!);
       }
-      progress(i * size, batches * size);
+      progress?.(i * size, batches * size);
     }
     return this.summarise(sums, batches);
   }

@@ -72,7 +72,7 @@ export class Trainer {
     this.#options = options;
     this.#state = state;
     this.#collected = state.step;
-    this.#pacer = new Pacer(gpu);
+    this.#pacer = new Pacer(gpu, { signal: options.signal });
     this.#stepsPerEpoch = Math.floor(method.images.length / method.batchSize);
     if (this.#stepsPerEpoch === 0) {
       throw new TrainingError(
@@ -96,7 +96,7 @@ export class Trainer {
       await this.#trainEpoch();
       const images = (state.stepInEpoch - firstStep) * this.#method.batchSize;
       await this.#endEpoch(1000 * images / (performance.now() - started));
-      if (!state.finished) this.#stopIfAsked();
+      if (!state.finished && this.#options.signal?.aborted) await this.#stop();
     }
     return state;
   }
@@ -117,10 +117,12 @@ export class Trainer {
     const rest = order.subarray(firstStep * batchSize, this.#stepsPerEpoch * batchSize);
     for await (const batch of this.#method.stage(batchesOf(rest, batchSize))) {
       if (this.#outOfSteps) break;
-      this.#method.run(batch, { seed: data.seed, step: state.step, row: state.step % TABLE_ROWS, learningRates });
+      this.#method.prepare(batch, { seed: data.seed, step: state.step, row: state.step % TABLE_ROWS, learningRates });
+      const outcome = await this.#pacer.run(this.#method.plan);
+      if (outcome === "stopped") break;
       state.step++;
       state.stepInEpoch++;
-      if (!await this.#pacer.submitted()) continue;
+      if (outcome === "pending") continue;
       await this.#collect();
       const speed = 1000 * (state.stepInEpoch - firstStep) * batchSize / (performance.now() - started);
       const { loss } = this.#method.summarise(state.sums, Math.max(1, state.stepInEpoch - state.skipped));
@@ -130,6 +132,7 @@ export class Trainer {
     }
     await this.#pacer.drain();
     await this.#collect();
+    await this.#betweenWindows();
   }
 
   /** Adds the results of the steps since the last call to the epoch's sums, in the order of the steps. */
@@ -161,22 +164,14 @@ export class Trainer {
   }
 
   async #betweenWindows(): Promise<void> {
-    if (this.#options.signal?.aborted) {
-      await this.#save();
-      const { epoch, stepInEpoch } = this.#state;
-      throw new Interrupted(
-        `Stopped in epoch ${
-          epoch + 1
-        } after step ${stepInEpoch} of ${this.#stepsPerEpoch}; the state is saved in ${this.#folder.resume}`,
-      );
-    }
+    if (this.#options.signal?.aborted) await this.#stop();
     const minutes = (performance.now() - this.#savedAt) / 60_000;
     if (minutes >= (this.#options.checkpointMinutes ?? 10)) await this.#save();
   }
 
-  /** Ends the run if the signal was aborted; the state has been saved. */
-  #stopIfAsked(): void {
-    if (!this.#options.signal?.aborted) return;
+  /** Saves the state and ends the run. */
+  async #stop(): Promise<never> {
+    await this.#save();
     const { epoch, stepInEpoch } = this.#state;
     throw new Interrupted(
       `Stopped in epoch ${
@@ -190,7 +185,7 @@ export class Trainer {
     const { training } = this.#config;
     const steps = state.stepInEpoch - state.skipped;
     const train = this.#method.summarise(state.sums, Math.max(1, steps));
-    const val = await this.#method.validate((done, total) => this.#reporter.progress("validation", done, total, NaN));
+    const val = await this.#validate();
     if (!Number.isFinite(val.loss)) {
       throw new TrainingError(
         `The validation loss is ${val.loss} in epoch ${state.epoch + 1}; the first tensor that is not finite is ${await this
@@ -224,6 +219,16 @@ export class Trainer {
       `epoch ${state.epoch}/${training.epochs}  ${describe("train", train)}  ${describe("val", val)}  ` +
         `${imagesPerSecond.toPrecision(3)} images/s${improved ? "  best" : ""}${skipped ? `  ${skipped} steps skipped` : ""}`,
     );
+  }
+
+  async #validate(): Promise<Record<string, number> & { loss: number }> {
+    const progress = (done: number, total: number) => this.#reporter.progress("validation", done, total, NaN);
+    try {
+      return await this.#method.validate({ progress, signal: this.#options.signal });
+    } catch (error) {
+      if (error instanceof Interrupted) await this.#stop();
+      throw error;
+    }
   }
 
   /** Writes the weights, as the best ones too if they are, and the state to resume from. */

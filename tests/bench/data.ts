@@ -39,7 +39,7 @@ export async function benchData(gpu: Gpu, folder: string, cache: string): Promis
   const add = (what: string, images_per_s: number | null, note: string) => results.push({ what, images_per_s, note });
   if (!exists(path)) {
     const started = performance.now();
-    writeSynthetic(path, COUNT, 1, 0, false);
+    await writeSynthetic(path, COUNT, 1, 0, false);
     add("generated and written", rate(started), "deno task synth, one core");
   }
   add("contiguous, dense", await best(() => readDense(path)), "float32 at its offset in the file");

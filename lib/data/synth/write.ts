@@ -1,32 +1,38 @@
 /** @file Writes generated data sets in the published layout. */
 
+import { Interrupted, type WorkOptions } from "../../interrupted.ts";
+import { exists } from "../../io/files.ts";
 import { Hdf5Writer } from "../hdf5_writer.ts";
-import type { Progress } from "../packed.ts";
 import { CHANNELS, Detector, SIZE } from "./detector.ts";
 import { JetGenerator } from "./jets.ts";
 
 /**
- * Generates a file of jets.
+ * Generates a file of jets. It is written beside its place and renamed, so it is complete or absent.
  *
- * @param path must not exist; it is removed again if writing fails
+ * @param path must not exist
  * @param count number of images
  * @param seed of the data set
  * @param first number of the first jet: files with ranges apart hold different jets
  * @param labelled also writes Y, m and pT
+ * @throws {Deno.errors.AlreadyExists} if the file is there already
+ * @throws {Interrupted} if the signal was aborted
  */
-export function writeSynthetic(
+export async function writeSynthetic(
   path: string,
   count: number,
   seed: number,
   first: number,
   labelled: boolean,
-  progress?: Progress,
-): void {
+  { progress, signal }: WorkOptions = {},
+): Promise<void> {
+  if (exists(path)) throw new Deno.errors.AlreadyExists(path);
+  const partial = `${path}.partial`;
+  if (exists(partial)) Deno.removeSync(partial);
   const shapes = [{ name: "jet", shape: [count, SIZE, SIZE, CHANNELS] }];
   if (labelled) { for (const name of ["Y", "m", "pT"]) shapes.push({ name, shape: [count, 1] }); }
   const generator = new JetGenerator(), detector = new Detector();
   try {
-    using writer = new Hdf5Writer(path, shapes);
+    using writer = new Hdf5Writer(partial, shapes);
     const scalars = { Y: new Float32Array(count), m: new Float32Array(count), pT: new Float32Array(count) };
     for (let i = 0; i < count; i++) {
       const jet = generator.generate(seed, first + i);
@@ -34,12 +40,17 @@ export function writeSynthetic(
       scalars.Y[i] = jet.label;
       scalars.m[i] = jet.mass;
       scalars.pT[i] = jet.pt;
-      if (i % 50 === 49) progress?.(i + 1, count);
+      if (i % 50 !== 49) continue;
+      progress?.(i + 1, count);
+      // lets a signal in
+      await new Promise((resolve) => setTimeout(resolve));
+      if (signal?.aborted) throw new Interrupted(`Stopped while writing ${path}, which is not kept`);
     }
     if (labelled) { for (const [name, values] of Object.entries(scalars)) writer.write(name, 0, values); }
   } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) Deno.removeSync(path);
+    Deno.removeSync(partial);
     throw error;
   }
+  Deno.renameSync(partial, path);
   progress?.(count, count);
 }

@@ -6,7 +6,7 @@ import type { Gpu } from "../../gpu/device.ts";
 import { BLOCK, type Parameter, type Parameters } from "../parameters.ts";
 import { MAX_GROUPS } from "../step.ts";
 import type { Tape } from "../tape.ts";
-import { createTensor, type PlacedTensor, type Tensor, write } from "../tensor.ts";
+import { createTensor, type PlacedTensor, write } from "../tensor.ts";
 
 const KERNEL = { name: "adamw", source: adamwSource + stepSource };
 const PARTS = 64;
@@ -62,13 +62,14 @@ export class AdamW {
     const group_of_block = this.#groups;
     const parts = tape.tensor("squared gradient", [PARTS]);
     const constants = { CLIP_NORM: clipNorm, WEIGHT_DECAY: weightDecay, BETA1: betas[0], BETA2: betas[1], EPS: eps };
-    const launch = (entry: string, bindings: Record<string, Tensor>, workgroups: [number, number, number]) =>
-      tape.dispatch({ kernel: KERNEL, entry, label: "optimiser", constants, bindings, workgroups });
-    launch("square_sums", { gradient, group_of_block, parts_out: parts }, [PARTS, 1, 1]);
+    const launch = { kernel: KERNEL, label: "optimiser", constants };
+    const sums = { gradient, group_of_block, parts_out: parts };
+    tape.dispatch({ ...launch, entry: "square_sums", bindings: sums, workgroups: [PARTS, 1, 1] });
     const blocks = group_of_block.shape[0]!;
     const { m, v } = this;
     const bindings = { gradient, group_of_block, parts, value: values, m, v, report, step: tape.step };
-    launch("update", bindings, [Math.min(blocks, this.#gpu.adapter.software ? 64 : WORKGROUPS), 1, 1]);
+    const workgroups = [Math.min(blocks, this.#gpu.adapter.software ? 64 : WORKGROUPS), 1, 1] as const;
+    tape.dispatch({ ...launch, entry: "update", bindings, workgroups, commit: true });
   }
 
   /** Frees the buffers. */

@@ -45,18 +45,23 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
   const perElement = linearGrid(allRows * count);
   const dims = [rows];
 
-  const launch = (entry: string, bindings: Record<string, Tensor>, workgroups: readonly [number, number, number]) =>
-    tape.dispatch({ kernel: KERNEL, entry, label, constants, bindings, dims, workgroups });
+  const launch = (
+    entry: string,
+    bindings: Record<string, Tensor>,
+    workgroups: readonly [number, number, number],
+    commit = false,
+  ) => tape.dispatch({ kernel: KERNEL, entry, label, constants, bindings, dims, workgroups, commit });
 
   const mean = tape.tensor(`${label}.mean`, [parts, dim]);
   const rstd = tape.tensor(`${label}.rstd`, [parts, dim]);
-  const running = { running_mean: runningMean, running_var: runningVar, mean_out: mean, rstd_out: rstd };
+  const normalisers = { mean_out: mean, rstd_out: rstd };
   if (tape.training) {
     const moments = tape.tensor(`${label}.moments`, [parts, segments, 2, dim]);
     launch("statistics", { x, parts_out: moments }, perSegment);
-    launch("merge", { parts: moments, ...running }, perColumn);
+    launch("merge", { parts: moments, ...normalisers }, perColumn);
+    launch("update_running", { parts: moments, running_mean_out: runningMean, running_var_out: runningVar }, perColumn, true);
   } else {
-    launch("from_running", running, perColumn);
+    launch("from_running", { running_mean: runningMean, running_var: runningVar, ...normalisers }, perColumn);
   }
   const y = tape.tensor(label, x.shape);
   launch("normalise", { x, mean, rstd, weight, bias, y }, perElement);

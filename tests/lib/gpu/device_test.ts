@@ -27,7 +27,7 @@ Deno.test({
   fn: async () => {
     using gpu = await Gpu.open();
     const broken = DOUBLE.replace("2.0 * x", "2.0 * nothing");
-    new Plan(gpu, [dispatch(broken, { x: storage("x", 16), y: storage("y", 16) })]);
+    new Plan(gpu, [dispatch(broken, { x: storage("x", 16), y: storage("y", 16) })]).run();
     const error = await assertRejects(() => gpu.finish(), GpuError, "refused a command");
     assertStringIncludes(error.message, "nothing");
     assertThrows(() => gpu.check(), GpuError);

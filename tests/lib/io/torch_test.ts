@@ -19,6 +19,7 @@ function bfloat16(x: number): number {
 
 const VARIANTS: Readonly<Record<string, (x: number) => number>> = {
   "model.pt": (x) => x,
+  "pytorch2.pt": (x) => x,
   "strided.pt": (x) => x,
   "training.pt": (x) => x,
   "half.pt": (x) => Math.f16round(x),
