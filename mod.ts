@@ -91,6 +91,7 @@ export * from "./lib/train/finetune.ts";
 export * from "./lib/train/mae.ts";
 export * from "./lib/train/method.ts";
 export * from "./lib/train/pretraining.ts";
+export * from "./lib/train/replay.ts";
 export * from "./lib/train/run.ts";
 export * from "./lib/train/run_folder.ts";
 export * from "./lib/train/schedule.ts";

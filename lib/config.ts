@@ -6,6 +6,7 @@
  */
 
 import { parse, stringify } from "@std/yaml";
+import { shorten } from "./format.ts";
 import type { ModelConfig } from "./nn/config.ts";
 import { PUBLISHED_MODEL } from "./nn/config.ts";
 
@@ -310,15 +311,18 @@ function checkTogether({ augment, mae }: RunConfig, source: string): void {
   }
 }
 
+/** A value in few words; YAML can make some that contain themselves. */
 function show(value: unknown): string {
-  return value === undefined ? "missing" : JSON.stringify(value) ?? String(value);
+  if (value === undefined) return "missing";
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "keys and values";
+  return shorten(JSON.stringify(value) ?? String(value));
 }
 
 function unknownKey(source: string, key: string): string {
   const known = [...flatten(defaultConfig()).keys()];
   const sections = known.flatMap((name) => name.split(".").slice(0, -1).map((_, i, parts) => parts.slice(0, i + 1).join(".")));
   const nearest = [...new Set([...known, ...sections])].toSorted((a, b) => distance(key, a) - distance(key, b))[0]!;
-  return `${source}: unknown key "${key}". Did you mean "${nearest}"?`;
+  return `${source}: unknown key "${shorten(key)}". Did you mean "${nearest}"?`;
 }
 
 /** Levenshtein distance. */

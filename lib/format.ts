@@ -1,6 +1,12 @@
-/** @file Numbers with units, for messages. */
+/** @file Numbers with units, and text from files that others wrote, for messages. */
 
 /** A size as "1.23 GB" or "4.5 MB". */
 export function formatBytes(bytes: number): string {
   return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** Text with no more than 80 characters, for a message of one line. */
+export function shorten(text: string): string {
+  const line = text.replaceAll(/\p{Cc}+/gu, " ");
+  return line.length > 80 ? `${line.slice(0, 80)}...` : line;
 }

@@ -21,13 +21,13 @@ await runTask(
     using gpu = await openGpu(reporter);
     await generate(reporter, signal);
     const options = { signal };
-    const pretraining = prepare(readConfig("configs/demo/pretrain.yaml", []), true);
+    using pretraining = prepare(readConfig("configs/demo/pretrain.yaml", []), true);
     reporter.line("\n1. Pretraining without labels (SimCLR): train loss starts near ln(127) = 4.84, the loss of a guess");
     await pretrain(gpu, pretraining, options);
-    const finetuning = prepare(readConfig("configs/demo/finetune.yaml", []), true);
+    using finetuning = prepare(readConfig("configs/demo/finetune.yaml", []), true);
     reporter.line("\n2. Finetuning the pretrained backbone on labelled images");
     await finetune(gpu, finetuning, options);
-    const scratch = prepare(readConfig("configs/demo/scratch.yaml", []), true);
+    using scratch = prepare(readConfig("configs/demo/scratch.yaml", []), true);
     reporter.line("\n3. The same model from scratch");
     await finetune(gpu, scratch, options);
     reporter.line("\n4. Both on images that neither has seen");

@@ -2,7 +2,7 @@
 
 import { finetune } from "../lib/cli/commands.ts";
 import { runTask } from "../lib/cli/task.ts";
-import { openGpu, setUp, TRAINING_FLAGS, TRAINING_OPTIONS } from "../lib/cli/training.ts";
+import { openGpu, setUp, TRAINING_FLAGS, TRAINING_OPTIONS, trainingOptions } from "../lib/cli/training.ts";
 
 const usage = {
   task: "finetune",
@@ -14,8 +14,8 @@ const usage = {
 };
 
 await runTask(usage, async ({ args, signal }) => {
-  const setup = setUp({ args });
+  using setup = setUp({ args });
   setup.config.pretrained_weights = args.get("pretrained") ?? setup.config.pretrained_weights;
   using gpu = await openGpu(setup.reporter);
-  await finetune(gpu, setup, { signal, init: args.get("init") });
+  await finetune(gpu, setup, trainingOptions({ args, signal }));
 });

@@ -2,7 +2,7 @@
 
 import { pretrain } from "../lib/cli/commands.ts";
 import { runTask } from "../lib/cli/task.ts";
-import { openGpu, setUp, TRAINING_FLAGS, TRAINING_OPTIONS } from "../lib/cli/training.ts";
+import { openGpu, setUp, TRAINING_FLAGS, TRAINING_OPTIONS, trainingOptions } from "../lib/cli/training.ts";
 
 const usage = {
   task: "pretrain",
@@ -14,7 +14,7 @@ const usage = {
 };
 
 await runTask(usage, async ({ args, signal }) => {
-  const setup = setUp({ args });
+  using setup = setUp({ args });
   using gpu = await openGpu(setup.reporter);
-  await pretrain(gpu, setup, { signal, init: args.get("init") });
+  await pretrain(gpu, setup, trainingOptions({ args, signal }));
 });

@@ -4,6 +4,7 @@ import { ConfigError, parseConfig, type RunConfig } from "../config.ts";
 import { Gpu } from "../gpu/device.ts";
 import { RunFolder } from "../train/run_folder.ts";
 import { ConsoleReporter } from "./console.ts";
+import type { TrainingOptions } from "./commands.ts";
 import { rooted } from "./paths.ts";
 import type { TaskContext, Usage } from "./task.ts";
 
@@ -16,10 +17,18 @@ export const TRAINING_OPTIONS = {
 } as const satisfies Usage["options"];
 
 /** Flags of both training tasks. */
-export const TRAINING_FLAGS = { fresh: "set earlier files in the folder aside instead of resuming" } as const;
+export const TRAINING_FLAGS = {
+  "fresh": "set earlier files in the folder aside instead of resuming",
+  "deterministic-check": "first compute a step twice and compare every bit of it",
+} as const;
 
-/** What a training task works with. */
-export interface TrainingSetup {
+/** How a training task is started and stopped, from its command line. */
+export function trainingOptions({ args, signal }: TaskContext): TrainingOptions {
+  return { signal, init: args.get("init"), deterministicCheck: args.has("deterministic-check") };
+}
+
+/** What a training task works with; it holds on to the run's folder. */
+export interface TrainingSetup extends Disposable {
   readonly config: RunConfig;
   readonly folder: RunFolder;
   readonly reporter: ConsoleReporter;
@@ -56,7 +65,7 @@ export function prepare(config: RunConfig, fresh: boolean): TrainingSetup {
   const kept = fresh ? folder.setAside() : undefined;
   const reporter = new ConsoleReporter((line) => folder.log(line));
   if (kept) reporter.line(`Earlier files of this folder are now in ${kept}`);
-  return { config, folder, reporter };
+  return { config, folder, reporter, [Symbol.dispose]: () => folder[Symbol.dispose]() };
 }
 
 /** Opens the adapter and says what it is; a software adapter is slow, and the user should know. */

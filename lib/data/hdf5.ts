@@ -61,12 +61,15 @@ export class Hdf5File {
   readonly #opened: Opened;
   /** Path as the user gave it. */
   readonly path: string;
+  /** Size of the file. */
+  readonly bytes: number;
   #buffer = { pointer: 0, bytes: 0 };
 
   private constructor(module: H5Module, opened: Opened, path: string) {
     this.#module = module;
     this.#opened = opened;
     this.path = path;
+    this.bytes = opened.file.statSync().size;
   }
 
   /**
@@ -86,7 +89,12 @@ export class Hdf5File {
     const reads: Reads = { log: undefined };
     const name = serve(module, file, (position, length) => reads.log?.push({ position, length }));
     messages = [];
-    const id = module.open(`/${name}`, 0, false, -1, -1);
+    let id = -1n;
+    try {
+      id = module.open(`/${name}`, 0, false, -1, -1);
+    } catch {
+      // what the library cannot bear is a damaged file like any other
+    }
     if (id < 0n) {
       const size = file.statSync().size;
       file.close();
@@ -95,12 +103,23 @@ export class Hdf5File {
     return new Hdf5File(module, { id, file, name, reads }, path);
   }
 
-  /** Names of all datasets, with their groups. */
+  /**
+   * Names of all datasets, with their groups.
+   *
+   * @throws {DataError} if the file is damaged there
+   */
   get names(): string[] {
     const { id } = this.#opened;
-    return this.#module.get_names(id, "/", true)
-      .filter((name) => this.#module.get_type(id, name) === this.#module.H5G_DATASET)
-      .map((name) => name.replace(/^\//, ""));
+    messages = [];
+    try {
+      return this.#module.get_names(id, "/", true)
+        .filter((name) => this.#module.get_type(id, name) === this.#module.H5G_DATASET)
+        .map((name) => name.replace(/^\//, ""));
+    } catch {
+      throw new DataError(
+        `${this.path}: the names of its datasets cannot be read (${reason()}). The file is damaged there: copy or download it again`,
+      );
+    }
   }
 
   /**
@@ -265,6 +284,8 @@ function serve(module: H5Module, file: Deno.FsFile, watch: (position: number, le
     llseek: (stream: { position: number }, offset: number, whence: number) =>
       whence === 1 ? stream.position + offset : whence === 2 ? size + offset : offset,
     read: (_stream: unknown, buffer: Uint8Array, offset: number, length: number, position: number) => {
+      // a damaged file may point anywhere
+      if (!(position >= 0 && position < size)) return 0;
       watch(position, length);
       return readAt(file, position, new Uint8Array(buffer.buffer, buffer.byteOffset + offset, length));
     },

@@ -5,6 +5,7 @@
  * (N) or (N, 1). Numbers may be floats or integers of any size and byte order.
  */
 
+import { formatBytes } from "../format.ts";
 import { readAt } from "../io/files.ts";
 import { DataError } from "./errors.ts";
 import { type DatasetInfo, Hdf5File } from "./hdf5.ts";
@@ -16,6 +17,9 @@ const CANDIDATES: Readonly<Record<JetQuantity, readonly string[]>> = {
   mass: ["m", "mass"],
   pt: ["pT", "pt"],
 };
+
+/** No compression of HDF5 makes images smaller than this; gzip reaches 1032 on zeros alone. */
+const MOST_COMPRESSION = 1100;
 
 /** What a data set may hold. */
 export type JetQuantity = "images" | "labels" | "mass" | "pt";
@@ -62,6 +66,12 @@ export class JetFile {
     if (!this.channelsFirst && a !== b) fail(`has shape (${shape.join(", ")}); the images must be square`);
     [this.size, this.channels] = this.channelsFirst ? [b, a] : [a, c];
     this.count = count;
+    const claimed = this.images.size * count * a * b * c;
+    if (!(claimed <= MOST_COMPRESSION * hdf5.bytes)) {
+      fail(
+        `claims ${formatBytes(claimed)} of images, and the file has ${formatBytes(hdf5.bytes)}. It is damaged, or was never filled`,
+      );
+    }
     this.#raw = this.#openRaw();
   }
 

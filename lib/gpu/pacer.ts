@@ -12,8 +12,10 @@ import type { Plan } from "./plan.ts";
 /** Most submissions in a window, whatever their speed. */
 export const MOST_PENDING = 64;
 
-/** Dispatches in a part whose time is not known yet: it may have to be compiled. */
-const FIRST_PART = 4;
+/** Most dispatches in a part whose time is not known yet. */
+const MOST_UNKNOWN = 4;
+/** Milliseconds after which the next unknown part is a single dispatch again. */
+const SLOW = 150;
 
 /** What became of a replay: done with all before it, still under way, or given up before it changed anything. */
 export type Outcome = "done" | "pending" | "stopped";
@@ -56,8 +58,8 @@ export class Pacer {
    * @returns "done" if everything submitted so far is done and results may be read
    */
   async run(plan: Plan): Promise<Outcome> {
-    const parts = this.#parts.get(plan) ?? partsOf(plan);
-    if (parts.length === 1) {
+    const parts = this.#parts.get(plan);
+    if (parts?.length === 1) {
       plan.run();
       if (++this.#pending < this.#window) return "pending";
       await this.drain();
@@ -65,12 +67,14 @@ export class Pacer {
     }
     await this.drain();
     const timed: Part[] = [];
-    for (const { first, last } of parts) {
+    for (let first = 0; first < plan.length;) {
       if (this.#signal?.aborted && first < plan.commitsFrom) return "stopped";
+      const last = parts ? parts[timed.length]!.last : nextUnknown(plan, timed.at(-1));
       const started = performance.now();
       plan.submit(first, last);
       await this.#gpu.finish();
       timed.push({ first, last, milliseconds: performance.now() - started });
+      first = last;
       await turn();
     }
     this.#parts.set(plan, this.#balance(timed, plan.commitsFrom));
@@ -107,15 +111,15 @@ export class Pacer {
   }
 }
 
-/** A plan in small parts; the first commit begins one. */
-function partsOf({ length, commitsFrom }: Plan): Part[] {
-  const parts: Part[] = [];
-  for (let first = 0; first < length;) {
-    const last = Math.min(length, first + FIRST_PART, first < commitsFrom ? commitsFrom : length);
-    parts.push({ first, last, milliseconds: Infinity });
-    first = last;
-  }
-  return parts;
+/**
+ * End of the next part of a plan that has not run yet: each kernel may have to be compiled, so a part is a single dispatch
+ * at first, and twice as long as the one before it as long as that was fast. The first commit begins a part.
+ */
+function nextUnknown({ length, commitsFrom }: Plan, previous: Part | undefined): number {
+  const first = previous?.last ?? 0;
+  const before = previous ? previous.last - previous.first : 0;
+  const count = previous && previous.milliseconds < SLOW ? Math.min(MOST_UNKNOWN, 2 * before) : 1;
+  return Math.min(first + count, first < commitsFrom ? commitsFrom : length);
 }
 
 /** Lets signals and messages in. */

@@ -5,6 +5,8 @@
  * file, agree with its dtype and shape, and the ranges must cover the data without gap or overlap.
  */
 
+import { shorten } from "../format.ts";
+
 /** Number types that this project reads and writes. */
 export type SafetensorsDType = "F64" | "F32" | "F16" | "BF16" | "I64" | "I32" | "I16" | "I8" | "U32" | "U8" | "BOOL";
 
@@ -226,11 +228,13 @@ function checkEntry(
   size: number,
 ): { dtype: SafetensorsDType; shape: number[]; start: number; stop: number } {
   const fail = (why: string): never => {
-    throw new SafetensorsError(`Tensor ${JSON.stringify(name.slice(0, 80))}: ${why}`);
+    throw new SafetensorsError(`Tensor ${JSON.stringify(shorten(name))}: ${why}`);
   };
   if (typeof entry !== "object" || entry === null) return fail("its entry is not an object");
   const { dtype, shape, data_offsets: offsets } = entry as Record<string, unknown>;
-  if (typeof dtype !== "string" || !Object.hasOwn(WIDTH, dtype)) return fail(`dtype ${JSON.stringify(dtype)} is not supported`);
+  if (typeof dtype !== "string" || !Object.hasOwn(WIDTH, dtype)) {
+    return fail(`dtype ${shorten(JSON.stringify(dtype) ?? "missing")} is not supported`);
+  }
   const whole = (list: unknown): list is number[] => Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
   if (!whole(shape)) return fail("its shape is not a list of whole numbers");
   if (!whole(offsets) || offsets.length !== 2) return fail("its data_offsets are not two whole numbers");
@@ -238,7 +242,9 @@ function checkEntry(
   if (start > stop || stop > size) return fail(`bytes ${start} to ${stop} lie outside the ${size} bytes of data`);
   const elements = shape.reduce((product, n) => product * n, 1);
   const bytes = elements * WIDTH[dtype as SafetensorsDType];
-  if (bytes !== stop - start) return fail(`shape (${shape.join(", ")}) of ${dtype} takes ${bytes} bytes, not ${stop - start}`);
+  if (bytes !== stop - start) {
+    return fail(`shape (${shorten(shape.join(", "))}) of ${dtype} takes ${bytes} bytes, not ${stop - start}`);
+  }
   return { dtype: dtype as SafetensorsDType, shape, start, stop };
 }
 
@@ -247,7 +253,7 @@ function checkCoverage(ranges: [number, number, string][], size: number): void {
   let at = 0;
   for (const [start, stop, name] of ranges) {
     if (start !== at) {
-      throw new SafetensorsError(`Tensor ${JSON.stringify(name.slice(0, 80))} begins at byte ${start}, not at ${at}`);
+      throw new SafetensorsError(`Tensor ${JSON.stringify(shorten(name))} begins at byte ${start}, not at ${at}`);
     }
     at = stop;
   }

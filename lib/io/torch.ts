@@ -8,6 +8,7 @@
  * (a transpose); they come out dense.
  */
 
+import { shorten } from "../format.ts";
 import { Global, PickleError, unpickle } from "./pickle.ts";
 import type { SafetensorsDType, StoredTensor } from "./safetensors.ts";
 import { openZip, ZipError } from "./zip.ts";
@@ -77,7 +78,9 @@ function hostFor(read: (key: string) => Uint8Array | undefined) {
   return {
     global(name: string): Global {
       if (!KNOWN.has(name)) {
-        throw new TorchError(`it names ${name}, which is neither a tensor nor plain data: it may run code, and is not read`);
+        throw new TorchError(
+          `it names ${shorten(name)}, which is neither a tensor nor plain data: it may run code, and is not read`,
+        );
       }
       return new Global(name);
     },
@@ -86,7 +89,7 @@ function hostFor(read: (key: string) => Uint8Array | undefined) {
       if (name === PARAMETER && values[0] instanceof TensorView) return values[0];
       if (name === DICT && values.length === 0) return new Map();
       if (name === SIZE && Array.isArray(values[0])) return values[0];
-      throw new TorchError(`it calls ${name} as PyTorch does not`);
+      throw new TorchError(`it calls ${shorten(name)} as PyTorch does not`);
     },
     persistent(id: unknown): Storage {
       const [kind, type, key] = Array.isArray(id) ? id : [];
@@ -95,7 +98,7 @@ function hostFor(read: (key: string) => Uint8Array | undefined) {
         throw new TorchError("it refers to something that is no storage");
       }
       const bytes = read(key);
-      if (!bytes) throw new TorchError(`storage "${key}" is missing`);
+      if (!bytes) throw new TorchError(`storage "${shorten(String(key))}" is missing`);
       return { dtype: known[0], width: known[1], bytes };
     },
   };
@@ -112,7 +115,7 @@ function rebuild([storage, offset, shape, stride]: readonly unknown[]): TensorVi
   const elements = Math.floor(bytes.length / width), size = shape.reduce((product, n) => product * n, 1);
   const last = shape.reduce((sum, n, axis) => sum + (n - 1) * stride[axis]!, offset);
   if (size > 0 && (size > elements || last >= elements)) {
-    throw new TorchError(`a tensor of shape (${shape.join(", ")}) does not fit its storage of ${elements} numbers`);
+    throw new TorchError(`a tensor of shape (${shorten(shape.join(", "))}) does not fit its storage of ${elements} numbers`);
   }
   return new TensorView(storage as Storage, offset, shape, stride);
 }

@@ -6,6 +6,7 @@
  */
 
 import { crc32 } from "node:zlib";
+import { shorten } from "../format.ts";
 
 /** An archive that cannot be read. */
 export class ZipError extends Error {
@@ -37,14 +38,14 @@ export function openZip(file: Uint8Array): { readonly names: readonly string[]; 
   const { start, bytes, count } = directoryOf(view, file);
   for (let i = 0, offset = start; i < count; i++) {
     const { entry, next } = centralEntry(view, file, offset, start + bytes);
-    if (entries.has(entry.name)) throw new ZipError(`two entries of the archive are called "${entry.name}"`);
+    if (entries.has(entry.name)) throw new ZipError(`two entries of the archive are called "${shorten(entry.name)}"`);
     entries.set(entry.name, entry);
     offset = next;
   }
   const sorted = [...entries.values()].sort((a, b) => a.start - b.start || a.stop - b.stop);
   sorted.forEach((entry, i) => {
     if (entry.start < (sorted[i - 1]?.stop ?? 0)) {
-      throw new ZipError(`the entries "${sorted[i - 1]!.name}" and "${entry.name}" overlap`);
+      throw new ZipError(`the entries "${shorten(sorted[i - 1]!.name)}" and "${shorten(entry.name)}" overlap`);
     }
   });
   return {
@@ -53,7 +54,7 @@ export function openZip(file: Uint8Array): { readonly names: readonly string[]; 
       const entry = entries.get(name);
       if (!entry) return undefined;
       const contents = file.subarray(entry.start, entry.stop);
-      if (crc32(contents) !== entry.crc) throw new ZipError(`entry "${name}" is damaged: its checksum is wrong`);
+      if (crc32(contents) !== entry.crc) throw new ZipError(`entry "${shorten(name)}" is damaged: its checksum is wrong`);
       return contents;
     },
   };
@@ -85,7 +86,9 @@ function centralEntry(view: DataView, file: Uint8Array, at: number, end: number)
   const next = at + 46 + nameBytes + extraBytes + view.getUint16(at + 32, true);
   if (next > end) throw new ZipError("the archive's directory is damaged");
   const name = new TextDecoder().decode(file.subarray(at + 46, at + 46 + nameBytes));
-  if ((flags & 1) !== 0 || method !== 0) throw new ZipError(`entry "${name}" is ${flags & 1 ? "encrypted" : "compressed"}`);
+  if ((flags & 1) !== 0 || method !== 0) {
+    throw new ZipError(`entry "${shorten(name)}" is ${flags & 1 ? "encrypted" : "compressed"}`);
+  }
   const extra = at + 46 + nameBytes;
   const sizes = wideFields(view, extra, extra + extraBytes, [
     view.getUint32(at + 24, true),
@@ -93,12 +96,12 @@ function centralEntry(view: DataView, file: Uint8Array, at: number, end: number)
     view.getUint32(at + 42, true),
   ]);
   const [size, stored, local] = sizes as [number, number, number];
-  if (size !== stored) throw new ZipError(`entry "${name}" has two sizes`);
+  if (size !== stored) throw new ZipError(`entry "${shorten(name)}" has two sizes`);
   if (local + 30 > file.length || view.getUint32(local, true) !== LOCAL) {
-    throw new ZipError(`entry "${name}" lies outside the file`);
+    throw new ZipError(`entry "${shorten(name)}" lies outside the file`);
   }
   const start = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
-  if (start + size > file.length) throw new ZipError(`entry "${name}" claims ${size} bytes, more than the file has`);
+  if (start + size > file.length) throw new ZipError(`entry "${shorten(name)}" claims ${size} bytes, more than the file has`);
   return { entry: { name, start, stop: start + size, crc: view.getUint32(at + 16, true) }, next };
 }
 

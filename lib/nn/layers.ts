@@ -13,20 +13,22 @@ import { sizeOf } from "../tensor/tensor.ts";
 export class Declarations {
   /** What has been declared so far. */
   readonly all: Declaration[] = [];
-  readonly #random: Random;
+  readonly #random: Random | undefined;
 
   /**
    * Starts with nothing declared.
    *
-   * @param seed of the weights; the same seed gives the same weights on every machine
+   * @param seed of the weights; the same seed gives the same weights on every machine. Left out, random tensors start
+   * from zeros: for those who want the shapes alone
    */
-  constructor(seed: number) {
-    this.#random = new Random(seed, STREAMS.weights);
+  constructor(seed?: number) {
+    this.#random = seed === undefined ? undefined : new Random(seed, STREAMS.weights);
   }
 
   /** A tensor of the truncated normal distribution. */
   normal(name: string, shape: readonly number[], deviation = 0.02): void {
-    const initial = Float32Array.from({ length: sizeOf(shape) }, () => this.#truncated(deviation));
+    const initial = new Float32Array(sizeOf(shape));
+    if (this.#random) { for (let i = 0; i < initial.length; i++) initial[i] = truncated(this.#random, deviation); }
     this.all.push({ name, shape, initial });
   }
 
@@ -53,11 +55,11 @@ export class Declarations {
     this.constant(`${name}.running_mean`, [dim], 0, true);
     this.constant(`${name}.running_var`, [dim], 1, true);
   }
+}
 
-  #truncated(deviation: number): number {
-    for (;;) {
-      const value = deviation * this.#random.normal();
-      if (Math.abs(value) <= 2) return value;
-    }
+function truncated(random: Random, deviation: number): number {
+  for (;;) {
+    const value = deviation * random.normal();
+    if (Math.abs(value) <= 2) return value;
   }
 }

@@ -197,7 +197,7 @@ export function isHead(name: string): boolean {
 
 /** Shapes of all tensors of a model with this configuration, by name. */
 export function shapesOf(config: ModelConfig): Map<string, readonly number[]> {
-  const declarations = new Declarations(0);
+  const declarations = new Declarations();
   declareModel(declarations, config);
   return new Map(declarations.all.map(({ name, shape }: Declaration) => [name, shape]));
 }

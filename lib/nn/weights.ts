@@ -64,14 +64,43 @@ export function readWeights(path: string): Weights {
       path,
       state,
       model,
-      massMean: Number(metadata["mass_mean"] ?? 0),
-      massStd: Number(metadata["mass_std"] ?? 1),
-      normScale: Number(metadata["norm_scale"] ?? 255),
-      history: JSON.parse(metadata["history"] ?? "{}"),
+      massMean: numberOf(metadata, "mass_mean", 0),
+      massStd: numberOf(metadata, "mass_std", 1),
+      normScale: numberOf(metadata, "norm_scale", 255),
+      history: historyOf(metadata["history"] ?? "{}"),
     };
   } catch (error) {
     throw new WeightsError(`${path}: ${(error as Error).message}`);
   }
+}
+
+function numberOf(metadata: Safetensors["metadata"], key: string, absent: number): number {
+  const value = Number(metadata[key] ?? absent);
+  if (!Number.isFinite(value)) {
+    throw new Error(`its metadata say ${key} = ${JSON.stringify(metadata[key]!.slice(0, 40))}, which is no number`);
+  }
+  return value;
+}
+
+function historyOf(text: string): Record<string, number[]> {
+  const history: unknown = JSON.parse(text);
+  if (!isHistory(history)) throw new Error("its metadata hold no training curves under history");
+  return history;
+}
+
+/** True for curves by name. */
+export function isHistory(value: unknown): value is Record<string, number[]> {
+  return isRecord(value) && Object.values(value).every(isNumbers);
+}
+
+/** True for a list of numbers. */
+export function isNumbers(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "number");
+}
+
+/** True for values by name. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /**

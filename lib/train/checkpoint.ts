@@ -1,11 +1,20 @@
 /** @file What a run needs to go on exactly where it was: weights, moments, and the trainer's own counters. */
 
-import type { RunConfig } from "../config.ts";
+import { createHash } from "node:crypto";
+import { parseConfig, type RunConfig } from "../config.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { type Safetensors, type StoredTensor, storeFloats, toFloats } from "../io/safetensors.ts";
-import { encodeInfo, encodeModel, readSafetensors, WeightsError } from "../nn/weights.ts";
+import { decodeSafetensors, type Safetensors, type StoredTensor, storeFloats, toFloats } from "../io/safetensors.ts";
+import { encodeInfo, encodeModel, isHistory, isNumbers, isRecord } from "../nn/weights.ts";
 import { type PlacedTensor, read, write } from "../tensor/tensor.ts";
 import type { History, Method } from "./method.ts";
+
+const FORMAT = "l2vit-resume";
+
+/** A file to resume from that is not as it was written. */
+export class DamagedCheckpoint extends Error {
+  /** Name of the error class. */
+  override readonly name = "DamagedCheckpoint";
+}
 
 /** Where a run is. */
 export interface RunState {
@@ -54,12 +63,49 @@ export async function encodeWeights(method: Method, state: RunState): Promise<Sa
   return { tensors, metadata: encodeInfo(method.info(state.history)) };
 }
 
-/** Everything needed to resume. */
+/** Everything needed to resume, with the hash of it all. */
 export async function encodeResume(gpu: Gpu, method: Method, state: RunState, config: RunConfig): Promise<Safetensors> {
   const tensors = new Map<string, StoredTensor>();
   const flat: Record<string, PlacedTensor> = flatTensors(method);
   for (const [name, tensor] of Object.entries(flat)) tensors.set(name, storeFloats(tensor.shape, await read(gpu, tensor)));
-  return { tensors, metadata: { format: "l2vit-resume", config: JSON.stringify(config), state: JSON.stringify(state) } };
+  const metadata = { format: FORMAT, config: JSON.stringify(config), state: JSON.stringify(state) };
+  return { tensors, metadata: { ...metadata, sha256: hashOfResume({ tensors, metadata }) } };
+}
+
+/** SHA-256 over names, shapes and contents of a resume file, the hash itself left out. */
+export function hashOfResume({ tensors, metadata }: Safetensors): string {
+  const hash = createHash("sha256");
+  const { config, state } = metadata;
+  hash.update(JSON.stringify([config, state]));
+  for (const name of [...tensors.keys()].sort()) {
+    const { dtype, shape, bytes } = tensors.get(name)!;
+    hash.update(JSON.stringify([name, dtype, shape])).update(bytes);
+  }
+  return hash.digest("hex");
+}
+
+/**
+ * Reads the bytes of a resume file and compares its hash.
+ *
+ * @throws {DamagedCheckpoint} if they are not what was written
+ */
+function decodeResume(bytes: Uint8Array, path: string): Safetensors {
+  let contents: Safetensors;
+  try {
+    contents = decodeSafetensors(bytes);
+  } catch (error) {
+    throw new DamagedCheckpoint(`${path} is damaged: ${(error as Error).message}`);
+  }
+  if (contents.metadata["format"] !== FORMAT) throw new DamagedCheckpoint(`${path} is not a file to resume from`);
+  if (contents.metadata["sha256"] !== hashOfResume(contents)) {
+    throw new DamagedCheckpoint(`${path} is damaged: its contents do not have the hash that was written with them`);
+  }
+  return contents;
+}
+
+/** Looks at a resume file that has just been written. */
+export function verifyResume(path: string): (written: Uint8Array) => void {
+  return (written) => void decodeResume(written, path);
 }
 
 /** A file written by {@linkcode encodeResume}, read but not yet applied. */
@@ -75,26 +121,47 @@ export interface Resume {
 /**
  * Reads a resume file.
  *
- * @throws {WeightsError} if it is broken or belongs to another model
+ * @throws {DamagedCheckpoint} if it is none, or not as it was written
  */
 export function readResume(path: string): Resume {
-  const { tensors, metadata } = readSafetensors(path);
-  if (metadata["format"] !== "l2vit-resume") {
-    throw new WeightsError(`${path}: this is not a file to resume from. Start anew with --fresh`);
-  }
+  const { tensors, metadata } = decodeResume(Deno.readFileSync(path), path);
   return {
-    config: JSON.parse(metadata["config"]!),
-    state: JSON.parse(metadata["state"]!),
+    ...parseProgress(metadata, path),
     apply(gpu, method) {
       for (const [name, tensor] of Object.entries(flatTensors(method))) {
         const stored = tensors.get(name);
         if (!stored || stored.shape.join() !== tensor.shape.join()) {
-          throw new WeightsError(`${path}: "${name}" does not fit the model. Start anew with --fresh`);
+          throw new DamagedCheckpoint(`${path}: "${name}" does not fit the model. Start anew with --fresh`);
         }
         write(gpu, tensor, toFloats(stored));
       }
     },
   };
+}
+
+function parseProgress(metadata: Safetensors["metadata"], path: string): Pick<Resume, "config" | "state"> {
+  const { config, state } = metadata;
+  try {
+    // JSON is YAML
+    return { config: parseConfig(config ?? "", path), state: checkState(JSON.parse(state ?? "")) };
+  } catch (error) {
+    throw new DamagedCheckpoint(`${path} is damaged: ${(error as Error).message}`);
+  }
+}
+
+function checkState(state: unknown): RunState {
+  const right = isRecord(state) &&
+    [state["epoch"], state["stepInEpoch"], state["step"], state["skipped"], state["skippedInARow"], state["stale"]].every(
+      isCount,
+    ) &&
+    isNumbers(state["sums"]) && (state["best"] === null || Number.isFinite(state["best"])) &&
+    (state["finished"] === null || typeof state["finished"] === "string") && isHistory(state["history"]);
+  if (!right) throw new Error("it does not say where the run was");
+  return state as unknown as RunState;
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function flatTensors({ model: { parameters }, optimiser }: Method): Record<string, PlacedTensor> {

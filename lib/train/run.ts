@@ -2,8 +2,9 @@
 
 import { ConfigError, differences, type RunConfig } from "../config.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { exists } from "../io/files.ts";
 import type { StateDict } from "../tensor/parameters.ts";
-import { freshState, readResume, type RunState } from "./checkpoint.ts";
+import { DamagedCheckpoint, freshState, readResume, type RunState } from "./checkpoint.ts";
 import type { Method } from "./method.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { type Reporter, Trainer, type TrainerOptions } from "./trainer.ts";
@@ -50,16 +51,24 @@ export async function train(
       `Resuming after epoch ${state.epoch}${state.stepInEpoch ? `, step ${state.stepInEpoch}` : ""} from ${folder.resume}`,
     );
   }
-  return await new Trainer(gpu, config, method, folder, state, reporter, options).run();
+  const trainer = new Trainer(gpu, config, method, folder, state, reporter, options);
+  if (!resume) await trainer.begin();
+  return await trainer.run();
 }
 
 function openResume(folder: RunFolder, config: RunConfig): ReturnType<typeof readResume> {
+  if (!exists(folder.resume)) {
+    throw new ConfigError(
+      `${folder.path} holds another run, without a file to resume from. Use another --out, or --fresh to start anew`,
+    );
+  }
   let resume: ReturnType<typeof readResume>;
   try {
     resume = readResume(folder.resume);
   } catch (error) {
+    if (!(error instanceof DamagedCheckpoint)) throw error;
     throw new ConfigError(
-      `${(error as Error).message.replace(/\. .*$/s, "")}. The folder ${folder.path} holds another run: use --out, or --fresh`,
+      `${error.message}. Use --fresh to start anew; ${folder.latest} can be given with --init to start from its weights`,
     );
   }
   const changed = differences(resume.config, config, FREE_KEYS);

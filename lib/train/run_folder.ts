@@ -7,26 +7,45 @@
  *     metrics.jsonl        one line an epoch
  *     config.yaml          the configuration, every key
  *     log.txt              what the task printed
+ *     run.lock             held by the task that trains here, as long as it does
  */
 
 import { formatConfig, type RunConfig } from "../config.ts";
-import { writeFileAtomic } from "../io/atomic.ts";
+import { appendText, makeFolder, writeFileAtomic } from "../io/atomic.ts";
 import { exists } from "../io/files.ts";
+import { tryLock } from "../io/lock.ts";
 import { encodeSafetensors, type Safetensors } from "../io/safetensors.ts";
 
-/** Paths of a run, and how its files are written. */
+/** A folder in which another task is training. */
+export class FolderInUse extends Error {
+  /** Name of the error class. */
+  override readonly name = "FolderInUse";
+}
+
+/** Paths of a run, and how its files are written. Two tasks cannot have one folder at the same time. */
 export class RunFolder {
   /** The folder, without a slash at its end. */
   readonly path: string;
+  readonly #lock: Disposable;
 
   /**
-   * Makes the folder.
+   * Makes the folder and takes hold of it.
    *
    * @param path folder, made if it is not there
+   * @throws {FolderInUse} if another task is training there
+   * @throws {WriteError} if it cannot be written
    */
   constructor(path: string) {
     this.path = path.replace(/\/+$/, "");
-    Deno.mkdirSync(this.path, { recursive: true });
+    makeFolder(this.path);
+    const lock = tryLock(`${this.path}/run.lock`);
+    if (!lock) throw new FolderInUse(`Another task is training in ${this.path}. Wait until it ends, or use another --out`);
+    this.#lock = lock;
+  }
+
+  /** Lets go of the folder. */
+  [Symbol.dispose](): void {
+    this.#lock[Symbol.dispose]();
   }
 
   /** Weights with the lowest validation loss. */
@@ -71,9 +90,13 @@ export class RunFolder {
     return target;
   }
 
-  /** Writes a weight file, complete or not at all. */
-  save(path: string, contents: Safetensors): void {
-    writeFileAtomic(path, encodeSafetensors(contents));
+  /**
+   * Writes a weight file, complete or not at all.
+   *
+   * @param check looks at what was written before it replaces an older file
+   */
+  save(path: string, contents: Safetensors, check?: (written: Uint8Array) => void): void {
+    writeFileAtomic(path, encodeSafetensors(contents), check);
   }
 
   /** Writes the configuration, every key. */
@@ -83,19 +106,29 @@ export class RunFolder {
 
   /** Adds a line to metrics.jsonl. */
   appendMetrics(values: Record<string, number>): void {
-    Deno.writeTextFileSync(this.metrics, JSON.stringify(values) + "\n", { append: true });
+    appendText(this.metrics, JSON.stringify(values) + "\n");
   }
 
-  /** Drops lines of epochs beyond the one a run resumes from. */
+  /** Drops lines of epochs beyond the one a run resumes from, and a last line that was cut off. */
   trimMetrics(epochs: number): void {
     if (!exists(this.metrics)) return;
-    const lines = Deno.readTextFileSync(this.metrics).split("\n").filter((line) => line !== "");
-    const kept = lines.filter((line) => (JSON.parse(line) as { epoch: number }).epoch <= epochs);
+    const lines = Deno.readTextFileSync(this.metrics).split("\n");
+    const kept = lines.filter((line) => (epochOf(line) ?? Infinity) <= epochs);
     writeFileAtomic(this.metrics, kept.map((line) => line + "\n").join(""));
   }
 
   /** Adds a line to log.txt. */
   log(line: string): void {
-    Deno.writeTextFileSync(`${this.path}/log.txt`, `${new Date().toISOString()} ${line}\n`, { append: true });
+    appendText(`${this.path}/log.txt`, `${new Date().toISOString()} ${line}\n`);
+  }
+}
+
+/** Epoch of a line of metrics.jsonl; undefined if it is none. */
+function epochOf(line: string): number | undefined {
+  try {
+    const { epoch } = JSON.parse(line);
+    return typeof epoch === "number" ? epoch : undefined;
+  } catch {
+    return undefined;
   }
 }

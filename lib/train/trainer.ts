@@ -13,8 +13,9 @@ import { Interrupted } from "../interrupted.ts";
 import { batchesOf } from "../nn/batches.ts";
 import { Random, STREAMS } from "../random.ts";
 import { read } from "../tensor/tensor.ts";
-import { encodeResume, encodeWeights, type RunState } from "./checkpoint.ts";
+import { encodeResume, encodeWeights, type RunState, verifyResume } from "./checkpoint.ts";
 import { type Method, TABLE_ROWS } from "./method.ts";
+import { replayStep } from "./replay.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { learningRateFactor } from "./schedule.ts";
 
@@ -38,6 +39,8 @@ export interface TrainerOptions {
   readonly signal?: AbortSignal;
   /** Minutes between checkpoints within an epoch. */
   readonly checkpointMinutes?: number;
+  /** Repeats the first step and compares every bit before training begins. */
+  readonly deterministicCheck?: boolean;
 }
 
 /** Trains a method's model from a state on. */
@@ -53,6 +56,7 @@ export class Trainer {
   readonly #pacer: Pacer;
   #collected: number;
   #savedAt = performance.now();
+  #checked = false;
 
   /** Prepares a run; nothing is computed yet. */
   constructor(
@@ -79,6 +83,11 @@ export class Trainer {
         `data.batch_size is ${method.batchSize} and there are ${method.images.length} training images: use a smaller batch or more data`,
       );
     }
+  }
+
+  /** Writes the state before the first step, so that a run can be resumed from its beginning. */
+  async begin(): Promise<void> {
+    await this.#saveResume();
   }
 
   /**
@@ -117,7 +126,11 @@ export class Trainer {
     const rest = order.subarray(firstStep * batchSize, this.#stepsPerEpoch * batchSize);
     for await (const batch of this.#method.stage(batchesOf(rest, batchSize))) {
       if (this.#outOfSteps) break;
-      this.#method.prepare(batch, { seed: data.seed, step: state.step, row: state.step % TABLE_ROWS, learningRates });
+      const prepare = () => {
+        this.#method.prepare(batch, { seed: data.seed, step: state.step, row: state.step % TABLE_ROWS, learningRates });
+      };
+      if (this.#options.deterministicCheck && !this.#checked) await this.#checkReplay(prepare);
+      prepare();
       const outcome = await this.#pacer.run(this.#method.plan);
       if (outcome === "stopped") break;
       state.step++;
@@ -156,6 +169,20 @@ export class Trainer {
           `The weights are as before those steps, in ${this.#folder.latest}. Use a smaller learning rate, or check the data`,
       );
     }
+  }
+
+  async #checkReplay(prepare: () => void): Promise<void> {
+    this.#checked = true;
+    const { different, compared } = await replayStep(this.#gpu, this.#method, this.#pacer, prepare);
+    if (this.#options.signal?.aborted) return;
+    if (different !== undefined) {
+      throw new TrainingError(
+        `A step that was repeated gave other bits, first in "${different}": the adapter or its driver (${this.#gpu.adapter.name}) ` +
+          "does not compute the same twice. Update the driver, or use another adapter",
+      );
+    }
+    const step = this.#state.step + 1;
+    this.#reporter.line(`Step ${step} was computed twice, with the same bits in ${compared.toLocaleString("en")} numbers`);
   }
 
   async #badTensor(): Promise<string> {
@@ -235,9 +262,14 @@ export class Trainer {
   async #save(best = false): Promise<void> {
     const weights = await encodeWeights(this.#method, this.#state);
     if (best) this.#folder.save(this.#folder.best, weights);
-    this.#folder.save(this.#folder.resume, await encodeResume(this.#gpu, this.#method, this.#state, this.#config));
+    await this.#saveResume();
     this.#folder.save(this.#folder.latest, weights);
     this.#savedAt = performance.now();
+  }
+
+  async #saveResume(): Promise<void> {
+    const { resume } = this.#folder;
+    this.#folder.save(resume, await encodeResume(this.#gpu, this.#method, this.#state, this.#config), verifyResume(resume));
   }
 }
 
