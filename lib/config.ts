@@ -100,6 +100,8 @@ export interface RunConfig {
     max_steps: number;
     /** Steps in a row with a gradient that is not finite after which the run stops. */
     max_skipped_steps: number;
+    /** Minutes between checkpoints within an epoch. */
+    checkpoint_minutes: number;
   };
   /** Where results go. */
   output: {
@@ -189,6 +191,7 @@ const SCHEMA: Section = {
     clip_norm: real(1),
     max_steps: whole(0, 0),
     max_skipped_steps: whole(10, 1),
+    checkpoint_minutes: real(10),
   },
   output: { dir: text("runs/latest") },
   pretrained_weights: text(""),

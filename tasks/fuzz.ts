@@ -31,13 +31,11 @@ await runTask(usage, async ({ args, signal }) => {
   const rows: string[][] = [];
   for (const target of chosen) {
     const end = performance.now() + 1000 * seconds;
-    const progress = reporter.counting(target);
+    reporter.line(`${target}: ${seconds.toFixed(0)} s`);
     const { files, refused, slowest, largest } = await runFuzz(target, seed, folder, () => {
-      progress(Math.max(0, seconds - (end - performance.now()) / 1000), seconds);
       if (signal.aborted) throw new Interrupted("Stopped");
       return performance.now() < end;
     });
-    progress(seconds, seconds);
     rows.push([
       target,
       files.toLocaleString("en"),

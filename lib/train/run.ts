@@ -17,6 +17,7 @@ const FREE_KEYS = [
   "data.unlabelled_path",
   "data.cache_dir",
   "data.gpu_share",
+  "training.checkpoint_minutes",
 ];
 
 /**

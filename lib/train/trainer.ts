@@ -37,8 +37,6 @@ export interface Reporter {
 export interface TrainerOptions {
   /** When it is aborted, the run saves and stops. */
   readonly signal?: AbortSignal;
-  /** Minutes between checkpoints within an epoch. */
-  readonly checkpointMinutes?: number;
   /** Repeats the first step and compares every bit before training begins. */
   readonly deterministicCheck?: boolean;
 }
@@ -193,7 +191,7 @@ export class Trainer {
   async #betweenWindows(): Promise<void> {
     if (this.#options.signal?.aborted) await this.#stop();
     const minutes = (performance.now() - this.#savedAt) / 60_000;
-    if (minutes >= (this.#options.checkpointMinutes ?? 10)) await this.#save();
+    if (minutes >= this.#config.training.checkpoint_minutes) await this.#save();
   }
 
   /** Saves the state and ends the run. */

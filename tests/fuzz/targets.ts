@@ -42,7 +42,6 @@ export async function targets(folder: string): Promise<Target[]> {
       name: "safetensors",
       seeds: [
         fixture("torch/model.safetensors"),
-        fixture("finetune_tiny.safetensors"),
         described(fixture("torch/model.safetensors")),
       ],
       mutate: mutateSafetensors,

@@ -9,6 +9,8 @@ export interface Outcome {
   readonly stderr: string;
 }
 
+const REPOSITORY = new URL("../../", import.meta.url);
+
 /** A temporary place with the folders of tasks, set by L2VIT_ROOT. */
 export class Workspace {
   readonly #folder = temporaryFolder();
@@ -21,20 +23,40 @@ export class Workspace {
 
   /** Runs `deno task NAME ...`. */
   async task(name: string, ...args: string[]): Promise<Outcome> {
-    const { code, stdout, stderr } = await this.command(name, ...args).output();
-    const decoder = new TextDecoder();
-    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+    return decode(await this.command(name, ...args).output());
   }
 
   /** The command of {@linkcode task}, to be started by the caller. */
   command(name: string, ...args: string[]): Deno.Command {
-    return new Deno.Command("deno", {
-      args: ["task", "--quiet", name, ...args],
-      cwd: new URL("../../", import.meta.url),
-      env: { L2VIT_ROOT: this.root, NO_COLOR: "1" },
-      stdout: "piped",
-      stderr: "piped",
+    return new Deno.Command("deno", { args: ["task", "--quiet", name, ...args], ...this.#options });
+  }
+
+  /** The command that `deno task NAME` runs, with its permissions; killing its process kills the task. */
+  direct(name: string, ...args: string[]): Deno.Command {
+    const [program, ...flags] = this.#words(name);
+    return new Deno.Command(program!, { args: [...flags, ...args], ...this.#options });
+  }
+
+  /**
+   * Runs commands of the shell, `$TASK` among them for the command of a task, in a mount namespace of its own: what it
+   * mounts goes away with it.
+   */
+  async withMounts(script: string, name: string, ...args: string[]): Promise<Outcome> {
+    const task = [...this.#words(name), ...args].map((word) => `'${word}'`).join(" ");
+    const command = new Deno.Command("unshare", {
+      args: ["--map-root-user", "--mount", "sh", "-c", script.replaceAll("$TASK", task).replaceAll("$ROOT", this.root)],
+      ...this.#options,
     });
+    return decode(await command.output());
+  }
+
+  #words(name: string): string[] {
+    const { tasks } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", REPOSITORY)));
+    return tasks[name].command.replaceAll("$L2VIT_ROOT", this.root).split(" ");
+  }
+
+  get #options() {
+    return { cwd: REPOSITORY, env: { L2VIT_ROOT: this.root, NO_COLOR: "1" }, stdout: "piped", stderr: "piped" } as const;
   }
 
   /** A file under the root. */
@@ -45,6 +67,11 @@ export class Workspace {
   [Symbol.dispose](): void {
     this.#folder[Symbol.dispose]();
   }
+}
+
+function decode({ code, stdout, stderr }: Deno.CommandOutput): Outcome {
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
 /** Runs a task that must succeed; its output is part of the error if it does not. */

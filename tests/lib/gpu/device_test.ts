@@ -64,3 +64,14 @@ gpuTest("Plan gives tensors whose lifetimes do not meet the same memory", (gpu) 
   assertEquals(plan.bytes, 2048);
   return Promise.resolve();
 });
+
+Deno.test({
+  name: "Gpu.check() says what to do when the adapter is out of memory",
+  sanitizeResources: false,
+  fn: async () => {
+    using gpu = await Gpu.open();
+    const error = new GPUOutOfMemoryError("Not enough memory left");
+    gpu.device.dispatchEvent(new GPUUncapturedErrorEvent("uncapturederror", { error }));
+    assertThrows(() => gpu.check(), GpuError, "out of memory. Use a smaller data.batch_size");
+  },
+});

@@ -1,0 +1,158 @@
+/** @file Training that is killed, runs out of disk or is started twice: nothing is lost, and it ends in the same bits. */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { decodeSafetensors } from "../../lib/io/safetensors.ts";
+import { Random } from "../../lib/random.ts";
+import { readResume } from "../../lib/train/checkpoint.ts";
+import { fail, succeed, Workspace } from "../support/tasks.ts";
+import { FINETUNE_TOY, writeToy } from "../support/toy.ts";
+
+const KILLS = 50;
+/** Checkpoints every 30 milliseconds, dropout, and epochs enough to be killed in. */
+const LONG = ["model.dropout=0.1", "training.epochs=40", "training.patience=40", "training.checkpoint_minutes=0.0005"];
+const RUN = [...FINETUNE_TOY, ...LONG.flatMap((pair) => ["--set", pair])];
+
+function wait(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** Weights and curves of a run that has ended. */
+function resultOf(workspace: Workspace, run: string): { best: Uint8Array; latest: Uint8Array; history: unknown } {
+  const [best, latest] = ["best", "latest"].map((name) => workspace.read(`runs/${run}/${name}.safetensors`)) as [
+    Uint8Array,
+    Uint8Array,
+  ];
+  const { state } = readResume(`${workspace.root}runs/${run}/resume.safetensors`);
+  const lines = new TextDecoder().decode(workspace.read(`runs/${run}/metrics.jsonl`)).trim().split("\n");
+  // the speed alone may differ
+  const metrics = lines.map((line) => ({ ...JSON.parse(line), images_per_s: 0 }));
+  return { best, latest, history: { ...state, metrics } };
+}
+
+/** What a killed run has left can be read. */
+function assertLoadable(workspace: Workspace, run: string): void {
+  for (const { name } of Deno.readDirSync(`${workspace.root}runs/${run}`)) {
+    if (name === "resume.safetensors") readResume(`${workspace.root}runs/${run}/${name}`);
+    else if (name.endsWith(".safetensors")) decodeSafetensors(workspace.read(`runs/${run}/${name}`));
+  }
+}
+
+Deno.test(`a run that is killed ${KILLS} times at random moments ends in the bits of one that was not`, async () => {
+  using workspace = new Workspace();
+  writeToy(`${workspace.root}data/toy.h5`, 400);
+  await succeed(workspace, "finetune", ...RUN, "--out", "runs/whole");
+  const expected = resultOf(workspace, "whole");
+  const random = new Random(5, 99);
+  let runs = 0, resumed = 0;
+  const finish = async () => {
+    const { stdout } = await succeed(workspace, "finetune", ...RUN, "--out", `runs/cut-${runs}`);
+    if (stdout.includes("Resuming after")) resumed++;
+    assertEquals(resultOf(workspace, `cut-${runs}`), expected);
+  };
+  for (let kills = 0; kills < KILLS;) {
+    const child = workspace.direct("finetune", ...RUN, "--out", `runs/cut-${runs}`).spawn();
+    await Promise.race([wait(300 + random.below(1200)), child.status]);
+    try {
+      child.kill("SIGKILL");
+      kills++;
+    } catch {
+      // it had ended by itself
+    }
+    const { success } = await child.output();
+    assertLoadable(workspace, `cut-${runs}`);
+    if (success) {
+      await finish();
+      runs++;
+    }
+  }
+  await finish();
+  assert(resumed > 0, "no run was killed between its first checkpoint and its end");
+});
+
+Deno.test("a second task in the same folder is refused, and the first goes on", async () => {
+  using workspace = new Workspace();
+  writeToy(`${workspace.root}data/toy.h5`, 400);
+  const run = [...RUN, "--set", "training.epochs=10", "--out", "runs/x"];
+  const first = workspace.direct("finetune", ...run).spawn();
+  const held = () => {
+    try {
+      return Deno.statSync(`${workspace.root}runs/x/run.lock`).isFile;
+    } catch {
+      return false;
+    }
+  };
+  while (!held()) await wait(10);
+  for (const also of [[], ["--fresh"]]) {
+    assertStringIncludes(await fail(workspace, "finetune", ...run, ...also), "Another task is training in");
+  }
+  assertEquals((await first.output()).code, 0);
+  assert(!held(), "the lock is still there");
+});
+
+Deno.test("a checkpoint that is not as it was written is refused, and its folder left as it is", async () => {
+  using workspace = new Workspace();
+  writeToy(`${workspace.root}data/toy.h5`, 100);
+  const run = [...FINETUNE_TOY, "--set", "training.epochs=1", "--out", "runs/x"];
+  await succeed(workspace, "finetune", ...run);
+  const path = `${workspace.root}runs/x/resume.safetensors`;
+  const bytes = Deno.readFileSync(path);
+  bytes[bytes.length - 100]! ^= 1;
+  Deno.writeFileSync(path, bytes);
+  const line = await fail(workspace, "finetune", ...run);
+  assertStringIncludes(line, "resume.safetensors is damaged: its contents do not have the hash that was written with them");
+  assertStringIncludes(line, "--fresh");
+  assertEquals(Deno.readFileSync(path), bytes);
+});
+
+const LINUX = { ignore: Deno.build.os !== "linux" };
+/** A model whose files take more than a megabyte together, but not each. */
+const WIDE = [...FINETUNE_TOY, "--set", "model.embed_dim=64", "--set", "training.epochs=3", "--out", "runs/x"];
+
+Deno.test({
+  ...LINUX,
+  name: "a disk of 1 MiB that runs full ends the run in one line and leaves a checkpoint that can be resumed",
+  fn: async () => {
+    using workspace = new Workspace();
+    writeToy(`${workspace.root}data/toy.h5`, 100);
+    const script = `mount -t tmpfs -o size=1m tmpfs $ROOT/runs && ($TASK; code=$?; cp -r $ROOT/runs/x $ROOT/reports/; exit $code)`;
+    const { code, stderr } = await workspace.withMounts(script, "finetune", ...WIDE);
+    assertEquals(code, 1, stderr);
+    assertEquals(stderr.trim().split("\n").length, 1, stderr);
+    assertStringIncludes(stderr, "the disk is full");
+    Deno.renameSync(`${workspace.root}reports/x`, `${workspace.root}runs/x`);
+    assertLoadable(workspace, "x");
+    const { stdout } = await succeed(workspace, "finetune", ...WIDE);
+    assertStringIncludes(stdout, "Resuming after");
+  },
+});
+
+Deno.test({
+  ...LINUX,
+  name: "a folder that can only be read ends the task in one line",
+  fn: async () => {
+    using workspace = new Workspace();
+    writeToy(`${workspace.root}data/toy.h5`, 100);
+    const script = "mount -t tmpfs -o ro,size=1m tmpfs $ROOT/runs && $TASK";
+    const { code, stderr } = await workspace.withMounts(script, "finetune", ...WIDE);
+    assertEquals(code, 1, stderr);
+    assertEquals(stderr.trim().split("\n").length, 1, stderr);
+    assertStringIncludes(stderr, "it is on a disk that can only be read");
+  },
+});
+
+for (const [signal, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  Deno.test(`${signal} ends training within 2 seconds with code ${expected}, wherever it comes`, async () => {
+    using workspace = new Workspace();
+    writeToy(`${workspace.root}data/toy.h5`, 400);
+    for (const delay of [400, 700, 1000, 1500]) {
+      const child = workspace.direct("finetune", ...RUN, "--out", `runs/${delay}`).spawn();
+      await wait(delay);
+      const sent = performance.now();
+      child.kill(signal);
+      const { code } = await child.output();
+      const took = performance.now() - sent;
+      assertEquals(code, expected, `after ${delay} ms`);
+      assert(took < 2000, `it took ${took.toFixed(0)} ms to answer`);
+    }
+  });
+}
