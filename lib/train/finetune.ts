@@ -89,7 +89,7 @@ export class Finetune extends Method {
   }
 
   /** The same on the validation images, without augmentation. */
-  async validate(options: WorkOptions): Promise<{ loss: number; acc: number; mae: number }> {
+  async validate(options: WorkOptions = {}): Promise<{ loss: number; acc: number; mae: number }> {
     const { split, labels, mass } = this.#data;
     const { logits, mass: predicted } = await this.#predictor.predict(split.val, options);
     const classes = this.model.config.num_classes;

@@ -114,7 +114,7 @@ export abstract class Method {
    *
    * @throws {Interrupted} if the signal was aborted
    */
-  abstract validate(options: WorkOptions): Promise<Record<string, number> & { loss: number }>;
+  abstract validate(options?: WorkOptions): Promise<Record<string, number> & { loss: number }>;
 
   /** What is known about the weights, for their file. */
   info(history: History): WeightsInfo {

@@ -90,7 +90,7 @@ export class Pretraining extends Method {
   }
 
   /** The objective on whole batches of the validation images, always under the same random numbers. */
-  async validate({ progress, signal }: WorkOptions): Promise<Record<string, number> & { loss: number }> {
+  async validate({ progress, signal }: WorkOptions = {}): Promise<Record<string, number> & { loss: number }> {
     const { val } = this.#data.split;
     const { size, buffers, plan } = this.#val;
     const batches = Math.floor(val.length / size);
