@@ -10,12 +10,15 @@ const usage = {
   task: "weights",
   summary: "fetch published weights into weights/, and check their hash",
   options: {
-    "url=URL": "where they are, http or https",
+    "url=URL": "where they are, http or https; hosts beyond those named in deno.json: L2VIT_HOSTS=HOST,",
     "sha256=H": "SHA-256 of the file in hexadecimal, as published beside it",
     "out=FILE": "where they go (weights/ and the last part of the address)",
   },
   required: ["url", "sha256"],
 };
+
+const forbidden = (host: string) =>
+  `Allow it by putting L2VIT_HOSTS="${host}," before the command, or download the file by other means`;
 
 await runTask(usage, async ({ args, signal }) => {
   const url = args.need("url"), sha256 = args.need("sha256");
@@ -25,7 +28,7 @@ await runTask(usage, async ({ args, signal }) => {
     readWeights(partial);
     return Promise.resolve();
   };
-  await fetchFile({ url, path, sha256, verify }, new ConsoleReporter(), signal);
+  await fetchFile({ url, path, sha256, verify, forbidden }, new ConsoleReporter(), signal);
 });
 
 /** The last part of an address's path, as a file name. */

@@ -22,7 +22,11 @@ export interface TrainingOptions extends TrainerOptions {
 }
 
 /** Trains a backbone on unlabelled images. */
-export async function pretrain(gpu: Gpu, setup: TrainingSetup, options: TrainingOptions): Promise<RunState> {
+export async function pretrain(
+  gpu: Gpu,
+  setup: Omit<TrainingSetup, keyof Disposable>,
+  options: TrainingOptions,
+): Promise<RunState> {
   const { config, folder, reporter } = setup;
   const place = placeOf(config.data.unlabelled_path, config);
   using data = await openUnlabelled(gpu, config, place, { progress: reporter.counting, ...options });
@@ -37,7 +41,11 @@ export async function pretrain(gpu: Gpu, setup: TrainingSetup, options: Training
 }
 
 /** Trains backbone and heads on labelled images. */
-export async function finetune(gpu: Gpu, setup: TrainingSetup, options: TrainingOptions): Promise<RunState> {
+export async function finetune(
+  gpu: Gpu,
+  setup: Omit<TrainingSetup, keyof Disposable>,
+  options: TrainingOptions,
+): Promise<RunState> {
   const { config, folder, reporter } = setup;
   const place = placeOf(config.data.labelled_path, config);
   using data = await openLabelled(gpu, config, place, { progress: reporter.counting, ...options });

@@ -31,7 +31,7 @@ export function trainingOptions({ args, signal }: TaskContext): TrainingOptions 
 export interface TrainingSetup extends Disposable {
   readonly config: RunConfig;
   readonly folder: RunFolder;
-  readonly reporter: ConsoleReporter;
+  readonly reporter: Pick<ConsoleReporter, "line" | "progress" | "counting">;
 }
 
 /** Reads a configuration and applies overrides such as "training.epochs=2". */

@@ -59,6 +59,7 @@ export class Gpu {
   /** Compiled kernels. */
   readonly pipelines: PipelineCache;
   #error: GpuError | undefined;
+  #memory = { buffers: 0, bytes: 0 };
 
   private constructor(adapter: GPUAdapter, device: GPUDevice) {
     this.device = device;
@@ -120,7 +121,7 @@ export class Gpu {
    * @throws {GpuError} as {@linkcode Gpu.check}
    */
   async read(buffer: GPUBuffer, offset = 0, size: number = buffer.size - offset): Promise<ArrayBuffer> {
-    const staging = this.device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST, label: "read" });
+    const staging = this.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST, label: "read" });
     try {
       const encoder = this.device.createCommandEncoder();
       encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
@@ -152,7 +153,27 @@ export class Gpu {
       );
     }
     const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage;
-    return this.device.createBuffer({ size: Math.max(16, Math.ceil(size / 16) * 16), usage: STORAGE | COPY_SRC | COPY_DST, label });
+    return this.createBuffer({ size: Math.max(16, Math.ceil(size / 16) * 16), usage: STORAGE | COPY_SRC | COPY_DST, label });
+  }
+
+  /** Buffers that have been made and not yet destroyed: JavaScript's own accounts do not show them. */
+  get memory(): { readonly buffers: number; readonly bytes: number } {
+    return this.#memory;
+  }
+
+  /** Makes a buffer of any kind; every buffer of the device is made here, so that {@linkcode memory} is complete. */
+  createBuffer(descriptor: GPUBufferDescriptor): GPUBuffer {
+    const buffer = this.device.createBuffer(descriptor);
+    const { size } = descriptor;
+    this.#memory = { buffers: this.#memory.buffers + 1, bytes: this.#memory.bytes + size };
+    const destroy = buffer.destroy.bind(buffer);
+    let destroyed = false;
+    buffer.destroy = () => {
+      if (!destroyed) this.#memory = { buffers: this.#memory.buffers - 1, bytes: this.#memory.bytes - size };
+      destroyed = true;
+      destroy();
+    };
+    return buffer;
   }
 
   /** Gives the device and everything on it back. */

@@ -208,7 +208,7 @@ export class Plan {
     const { device } = this.#gpu;
     const querySet = device.createQuerySet({ type: "timestamp", count: 2 * steps.length });
     const size = 16 * steps.length;
-    const resolved = device.createBuffer({
+    const resolved = this.#gpu.createBuffer({
       size,
       usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
       label: "timestamps",
@@ -260,7 +260,7 @@ export class Plan {
     if (!dispatches.some((d) => d.dims)) return;
     const words = new Uint32Array(dispatches.length * UNIFORM_STRIDE / 4);
     dispatches.forEach((d, i) => d.dims && words.set(d.dims, i * UNIFORM_STRIDE / 4));
-    this.#dims = this.#gpu.device.createBuffer({
+    this.#dims = this.#gpu.createBuffer({
       size: words.byteLength,
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
       label: "dims",

@@ -30,6 +30,8 @@ export interface RemoteFile {
   readonly sha256?: string | undefined;
   /** First bytes of such files: a page instead of the file is seen before anything is written. */
   readonly magic?: Uint8Array | undefined;
+  /** What to do if it is on a host that the program may not reach. */
+  readonly forbidden?: ((host: string) => string) | undefined;
   /** Throws if the contents are not what they should be; called with the path of the complete download. */
   readonly verify?: ((path: string) => Promise<void>) | undefined;
 }
@@ -306,7 +308,9 @@ class Transfer {
   #explain(error: Error): Error {
     if (error instanceof Deno.errors.NotCapable) {
       const target = /access to "([^"]+)"/.exec(error.message)?.[1] ?? "another host";
-      return this.#error(`the way leads to ${target}, which this task may not reach`, "Download the file by other means");
+      const { forbidden = () => "Download the file by other means" } = this.#remote;
+      const remedy = forbidden(target.replace(/:443$/, ""));
+      return this.#error(`the way leads to ${target}, which this task may not reach`, remedy);
     }
     const network = error instanceof TypeError || error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.Http;
     return network ? new Transient(`cannot receive from ${this.#host} (${reason(error)})`) : error;

@@ -1,4 +1,4 @@
-/** @file Reads and writes that are complete (one system call may move fewer bytes than it was asked for), and whether a file is there. */
+/** @file Reads and writes that are complete (one system call may move fewer bytes than it was asked for), whether a file is there, and what is in a folder. */
 
 /**
  * Reads from a position until the buffer is full or the file ends.
@@ -30,4 +30,10 @@ export function exists(path: string): boolean {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
+}
+
+/** Paths of all files in a folder and those below it, in the order of their names. */
+export function walk(folder: string): string[] {
+  const entries = [...Deno.readDirSync(folder)].sort((a, b) => a.name < b.name ? -1 : 1);
+  return entries.flatMap(({ name, isDirectory }) => isDirectory ? walk(`${folder}/${name}`) : [`${folder}/${name}`]);
 }

@@ -31,7 +31,7 @@ export const MAX_GROUPS = 4;
 /** Makes the buffer for a tape's per-step numbers. */
 export function createStep(gpu: Gpu): PlacedTensor {
   const { UNIFORM, COPY_DST, COPY_SRC } = GPUBufferUsage;
-  const buffer = gpu.device.createBuffer({ size: 4 * WORDS, usage: UNIFORM | COPY_DST | COPY_SRC, label: "step" });
+  const buffer = gpu.createBuffer({ size: 4 * WORDS, usage: UNIFORM | COPY_DST | COPY_SRC, label: "step" });
   return { shape: [WORDS], dtype: "u32", storage: { label: "step", bytes: 4 * WORDS, place: { buffer, offset: 0 } } };
 }
 

@@ -17,6 +17,9 @@ export class Workspace {
   /** Ends in a slash. */
   readonly root = `${this.#folder.path}/`;
 
+  /** Environment variables beside L2VIT_ROOT. */
+  readonly env: Record<string, string> = {};
+
   constructor() {
     for (const name of ["data", "weights", "runs", "reports"]) Deno.mkdirSync(this.root + name);
   }
@@ -56,7 +59,12 @@ export class Workspace {
   }
 
   get #options() {
-    return { cwd: REPOSITORY, env: { L2VIT_ROOT: this.root, NO_COLOR: "1" }, stdout: "piped", stderr: "piped" } as const;
+    return {
+      cwd: REPOSITORY,
+      env: { L2VIT_ROOT: this.root, NO_COLOR: "1", ...this.env },
+      stdout: "piped",
+      stderr: "piped",
+    } as const;
   }
 
   /** A file under the root. */

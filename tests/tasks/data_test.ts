@@ -126,6 +126,10 @@ Deno.test("deno task weights fetches weights, and refuses others than were asked
   const hash = await sha256(Uint8Array.from(file));
   using server = serve(() => whole(file));
   const url = server.url.replace("jets.h5", "tiny.safetensors");
+  const { host } = new URL(url);
+  const refusal = await fail(workspace, "weights", "--url", url, "--sha256", hash);
+  assertStringIncludes(refusal, `${host}, which this task may not reach. Allow it by putting L2VIT_HOSTS="${host},"`);
+  workspace.env["L2VIT_HOSTS"] = `${host},`;
   await succeed(workspace, "weights", "--url", url, "--sha256", hash);
   assertEquals(workspace.read("weights/tiny.safetensors"), file);
   const other = ["--url", url, "--sha256", "0".repeat(64), "--out", "weights/other.safetensors"];

@@ -1,0 +1,34 @@
+/** @file deno task audit: every package that this program uses, and a failure if one was not approved. */
+
+import { APPROVED, audit } from "../lib/cli/audit.ts";
+import { table } from "../lib/cli/console.ts";
+import { runTask } from "../lib/cli/task.ts";
+import { walk } from "../lib/io/files.ts";
+
+const usage = {
+  task: "audit",
+  summary: "list every package with version, licence, integrity and reason; exit 1 if deno.lock, deno.json or an import has others",
+};
+/** Peers of the benchmark are programs of their own, run by --peers alone. */
+const NOT_OURS = "tests/bench/peers/";
+
+await runTask(usage, () => {
+  const sources = new Map(
+    ["mod.ts", ...["lib", "tasks", "tests"].flatMap((folder) => walk(folder))]
+      .filter((path) => path.endsWith(".ts") && !path.startsWith(NOT_OURS))
+      .map((path) => [path, Deno.readTextFileSync(path)]),
+  );
+  const [lock, config] = ["deno.lock", "deno.json"].map((path) => JSON.parse(Deno.readTextFileSync(path)));
+  const problems = audit({ lock, config }, sources);
+  console.log(table(
+    ["package", "version", "licence", "used for"],
+    APPROVED.map(({ name, version, licence, reason }) => [name, version, licence, reason]),
+  ));
+  console.log("\nIntegrity (hash of the contents, or the folder that serves them):");
+  for (const { name, integrity } of APPROVED) console.log(`  ${name}  ${integrity}`);
+  console.log("\nBeside these: Deno itself, with its node: modules, and the Vulkan driver of the adapter.");
+  if (problems.length > 0) {
+    throw new Error(`${problems.join("; ")}. If it is meant to be there, review it and add it to APPROVED in lib/cli/audit.ts`);
+  }
+  console.log(`${sources.size} source files import nothing else.`);
+});
