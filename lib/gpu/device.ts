@@ -68,7 +68,7 @@ export class Gpu {
     this.pipelines = new PipelineCache(this);
     device.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
-      this.#fail((event as GPUUncapturedErrorEvent).error);
+      this.fail((event as GPUUncapturedErrorEvent).error);
     });
     device.lost.then(({ reason, message }) => {
       if (reason !== "destroyed") this.#error ??= new GpuError(`The adapter was lost: ${message}. Run the same command again`);
@@ -99,6 +99,15 @@ export class Gpu {
    */
   check(): void {
     if (this.#error) throw this.#error;
+  }
+
+  /**
+   * Takes note of an error of the adapter, to be thrown at the next point where the program waits.
+   *
+   * @param what was being done: a command by default
+   */
+  fail(error: GPUError, what = "a command"): void {
+    this.#error ??= new GpuError(explain(error, what));
   }
 
   /**
@@ -180,13 +189,18 @@ export class Gpu {
   [Symbol.dispose](): void {
     this.device.destroy();
   }
+}
 
-  #fail(error: GPUError): void {
-    const text = error.message.replaceAll(/\s+/g, " ").trim();
-    this.#error ??= error instanceof GPUOutOfMemoryError
-      ? new GpuError("The adapter is out of memory. Use a smaller data.batch_size or training.recompute: blocks")
-      : new GpuError(`The adapter refused a command: ${text || error.constructor.name}`);
+/** What the adapter said, what was being done, and what to do about it. */
+function explain(error: GPUError, what: string): string {
+  if (error instanceof GPUOutOfMemoryError) {
+    return "The adapter is out of memory. Use a smaller data.batch_size or training.recompute: blocks";
   }
+  const text = error.message.replaceAll(/\s+/g, " ").trim() || error.constructor.name;
+  return `The adapter refused ${what}: ${
+    text.length > 400 ? `${text.slice(0, 400)}...` : text
+  }. This is a fault of the program or of ` +
+    "the adapter's driver, not of your data or settings: update the driver, or use another adapter (deno task doctor shows it)";
 }
 
 /**

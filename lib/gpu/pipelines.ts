@@ -81,6 +81,8 @@ export class PipelineCache {
       if (!binding) throw new Error(`Cannot bind "${name}": kernel ${label} does not declare it`);
       return [name, binding];
     }));
+    // the adapter's own messages do not always name the kernel
+    device.pushErrorScope("validation");
     const layout = device.createBindGroupLayout({
       label,
       entries: [...bindings.values()].map(({ index, access }) => ({
@@ -95,6 +97,7 @@ export class PipelineCache {
       layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
       compute: { module, entryPoint: entry },
     });
+    device.popErrorScope().then((error) => error && this.#gpu.fail(error, `kernel ${label}`));
     return { label, compute, layout, bindings };
   }
 }

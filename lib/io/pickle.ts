@@ -179,6 +179,7 @@ class Machine {
     },
     0x93() {
       const [module, name] = this.#popMany(2);
+      if (typeof module !== "string" || typeof name !== "string") throw new PickleError("the pickle imports what has no name");
       this.#stack.push(this.#host.global(`${module}.${name}`));
     },
     0x52() {
@@ -232,7 +233,13 @@ class Machine {
 
   #top(): unknown {
     if (this.#stack.length === 0) throw new PickleError("the pickle takes from an empty stack");
-    return this.#stack.at(-1);
+    return this.#value(this.#stack.at(-1));
+  }
+
+  /** Anything on the stack but a mark, which is no value. */
+  #value(item: unknown): unknown {
+    if (item === MARK) throw new PickleError("the pickle takes a mark for a value");
+    return item;
   }
 
   #pop(): unknown {
@@ -243,7 +250,7 @@ class Machine {
 
   #popMany(count: number): unknown[] {
     if (this.#stack.length < count) throw new PickleError("the pickle takes from an empty stack");
-    return this.#stack.splice(this.#stack.length - count);
+    return this.#stack.splice(this.#stack.length - count).map(this.#value);
   }
 
   #popMark(): unknown[] {

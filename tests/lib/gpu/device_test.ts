@@ -28,7 +28,7 @@ Deno.test({
     using gpu = await Gpu.open();
     const broken = DOUBLE.replace("2.0 * x", "2.0 * nothing");
     new Plan(gpu, [dispatch(broken, { x: storage("x", 16), y: storage("y", 16) })]).run();
-    const error = await assertRejects(() => gpu.finish(), GpuError, "refused a command");
+    const error = await assertRejects(() => gpu.finish(), GpuError, "refused kernel probe.main");
     assertStringIncludes(error.message, "nothing");
     assertThrows(() => gpu.check(), GpuError);
   },

@@ -117,6 +117,8 @@ const BROKEN: Readonly<Record<string, [file: Uint8Array, message: string]>> = {
   "text longer than the pickle": [checkpoint(pickle("X", 255, 255, 255, 127)), "the pickle is cut"],
   "an eval": [checkpoint(pickle("c__builtin__\neval\n(", ...string("1"), "tR")), "names __builtin__.eval"],
   "a call of what is no function": [checkpoint(pickle("}(tR")), "calls what is no function"],
+  "a mark in the place of a name": [checkpoint(pickle(...string("torch"), "(", 0x93)), "takes a mark for a value"],
+  "a dict in the place of a name": [checkpoint(pickle(...string("torch"), "}", 0x93)), "imports what has no name"],
   "a storage that is missing": [zipOf({ "a/data.pkl": plain }), 'storage "0" is missing'],
   "a storage whose bytes have changed": [checkpoint(plain, { damage: "a/data/0" }), "checksum"],
   "storages that share bytes": [checkpoint(plain, { overlap: true }), "overlap"],
