@@ -9,7 +9,7 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-const REPOSITORY = new URL("../../", import.meta.url);
+const REPOSITORY = new URL("../../", import.meta.url).pathname;
 
 /** A temporary place with the folders of tasks, set by L2VIT_ROOT. */
 export class Workspace {
@@ -20,7 +20,11 @@ export class Workspace {
   /** Environment variables beside L2VIT_ROOT. */
   readonly env: Record<string, string> = {};
 
-  constructor() {
+  readonly #program: string;
+
+  /** @param program folder of the program, with a slash at its end */
+  constructor(program = REPOSITORY) {
+    this.#program = program;
     for (const name of ["data", "weights", "runs", "reports"]) Deno.mkdirSync(this.root + name);
   }
 
@@ -54,13 +58,13 @@ export class Workspace {
   }
 
   #words(name: string): string[] {
-    const { tasks } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", REPOSITORY)));
+    const { tasks } = JSON.parse(Deno.readTextFileSync(`${this.#program}deno.json`));
     return tasks[name].command.replaceAll("$L2VIT_ROOT", this.root).split(" ");
   }
 
   get #options() {
     return {
-      cwd: REPOSITORY,
+      cwd: this.#program,
       env: { L2VIT_ROOT: this.root, NO_COLOR: "1", ...this.env },
       stdout: "piped",
       stderr: "piped",
