@@ -52,8 +52,13 @@ interface VirtualNode {
 }
 
 const SUPPORTED_FILTERS = new Set([1, 2, 3]);
+/** Memory that libhdf5 may take: for chunks and their filters, and for files whose header lies about sizes no more. */
+const MEMORY = 256 * 2 ** 20;
+const MEMORY_FACTOR = 20;
+const PAGE = 65536;
 let messages: string[] = [];
 let counter = 0;
+let allowed = MEMORY;
 
 /** An open HDF5 file. */
 export class Hdf5File {
@@ -79,13 +84,14 @@ export class Hdf5File {
    */
   static async open(path: string): Promise<Hdf5File> {
     const module = await h5wasm.ready as unknown as H5Module;
-    module.FS_quiet ??= quieten(module);
+    module.FS_quiet ??= quieten(module) && confine(module);
     let file: Deno.FsFile;
     try {
       file = Deno.openSync(path);
     } catch (error) {
       throw explainOpen(error, path);
     }
+    allowed = MEMORY + MEMORY_FACTOR * file.statSync().size;
     const reads: Reads = { log: undefined };
     const name = serve(module, file, (position, length) => reads.log?.push({ position, length }));
     messages = [];
@@ -97,7 +103,7 @@ export class Hdf5File {
     }
     if (id < 0n) {
       const size = file.statSync().size;
-      file.close();
+      withdraw(module, file, name);
       throw new DataError(explainContents(path, size));
     }
     return new Hdf5File(module, { id, file, name, reads }, path);
@@ -210,8 +216,7 @@ export class Hdf5File {
     const { id, file, name } = this.#opened;
     if (this.#buffer.pointer) this.#module._free(this.#buffer.pointer);
     this.#module.close_file(id);
-    this.#module.FS.unlink(`/${name}`);
-    file.close();
+    withdraw(this.#module, file, name);
   }
 
   #reserve(bytes: number): void {
@@ -231,6 +236,8 @@ interface H5Module {
   readonly FS: {
     createFile(parent: string, name: string, properties: object, canRead: boolean, canWrite: boolean): VirtualNode;
     unlink(path: string): void;
+    readonly streams: ({ readonly path: string } | null | undefined)[];
+    close(stream: { readonly path: string }): void;
     getStream(fd: number): { stream_ops: Record<string, unknown>; tty?: { ops: Record<string, unknown> } };
   };
   _malloc(bytes: number): number;
@@ -265,6 +272,23 @@ function quieten(module: H5Module): true {
   return true;
 }
 
+/** Keeps a file that asks for a gigabyte in a few kilobytes from getting it: the library is told that there is no more memory. */
+function confine(module: H5Module): true {
+  const { prototype } = WebAssembly.Memory;
+  const { grow } = prototype;
+  prototype.grow = function (pages) {
+    const { buffer } = this;
+    if (buffer === module.HEAPU8.buffer && buffer.byteLength + PAGE * pages > allowed) throw new RangeError("no more memory");
+    return grow.call(this, pages);
+  };
+  return true;
+}
+
+/** Bytes of memory that libhdf5 has taken; what it has taken once it keeps. */
+export async function hdf5Memory(): Promise<number> {
+  return (await h5wasm.ready as unknown as H5Module).HEAPU8.length;
+}
+
 /** The innermost error of libhdf5's stack, in its own words. */
 function reason(): string {
   const text = messages.join("");
@@ -291,6 +315,13 @@ function serve(module: H5Module, file: Deno.FsFile, watch: (position: number, le
     },
   };
   return name;
+}
+
+/** Takes a file out of the module's file system, and closes what the library has left open of it when it gave up half-way. */
+function withdraw({ FS }: H5Module, file: Deno.FsFile, name: string): void {
+  for (const stream of FS.streams) if (stream?.path === `/${name}`) FS.close(stream);
+  FS.unlink(`/${name}`);
+  file.close();
 }
 
 function explainOpen(error: unknown, path: string): Error {

@@ -2,6 +2,7 @@
 
 import { ConfigError, defaultConfig, formatConfig, parseConfig } from "../../lib/config.ts";
 import { DataError } from "../../lib/data/errors.ts";
+import { hdf5Memory } from "../../lib/data/hdf5.ts";
 import { JetFile } from "../../lib/data/jet_file.ts";
 import { openPacked } from "../../lib/data/pack_file.ts";
 import { packRows } from "../../lib/data/pack_rows.ts";
@@ -27,6 +28,8 @@ export interface Target {
   readonly read: (path: string) => Promise<void> | void;
   /** Errors that say what is wrong with the file; any other is a failure. */
   readonly refusals: readonly (new (...args: never[]) => Error)[];
+  /** Bytes that it takes beside the memory of JavaScript. */
+  readonly memory?: () => Promise<number>;
 }
 
 const FIXTURES = new URL("../fixtures/", import.meta.url);
@@ -63,6 +66,7 @@ export async function targets(folder: string): Promise<Target[]> {
       mutate: mutateBytes,
       read: readAllImages,
       refusals: [DataError],
+      memory: hdf5Memory,
     },
     { name: "packed", seeds: await packedSeeds(folder), mutate: mutateSafetensors, read: readAllPacked, refusals: [DataError] },
     {

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DataError } from "../../../lib/data/errors.ts";
-import { Hdf5File } from "../../../lib/data/hdf5.ts";
+import { Hdf5File, hdf5Memory } from "../../../lib/data/hdf5.ts";
 import { Hdf5Writer } from "../../../lib/data/hdf5_writer.ts";
 import { JetFile, type JetNames } from "../../../lib/data/jet_file.ts";
 import { packInMemory } from "../../../lib/data/pack_file.ts";
@@ -52,6 +52,14 @@ for (const name of [...VARIANTS, "gzip_shuffle", "channels_first", "other_names"
     if (!file.channelsFirst) assertEquals([...file.readImages(3, 2)], [...EXPECTED.subarray(3 * 72, 5 * 72)]);
   });
 }
+
+// found by the fuzzer: one of its lengths is 1.3 GB
+Deno.test("JetFile.open() gives no gigabyte of memory to a file of 9 kB that asks for it", async () => {
+  await assertRejects(() => JetFile.open(`${FIXTURES}asks_for_a_gigabyte.h5`), DataError, "there is no dataset");
+  assert(await hdf5Memory() < 300e6);
+  using file = await JetFile.open(`${FIXTURES}contiguous.h5`);
+  assertEquals(file.count, 7);
+});
 
 Deno.test("JetFile.open() names a filter that it has not, and what to do", async () => {
   const error = await assertRejects(() => JetFile.open(`${FIXTURES}lzf.h5`), DataError);
