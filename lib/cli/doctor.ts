@@ -25,6 +25,9 @@ const LIMITS = [
   "maxComputeWorkgroupStorageSize",
   "maxComputeInvocationsPerWorkgroup",
 ] as const;
+const OPENGL =
+  "WebGPU found no Vulkan driver and fell back to OpenGL, which is right, but several times slower. Install a Vulkan driver " +
+  "for your GPU, or the software one (Debian and Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1)";
 /** Bindings that the widest kernel uses. */
 const BINDINGS_NEEDED = 9;
 
@@ -34,6 +37,7 @@ export async function inspectMachine(adapterOnly: boolean): Promise<Findings> {
   try {
     using gpu = await Gpu.open();
     found.facts.push(["adapter", `${gpu.adapter.name}${gpu.adapter.software ? " (software: right, but slow)" : ""}`]);
+    if (gpu.adapter.openGl) found.problems.push(OPENGL);
     if (adapterOnly) return found;
     await inspectAdapter(gpu, found);
   } catch (error) {

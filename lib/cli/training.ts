@@ -1,7 +1,7 @@
 /** @file What the two training tasks share: configuration, folder, device, and the first and last lines. */
 
 import { ConfigError, parseConfig, type RunConfig } from "../config.ts";
-import { Gpu } from "../gpu/device.ts";
+import { type AdapterFacts, Gpu } from "../gpu/device.ts";
 import { RunFolder } from "../train/run_folder.ts";
 import { ConsoleReporter } from "./console.ts";
 import type { TrainingOptions } from "./commands.ts";
@@ -71,10 +71,14 @@ export function prepare(config: RunConfig, fresh: boolean): TrainingSetup {
 /** Opens the adapter and says what it is; a software adapter is slow, and the user should know. */
 export async function openGpu(reporter: Pick<ConsoleReporter, "line">): Promise<Gpu> {
   const gpu = await Gpu.open();
-  reporter.line(
-    gpu.adapter.software
-      ? `Running on a software adapter (${gpu.adapter.name}): right, but slow. For a GPU install its Vulkan driver; see deno task doctor`
-      : `Running on ${gpu.adapter.name}`,
-  );
+  reporter.line(describeAdapter(gpu.adapter));
   return gpu;
+}
+
+function describeAdapter({ name, software, openGl }: AdapterFacts): string {
+  const remedy = "For a GPU install its Vulkan driver; see deno task doctor";
+  if (openGl) {
+    return `Running through OpenGL (${name}), since there is no Vulkan driver: right, but several times slower. ${remedy}`;
+  }
+  return software ? `Running on a software adapter (${name}): right, but slow. ${remedy}` : `Running on ${name}`;
 }

@@ -15,6 +15,8 @@ export interface AdapterFacts {
   readonly name: string;
   /** True if the adapter is the CPU: slow, right, and good for tests. */
   readonly software: boolean;
+  /** True if it is driven through OpenGL, which WebGPU falls back to without a word where Vulkan has no driver. */
+  readonly openGl: boolean;
   /** Smallest and largest subgroup; zeros if kernels cannot use subgroups. */
   readonly subgroup: readonly [number, number];
 }
@@ -45,8 +47,10 @@ const RAISED = [
   "maxComputeWorkgroupSizeY",
 ] as const satisfies readonly (keyof GPUSupportedLimits)[];
 
-/** Optional features, the least common last. */
-const FEATURES = ["timestamp-query", "subgroups"];
+/** A feature of Vulkan, Metal and Direct3D that OpenGL has not: nothing else tells what is behind an adapter. */
+const NATIVE = "mappable-primary-buffers";
+/** Features that are used where they can be had. */
+const FEATURES: readonly string[] = ["timestamp-query", "subgroups", NATIVE];
 
 /** A WebGPU device with its pipelines, its error state and its single point of submission. */
 export class Gpu {
@@ -61,10 +65,11 @@ export class Gpu {
   #error: GpuError | undefined;
   #memory = { buffers: 0, bytes: 0 };
 
-  private constructor(adapter: GPUAdapter, device: GPUDevice) {
+  private constructor(opened: Opened) {
+    const { device } = opened;
     this.device = device;
     this.limits = device.limits;
-    this.adapter = describe(adapter, device);
+    this.adapter = describe(opened);
     this.pipelines = new PipelineCache(this);
     device.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
@@ -88,8 +93,7 @@ export class Gpu {
    * ```
    */
   static async open(): Promise<Gpu> {
-    const [adapter, device] = await requestDevice(FEATURES);
-    return new Gpu(adapter, device);
+    return new Gpu(await openDevice());
   }
 
   /**
@@ -203,23 +207,43 @@ function explain(error: GPUError, what: string): string {
     "the adapter's driver, not of your data or settings: update the driver, or use another adapter (deno task doctor shows it)";
 }
 
+/** A device, and which of the features that were asked for it has. */
+interface Opened {
+  readonly adapter: GPUAdapter;
+  readonly device: GPUDevice;
+  readonly features: readonly string[];
+}
+
 /**
- * Asks for optional features. An adapter's own list leaves some out that can be had, so each is tried: a request
- * that fails costs nothing but the attempt.
+ * Asks for optional features: all together, else those that can be had. An adapter's own list leaves some out, so each is tried.
+ *
+ * @throws {NoAdapterError} if there is no adapter, or it gives no device
  */
-async function requestDevice(optional: readonly string[]): Promise<[GPUAdapter, GPUDevice]> {
-  for (let count = optional.length; count >= 0; count--) {
-    // an adapter gives one device only
-    const adapter = await requestAdapter();
-    const requiredLimits = Object.fromEntries(RAISED.map((name) => [name, adapter.limits[name]]));
-    const requiredFeatures = optional.slice(0, count) as GPUFeatureName[];
-    try {
-      return [adapter, await adapter.requestDevice({ requiredLimits, requiredFeatures, label: "l2vit" })];
-    } catch (error) {
-      if (count === 0) throw new NoAdapterError(`The adapter gives no device: ${(error as Error).message}. ${REMEDY}`);
-    }
+async function openDevice(): Promise<Opened> {
+  const all = await requestDevice(FEATURES);
+  if (!(all instanceof Error)) return all;
+  const granted: string[] = [];
+  for (const feature of FEATURES) {
+    const one = await requestDevice([feature]);
+    if (one instanceof Error) continue;
+    one.device.destroy();
+    granted.push(feature);
   }
-  throw new NoAdapterError(`No WebGPU adapter was found. ${REMEDY}`);
+  const opened = await requestDevice(granted);
+  if (opened instanceof Error) throw new NoAdapterError(`The adapter gives no device: ${opened.message}. ${REMEDY}`);
+  return opened;
+}
+
+/** A device with these features, or why there is none. Each takes an adapter of its own, which gives one device only. */
+async function requestDevice(features: readonly string[]): Promise<Opened | Error> {
+  const adapter = await requestAdapter();
+  const requiredLimits = Object.fromEntries(RAISED.map((name) => [name, adapter.limits[name]]));
+  try {
+    const requiredFeatures = features as GPUFeatureName[];
+    return { adapter, device: await adapter.requestDevice({ requiredLimits, requiredFeatures, label: "l2vit" }), features };
+  } catch (error) {
+    return error as Error;
+  }
 }
 
 async function requestAdapter(): Promise<GPUAdapter> {
@@ -228,11 +252,12 @@ async function requestAdapter(): Promise<GPUAdapter> {
   return adapter;
 }
 
-function describe({ info }: GPUAdapter, { features }: GPUDevice): AdapterFacts {
+function describe({ adapter: { info }, features }: Opened): AdapterFacts {
   const { description, vendor, device, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } = info;
   return {
     name: description || `${vendor} ${device}`,
     software: isFallbackAdapter ?? false,
-    subgroup: features.has("subgroups" as GPUFeatureName) ? [subgroupMinSize ?? 0, subgroupMaxSize ?? 0] : [0, 0],
+    openGl: !features.includes(NATIVE),
+    subgroup: features.includes("subgroups") ? [subgroupMinSize ?? 0, subgroupMaxSize ?? 0] : [0, 0],
   };
 }
