@@ -18,12 +18,13 @@ const usage = {
 await runTask(usage, ({ args }) => {
   const [from, to] = args.positional.map(rooted) as [string, string];
   if (exists(to)) throw new UsageError(`${to} is there already. Name another file, or remove it first`);
-  const { tensors } = readTensors(from, args.get("key"));
+  const { tensors, metadata } = readTensors(from, args.get("key"));
   try {
     inferModel(new Map([...tensors].map(([name, { shape }]) => [name, shape])));
   } catch (error) {
     throw new WeightsError(`${from}: ${(error as Error).message}`);
   }
-  writeFileAtomic(to, encodeSafetensors({ tensors, metadata: { format: "pt" } }));
-  new ConsoleReporter().line(`${to}: ${tensors.size} tensors of ${from}`);
+  writeFileAtomic(to, encodeSafetensors({ tensors, metadata: { format: "pt", ...metadata } }));
+  const also = Object.keys(metadata);
+  new ConsoleReporter().line(`${to}: ${tensors.size} tensors of ${from}${also.length > 0 ? `, with ${also.join(", ")}` : ""}`);
 });

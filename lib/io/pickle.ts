@@ -31,6 +31,8 @@ export interface PickleHost {
   call(global: Global, values: readonly unknown[]): unknown;
   /** What a persistent id stands for. */
   persistent(id: unknown): unknown;
+  /** Takes note of the attributes that a pickle gives to something else than a dict; refuses by throwing. */
+  build(target: unknown, attributes: unknown): void;
 }
 
 const MARK = Symbol("mark");
@@ -192,8 +194,8 @@ class Machine {
     },
     // BUILD: attributes of a dict, such as PyTorch's _metadata, are left out
     0x62() {
-      this.#pop();
-      if (!(this.#top() instanceof Map)) throw new PickleError("the pickle sets attributes of what is no dict");
+      const attributes = this.#pop(), target = this.#top();
+      if (!(target instanceof Map)) this.#host.build(target, attributes);
     },
   };
 

@@ -11,6 +11,7 @@
 import { shorten } from "../format.ts";
 import { Global, PickleError, unpickle } from "./pickle.ts";
 import type { SafetensorsDType, StoredTensor } from "./safetensors.ts";
+import { isNumpy, numpyCall, NumpyType } from "./numpy.ts";
 import { openZip, ZipError } from "./zip.ts";
 
 /** A checkpoint that cannot be read. */
@@ -52,13 +53,21 @@ export function isTorch(file: Uint8Array): boolean {
   return file[0] === 0x50 && file[1] === 0x4b && file[2] === 3 && file[3] === 4;
 }
 
+/** What a checkpoint holds. */
+export interface TorchContents {
+  /** Tensors, dense, by name; names of nested dicts are joined by "/". */
+  readonly tensors: Map<string, StoredTensor>;
+  /** Numbers and lists of numbers beside them, by name likewise. */
+  readonly numbers: Map<string, number | number[]>;
+}
+
 /**
- * Reads the tensors of a checkpoint, dense, by name; names of nested dicts are joined by "/".
+ * Reads a checkpoint.
  *
  * @param file all bytes of the file
  * @throws {TorchError} saying what is wrong, or what the file wants to run
  */
-export function decodeTorch(file: Uint8Array): Map<string, StoredTensor> {
+export function decodeTorch(file: Uint8Array): TorchContents {
   try {
     const zip = openZip(file);
     const pickle = zip.names.find((name) => /^[^/]*\/data\.pkl$/.test(name));
@@ -67,7 +76,7 @@ export function decodeTorch(file: Uint8Array): Map<string, StoredTensor> {
     const order = zip.read(`${folder}byteorder`);
     if (order && new TextDecoder().decode(order) !== "little") throw new TorchError("the numbers are big-endian");
     const root = unpickle(zip.read(pickle)!, hostFor((key) => zip.read(`${folder}data/${key}`)));
-    return denseTensors(root, file.length);
+    return contentsOf(root, file.length);
   } catch (error) {
     if (error instanceof ZipError || error instanceof PickleError) throw new TorchError(error.message);
     throw error;
@@ -77,7 +86,7 @@ export function decodeTorch(file: Uint8Array): Map<string, StoredTensor> {
 function hostFor(read: (key: string) => Uint8Array | undefined) {
   return {
     global(name: string): Global {
-      if (!KNOWN.has(name)) {
+      if (!KNOWN.has(name) && !isNumpy(name)) {
         throw new TorchError(
           `it names ${shorten(name)}, which is neither a tensor nor plain data: it may run code, and is not read`,
         );
@@ -85,6 +94,7 @@ function hostFor(read: (key: string) => Uint8Array | undefined) {
       return new Global(name);
     },
     call({ name }: Global, values: readonly unknown[]): unknown {
+      if (isNumpy(name)) return numpyCall(name, values);
       if (name === TENSOR) return rebuild(values);
       if (name === PARAMETER && values[0] instanceof TensorView) return values[0];
       if (name === DICT && values.length === 0) return new Map();
@@ -100,6 +110,10 @@ function hostFor(read: (key: string) => Uint8Array | undefined) {
       const bytes = read(key);
       if (!bytes) throw new TorchError(`storage "${shorten(String(key))}" is missing`);
       return { dtype: known[0], width: known[1], bytes };
+    },
+    build(target: unknown, attributes: unknown): void {
+      if (!(target instanceof NumpyType)) throw new PickleError("the pickle sets attributes of what is no dict");
+      target.build(attributes);
     },
   };
 }
@@ -120,9 +134,9 @@ function rebuild([storage, offset, shape, stride]: readonly unknown[]): TensorVi
   return new TensorView(storage as Storage, offset, shape, stride);
 }
 
-/** All tensors in nested dicts, each dict once. */
-function denseTensors(root: unknown, fileBytes: number): Map<string, StoredTensor> {
-  const tensors = new Map<string, StoredTensor>();
+/** All tensors and numbers in nested dicts, each dict once. */
+function contentsOf(root: unknown, fileBytes: number): TorchContents {
+  const tensors: TorchContents["tensors"] = new Map(), numbers: TorchContents["numbers"] = new Map();
   const seen = new Set<unknown>();
   let bytes = 0;
   const open: [prefix: string, value: unknown][] = [["", root]];
@@ -133,12 +147,14 @@ function denseTensors(root: unknown, fileBytes: number): Map<string, StoredTenso
       bytes += dense.bytes.length;
       if (bytes > MOST_COPIES * fileBytes) throw new TorchError("its tensors take many times the bytes of the file");
       tensors.set(path, dense);
+    } else if (typeof value === "number" || (Array.isArray(value) && value.every((item) => typeof item === "number"))) {
+      numbers.set(path, value);
     } else if (value instanceof Map && !seen.has(value)) {
       seen.add(value);
       for (const [key, inner] of [...value].toReversed()) open.push([path === "" ? String(key) : `${path}/${key}`, inner]);
     }
   }
-  return tensors;
+  return { tensors, numbers };
 }
 
 /** The elements of a view, row-major. */

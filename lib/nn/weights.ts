@@ -4,7 +4,7 @@
  * Files that PyTorch wrote have no metadata: every size is then read off the tensors' shapes.
  */
 
-import { decodeTorch, isTorch, TorchError } from "../io/torch.ts";
+import { decodeTorch, isTorch, type TorchContents, TorchError } from "../io/torch.ts";
 import {
   decodeSafetensors,
   type Safetensors,
@@ -119,7 +119,8 @@ export function readTensors(path: string, key?: string): Safetensors {
   }
   if (!isTorch(file)) return decodeNamed(path, file);
   try {
-    return { tensors: modelOf(decodeTorch(file), key), metadata: {} };
+    const contents = decodeTorch(file);
+    return { tensors: modelOf(contents.tensors, key), metadata: metadataOf(contents) };
   } catch (error) {
     if (error instanceof TorchError) throw new WeightsError(`${path}: not a PyTorch checkpoint that can be read: ${error.message}`);
     throw error;
@@ -159,6 +160,21 @@ function modelOf(tensors: ReadonlyMap<string, StoredTensor>, key: string | undef
   return new Map(
     [...tensors].filter(([name]) => name.startsWith(prefix)).map(([name, tensor]) => [name.slice(prefix.length), tensor]),
   );
+}
+
+/** What a checkpoint says beside its tensors, under the names that training files of the PyTorch project have. */
+function metadataOf({ tensors, numbers }: TorchContents): Record<string, string> {
+  const metadata: Record<string, string> = {};
+  for (const key of ["mass_mean", "mass_std"]) {
+    const stored = tensors.get(key);
+    const value = numbers.get(key) ?? (stored?.shape.length === 0 ? toFloats(stored)[0] : undefined);
+    if (typeof value === "number") metadata[key] = String(value);
+  }
+  const curves = [...numbers].filter(([name, values]) => /^history\/\w+$/.test(name) && Array.isArray(values));
+  if (curves.length > 0) {
+    metadata["history"] = JSON.stringify(Object.fromEntries(curves.map(([name, values]) => [name.slice(8), values])));
+  }
+  return metadata;
 }
 
 function readFile(path: string): Uint8Array {

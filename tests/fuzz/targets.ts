@@ -53,7 +53,7 @@ export async function targets(folder: string): Promise<Target[]> {
     },
     {
       name: "pytorch",
-      seeds: ["model", "training", "strided", "half", "pytorch2"].map((name) => fixture(`torch/${name}.pt`)),
+      seeds: ["model", "training", "strided", "half", "pytorch2", "notebook"].map((name) => fixture(`torch/${name}.pt`)),
       mutate: mutateTorch,
       read: readAllWeights,
       refusals: [WeightsError],

@@ -84,13 +84,23 @@ function tensor(shape: number[], stride: number[], offset = 0): (string | number
   return ["ctorch._utils\n_rebuild_tensor_v2\n(", ...storage, ...int(offset), ...tuple(shape), ...tuple(stride), 0x89, "}tR"];
 }
 
+/** Opcodes of NumPy's type of doubles, and of one of them from the characters of its bytes. */
+const float64 = (order = "<") => {
+  const dtype = ["cnumpy\ndtype\n", ...string("f8"), 0x85, "R"];
+  return [...dtype, "(", ...int(3), ...string(order), "tb"];
+};
+const numpy = (bytes: string) => {
+  const encoded = ["c_codecs\nencode\n", ...string(bytes), ...string("latin1"), 0x86, "R"];
+  return ["cnumpy.core.multiarray\nscalar\n", ...float64(), ...encoded, 0x86, "R"];
+};
+
 /** A checkpoint with one storage of four floats. */
 function checkpoint(program: Uint8Array, change: Partial<ZipChange> = {}): Uint8Array {
   return zipOf({ "a/data.pkl": program, "a/data/0": new Uint8Array(16) }, change);
 }
 
 Deno.test("decodeTorch() reads a checkpoint that was put together by hand", () => {
-  const tensors = decodeTorch(checkpoint(pickle("}", ...string("x"), ...tensor([2, 2], [2, 1]), "s")));
+  const { tensors } = decodeTorch(checkpoint(pickle("}", ...string("x"), ...tensor([2, 2], [2, 1]), "s")));
   assertEquals([...tensors].map(([name, { shape }]) => [name, shape]), [["x", [2, 2]]]);
 });
 
@@ -119,6 +129,17 @@ const BROKEN: Readonly<Record<string, [file: Uint8Array, message: string]>> = {
   "a call of what is no function": [checkpoint(pickle("}(tR")), "calls what is no function"],
   "a mark in the place of a name": [checkpoint(pickle(...string("torch"), "(", 0x93)), "takes a mark for a value"],
   "a dict in the place of a name": [checkpoint(pickle(...string("torch"), "}", 0x93)), "imports what has no name"],
+  "a NumPy type that is no number's": [
+    checkpoint(pickle("cnumpy\ndtype\n", ...string("O"), 0x85, "R")),
+    "NumPy type that is not known",
+  ],
+  "a big-endian NumPy type": [checkpoint(pickle(...float64(">"))), "not little-endian"],
+  "a NumPy number of other bytes": [checkpoint(pickle(...numpy("abc"))), "scalar as NumPy does not"],
+  "bytes in another code": [
+    checkpoint(pickle("c_codecs\nencode\n", ...string("x"), ...string("rot13"), 0x86, "R")),
+    "as NumPy does not",
+  ],
+  "attributes of a list": [checkpoint(pickle("]}b")), "sets attributes of what is no dict"],
   "a storage that is missing": [zipOf({ "a/data.pkl": plain }), 'storage "0" is missing'],
   "a storage whose bytes have changed": [checkpoint(plain, { damage: "a/data/0" }), "checksum"],
   "storages that share bytes": [checkpoint(plain, { overlap: true }), "overlap"],
@@ -135,7 +156,20 @@ for (const [what, [file, message]] of Object.entries(BROKEN)) {
   });
 }
 
+Deno.test("decodeTorch() finds numbers beside the tensors, NumPy's own among them", () => {
+  const bytes = String.fromCharCode(...new Uint8Array(Float64Array.of(42).buffer).map((byte) => byte & 127));
+  const dict = pickle("}", ...string("mean"), ...numpy(bytes), "s", ...string("n"), ...int(7), "s");
+  assertEquals([...decodeTorch(checkpoint(dict)).numbers], [["mean", 42], ["n", 7]]);
+});
+
+Deno.test("readWeights() takes mean and deviation of the mass and the curves from a training file", () => {
+  const { massMean, massStd, history, state } = readWeights(`${FOLDER}notebook.pt`);
+  assertEquals([massMean, massStd], [142.53, 51.25]);
+  assertEquals(history, { train_loss: [1, 0.5], val_loss: [1.1, 0.6], train_acc: [0.7, 0.8] });
+  assertEquals(state.size, readWeights(`${FOLDER}model.pt`).state.size);
+});
+
 Deno.test("decodeTorch() of a dict that contains itself ends, and finds its tensors once", () => {
   const self = pickle("}", 0x71, 0, ...string("me"), "h", 0, "s", ...string("x"), ...tensor([4], [1]), "s");
-  assertEquals([...decodeTorch(checkpoint(self)).keys()], ["x"]);
+  assertEquals([...decodeTorch(checkpoint(self)).tensors.keys()], ["x"]);
 });
