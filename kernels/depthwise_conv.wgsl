@@ -11,7 +11,7 @@
 // dtaps         (S, KERNEL, KERNEL, CHANNELS): sums over S segments of the batch
 //
 // reorder: weight to taps, one invocation an element.
-// forward, backward_input (FLIP true): one invocation a Number of the channels and a row of the grid. The row is
+// forward, and with dims.flip = 1 the gradient of x: one invocation a Number of the channels and a row of the grid. The row is
 // unrolled, so columns outside the grid cost nothing, and a value that is loaded serves up to KERNEL outputs.
 // backward_weight: one invocation a Number of the channels, kernel row and segment, again a row at a time.
 // finish_weight: adds the segments in order, one invocation an element of dweight.
@@ -22,8 +22,11 @@ const GRID: u32 = 3u;
 const CHANNELS: u32 = 16u;
 const DIM: u32 = 16u; // CHANNELS in Numbers
 const KERNEL: u32 = 3u;
-const FLIP: bool = false;
 const LANES: u32 = 64u;
+
+struct Dims {
+  flip: u32, // 1: the kernel is turned by 180 degrees and no bias is added; one compiled program serves both
+}
 
 const PAD: u32 = KERNEL / 2u;
 const TAPS: u32 = KERNEL * KERNEL;
@@ -39,6 +42,7 @@ const SPAN: u32 = GRID + 2u * PAD;
 @group(0) @binding(7) var<storage, read_write> taps_out: array<f32>;
 @group(0) @binding(8) var<storage, read> dtaps: array<f32>;
 @group(0) @binding(9) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(10) var<uniform> dims: Dims;
 
 @compute @workgroup_size(64)
 fn reorder(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -67,12 +71,11 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
     return;
   }
   var sum: array<Number, GRID>;
-  if (!FLIP) {
-    let b = bias[channel];
-    // unroll
-    for (var c = 0u; c < GRID; c++) {
-      sum[c] = b;
-    }
+  let flip = dims.flip == 1u;
+  let b = select(bias[channel], Number(), flip);
+  // unroll
+  for (var c = 0u; c < GRID; c++) {
+    sum[c] = b;
   }
   for (var i = 0u; i < KERNEL; i++) {
     // u32 arithmetic: a row above the grid is a large number
@@ -87,7 +90,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
       // unroll
       for (var j = 0u; j < KERNEL; j++) {
         let tap = i * KERNEL + j;
-        let w = taps[select(tap, TAPS - 1u - tap, FLIP) * DIM + channel];
+        let w = taps[select(tap, TAPS - 1u - tap, flip) * DIM + channel];
         // unroll
         for (var c = 0u; c < GRID; c++) {
           sum[c] = fma(w, value[c + j], sum[c]);

@@ -4,7 +4,7 @@
 //   y    = xhat weight + bias
 //
 //   g       = dy weight
-//   dx      = rstd (g - mean(g) - xhat mean(g xhat)) + dx_before     (the last term if ACCUMULATE)
+//   dx      = rstd (g - mean(g) - xhat mean(g xhat)) + dx_before     (the last term if dims.accumulate)
 //   dweight = sum over rows of dy xhat
 //   dbias   = sum over rows of dy
 //
@@ -21,8 +21,11 @@ alias Number = f32;
 const DIM: u32 = 16u;
 const NUMBERS: u32 = 16u; // in a row
 const EPS: f32 = 1e-5;
-const ACCUMULATE: bool = false;
 const LANES: u32 = 64u; // of backward_weight
+
+struct Dims {
+  accumulate: u32, // 1: the input has a gradient already, else a stand-in is bound
+}
 
 @group(0) @binding(0) var<storage, read> x: array<Number>;
 @group(0) @binding(1) var<storage, read> weight: array<Number>;
@@ -37,6 +40,7 @@ const LANES: u32 = 64u; // of backward_weight
 @group(0) @binding(10) var<storage, read> dx_before: array<Number>;
 @group(0) @binding(11) var<storage, read_write> dweight_parts: array<Number>;
 @group(0) @binding(12) var<storage, read_write> dbias_parts: array<Number>;
+@group(0) @binding(13) var<uniform> dims: Dims;
 
 // Sum over the elements of a Number.
 fn total(x: Number) -> f32 {
@@ -88,11 +92,8 @@ fn backward_input(@builtin(global_invocation_id) id: vec3<u32>) {
   let mean_g_xhat = total(sum_xhat) / f32(DIM);
   for (var i = 0u; i < NUMBERS; i++) {
     let xhat = (x[base + i] - m) * r;
-    var value = r * (dy[base + i] * weight[i] - mean_g - xhat * mean_g_xhat);
-    if (ACCUMULATE) {
-      value += dx_before[base + i];
-    }
-    dx[base + i] = value;
+    let value = r * (dy[base + i] * weight[i] - mean_g - xhat * mean_g_xhat);
+    dx[base + i] = value + select(Number(), dx_before[base + i], dims.accumulate == 1u);
   }
 }
 

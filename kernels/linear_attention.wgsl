@@ -42,7 +42,7 @@ const GCONTEXT: bool = false;
 const OUT: bool = true;
 const OUT_OR_DQ: bool = true;
 const DQ: bool = false;
-const TRANSPOSED: bool = false; // for dq and dk, which multiply by the transpose of the matrix
+const TRANSPOSED: bool = false; // for dq and dk, which multiply by the transpose of the matrix, where it is not given transposed
 const DK: bool = false;
 const DV: bool = false;
 

@@ -5,9 +5,12 @@
 //   A_TRANSPOSED false: A is (M, K)        true: A is (K, M)
 //   B_TRANSPOSED false: B is (K, N)        true: B is (N, K)
 //
-//   epilogue, in this order, each switched by a constant:
-//     BIAS      + bias[column]
-//     GELU      pre = value, then gelu(value)
+//   epilogue, in this order:
+//     value = alpha value + bias[column]      (if dims.bias: products with and without one share their compiled code)
+//     GELU           pre_out = value, then gelu(value)
+//     GELU_BACKWARD  value gelu'(pre[i])
+//     DROP           dropout and drop path, drawn as lib/drop.wgsl says
+//     RESIDUAL       value + residual[i]
 //
 //   A linear layer y = x W^T + b with W (out, in) as in PyTorch takes, forward, A = x and B = W transposed;
 //   for dx = dy W, A = dy and B = W; for dW = dy^T x, A = dy transposed and B = x.
@@ -22,33 +25,45 @@
 //
 //   vectorised  every invocation loads all it needs
 //   broadcast   a workgroup is one subgroup of 8 invocations with the same columns: each loads an eighth of the
-//               values of B and hands them to the others. TM and TN are multiples of 4 and 8, KSTEP is 8
+//               values of B and hands them to the others. TM and TN are multiples of 4 and 8, B is not transposed
+//   tiled       a workgroup of 16 x 16 invocations keeps KTILE rows of its parts of A and B in workgroup memory, where
+//               each value serves 16 invocations, and loads the next ones meanwhile (two buffers)
+//
+// tiled has the whole epilogue in line. The others, for software adapters and odd sizes, do alpha and the bias alone; entry points
+// epilogue and epilogue4 do the rest in place, in a pass of their own whose invocations lie side by side: in line with the tile
+// it would take long to compile, and its invocations would be rows apart.
 //
 // All matrices are dense and row-major.
 //
-// Uses gelu() of lib/gelu.wgsl.
+// Uses lib/gelu.wgsl, lib/drop.wgsl, lib/philox.wgsl and lib/step.wgsl.
 
 // what gelu() works on
-alias Number = f32;
+alias Number = vec4<f32>;
 const TM: u32 = 4u;
 const TN: u32 = 4u;
 const KSTEP: u32 = 4u;
+const KTILE: u32 = 16u;
 const WIDTH_X: u32 = 8u;
 const WIDTH_Y: u32 = 1u;
 const A_TRANSPOSED: bool = false;
 const B_TRANSPOSED: bool = false;
-const BIAS: bool = false;
-const GELU: bool = false;
-const ALPHA: f32 = 1.0;
 
 const TM4: u32 = TM / 4u;
 const TN4: u32 = TN / 4u;
+
+const GELU: bool = false;
+const GELU_BACKWARD: bool = false;
+const DROP: bool = false;
+const RESIDUAL: bool = false;
 
 struct Dims {
   m: u32,
   n: u32,
   k: u32,
-  k_per_split: u32, // a multiple of KSTEP, and of 8 for broadcast
+  k_per_split: u32, // a multiple of KSTEP, and of 8 for broadcast, and of KTILE for tiled
+  bias: u32, // 1: add it
+  alpha: f32,
+  @align(16) drop: Drop,
 }
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
@@ -58,24 +73,73 @@ struct Dims {
 @group(0) @binding(4) var<storage, read_write> c: array<f32>;
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
 @group(0) @binding(6) var<storage, read_write> pre_out: array<f32>;
+@group(0) @binding(7) var<storage, read> pre: array<f32>;
+@group(0) @binding(8) var<storage, read> residual: array<f32>;
 @group(0) @binding(9) var<uniform> dims: Dims;
 @group(0) @binding(10) var<storage, read> parts: array<f32>;
 @group(0) @binding(11) var<storage, read_write> c4: array<vec4<f32>>;
 @group(0) @binding(12) var<storage, read> bias4: array<vec4<f32>>;
 @group(0) @binding(13) var<storage, read_write> pre_out4: array<vec4<f32>>;
+@group(0) @binding(14) var<storage, read> pre4: array<vec4<f32>>;
+@group(0) @binding(15) var<storage, read> residual4: array<vec4<f32>>;
+@group(0) @binding(16) var<uniform> step: Step;
 
-fn store(row: u32, column: u32, split: u32, sum: f32) {
-  if (row < dims.m && column < dims.n) {
-    let i = row * dims.n + column;
-    var value = ALPHA * sum;
-    if (BIAS) {
-      value += bias[column];
-    }
-    if (GELU) {
-      pre_out[i] = value;
-      value = gelu(value);
-    }
-    c[split * dims.m * dims.n + i] = value;
+// The bias of four columns; a stand-in is bound where there is none.
+fn bias_of(column: u32) -> vec4<f32> {
+  return select(vec4<f32>(), bias4[min(column, dims.n - 4u) / 4u], dims.bias == 1u);
+}
+
+// The rest of the epilogue of element i.
+fn finish(i: u32, sum: f32) -> f32 {
+  var value = sum;
+  if (GELU) {
+    pre_out[i] = value;
+    value = gelu(vec4<f32>(value)).x;
+  }
+  if (GELU_BACKWARD) {
+    value *= gelu_grad(vec4<f32>(pre[i])).x;
+  }
+  if (DROP) {
+    value *= drop_quad(dims.drop, i / 4u, step)[i % 4u];
+  }
+  if (RESIDUAL) {
+    value += residual[i];
+  }
+  return value;
+}
+
+// The rest of the epilogue of elements 4 i ... 4 i + 3.
+fn finish4(i: u32, sum: vec4<f32>) -> vec4<f32> {
+  var value = sum;
+  if (GELU) {
+    pre_out4[i] = value;
+    value = gelu(value);
+  }
+  if (GELU_BACKWARD) {
+    value *= gelu_grad(pre4[i]);
+  }
+  if (DROP) {
+    value *= drop_quad(dims.drop, i, step);
+  }
+  if (RESIDUAL) {
+    value += residual4[i];
+  }
+  return value;
+}
+
+@compute @workgroup_size(64)
+fn epilogue(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let i = id.x + id.y * groups.x * 64u;
+  if (i < arrayLength(&c)) {
+    c[i] = finish(i, c[i]);
+  }
+}
+
+@compute @workgroup_size(64)
+fn epilogue4(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let i = id.x + id.y * groups.x * 64u;
+  if (i < arrayLength(&c4)) {
+    c4[i] = finish4(i, c4[i]);
   }
 }
 
@@ -118,18 +182,19 @@ fn general(@builtin(global_invocation_id) id: vec3<u32>) {
   }
 }
 
-fn store4(row: u32, column: u32, split: u32, sum: vec4<f32>) {
+fn store(row: u32, column: u32, split: u32, sum: f32) {
   if (row < dims.m && column < dims.n) {
-    let i = (row * dims.n + column) / 4u;
-    var value = ALPHA * sum;
-    if (BIAS) {
-      value += bias4[column / 4u];
+    var value = dims.alpha * sum;
+    if (dims.bias == 1u) {
+      value += bias[column];
     }
-    if (GELU) {
-      pre_out4[i] = value;
-      value = vec4<f32>(gelu(value.x), gelu(value.y), gelu(value.z), gelu(value.w));
-    }
-    c4[split * (dims.m * dims.n / 4u) + i] = value;
+    c[(split * dims.m + row) * dims.n + column] = value;
+  }
+}
+
+fn store4(row: u32, column: u32, split: u32, value: vec4<f32>) {
+  if (row < dims.m && column < dims.n) {
+    c4[(split * dims.m * dims.n + row * dims.n + column) / 4u] = value;
   }
 }
 
@@ -203,10 +268,11 @@ fn vectorised(@builtin(global_invocation_id) id: vec3<u32>) {
     }
   }
   // unroll
-  for (var i = 0u; i < TM; i++) {
+  for (var j = 0u; j < TN4; j++) {
+    let b = bias_of(column + 4u * j);
     // unroll
-    for (var j = 0u; j < TN4; j++) {
-      store4(row + i, column + 4u * j, id.z, sum[i * TN4 + j]);
+    for (var i = 0u; i < TM; i++) {
+      store4(row + i, column + 4u * j, id.z, fma(vec4<f32>(dims.alpha), sum[i * TN4 + j], b));
     }
   }
 }
@@ -219,24 +285,12 @@ fn broadcast(@builtin(global_invocation_id) id: vec3<u32>, @builtin(subgroup_inv
   let last = min(dims.k, (id.z + 1u) * dims.k_per_split);
   var sum: array<vec4<f32>, TM * TN4>;
   for (var k = id.z * dims.k_per_split; k < last; k += 8u) {
-    // what this invocation lends. B_TRANSPOSED: own[2 g + h] holds column 8 g + lane at k + 4 h ... k + 4 h + 3,
-    // else own[j] columns 4 j ... 4 j + 3 at k + lane; zeros beyond the end of the sum
+    // what this invocation lends: columns 4 j ... 4 j + 3 at k + lane, zeros beyond the end of the sum
     var own: array<vec4<f32>, TN4>;
-    if (B_TRANSPOSED) {
-      // unroll
-      for (var g = 0u; g < TN4 / 2u; g++) {
-        let at = min(column + 8u * g + lane, dims.n - 1u) * dims.k;
-        // unroll
-        for (var h = 0u; h < 2u; h++) {
-          own[2u * g + h] = select(vec4<f32>(), b4[(at + min(k + 4u * h, dims.k - 4u)) / 4u], k + 4u * h < last);
-        }
-      }
-    } else {
-      let at = min(k + lane, dims.k - 1u) * dims.n;
-      // unroll
-      for (var j = 0u; j < TN4; j++) {
-        own[j] = select(vec4<f32>(), b4[(at + min(column + 4u * j, dims.n - 4u)) / 4u], k + lane < last);
-      }
+    let at = min(k + lane, dims.k - 1u) * dims.n;
+    // unroll
+    for (var j = 0u; j < TN4; j++) {
+      own[j] = select(vec4<f32>(), b4[(at + min(column + 4u * j, dims.n - 4u)) / 4u], k + lane < last);
     }
     // unroll
     for (var h = 0u; h < 2u; h++) {
@@ -260,17 +314,7 @@ fn broadcast(@builtin(global_invocation_id) id: vec3<u32>, @builtin(subgroup_inv
       for (var p = 0u; p < 4u; p++) {
         // unroll
         for (var j = 0u; j < TN4; j++) {
-          if (B_TRANSPOSED) {
-            let x = own[j / 2u * 2u + h][p];
-            bv[p * TN4 + j] = vec4<f32>(
-              subgroupBroadcast(x, j % 2u * 4u),
-              subgroupBroadcast(x, j % 2u * 4u + 1u),
-              subgroupBroadcast(x, j % 2u * 4u + 2u),
-              subgroupBroadcast(x, j % 2u * 4u + 3u),
-            );
-          } else {
-            bv[p * TN4 + j] = subgroupBroadcast(own[j], 4u * h + p);
-          }
+          bv[p * TN4 + j] = subgroupBroadcast(own[j], 4u * h + p);
         }
       }
       // unroll
@@ -290,10 +334,150 @@ fn broadcast(@builtin(global_invocation_id) id: vec3<u32>, @builtin(subgroup_inv
     }
   }
   // unroll
-  for (var i = 0u; i < TM; i++) {
+  for (var j = 0u; j < TN4; j++) {
+    let b = bias_of(column + 4u * j);
     // unroll
-    for (var j = 0u; j < TN4; j++) {
-      store4(row + i, column + 4u * j, id.z, sum[i * TN4 + j]);
+    for (var i = 0u; i < TM; i++) {
+      store4(row + i, column + 4u * j, id.z, fma(vec4<f32>(dims.alpha), sum[i * TN4 + j], b));
+    }
+  }
+}
+
+const SIDE: u32 = 16u;        // invocations along each side of a workgroup of tiled
+const BM4: u32 = SIDE * TM4;  // quads of rows, and of columns, that a workgroup computes
+const BN4: u32 = SIDE * TN4;
+const KTILE4: u32 = KTILE / 4u;
+const BLOCKS_A: u32 = (KTILE4 * BM4 + 255u) / 256u; // 4 x 4 blocks that an invocation loads
+const BLOCKS_B: u32 = (KTILE4 * BN4 + 255u) / 256u;
+
+// two buffers of KTILE rows: quad (p, i) of buffer t holds rows (or columns) 4 i ... 4 i + 3 at k + p
+var<workgroup> tile_a: array<vec4<f32>, 2u * KTILE * BM4>;
+var<workgroup> tile_b: array<vec4<f32>, 2u * KTILE * BN4>;
+
+// Rows x ... x + 3 of op(A)^T at k ... k + 3, zeros beyond the end of the sum.
+fn block_a(x: u32, k: u32, last: u32) -> mat4x4<f32> {
+  var block: mat4x4<f32>;
+  if (A_TRANSPOSED) {
+    // unroll
+    for (var p = 0u; p < 4u; p++) {
+      block[p] = select(vec4<f32>(), a4[(min(k + p, dims.k - 1u) * dims.m + min(x, dims.m - 4u)) / 4u], k + p < last);
+    }
+  } else {
+    // unroll
+    for (var s = 0u; s < 4u; s++) {
+      block[s] = select(vec4<f32>(), a4[(min(x + s, dims.m - 1u) * dims.k + min(k, dims.k - 4u)) / 4u], k < last);
+    }
+    block = transpose(block);
+  }
+  return block;
+}
+
+// Columns x ... x + 3 of op(B) at k ... k + 3, likewise.
+fn block_b(x: u32, k: u32, last: u32) -> mat4x4<f32> {
+  var block: mat4x4<f32>;
+  if (B_TRANSPOSED) {
+    // unroll
+    for (var s = 0u; s < 4u; s++) {
+      block[s] = select(vec4<f32>(), b4[(min(x + s, dims.n - 1u) * dims.k + min(k, dims.k - 4u)) / 4u], k < last);
+    }
+    block = transpose(block);
+  } else {
+    // unroll
+    for (var p = 0u; p < 4u; p++) {
+      block[p] = select(vec4<f32>(), b4[(min(k + p, dims.k - 1u) * dims.n + min(x, dims.n - 4u)) / 4u], k + p < last);
+    }
+  }
+  return block;
+}
+
+@compute @workgroup_size(SIDE, SIDE)
+fn tiled(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(local_invocation_id) local: vec3<u32>,
+  @builtin(local_invocation_index) index: u32,
+) {
+  let row0 = group.x * 4u * BM4;
+  let column0 = group.y * 4u * BN4;
+  let first = group.z * dims.k_per_split;
+  let last = min(dims.k, first + dims.k_per_split);
+  var blocks_a: array<mat4x4<f32>, BLOCKS_A>;
+  var blocks_b: array<mat4x4<f32>, BLOCKS_B>;
+  var sum: array<vec4<f32>, TM * TN4>;
+  var buffer = 0u;
+  // one round more than there are tiles: each stores what the one before has loaded, and loads for the next
+  for (var k = first; k < last + KTILE; k += KTILE) {
+    // unroll
+    for (var s = 0u; s < BLOCKS_A; s++) {
+      let block = index + 256u * s;
+      if (k < last && block < KTILE4 * BM4) {
+        blocks_a[s] = block_a(row0 + 4u * (block % BM4), k + 4u * (block / BM4), last);
+      }
+    }
+    // unroll
+    for (var s = 0u; s < BLOCKS_B; s++) {
+      let block = index + 256u * s;
+      if (k < last && block < KTILE4 * BN4) {
+        blocks_b[s] = block_b(column0 + 4u * (block % BN4), k + 4u * (block / BN4), last);
+      }
+    }
+    if (k > first) {
+      let from_a = (1u - buffer) * KTILE * BM4 + local.y;
+      let from_b = (1u - buffer) * KTILE * BN4 + local.x;
+      // unroll
+      for (var p = 0u; p < KTILE; p++) {
+        var av: array<vec4<f32>, TM4>;
+        var bv: array<vec4<f32>, TN4>;
+        // unroll
+        for (var i = 0u; i < TM4; i++) {
+          av[i] = tile_a[from_a + p * BM4 + i * SIDE];
+        }
+        // unroll
+        for (var j = 0u; j < TN4; j++) {
+          bv[j] = tile_b[from_b + p * BN4 + j * SIDE];
+        }
+        // unroll
+        for (var i = 0u; i < TM; i++) {
+          // unroll
+          for (var j = 0u; j < TN4; j++) {
+            sum[i * TN4 + j] = fma(vec4<f32>(av[i / 4u][i % 4u]), bv[j], sum[i * TN4 + j]);
+          }
+        }
+      }
+    }
+    // unroll
+    for (var s = 0u; s < BLOCKS_A; s++) {
+      let block = index + 256u * s;
+      if (block < KTILE4 * BM4) {
+        // unroll
+        for (var p = 0u; p < 4u; p++) {
+          tile_a[(buffer * KTILE + 4u * (block / BM4) + p) * BM4 + block % BM4] = blocks_a[s][p];
+        }
+      }
+    }
+    // unroll
+    for (var s = 0u; s < BLOCKS_B; s++) {
+      let block = index + 256u * s;
+      if (block < KTILE4 * BN4) {
+        // unroll
+        for (var p = 0u; p < 4u; p++) {
+          tile_b[(buffer * KTILE + 4u * (block / BN4) + p) * BN4 + block % BN4] = blocks_b[s][p];
+        }
+      }
+    }
+    workgroupBarrier();
+    buffer = 1u - buffer;
+  }
+  // unroll
+  for (var j = 0u; j < TN4; j++) {
+    let column = column0 + 4u * (j * SIDE + local.x);
+    let b = bias_of(column);
+    // unroll
+    for (var i = 0u; i < TM; i++) {
+      let row = row0 + 4u * (i / 4u * SIDE + local.y) + i % 4u;
+      if (row < dims.m && column < dims.n) {
+        let value = fma(vec4<f32>(dims.alpha), sum[i * TN4 + j], b);
+        store4(row, column, group.z, finish4((row * dims.n + column) / 4u, value));
+      }
     }
   }
 }

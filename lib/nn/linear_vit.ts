@@ -16,10 +16,10 @@ import type { Gpu } from "../gpu/device.ts";
 import { addRepeated } from "../tensor/ops/add.ts";
 import { batchNorm } from "../tensor/ops/batch_norm.ts";
 import { depthwiseConv } from "../tensor/ops/depthwise_conv.ts";
-import { dropout, type DropRates, residual } from "../tensor/ops/dropout.ts";
+import { dropout, residual } from "../tensor/ops/dropout.ts";
 import { gelu } from "../tensor/ops/gelu.ts";
 import { layerNorm } from "../tensor/ops/layer_norm.ts";
-import { linear, type LinearOptions } from "../tensor/ops/linear.ts";
+import { linear, type LinearOptions, type Residual } from "../tensor/ops/linear.ts";
 import { linearAttention } from "../tensor/ops/linear_attention.ts";
 import { meanTokens } from "../tensor/ops/mean_tokens.ts";
 import { takeVisible, type TokenMask } from "../tensor/ops/tokens.ts";
@@ -96,12 +96,12 @@ export class LinearViT {
     const { depth, drop_path_rate, dropout: rate } = this.config;
     const path = depth > 1 ? drop_path_rate * i / (depth - 1) : 0;
     const name = `blocks.${i}`;
-    const attended = this.#attention(tape, this.norm(tape, x, `${name}.norm1`), `${name}.attn`, onAttention);
-    x = this.#residual(tape, x, attended, { dropout: rate, path });
+    const end = (to: Tensor) => ({ to, dropout: rate, path });
+    x = this.#attention(tape, this.norm(tape, x, `${name}.norm1`), `${name}.attn`, end(x), onAttention);
     if (!skipLcm) {
-      x = this.#residual(tape, x, this.#concentration(tape, this.norm(tape, x, `${name}.norm_lcm`), `${name}.lcm`), { path });
+      x = residual(tape, x, this.#concentration(tape, this.norm(tape, x, `${name}.norm_lcm`), `${name}.lcm`), { path });
     }
-    return this.#residual(tape, x, this.#mlp(tape, this.norm(tape, x, `${name}.norm2`), `${name}.mlp`), { dropout: rate, path });
+    return this.#mlp(tape, this.norm(tape, x, `${name}.norm2`), `${name}.mlp`, end(x));
   }
 
   /**
@@ -159,11 +159,11 @@ export class LinearViT {
     return layerNorm(tape, x, this.parameters.get(`${name}.weight`), this.parameters.get(`${name}.bias`));
   }
 
-  #attention(tape: Tape, x: Tensor, name: string, look?: (qkv: Tensor) => void): Tensor {
+  #attention(tape: Tape, x: Tensor, name: string, residual: Residual, look?: (qkv: Tensor) => void): Tensor {
     const qkv = this.linear(tape, x, `${name}.qkv`);
     look?.(qkv);
     const out = linearAttention(tape, qkv, this.parameters.get(`${name}.temperature`), this.config.denominator_floor);
-    return this.linear(tape, out, `${name}.proj`);
+    return this.linear(tape, out, `${name}.proj`, { residual });
   }
 
   #concentration(tape: Tape, x: Tensor, name: string): Tensor {
@@ -171,17 +171,13 @@ export class LinearViT {
     return this.#conv(tape, hidden, `${name}.conv2`);
   }
 
-  #mlp(tape: Tape, x: Tensor, name: string): Tensor {
-    const hidden = dropout(tape, this.linear(tape, x, `${name}.fc1`, { gelu: true }), this.config.dropout);
-    return this.linear(tape, hidden, `${name}.fc2`);
+  #mlp(tape: Tape, x: Tensor, name: string, residual: Residual): Tensor {
+    const hidden = this.linear(tape, x, `${name}.fc1`, { gelu: true, dropout: this.config.dropout });
+    return this.linear(tape, hidden, `${name}.fc2`, { residual });
   }
 
   #conv(tape: Tape, x: Tensor, name: string): Tensor {
     return depthwiseConv(tape, x, this.parameters.get(`${name}.weight`), this.parameters.get(`${name}.bias`));
-  }
-
-  #residual(tape: Tape, x: Tensor, branch: Tensor, rates: DropRates): Tensor {
-    return residual(tape, x, branch, rates);
   }
 
   #head(tape: Tape, features: Tensor, name: string): Tensor {

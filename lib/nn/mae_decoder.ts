@@ -12,7 +12,6 @@
  */
 
 import { addRepeated } from "../tensor/ops/add.ts";
-import { residual } from "../tensor/ops/dropout.ts";
 import { linear } from "../tensor/ops/linear.ts";
 import { softmaxAttention } from "../tensor/ops/softmax_attention.ts";
 import { fillMasked, type TokenMask } from "../tensor/ops/tokens.ts";
@@ -73,8 +72,7 @@ function block(tape: Tape, model: LinearViT, x: Tensor, name: string, heads: num
   const attention = `${name}.self_attn`;
   const [weight, bias] = [model.parameters.get(`${attention}.in_proj_weight`), model.parameters.get(`${attention}.in_proj_bias`)];
   const qkv = linear(tape, model.norm(tape, x, `${name}.norm1`), weight, bias);
-  const attended = model.linear(tape, softmaxAttention(tape, qkv, heads, attention), `${attention}.out_proj`);
-  x = residual(tape, x, attended);
+  x = model.linear(tape, softmaxAttention(tape, qkv, heads, attention), `${attention}.out_proj`, { residual: { to: x } });
   const hidden = model.linear(tape, model.norm(tape, x, `${name}.norm2`), `${name}.linear1`, { gelu: true });
-  return residual(tape, x, model.linear(tape, hidden, `${name}.linear2`));
+  return model.linear(tape, hidden, `${name}.linear2`, { residual: { to: x } });
 }

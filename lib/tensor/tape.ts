@@ -14,7 +14,8 @@ import type { Gpu } from "../gpu/device.ts";
 import { type Dispatch, Plan, type PlanOptions, type Storage } from "../gpu/plan.ts";
 import type { Parameter } from "./parameters.ts";
 import { add } from "./ops/add.ts";
-import { bytesOf, type DType, type PlacedTensor, type Tensor } from "./tensor.ts";
+import type { Draw } from "./ops/dropout.ts";
+import { bytesOf, createTensor, type DType, type PlacedTensor, type Tensor } from "./tensor.ts";
 
 /** Settings of a recording. */
 export interface TapeOptions {
@@ -32,6 +33,14 @@ export interface Loss extends Tensor {
   readonly isLoss: true;
 }
 
+/** Elementwise work on a gradient. */
+export interface GradientWork {
+  /** The gradient is multiplied by GELU's derivative at these. */
+  readonly geluBackward?: Tensor | undefined;
+  /** What was left out of the output is left out of the gradient. */
+  readonly drop?: Draw | undefined;
+}
+
 /** A kernel launch as operations record it. */
 export interface Launch extends Omit<Dispatch, "bindings" | "label"> {
   /** Tensor for each binding, by the name in the kernel's file. */
@@ -41,6 +50,9 @@ export interface Launch extends Omit<Dispatch, "bindings" | "label"> {
   /** True if it changes what outlives the step. */
   readonly commit?: boolean;
 }
+
+/** Made once a device, and freed with it. */
+const unused = new WeakMap<Gpu, PlacedTensor>();
 
 interface Entry {
   readonly output: Tensor;
@@ -60,6 +72,8 @@ export class Tape {
   readonly #entries: Entry[] = [];
   readonly #gradients = new Map<Storage, Tensor>();
   readonly #wanted = new Set<Storage>();
+  readonly #uses = new Map<Storage, number>();
+  readonly #left = new Map<Storage, GradientWork>();
   readonly #updated = new Set<Parameter>();
   readonly #scopes: string[] = [];
   #streams = 0;
@@ -81,6 +95,13 @@ export class Tape {
   get step(): PlacedTensor {
     if (!this.#step) throw new Error("This tape was made without per-step numbers (TapeOptions.step)");
     return this.#step;
+  }
+
+  /** A stand-in for an input that a kernel binds and a dispatch does not use. */
+  get unused(): PlacedTensor {
+    const found = unused.get(this.gpu) ?? createTensor(this.gpu, "unused input", [4]);
+    unused.set(this.gpu, found);
+    return found;
   }
 
   /** A number that differs for each use of randomness in this recording, the same in every recording. */
@@ -136,8 +157,29 @@ export class Tape {
    */
   derive(output: Tensor, inputs: readonly (Tensor | undefined)[], gradient: (dy: Tensor) => void): void {
     if (!this.#records || !inputs.some((x) => x && (isParameter(x) || this.#wanted.has(x.storage)))) return;
+    for (const x of inputs) if (x) this.#uses.set(x.storage, (this.#uses.get(x.storage) ?? 0) + 1);
     this.#wanted.add(output.storage);
     this.#entries.push({ output, gradient });
+  }
+
+  /**
+   * Leaves elementwise work on the gradient of an output to the operation that computes that gradient, which may do it in
+   * the same pass. If nobody takes it, the one that left it has to do it ({@linkcode remainingWork}).
+   */
+  leaveWork(output: Tensor, work: GradientWork): void {
+    if (this.#records) this.#left.set(output.storage, work);
+  }
+
+  /** The work that was left for the gradient of an input, to be done by the caller; none if the gradient is a sum over several uses. */
+  takeWork(input: Tensor): GradientWork | undefined {
+    return this.#uses.get(input.storage) === 1 ? this.remainingWork(input) : undefined;
+  }
+
+  /** The work on the gradient of an output that nobody has done. */
+  remainingWork(output: Tensor): GradientWork | undefined {
+    const work = this.#left.get(output.storage);
+    this.#left.delete(output.storage);
+    return work;
   }
 
   /** The gradient of a tensor, as far as it has been collected. */

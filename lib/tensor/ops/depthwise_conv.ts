@@ -29,13 +29,17 @@ export function depthwiseConv(tape: Tape, x: Tensor, weight: Parameter, bias: Pa
   const perRow = [Math.ceil(count / lanes), grid, batch] as const;
   const perElement = linearGrid(dim * size * size);
 
-  const launch = (entry: string, bindings: Record<string, Tensor>, workgroups: readonly [number, number, number], flip = false) =>
-    tape.dispatch({ kernel: KERNEL, entry, label, constants: { ...constants, FLIP: flip }, bindings, workgroups });
+  const launch = (
+    entry: string,
+    bindings: Record<string, Tensor>,
+    workgroups: readonly [number, number, number],
+    dims?: readonly number[],
+  ) => tape.dispatch({ kernel: KERNEL, entry, label, constants, bindings, workgroups, ...(dims && { dims }) });
 
   const taps = tape.tensor(`${label}.taps`, [size, size, dim]);
   const y = tape.tensor(label, x.shape);
   launch("reorder", { weight, taps_out: taps }, perElement);
-  launch("forward", { x, taps, bias, y }, perRow);
+  launch("forward", { x, taps, bias, y }, perRow, [0]);
 
   tape.derive(y, [x, weight, bias], (dy) => {
     tape.accumulateParameter(bias, (target) => columnSum(tape, { ...dy, shape: [rows, dim] }, target));
@@ -45,7 +49,7 @@ export function depthwiseConv(tape: Tape, x: Tensor, weight: Parameter, bias: Pa
     tape.accumulateParameter(weight, (dweight) => launch("finish_weight", { dtaps, dweight }, perElement));
     if (!tape.wants(x)) return;
     const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
-    launch("forward", { x: dy, taps, y: dx }, perRow, true);
+    launch("forward", { x: dy, taps, bias, y: dx }, perRow, [1]);
     tape.accumulate(x, dx);
   });
   return y;

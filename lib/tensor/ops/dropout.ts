@@ -1,5 +1,6 @@
-/** @file Dropout, drop path and the residual sum, in one pass. */
+/** @file Dropout and drop path: what is drawn, and the pass that applies it where no other kernel does. */
 
+import dropSource from "../../../kernels/lib/drop.wgsl" with { type: "text" };
 import dropoutSource from "../../../kernels/dropout.wgsl" with { type: "text" };
 import philoxSource from "../../../kernels/lib/philox.wgsl" with { type: "text" };
 import stepSource from "../../../kernels/lib/step.wgsl" with { type: "text" };
@@ -8,7 +9,9 @@ import { sizeOf, type Tensor } from "../tensor.ts";
 import { add } from "./add.ts";
 import { linearGrid } from "./grid.ts";
 
-const KERNEL = { name: "dropout", source: dropoutSource + philoxSource + stepSource };
+/** The library that kernels need to draw. */
+export const DROP_SOURCE = dropSource + philoxSource + stepSource;
+const KERNEL = { name: "dropout", source: dropoutSource + DROP_SOURCE };
 
 /** Probabilities of leaving out. */
 export interface DropRates {
@@ -18,12 +21,29 @@ export interface DropRates {
   readonly path?: number;
 }
 
+/** One use of randomness in a step: it draws the same each time it is applied. */
+export interface Draw extends Required<DropRates> {
+  /** Tells it from the other uses. */
+  readonly stream: number;
+}
+
+/** A use of randomness with these rates; undefined if nothing is to be left out. */
+export function drawFor(tape: Tape, { dropout = 0, path = 0 }: DropRates): Draw | undefined {
+  return tape.training && (dropout > 0 || path > 0) ? { dropout, path, stream: tape.nextStream() } : undefined;
+}
+
+/** The words of `struct Drop` in kernels/lib/drop.wgsl, for a tensor of this shape. */
+export function dropWords({ stream, dropout, path }: Draw, shape: readonly number[]): number[] {
+  const rates = new Uint32Array(Float32Array.of(dropout, path).buffer);
+  return [stream, sizeOf(shape) / shape[0]!, ...rates];
+}
+
 /** Leaves elements out with a probability and scales the others up; does nothing when predicting. */
 export function dropout(tape: Tape, x: Tensor, rate: number): Tensor {
-  if (!tape.training || rate === 0) return x;
-  const apply = record(tape, { dropout: rate });
-  const y = apply(x);
-  tape.derive(y, [x], (dy) => tape.accumulate(x, apply(dy)));
+  const draw = drawFor(tape, { dropout: rate });
+  if (!draw) return x;
+  const y = applyDrop(tape, draw, x);
+  tape.derive(y, [x], (dy) => tape.accumulate(x, applyDrop(tape, draw, dy)));
   return y;
 }
 
@@ -34,37 +54,26 @@ export function dropout(tape: Tape, x: Tensor, rate: number): Tensor {
  * @param branch of the same shape
  */
 export function residual(tape: Tape, x: Tensor, branch: Tensor, rates: DropRates = {}): Tensor {
-  const drops = tape.training && ((rates.dropout ?? 0) > 0 || (rates.path ?? 0) > 0);
-  const apply = drops ? record(tape, rates) : undefined;
-  const y = apply ? apply(branch, x) : add(tape, x, branch);
+  const draw = drawFor(tape, rates);
+  const y = draw ? applyDrop(tape, draw, branch, x) : add(tape, x, branch);
   tape.derive(y, [x, branch], (dy) => {
-    tape.accumulate(branch, apply ? apply(dy) : dy);
+    tape.accumulate(branch, draw ? applyDrop(tape, draw, dy) : dy);
     tape.accumulate(x, dy);
   });
   return y;
 }
 
-/** One use of randomness: the function it returns draws the same numbers each time it is recorded. */
-function record(tape: Tape, { dropout = 0, path = 0 }: DropRates): (x: Tensor, residual?: Tensor) => Tensor {
-  const stream = tape.nextStream();
-  return (x, residual) => {
-    const y = tape.tensor(residual ? residual.storage.label : `dropout of ${x.storage.label}`, x.shape);
-    tape.dispatch({
-      kernel: KERNEL,
-      entry: "apply",
-      label: y.storage.label,
-      constants: {
-        PER_IMAGE: sizeOf(x.shape) / x.shape[0]!,
-        DROPOUT: dropout > 0,
-        RATE: dropout,
-        DROP_PATH: path > 0,
-        PATH_RATE: path,
-        STREAM: stream,
-        RESIDUAL: residual !== undefined,
-      },
-      bindings: { x, y, step: tape.step, ...(residual && { residual }) },
-      workgroups: linearGrid(sizeOf(x.shape) / 4),
-    });
-    return y;
-  };
+/** Records residual + drop(x), or drop(x) alone. */
+export function applyDrop(tape: Tape, draw: Draw, x: Tensor, residual?: Tensor): Tensor {
+  const y = tape.tensor(residual ? residual.storage.label : `dropout of ${x.storage.label}`, x.shape);
+  tape.dispatch({
+    kernel: KERNEL,
+    entry: "apply",
+    label: y.storage.label,
+    constants: { RESIDUAL: residual !== undefined },
+    bindings: { x, y, step: tape.step, ...(residual && { residual }) },
+    dims: dropWords(draw, x.shape),
+    workgroups: linearGrid(sizeOf(x.shape) / 4),
+  });
+  return y;
 }

@@ -58,8 +58,9 @@ export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parame
       kernel: KERNEL,
       entry: "backward_input",
       label,
-      constants: { ...constants, ACCUMULATE: before !== undefined },
-      bindings: { x, weight, mean, rstd, dy, dx, ...(before && { dx_before: before }) },
+      constants,
+      bindings: { x, weight, mean, rstd, dy, dx, dx_before: before ?? tape.unused },
+      dims: [before ? 1 : 0],
       workgroups: perRow,
     });
     tape.replaceGradient(x, dx);

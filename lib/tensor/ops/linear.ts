@@ -1,10 +1,11 @@
-/** @file Linear layers. */
+/** @file Linear layers, with what precedes and follows them in the same kernel. */
 
 import type { Parameter } from "../parameters.ts";
-import type { Tape } from "../tape.ts";
+import type { GradientWork, Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { columnSum } from "./column_sum.ts";
+import { applyDrop, drawFor, type DropRates } from "./dropout.ts";
 import { geluBackward } from "./gelu.ts";
 import { matmul } from "./matmul.ts";
 
@@ -12,10 +13,20 @@ import { matmul } from "./matmul.ts";
 export interface LinearOptions {
   /** Applies the exact GELU to the result. */
   readonly gelu?: boolean;
+  /** Probability of leaving out an element of the result, when training. */
+  readonly dropout?: number;
+  /** The layer ends a branch: its result, with dropout and drop path, is added to this. */
+  readonly residual?: Residual;
+}
+
+/** Where a branch ends. */
+export interface Residual extends DropRates {
+  /** (..., out) what the branch is added to. */
+  readonly to: Tensor;
 }
 
 /**
- * y = x W^T + b, optionally followed by GELU.
+ * y = x W^T + b, optionally followed by GELU, dropout, or the sum with what it is a branch of.
  *
  * @param x (..., in)
  * @param weight (out, in), or any shape whose last axes multiply to "in" (a convolution's weight)
@@ -28,19 +39,30 @@ export function linear(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter
   const m = expectColumns(x, k, weight.name);
   const shape = [...x.shape.slice(0, -1), n];
   const label = weight.name.replace(/\.weight$/, "");
+  const { gelu, residual } = options;
+  const drop = drawFor(tape, residual ?? options);
   const y = tape.tensor(label, shape);
-  const pre = options.gelu ? tape.tensor(`${label} before GELU`, shape) : undefined;
-  matmul(tape, x, weight, y, [m, n, k], { bTransposed: true, bias, ...(pre && { geluPre: pre }) });
-  tape.derive(y, [x, weight, bias], (dy) => {
-    const dpre = pre ? geluBackward(tape, pre, dy) : dy;
+  const geluPre = gelu ? tape.tensor(`${label} before GELU`, shape) : undefined;
+  matmul(tape, x, weight, y, [m, n, k], { bTransposed: true, bias, geluPre, drop, residual: residual?.to });
+  // the gradient of the residual sum goes on unchanged, so only without one may it come with this work done
+  if (!residual && (geluPre || drop)) tape.leaveWork(y, { geluBackward: geluPre, drop });
+  tape.derive(y, [x, weight, bias, residual?.to], (dy) => {
+    const dpre = doWork(tape, residual ? { drop } : tape.remainingWork(y), dy);
     const flat = { ...dpre, shape: [m, n] };
     tape.accumulateParameter(bias, (target) => columnSum(tape, flat, target));
     tape.accumulateParameter(weight, (target) => matmul(tape, dpre, x, target, [n, k, m], { aTransposed: true }));
     if (tape.wants(x)) {
       const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
-      matmul(tape, dpre, weight, dx, [m, k, n]);
+      matmul(tape, dpre, weight, dx, [m, k, n], tape.takeWork(x));
       tape.accumulate(x, dx);
     }
+    if (residual) tape.accumulate(residual.to, dy);
   });
   return y;
+}
+
+/** Elementwise work on a gradient, in passes of its own. */
+function doWork(tape: Tape, { geluBackward: pre, drop }: GradientWork = {}, dy: Tensor): Tensor {
+  const kept = drop ? applyDrop(tape, drop, dy) : dy;
+  return pre ? geluBackward(tape, pre, kept) : kept;
 }

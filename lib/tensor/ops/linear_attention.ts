@@ -6,6 +6,7 @@ import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { finishColumnSum } from "./column_sum.ts";
 import { linearGrid } from "./grid.ts";
+import { transpose } from "./transpose.ts";
 
 const KERNEL = { name: "linear_attention", source };
 
@@ -49,12 +50,14 @@ export function linearAttention(tape: Tape, qkv: Tensor, temperature: Parameter,
         ...NO_RESULT,
         ...(result && { [result]: true }),
         OUT_OR_DQ: result === "OUT" || result === "DQ",
-        TRANSPOSED: result === "DQ" || result === "DK",
+        TRANSPOSED: !vector && (result === "DQ" || result === "DK"),
       },
       bindings: vector && result ? inQuads(bindings) : bindings,
       ...(entry === "expand" && { dims: [batch] }),
       workgroups: linearGrid(items),
     });
+  // dq and dk multiply by the transpose of a matrix; a transposed copy is small beside what is multiplied
+  const forTransposed = (matrix: Tensor) => vector ? transpose(tape, matrix) : matrix;
   const contracted = pairs * tiles * tiles;
   const expanded = pairs * tiles * Math.ceil(tokens / tile);
 
@@ -75,8 +78,8 @@ export function linearAttention(tape: Tape, qkv: Tensor, temperature: Parameter,
     launch("contract", "GCONTEXT", { qkv, mass, dout, dmass, context_out: gcontext, ksum_out: dksum }, contracted);
     launch("backward_temperature", undefined, { context, gcontext, dtemperature_parts: dtemperature }, pairs);
     tape.accumulateParameter(temperature, (target) => finishColumnSum(tape, dtemperature, target));
-    launch("expand", "DQ", { qkv, temperature, context, ksum, mass, dout, dmass, dqkv }, expanded);
-    launch("expand", "DK", { qkv, temperature, gcontext, dksum, dqkv }, expanded);
+    launch("expand", "DQ", { qkv, temperature, context: forTransposed(context), ksum, mass, dout, dmass, dqkv }, expanded);
+    launch("expand", "DK", { qkv, temperature, gcontext: forTransposed(gcontext), dksum, dqkv }, expanded);
     launch("expand", "DV", { qkv, temperature, gcontext, dqkv }, expanded);
     tape.accumulate(qkv, dqkv);
   });

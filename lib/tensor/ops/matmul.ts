@@ -2,24 +2,40 @@
 
 import matmulSource from "../../../kernels/matmul.wgsl" with { type: "text" };
 import geluSource from "../../../kernels/lib/gelu.wgsl" with { type: "text" };
-import type { Tape } from "../tape.ts";
+import type { Launch, Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
+import { type Draw, DROP_SOURCE, dropWords } from "./dropout.ts";
 import { linearGrid } from "./grid.ts";
+import { chooseVariant } from "./matmul_variants.ts";
+import { transpose } from "./transpose.ts";
 
-const KERNEL = { name: "matmul", source: matmulSource + geluSource };
+const KERNEL = { name: "matmul", source: matmulSource + geluSource + DROP_SOURCE };
 
-/** What a product does besides multiplying. */
-export interface MatmulOptions {
+/** Words of an empty `struct Drop`. */
+const NO_DROP: readonly number[] = [0, 1, 0, 0];
+
+/** What happens to a product before it is stored, in this order. */
+export interface Epilogue {
+  /** (N), added to each row. */
+  readonly bias?: Tensor | undefined;
+  /** Receives the value before GELU, which is then applied. */
+  readonly geluPre?: Tensor | undefined;
+  /** The value is multiplied by GELU's derivative at these. */
+  readonly geluBackward?: Tensor | undefined;
+  /** Dropout and drop path. */
+  readonly drop?: Draw | undefined;
+  /** Added at last. */
+  readonly residual?: Tensor | undefined;
+}
+
+/** How the matrices lie, and what a product does besides multiplying. */
+export interface MatmulOptions extends Epilogue {
   /** A is given as (K, M). */
   readonly aTransposed?: boolean;
   /** B is given as (N, K). */
   readonly bTransposed?: boolean;
   /** Factor of the product. */
   readonly alpha?: number;
-  /** (N), added to each row. */
-  readonly bias?: Tensor;
-  /** Receives the value before GELU, which is then applied. */
-  readonly geluPre?: Tensor;
 }
 
 /**
@@ -37,21 +53,22 @@ export function matmul(
   options: MatmulOptions = {},
 ): void {
   const [m, n, k] = sizes;
-  const { aTransposed = false, bTransposed = false, alpha = 1 } = options;
-  // the contiguous axes of A, B and C
-  const vectorised = [aTransposed ? m : k, bTransposed ? k : n, n].every((size) => size % 4 === 0);
-  const { bias, geluPre } = options;
-  const splittable = !bias && !geluPre;
-  const { entry, tm, tn, kStep, splits: wanted } = chooseVariant(tape, sizes, vectorised, {
-    splittable,
-    anyLength: aTransposed && !bTransposed,
-  });
-  const kPerSplit = Math.ceil(k / wanted / kStep) * kStep;
+  const { aTransposed = false, alpha = 1 } = options;
+  let { bTransposed = false } = options;
+  const { bias, drop } = options;
+  const rest = epilogueOf(tape, options);
+  const variant = chooseVariant(tape.gpu.adapter, sizes, { aTransposed, bTransposed, splittable: !bias && !rest });
+  const { entry, tm, tn, kStep } = variant;
+  if (entry === "broadcast" && bTransposed) {
+    b = transpose(tape, b, [n, k]);
+    bTransposed = false;
+  }
+  const kPerSplit = Math.ceil(k / variant.splits / kStep) * kStep;
   const splits = Math.ceil(k / kPerSplit);
   const parts = splits > 1 ? tape.tensor(`parts of ${c.storage.label}`, [splits, m, n]) : c;
-  const tensors = Object.entries({ a, b, c: parts, bias, pre_out: geluPre });
-  const bound = tensors.filter((entry): entry is [string, Tensor] => entry[1] !== undefined);
-  const bindings = Object.fromEntries(bound.map(([name, tensor]) => [vectorised ? `${name}4` : name, tensor]));
+  const vectorised = entry !== "general";
+  const inLine = entry === "tiled";
+  const dims = [m, n, k, kPerSplit, bias ? 1 : 0, floatBits(alpha), 0, 0, ...(drop ? dropWords(drop, c.shape) : NO_DROP)];
   tape.dispatch({
     kernel: KERNEL,
     entry,
@@ -59,17 +76,27 @@ export function matmul(
     constants: {
       TM: tm,
       TN: tn,
-      KSTEP: Math.min(kStep, 4),
       A_TRANSPOSED: aTransposed,
       B_TRANSPOSED: bTransposed,
-      ALPHA: alpha,
-      BIAS: bias !== undefined,
-      GELU: geluPre !== undefined,
+      ...(entry === "vectorised" && { KSTEP: kStep }),
+      ...(inLine && rest?.constants),
     },
-    bindings,
-    dims: [m, n, k, kPerSplit],
-    workgroups: [Math.ceil(m / (tm * 8)), Math.ceil(n / tn), splits],
+    bindings: inQuads({ a, b, c: parts, bias: bias ?? tape.unused, ...(inLine && rest?.bindings) }, vectorised),
+    dims,
+    workgroups: [Math.ceil(m / (tm * variant.width[0])), Math.ceil(n / (tn * variant.width[1])), splits],
   });
+  if (rest && !inLine) {
+    const elements = sizeOf([m, n]), quads = elements % 4 === 0;
+    tape.dispatch({
+      kernel: KERNEL,
+      entry: quads ? "epilogue4" : "epilogue",
+      label: c.storage.label,
+      constants: rest.constants,
+      bindings: inQuads({ c, ...rest.bindings }, quads),
+      dims,
+      workgroups: linearGrid(quads ? elements / 4 : elements),
+    });
+  }
   if (splits > 1) {
     tape.dispatch({
       kernel: KERNEL,
@@ -82,49 +109,24 @@ export function matmul(
   }
 }
 
-/** How a product is computed. */
-interface Variant {
-  readonly entry: "general" | "vectorised" | "broadcast";
-  /** Tile of one invocation. */
-  readonly tm: number;
-  readonly tn: number;
-  /** Steps of the sum between two loads. */
-  readonly kStep: number;
-  /** Parts into which the sum is cut. */
-  readonly splits: number;
-}
-
-/**
- * The variant for an adapter and sizes.
- *
- * On the software adapter loads cost most and there is no shared memory worth the name, so tiles are as large as
- * compile times allow (they grow with the tile, and pay for large products only), and the eight lanes of a subgroup
- * share their loads of B.
- *
- * @param splittable the sum may be cut: no epilogue needs the whole of it
- * @param anyLength the sum runs over no contiguous axis, so its length need not be a multiple of 4
- */
-function chooseVariant(
+/** Switches and tensors of the epilogue beyond the bias; undefined if there is nothing else. */
+function epilogueOf(
   tape: Tape,
-  [m, n, k]: readonly [number, number, number],
-  vectorised: boolean,
-  { splittable, anyLength }: { readonly splittable: boolean; readonly anyLength: boolean },
-): Variant {
-  const { software, subgroup } = tape.gpu.adapter;
-  const broadcast = vectorised && software && subgroup[0] === 8 && subgroup[1] === 8;
-  const entry = !vectorised ? "general" : broadcast ? "broadcast" : "vectorised";
-  const large = m * n * k >= LARGE;
-  const [tm, tn] = !vectorised ? [4, 4] : broadcast ? [8, fit(n, large ? [8, 16, 32] : [8, 16])] : [fit(m, [4, 8]), fit(n, [4, 8])];
-  const invocations = Math.ceil(m / tm) * Math.ceil(n / tn);
-  const wanted = software ? 64 : 16384;
-  const most = splittable ? Math.min(Math.floor(wanted / invocations), Math.floor(k / 64)) : 1;
-  return { entry, tm, tn, kStep: broadcast ? 8 : vectorised && !anyLength ? 4 : 1, splits: Math.max(1, most) };
+  { geluPre, geluBackward, drop, residual }: Epilogue,
+): Pick<Launch, "constants" | "bindings"> | undefined {
+  if (!geluPre && !geluBackward && !drop && !residual) return undefined;
+  const tensors = Object.entries({ pre_out: geluPre, pre: geluBackward, residual, step: drop && tape.step });
+  return {
+    constants: { GELU: !!geluPre, GELU_BACKWARD: !!geluBackward, DROP: !!drop, RESIDUAL: !!residual },
+    bindings: Object.fromEntries(tensors.filter((entry): entry is [string, Tensor] => entry[1] !== undefined)),
+  };
 }
 
-/** Multiplications from which on a larger tile is worth its compile time. */
-const LARGE = 2 ** 28;
+/** Bindings of kernels that move four values at a time have names that end in 4. */
+function inQuads(bindings: Readonly<Record<string, Tensor>>, quads: boolean): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(bindings).map(([name, x]) => [quads && name !== "step" ? `${name}4` : name, x]));
+}
 
-/** The largest of the sizes that does not exceed n; the smallest if all do. */
-function fit(n: number, sizes: readonly number[]): number {
-  return sizes.findLast((size) => size <= n) ?? sizes[0]!;
+function floatBits(value: number): number {
+  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
 }

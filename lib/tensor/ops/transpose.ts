@@ -1,0 +1,30 @@
+/** @file Transposes, for kernels that read a matrix along one axis only. */
+
+import source from "../../../kernels/transpose.wgsl" with { type: "text" };
+import type { Tape } from "../tape.ts";
+import { sizeOf, type Tensor } from "../tensor.ts";
+import { linearGrid } from "./grid.ts";
+
+const KERNEL = { name: "transpose", source };
+
+/**
+ * The last two axes exchanged. Its gradient is not recorded.
+ *
+ * @param x (..., rows, columns), both multiples of 4, or a tensor that is taken for such a matrix
+ * @param shape that shape, where the tensor has another
+ * @returns (..., columns, rows)
+ */
+export function transpose(tape: Tape, x: Tensor, shape: readonly number[] = x.shape): Tensor {
+  const [rows, columns] = shape.slice(-2) as [number, number];
+  const y = tape.tensor(`${x.storage.label} transposed`, [...shape.slice(0, -2), columns, rows]);
+  tape.dispatch({
+    kernel: KERNEL,
+    entry: "main",
+    label: y.storage.label,
+    constants: {},
+    bindings: { x, y },
+    dims: [rows / 4, columns / 4, sizeOf(shape) / rows / columns],
+    workgroups: linearGrid(sizeOf(shape) / 16),
+  });
+  return y;
+}
