@@ -10,7 +10,7 @@ import { add } from "./add.ts";
 import { linearGrid } from "./grid.ts";
 
 /** The library that kernels need to draw. */
-export const DROP_SOURCE = dropSource + philoxSource + stepSource;
+export const DROP_SOURCE: string = dropSource + philoxSource + stepSource;
 const KERNEL = { name: "dropout", source: dropoutSource + DROP_SOURCE };
 
 /** Probabilities of leaving out. */

@@ -6,7 +6,7 @@ import type { Launch, Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { type Draw, DROP_SOURCE, dropWords } from "./dropout.ts";
 import { linearGrid } from "./grid.ts";
-import { chooseVariant } from "./matmul_variants.ts";
+import { chooseVariant, type Variant } from "./matmul_variants.ts";
 import { transpose } from "./transpose.ts";
 
 const KERNEL = { name: "matmul", source: matmulSource + geluSource + DROP_SOURCE };
@@ -36,6 +36,8 @@ export interface MatmulOptions extends Epilogue {
   readonly bTransposed?: boolean;
   /** Factor of the product. */
   readonly alpha?: number;
+  /** How it is computed, instead of as suits the adapter. */
+  readonly variant?: Variant;
 }
 
 /**
@@ -57,7 +59,8 @@ export function matmul(
   let { bTransposed = false } = options;
   const { bias, drop } = options;
   const rest = epilogueOf(tape, options);
-  const variant = chooseVariant(tape.gpu.adapter, sizes, { aTransposed, bTransposed, splittable: !bias && !rest });
+  const layout = { aTransposed, bTransposed, splittable: !bias && !rest };
+  const variant = options.variant ?? chooseVariant(tape.gpu.adapter, sizes, layout);
   const { entry, tm, tn, kStep } = variant;
   if (entry === "broadcast" && bTransposed) {
     b = transpose(tape, b, [n, k]);

@@ -6,8 +6,9 @@ import type { AdapterFacts } from "../../gpu/device.ts";
 export interface Variant {
   /** Entry point of kernels/matmul.wgsl. */
   readonly entry: "general" | "vectorised" | "broadcast" | "tiled";
-  /** Tile of one invocation. */
+  /** Rows of the tile of one invocation. */
   readonly tm: number;
+  /** Its columns. */
   readonly tn: number;
   /** Tiles of a workgroup, along rows and columns. */
   readonly width: readonly [number, number];
@@ -19,7 +20,9 @@ export interface Variant {
 
 /** What a variant has to suit beside the sizes. */
 export interface ProductLayout {
+  /** A is given as (K, M). */
   readonly aTransposed: boolean;
+  /** B is given as (N, K). */
   readonly bTransposed: boolean;
   /** The sum may be cut: no epilogue needs the whole of it. */
   readonly splittable: boolean;

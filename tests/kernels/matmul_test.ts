@@ -1,0 +1,104 @@
+/** @file Every variant of the matrix product, with every layout and epilogue, against float64; those of GPUs too. */
+
+import { assertEquals } from "@std/assert";
+import { philox } from "../../lib/random.ts";
+import { type Epilogue, matmul } from "../../lib/tensor/ops/matmul.ts";
+import { chooseVariant, type Variant } from "../../lib/tensor/ops/matmul_variants.ts";
+import { createStep, writeStep } from "../../lib/tensor/step.ts";
+import { Tape } from "../../lib/tensor/tape.ts";
+import { read } from "../../lib/tensor/tensor.ts";
+import { assertClose } from "../support/fixtures.ts";
+import { gpuTest } from "../support/gpu.ts";
+import { keep, placed, randoms } from "../support/ops.ts";
+import * as reference from "../support/reference.ts";
+
+const DOUBLE = (x: ArrayLike<number>) => Float64Array.from(x);
+const VARIANTS: readonly Variant[] = [
+  { entry: "general", tm: 4, tn: 4, width: [8, 1], kStep: 1, splits: 1 },
+  { entry: "vectorised", tm: 8, tn: 8, width: [8, 1], kStep: 4, splits: 1 },
+  { entry: "broadcast", tm: 8, tn: 16, width: [8, 1], kStep: 8, splits: 1 },
+  { entry: "tiled", tm: 4, tn: 4, width: [16, 16], kStep: 16, splits: 1 },
+  { entry: "tiled", tm: 4, tn: 8, width: [16, 16], kStep: 16, splits: 1 },
+];
+/** No tile divides them; the sum of the second ends within a tile. */
+const SIZES = [[68, 76, 48], [132, 20, 92]] as const;
+
+for (const variant of VARIANTS) {
+  for (const [aTransposed, bTransposed] of [[false, false], [false, true], [true, false], [true, true]] as const) {
+    const { entry, tm, tn } = variant;
+    const layout = `${aTransposed ? "A^T" : "A"} ${bTransposed ? "B^T" : "B"}`;
+    gpuTest(`matmul() by "${entry}" of ${tm} x ${tn} is ${layout}, whole and in parts`, async (gpu) => {
+      if (entry === "broadcast" && gpu.adapter.subgroup.join() !== "8,8") return;
+      for (const [m, n, k] of SIZES) {
+        for (const splits of [1, 3]) {
+          const [a, b] = [randoms(m * k, 1), randoms(k * n, 2)];
+          const tape = new Tape(gpu, { training: false });
+          const c = tape.tensor("c", [m, n]);
+          const options = { aTransposed, bTransposed, alpha: 0.5, variant: { ...variant, splits } };
+          matmul(tape, placed(gpu, "a", [m * k], a), placed(gpu, "b", [k * n], b), c, [m, n, k], options);
+          const kept = keep(tape, c);
+          tape.compile({ poison: true }).run();
+          const expected = reference.matmul(DOUBLE(a), DOUBLE(b), [m, n, k], aTransposed, bTransposed).map((x) => 0.5 * x);
+          assertClose(await read(gpu, kept), expected, `${m} x ${n} x ${k} in ${splits}`, 1e-5);
+        }
+      }
+    });
+  }
+
+  gpuTest(
+    `matmul() by "${variant.entry}" of ${variant.tm} x ${variant.tn} ends in bias, GELU, dropout and residual`,
+    async (gpu) => {
+      if (variant.entry === "broadcast" && gpu.adapter.subgroup.join() !== "8,8") return;
+      const [m, n, k] = SIZES[0], images = 4;
+      const [a, b, bias, other] = [m * k, k * n, n, m * n].map((size, i) => randoms(size, i + 1)) as [
+        Float32Array,
+        Float32Array,
+        Float32Array,
+        Float32Array,
+      ];
+      const step = createStep(gpu);
+      writeStep(gpu, step, { seed: 9, step: 2 });
+      const tape = new Tape(gpu, { training: true, step });
+      const shape = [images, m / images, n];
+      const drop = { dropout: 0.3, path: 0.4, stream: 7 };
+      const run = (epilogue: Epilogue) => {
+        const c = tape.tensor("c", shape);
+        matmul(tape, placed(gpu, "a", [m * k], a), placed(gpu, "b", [k * n], b), c, [m, n, k], { ...epilogue, variant });
+        return keep(tape, c);
+      };
+      const pre = tape.tensor("pre", shape);
+      const forward = run({
+        bias: placed(gpu, "bias", [n], bias),
+        geluPre: pre,
+        drop,
+        residual: placed(gpu, "other", shape, other),
+      });
+      const backward = run({ geluBackward: placed(gpu, "other", shape, other), drop });
+      const keptPre = keep(tape, pre);
+      tape.compile({ poison: true }).run();
+
+      const product = reference.matmul(DOUBLE(a), DOUBLE(b), [m, n, k], false, false);
+      const kept = (i: number) => {
+        const word = philox([i >> 2, 7, 2, 0], [9, 0])[i % 4]!,
+          path = philox([Math.floor(images * i / (m * n)), 7, 2, 1], [9, 0])[0]!;
+        const uniform = (x: number) => (x >>> 8) * 2 ** -24;
+        return uniform(word) >= 0.3 && uniform(path) >= 0.4 ? 1 / (0.7 * 0.6) : 0;
+      };
+      const biased = product.map((x, i) => x + bias[i % n]!);
+      assertClose(await read(gpu, keptPre), biased, "before GELU", 1e-5);
+      assertClose(await read(gpu, forward), biased.map((x, i) => kept(i) * reference.gelu(x) + other[i]!), "forward", 1e-5);
+      const slope = (x: number) => (reference.gelu(x + 1e-5) - reference.gelu(x - 1e-5)) / 2e-5;
+      assertClose(await read(gpu, backward), product.map((x, i) => kept(i) * x * slope(other[i]!)), "backward", 1e-5);
+    },
+  );
+}
+
+Deno.test("chooseVariant() takes workgroup memory on a GPU, subgroups on the software adapter, and anything for odd sizes", () => {
+  const layout = { aTransposed: false, bTransposed: true, splittable: false };
+  const gpu = { software: false, subgroup: [32, 32] } as const, cpu = { software: true, subgroup: [8, 8] } as const;
+  const entry = (adapter: typeof gpu | typeof cpu, sizes: [number, number, number]) => chooseVariant(adapter, sizes, layout).entry;
+  assertEquals(entry(gpu, [80000, 256, 256]), "tiled");
+  assertEquals(entry(gpu, [32, 256, 256]), "vectorised");
+  assertEquals(entry(cpu, [80000, 256, 256]), "broadcast");
+  assertEquals([entry(gpu, [64, 2, 256]), entry(cpu, [64, 2, 255])], ["general", "general"]);
+});
