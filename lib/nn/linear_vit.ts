@@ -35,6 +35,8 @@ export interface LinearViTOptions {
   readonly seed?: number;
   /** Parameters beside the model's own, such as a projection head's: they share the optimiser and the file. */
   readonly extra?: (declarations: Declarations) => void;
+  /** Computes the inside of each block again in the backward pass, instead of keeping it until then. */
+  readonly recompute?: boolean;
   /** Groups of the batch that batch normalisation treats one after the other (2 for the views of SimCLR). */
   readonly batchGroups?: number;
 }
@@ -54,6 +56,7 @@ export class LinearViT {
   /** Everything that is learned, and the running statistics. */
   readonly parameters: Parameters;
   readonly #batchGroups: number;
+  readonly #recompute: boolean;
 
   /**
    * Makes a model with random weights.
@@ -69,6 +72,7 @@ export class LinearViT {
     checkModel(config);
     this.config = config;
     this.#batchGroups = options.batchGroups ?? 1;
+    this.#recompute = options.recompute ?? false;
     const declarations = new Declarations(options.seed ?? 0);
     declareModel(declarations, config);
     options.extra?.(declarations);
@@ -111,9 +115,7 @@ export class LinearViT {
    * @returns (B, embed_dim)
    */
   features(tape: Tape, patches: Tensor, options?: BlockOptions): Tensor {
-    let x = this.embed(tape, patches);
-    for (let i = 0; i < this.config.depth; i++) x = this.block(tape, x, i, options);
-    return meanTokens(tape, this.norm(tape, x, "norm"));
+    return meanTokens(tape, this.norm(tape, this.#blocks(tape, this.embed(tape, patches), options), "norm"));
   }
 
   /**
@@ -123,9 +125,8 @@ export class LinearViT {
    * @returns (B, visible, embed_dim)
    */
   encodeVisible(tape: Tape, patches: Tensor, mask: TokenMask): Tensor {
-    let x = takeVisible(tape, this.embed(tape, patches), mask);
-    for (let i = 0; i < this.config.depth; i++) x = this.block(tape, x, i, { skipLcm: true });
-    return this.norm(tape, x, "norm");
+    const visible = takeVisible(tape, this.embed(tape, patches), mask);
+    return this.norm(tape, this.#blocks(tape, visible, { skipLcm: true }), "norm");
   }
 
   /**
@@ -157,6 +158,14 @@ export class LinearViT {
   /** A layer normalisation of this model. */
   norm(tape: Tape, x: Tensor, name: string): Tensor {
     return layerNorm(tape, x, this.parameters.get(`${name}.weight`), this.parameters.get(`${name}.bias`));
+  }
+
+  #blocks(tape: Tape, x: Tensor, options?: BlockOptions): Tensor {
+    for (let i = 0; i < this.config.depth; i++) {
+      const block = (input: Tensor) => this.block(tape, input, i, options);
+      x = this.#recompute ? tape.recompute(x, block) : block(x);
+    }
+    return x;
   }
 
   #attention(tape: Tape, x: Tensor, name: string, residual: Residual, look?: (qkv: Tensor) => void): Tensor {

@@ -65,11 +65,11 @@ export class Tape {
   readonly gpu: Gpu;
   /** True if batch statistics and dropout are used. */
   readonly training: boolean;
-  readonly #records: boolean;
+  #records: boolean;
   readonly #step: PlacedTensor | undefined;
   readonly #dispatches: Dispatch[] = [];
   readonly #commits: Dispatch[] = [];
-  readonly #entries: Entry[] = [];
+  #entries: Entry[] = [];
   readonly #gradients = new Map<Storage, Tensor>();
   readonly #wanted = new Set<Storage>();
   readonly #uses = new Map<Storage, number>();
@@ -77,6 +77,8 @@ export class Tape {
   readonly #updated = new Set<Parameter>();
   readonly #scopes: string[] = [];
   #streams = 0;
+  /** True while a part of the forward pass is recorded again: what outlives the step has been changed by the first time. */
+  #again = false;
 
   /** Starts an empty recording. */
   constructor(gpu: Gpu, options: TapeOptions) {
@@ -133,6 +135,7 @@ export class Tape {
    */
   dispatch(launch: Launch): void {
     const { commit, ...dispatch } = launch;
+    if (commit && this.#again) return;
     const bindings = Object.fromEntries(Object.entries(dispatch.bindings).map(([name, { storage }]) => [name, storage]));
     const label = dispatch.label ?? this.#scopes.join(".");
     (commit ? this.#commits : this.#dispatches).push({ ...dispatch, bindings, label });
@@ -160,6 +163,34 @@ export class Tape {
     for (const x of inputs) if (x) this.#uses.set(x.storage, (this.#uses.get(x.storage) ?? 0) + 1);
     this.#wanted.add(output.storage);
     this.#entries.push({ output, gradient });
+  }
+
+  /**
+   * Records a part of the forward pass whose inner tensors are not kept for the backward pass, but computed again there, with
+   * the same random numbers and to the same bits: memory for time (Chen et al., arXiv:1604.06174).
+   *
+   * @param x the only tensor without a parameter's name that the part depends on
+   * @param body records the part, and gives its output
+   */
+  recompute(x: Tensor, body: (x: Tensor) => Tensor): Tensor {
+    if (!this.#records) return body(x);
+    const stream = this.#streams;
+    this.#records = false;
+    const y = body(x);
+    this.#records = true;
+    this.derive(y, [x], (dy) => {
+      const [entries, streams] = [this.#entries, this.#streams];
+      this.#entries = [];
+      this.#streams = stream;
+      this.#again = true;
+      const again = body(x);
+      this.#again = false;
+      this.#streams = streams;
+      this.#gradients.set(again.storage, dy);
+      this.#runBack(this.#entries);
+      this.#entries = entries;
+    });
+    return y;
   }
 
   /**
@@ -223,9 +254,13 @@ export class Tape {
    */
   backward(...losses: readonly Loss[]): void {
     for (const loss of losses) this.#gradients.set(loss.storage, loss);
-    for (const { output, gradient } of this.#entries.toReversed()) {
+    this.scope("backward", () => this.#runBack(this.#entries));
+  }
+
+  #runBack(entries: readonly Entry[]): void {
+    for (const { output, gradient } of entries.toReversed()) {
       const dy = this.#gradients.get(output.storage);
-      if (dy) this.scope("backward", () => gradient(dy));
+      if (dy) gradient(dy);
       this.#gradients.delete(output.storage);
     }
   }

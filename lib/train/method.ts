@@ -37,7 +37,7 @@ export interface MethodOptions {
   /** Columns of the table of results. */
   readonly columns: number;
   /** How the model differs from the plain one. */
-  readonly model?: Omit<LinearViTOptions, "seed">;
+  readonly model?: Omit<LinearViTOptions, "seed" | "recompute">;
   /** Which learning rate a parameter has. */
   readonly groupOf?: AdamWOptions["groupOf"];
 }
@@ -69,7 +69,8 @@ export abstract class Method {
     this.config = config;
     this.images = split.train;
     this.batchSize = config.data.batch_size;
-    this.model = new LinearViT(gpu, config.model, { ...model, seed: config.data.seed });
+    const recompute = config.training.recompute === "blocks";
+    this.model = new LinearViT(gpu, config.model, { ...model, recompute, seed: config.data.seed });
     this.model.parameters.load(start);
     const { weight_decay: weightDecay, clip_norm: clipNorm } = config.training;
     this.optimiser = new AdamW(gpu, this.model.parameters, { weightDecay, clipNorm, ...(groupOf && { groupOf }) });

@@ -18,6 +18,7 @@ const FREE_KEYS = [
   "data.cache_dir",
   "data.gpu_share",
   "training.checkpoint_minutes",
+  "training.recompute",
 ];
 
 /**
