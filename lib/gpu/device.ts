@@ -62,6 +62,8 @@ export class Gpu {
   readonly limits: GPUSupportedLimits;
   /** Compiled kernels. */
   readonly pipelines: PipelineCache;
+  /** A stand-in for an input that a kernel binds and a dispatch does not use: 16 bytes of zeros, as old as the device. */
+  readonly unused: GPUBuffer;
   #error: GpuError | undefined;
   #memory = { buffers: 0, bytes: 0 };
 
@@ -71,6 +73,7 @@ export class Gpu {
     this.limits = device.limits;
     this.adapter = describe(opened);
     this.pipelines = new PipelineCache(this);
+    this.unused = device.createBuffer({ size: 16, usage: GPUBufferUsage.STORAGE, label: "unused input" });
     device.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
       this.fail((event as GPUUncapturedErrorEvent).error);
@@ -111,7 +114,7 @@ export class Gpu {
    * @param what was being done: a command by default
    */
   fail(error: GPUError, what = "a command"): void {
-    this.#error ??= new GpuError(explain(error, what));
+    this.#error ??= new GpuError(explain(error, what, this.#memory));
   }
 
   /**
@@ -174,7 +177,7 @@ export class Gpu {
     return this.#memory;
   }
 
-  /** Makes a buffer of any kind; every buffer of the device is made here, so that {@linkcode memory} is complete. */
+  /** Makes a buffer of any kind; every buffer that programs use is made here, so that {@linkcode memory} is complete. */
   createBuffer(descriptor: GPUBufferDescriptor): GPUBuffer {
     const buffer = this.device.createBuffer(descriptor);
     const { size } = descriptor;
@@ -196,9 +199,10 @@ export class Gpu {
 }
 
 /** What the adapter said, what was being done, and what to do about it. */
-function explain(error: GPUError, what: string): string {
+function explain(error: GPUError, what: string, { buffers, bytes }: Gpu["memory"]): string {
   if (error instanceof GPUOutOfMemoryError) {
-    return "The adapter is out of memory. Use a smaller data.batch_size or training.recompute: blocks";
+    return `The adapter is out of memory: the program asks it for ${formatBytes(bytes)} in ${buffers} buffers. ` +
+      "Use a smaller data.batch_size or training.recompute: blocks";
   }
   const text = error.message.replaceAll(/\s+/g, " ").trim() || error.constructor.name;
   return `The adapter refused ${what}: ${

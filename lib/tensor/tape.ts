@@ -15,7 +15,7 @@ import { type Dispatch, Plan, type PlanOptions, type Storage } from "../gpu/plan
 import type { Parameter } from "./parameters.ts";
 import { add } from "./ops/add.ts";
 import type { Draw } from "./ops/dropout.ts";
-import { bytesOf, createTensor, type DType, type PlacedTensor, type Tensor } from "./tensor.ts";
+import { bytesOf, type DType, type PlacedTensor, type Tensor } from "./tensor.ts";
 
 /** Settings of a recording. */
 export interface TapeOptions {
@@ -50,9 +50,6 @@ export interface Launch extends Omit<Dispatch, "bindings" | "label"> {
   /** True if it changes what outlives the step. */
   readonly commit?: boolean;
 }
-
-/** Made once a device, and freed with it. */
-const unused = new WeakMap<Gpu, PlacedTensor>();
 
 interface Entry {
   readonly output: Tensor;
@@ -101,9 +98,11 @@ export class Tape {
 
   /** A stand-in for an input that a kernel binds and a dispatch does not use. */
   get unused(): PlacedTensor {
-    const found = unused.get(this.gpu) ?? createTensor(this.gpu, "unused input", [4]);
-    unused.set(this.gpu, found);
-    return found;
+    return {
+      shape: [4],
+      dtype: "f32",
+      storage: { label: "unused input", bytes: 16, place: { buffer: this.gpu.unused, offset: 0 } },
+    };
   }
 
   /** A number that differs for each use of randomness in this recording, the same in every recording. */

@@ -1,6 +1,7 @@
 /** @file A training run from its configuration to its last checkpoint, new or resumed. */
 
 import { ConfigError, differences, type RunConfig } from "../config.ts";
+import { formatBytes } from "../format.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { exists } from "../io/files.ts";
 import type { StateDict } from "../tensor/parameters.ts";
@@ -44,6 +45,9 @@ export async function train(
     return resume.state;
   }
   using method = create(resume ? new Map() : start());
+  // an adapter without enough memory says so before the first step
+  await gpu.finish();
+  reporter.line(`Memory on the adapter: ${formatBytes(gpu.memory.bytes)}`);
   const state = resume?.state ?? freshState(method.table.shape[1]!);
   folder.writeConfig(config);
   folder.trimMetrics(state.epoch);

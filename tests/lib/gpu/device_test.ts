@@ -71,7 +71,9 @@ Deno.test({
   fn: async () => {
     using gpu = await Gpu.open();
     const error = new GPUOutOfMemoryError("Not enough memory left");
+    gpu.buffer(3_000_000, "activations");
     gpu.device.dispatchEvent(new GPUUncapturedErrorEvent("uncapturederror", { error }));
-    assertThrows(() => gpu.check(), GpuError, "out of memory. Use a smaller data.batch_size");
+    const { message } = assertThrows(() => gpu.check(), GpuError, "out of memory: the program asks it for 3.0 MB in 1 buffers");
+    assertStringIncludes(message, "Use a smaller data.batch_size or training.recompute: blocks");
   },
 });
