@@ -2,45 +2,49 @@
 //
 //   y[c] = sum over r of x[r, c]
 //
-// x      (R, COLUMNS)
-// parts  (S, COLUMNS)   sums of S segments of R / S rows
-// y      (COLUMNS)
+// x      (R, columns)
+// parts  (S, columns)   sums of S segments of R / S rows
+// y      (columns)
 //
 // Pass 1 (partial): one invocation a Number and segment; neighbours read neighbouring columns.
 // Pass 2 (finish): one invocation a Number adds the segments in order.
 
-// a column, or four neighbouring ones where their number allows; COLUMNS counts these
+// a column, or four neighbouring ones where their number allows; dims.columns counts these
 alias Number = f32;
-const COLUMNS: u32 = 16u;
 const LANES: u32 = 64u;
+
+struct Dims {
+  columns: u32,
+}
 
 @group(0) @binding(0) var<storage, read> x: array<Number>;
 @group(0) @binding(1) var<storage, read_write> parts_out: array<Number>;
 @group(0) @binding(2) var<storage, read> parts: array<Number>;
 @group(0) @binding(3) var<storage, read_write> y: array<Number>;
+@group(0) @binding(4) var<uniform> dims: Dims;
 
 @compute @workgroup_size(LANES)
 fn partial(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  if (id.x >= COLUMNS) {
+  if (id.x >= dims.columns) {
     return;
   }
-  let rows = arrayLength(&x) / COLUMNS;
+  let rows = arrayLength(&x) / dims.columns;
   let first = id.y * rows / groups.y;
   let last = (id.y + 1u) * rows / groups.y;
   var sum = Number();
   for (var r = first; r < last; r++) {
-    sum += x[r * COLUMNS + id.x];
+    sum += x[r * dims.columns + id.x];
   }
-  parts_out[id.y * COLUMNS + id.x] = sum;
+  parts_out[id.y * dims.columns + id.x] = sum;
 }
 
 @compute @workgroup_size(64)
 fn finish(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= COLUMNS) {
+  if (id.x >= dims.columns) {
     return;
   }
   var sum = Number();
-  for (var i = id.x; i < arrayLength(&parts); i += COLUMNS) {
+  for (var i = id.x; i < arrayLength(&parts); i += dims.columns) {
     sum += parts[i];
   }
   y[id.x] = sum;

@@ -1,42 +1,41 @@
 // Dropout and drop path, with the residual sum.
 //
-//   y  = residual + path[image] keep[i] x          forward   (residual if RESIDUAL)
+//   y  = residual + path[image] keep[i] x          forward   (residual if dims.residual)
 //   dx = path[image] keep[i] dy                    backward
 //
 // x, y, residual, dy, dx  (B, per_image)
 //
-// keep and path: lib/drop.wgsl. One invocation four elements. Uses lib/drop.wgsl, lib/philox.wgsl and lib/step.wgsl.
+// keep and path: lib/drop.wgsl. One invocation a Number. Uses lib/drop.wgsl, lib/philox.wgsl and lib/step.wgsl.
 
-const RESIDUAL: bool = true;
+// one element, or four where the size of an image allows
+alias Number = f32;
+const QUADS: bool = false; // which of the two
 const WIDTH: u32 = 64u;
 
 struct Dims {
   drop: Drop,
+  residual: u32, // 1: add it, else a stand-in is bound
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> residual: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Number>;
+@group(0) @binding(1) var<storage, read> residual: array<Number>;
+@group(0) @binding(2) var<storage, read_write> y: array<Number>;
 @group(0) @binding(3) var<uniform> step: Step;
 @group(0) @binding(4) var<uniform> dims: Dims;
 
+// What Number i is multiplied by.
+fn scale_of(i: u32) -> Number {
+  if (QUADS) {
+    return Number(drop_quad(dims.drop, i, step));
+  } else {
+    return Number(drop_one(dims.drop, i, step));
+  }
+}
+
 @compute @workgroup_size(WIDTH)
 fn apply(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let quad = id.x + id.y * groups.x * WIDTH;
-  let size = arrayLength(&x);
-  if (4u * quad >= size) {
-    return;
-  }
-  let scale = drop_quad(dims.drop, quad, step);
-  // unroll
-  for (var j = 0u; j < 4u; j++) {
-    let i = 4u * quad + j;
-    if (i < size) {
-      var value = scale[j] * x[i];
-      if (RESIDUAL) {
-        value += residual[i];
-      }
-      y[i] = value;
-    }
+  let i = id.x + id.y * groups.x * WIDTH;
+  if (i < arrayLength(&y)) {
+    y[i] = scale_of(i) * x[i] + select(Number(), residual[i], dims.residual == 1u);
   }
 }

@@ -1,6 +1,6 @@
 // Layer normalisation over the last axis (Ba, Kiros and Hinton, arXiv:1607.06450).
 //
-//   xhat = (x - mean) rstd          mean, biased variance over the DIM values of a row; rstd = 1 / sqrt(variance + EPS)
+//   xhat = (x - mean) rstd          mean, biased variance over the D values of a row; rstd = 1 / sqrt(variance + EPS)
 //   y    = xhat weight + bias
 //
 //   g       = dy weight
@@ -8,22 +8,26 @@
 //   dweight = sum over rows of dy xhat
 //   dbias   = sum over rows of dy
 //
-// x, y, dy, dx, dx_before  (R, DIM)
-// weight, bias             (DIM)
+// x, y, dy, dx, dx_before  (R, D)
+// weight, bias             (D)
 // mean, rstd               (R)
-// dweight_parts, dbias_parts  (S, DIM): sums over S segments of the rows, added by column_sum.finish
+// dweight_parts, dbias_parts  (S, D): sums over S segments of the rows, added by column_sum.finish
 //
-// forward, backward_input: one invocation a row. backward_weight: one invocation a Number of the columns and
-// a segment.
+// forward, backward_input: WIDTH invocations a row where TOGETHER, for GPUs: their loads lie side by side, and they add up their
+// sums in a tree in workgroup memory; else one invocation a row, for software adapters. backward_weight: one invocation a
+// Number of the columns and a segment.
 
 // one number, or four side by side where sizes allow
 alias Number = f32;
-const DIM: u32 = 16u;
-const NUMBERS: u32 = 16u; // in a row
+const QUADS: bool = false; // which of the two
+const ELEMENTS: u32 = select(1u, 4u, QUADS);
 const EPS: f32 = 1e-5;
+const WIDTH: u32 = 64u;
+const TOGETHER: bool = false;
 const LANES: u32 = 64u; // of backward_weight
 
 struct Dims {
+  numbers: u32,    // Numbers in a row
   accumulate: u32, // 1: the input has a gradient already, else a stand-in is bound
 }
 
@@ -42,64 +46,108 @@ struct Dims {
 @group(0) @binding(12) var<storage, read_write> dbias_parts: array<Number>;
 @group(0) @binding(13) var<uniform> dims: Dims;
 
+var<workgroup> partial: array<vec2<f32>, WIDTH>;
+
 // Sum over the elements of a Number.
 fn total(x: Number) -> f32 {
-  return dot(vec4<f32>(x), select(vec4<f32>(1.0, 0.0, 0.0, 0.0), vec4<f32>(1.0), DIM != NUMBERS));
+  if (QUADS) {
+    return dot(vec4<f32>(x), vec4<f32>(1.0));
+  } else {
+    return vec4<f32>(x).x;
+  }
 }
 
-@compute @workgroup_size(64)
-fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
-  let row = id.x;
+// Means over a row of what its invocations have summed.
+fn row_means(a: Number, b: Number, lane: u32) -> vec2<f32> {
+  var sums = vec2<f32>(total(a), total(b));
+  if (TOGETHER) {
+    partial[lane] = sums;
+    for (var half = WIDTH / 2u; half > 0u; half /= 2u) {
+      workgroupBarrier();
+      if (lane < half) {
+        partial[lane] += partial[lane + half];
+      }
+    }
+    sums = workgroupUniformLoad(&partial[0]);
+  }
+  return sums / f32(dims.numbers * ELEMENTS);
+}
+
+// Which row an invocation works on.
+fn row_of(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> u32 {
+  let index = group.x + group.y * groups.x;
+  return select(index * WIDTH + lane, index, TOGETHER);
+}
+
+// The first Number of the row that it visits, and the step to the next.
+fn part_of(lane: u32) -> vec2<u32> {
+  return select(vec2<u32>(0u, 1u), vec2<u32>(lane, WIDTH), TOGETHER);
+}
+
+@compute @workgroup_size(WIDTH)
+fn forward(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = row_of(group, groups, lane);
   if (row >= arrayLength(&mean_out)) {
     return;
   }
-  let base = row * NUMBERS;
+  let base = row * dims.numbers;
+  let part = part_of(lane);
   var sum = Number();
-  for (var i = 0u; i < NUMBERS; i++) {
+  for (var i = part.x; i < dims.numbers; i += part.y) {
     sum += x[base + i];
   }
-  let m = total(sum) / f32(DIM);
+  let m = row_means(sum, Number(), lane).x;
   var squares = Number();
-  for (var i = 0u; i < NUMBERS; i++) {
+  for (var i = part.x; i < dims.numbers; i += part.y) {
     let d = x[base + i] - m;
     squares = fma(d, d, squares);
   }
-  let r = inverseSqrt(total(squares) / f32(DIM) + EPS);
-  for (var i = 0u; i < NUMBERS; i++) {
+  let r = inverseSqrt(row_means(squares, Number(), lane).x + EPS);
+  for (var i = part.x; i < dims.numbers; i += part.y) {
     y[base + i] = fma((x[base + i] - m) * r, weight[i], bias[i]);
   }
-  mean_out[row] = m;
-  rstd_out[row] = r;
+  if (part.x == 0u) {
+    mean_out[row] = m;
+    rstd_out[row] = r;
+  }
 }
 
-@compute @workgroup_size(64)
-fn backward_input(@builtin(global_invocation_id) id: vec3<u32>) {
-  let row = id.x;
+@compute @workgroup_size(WIDTH)
+fn backward_input(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = row_of(group, groups, lane);
   if (row >= arrayLength(&mean)) {
     return;
   }
-  let base = row * NUMBERS;
+  let base = row * dims.numbers;
+  let part = part_of(lane);
   let m = mean[row];
   let r = rstd[row];
   var sum = Number();
   var sum_xhat = Number();
-  for (var i = 0u; i < NUMBERS; i++) {
+  for (var i = part.x; i < dims.numbers; i += part.y) {
     let g = dy[base + i] * weight[i];
     sum += g;
     sum_xhat = fma(g, (x[base + i] - m) * r, sum_xhat);
   }
-  let mean_g = total(sum) / f32(DIM);
-  let mean_g_xhat = total(sum_xhat) / f32(DIM);
-  for (var i = 0u; i < NUMBERS; i++) {
+  let means = row_means(sum, sum_xhat, lane);
+  for (var i = part.x; i < dims.numbers; i += part.y) {
     let xhat = (x[base + i] - m) * r;
-    let value = r * (dy[base + i] * weight[i] - mean_g - xhat * mean_g_xhat);
+    let value = r * (dy[base + i] * weight[i] - means.x - xhat * means.y);
     dx[base + i] = value + select(Number(), dx_before[base + i], dims.accumulate == 1u);
   }
 }
 
 @compute @workgroup_size(LANES)
 fn backward_weight(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  if (id.x >= NUMBERS) {
+  if (id.x >= dims.numbers) {
     return;
   }
   let rows = arrayLength(&mean);
@@ -108,10 +156,10 @@ fn backward_weight(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_wo
   var dweight = Number();
   var dbias = Number();
   for (var row = first; row < last; row++) {
-    let g = dy[row * NUMBERS + id.x];
-    dweight = fma(g, (x[row * NUMBERS + id.x] - mean[row]) * rstd[row], dweight);
+    let g = dy[row * dims.numbers + id.x];
+    dweight = fma(g, (x[row * dims.numbers + id.x] - mean[row]) * rstd[row], dweight);
     dbias += g;
   }
-  dweight_parts[id.y * NUMBERS + id.x] = dweight;
-  dbias_parts[id.y * NUMBERS + id.x] = dbias;
+  dweight_parts[id.y * dims.numbers + id.x] = dweight;
+  dbias_parts[id.y * dims.numbers + id.x] = dbias;
 }

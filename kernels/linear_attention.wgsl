@@ -302,6 +302,20 @@ fn expand(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
     }
   }
   let t = temperature[head];
+  // what dq and dk add to each row, loaded before the first store: no compiler knows that a store leaves it as it is
+  var row: array<vec4<f32>, T4>;
+  if (VECTOR) {
+    // unroll
+    for (var j = 0u; j < T4; j++) {
+      let at = (pair * HEAD_DIM + quad_start(j0 + 4u * j)) / 4u;
+      if (DQ) {
+        row[j] = ksum4[at];
+      }
+      if (DK) {
+        row[j] = dksum4[at];
+      }
+    }
+  }
   // unroll
   for (var r = 0u; r < T; r++) {
     let n = n0 + r;
@@ -322,7 +336,7 @@ fn expand(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
         let value = scale * sum[r * T4 + j];
         if (VECTOR) {
           if (column < HEAD_DIM) {
-            store_quad(b, n, head, column, value);
+            store_quad(b, n, head, column, value, row[j]);
           }
         } else {
           // unroll
@@ -355,20 +369,19 @@ fn store_value(b: u32, n: u32, head: u32, j: u32, value: f32) {
   }
 }
 
-// store_value() for elements j ... j + 3.
-fn store_quad(b: u32, n: u32, head: u32, j: u32, value: vec4<f32>) {
+// store_value() for elements j ... j + 3, those of ksum or dksum being given.
+fn store_quad(b: u32, n: u32, head: u32, j: u32, value: vec4<f32>, row: vec4<f32>) {
   let pair = b * HEADS + head;
-  let k = (pair * HEAD_DIM + j) / 4u;
   if (OUT) {
     out4[((b * N + n) * DIM + head * HEAD_DIM + j) / 4u] = value;
   }
   if (DQ) {
     let at = (part(b, n, 0u, head) + j) / 4u;
-    dqkv4[at] = select(vec4<f32>(), value + dmass[pair * N + n] * ksum4[k], qkv4[at] > vec4<f32>());
+    dqkv4[at] = select(vec4<f32>(), value + dmass[pair * N + n] * row, qkv4[at] > vec4<f32>());
   }
   if (DK) {
     let at = (part(b, n, 1u, head) + j) / 4u;
-    dqkv4[at] = select(vec4<f32>(), value + dksum4[k], qkv4[at] > vec4<f32>());
+    dqkv4[at] = select(vec4<f32>(), value + row, qkv4[at] > vec4<f32>());
   }
   if (DV) {
     dqkv4[(part(b, n, 2u, head) + j) / 4u] = value;

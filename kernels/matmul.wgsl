@@ -25,7 +25,7 @@
 //
 //   vectorised  every invocation loads all it needs
 //   broadcast   a workgroup is one subgroup of 8 invocations with the same columns: each loads an eighth of the
-//               values of B and hands them to the others. TM and TN are multiples of 4 and 8, B is not transposed
+//               values of B at four k and hands them to the others. TM and TN are multiples of 4 and 8, B is not transposed
 //   tiled       a workgroup of 16 x 16 invocations keeps KTILE rows of its parts of A and B in workgroup memory, where
 //               each value serves 16 invocations, and loads the next ones meanwhile (two buffers)
 //
@@ -50,6 +50,7 @@ const B_TRANSPOSED: bool = false;
 
 const TM4: u32 = TM / 4u;
 const TN4: u32 = TN / 4u;
+const TN8: u32 = TN / 8u;
 
 const GELU: bool = false;
 const GELU_BACKWARD: bool = false;
@@ -60,9 +61,12 @@ struct Dims {
   m: u32,
   n: u32,
   k: u32,
-  k_per_split: u32, // a multiple of KSTEP, and of 8 for broadcast, and of KTILE for tiled
+  k_per_split: u32, // a multiple of KSTEP, and of 4 for broadcast, and of KTILE for tiled
   bias: u32, // 1: add it
   alpha: f32,
+  // of general, which takes any layout: step in memory from row (of B: column) to row, and from k to k + 1
+  a_strides: vec2<u32>,
+  b_strides: vec2<u32>,
   @align(16) drop: Drop,
 }
 
@@ -100,7 +104,7 @@ fn finish(i: u32, sum: f32) -> f32 {
     value *= gelu_grad(vec4<f32>(pre[i])).x;
   }
   if (DROP) {
-    value *= drop_quad(dims.drop, i / 4u, step)[i % 4u];
+    value *= drop_one(dims.drop, i, step);
   }
   if (RESIDUAL) {
     value += residual[i];
@@ -157,13 +161,11 @@ fn general(@builtin(global_invocation_id) id: vec3<u32>) {
     var bv: array<f32, TN>;
     // unroll
     for (var i = 0u; i < TM; i++) {
-      let r = min(row + i, dims.m - 1u);
-      av[i] = a[select(r * dims.k + k, k * dims.m + r, A_TRANSPOSED)];
+      av[i] = a[dot(dims.a_strides, vec2<u32>(min(row + i, dims.m - 1u), k))];
     }
     // unroll
     for (var j = 0u; j < TN; j++) {
-      let s = min(column + j, dims.n - 1u);
-      bv[j] = b[select(k * dims.n + s, s * dims.k + k, B_TRANSPOSED)];
+      bv[j] = b[dot(dims.b_strides, vec2<u32>(min(column + j, dims.n - 1u), k))];
     }
     // unroll
     for (var i = 0u; i < TM; i++) {
@@ -284,50 +286,49 @@ fn broadcast(@builtin(global_invocation_id) id: vec3<u32>, @builtin(subgroup_inv
   let column = id.y * TN;
   let last = min(dims.k, (id.z + 1u) * dims.k_per_split);
   var sum: array<vec4<f32>, TM * TN4>;
-  for (var k = id.z * dims.k_per_split; k < last; k += 8u) {
-    // what this invocation lends: columns 4 j ... 4 j + 3 at k + lane, zeros beyond the end of the sum
-    var own: array<vec4<f32>, TN4>;
-    let at = min(k + lane, dims.k - 1u) * dims.n;
+  for (var k = id.z * dims.k_per_split; k < last; k += 4u) {
+    // what this invocation lends: half of the columns at k + lane % 4, zeros beyond the end of the sum
+    var own: array<vec4<f32>, TN8>;
+    let own_k = k + lane % 4u;
+    let own_column = column + lane / 4u * (TN / 2u);
     // unroll
-    for (var j = 0u; j < TN4; j++) {
-      own[j] = select(vec4<f32>(), b4[(at + min(column + 4u * j, dims.n - 4u)) / 4u], k + lane < last);
+    for (var j = 0u; j < TN8; j++) {
+      let at = min(own_k, dims.k - 1u) * dims.n + min(own_column + 4u * j, dims.n - 4u);
+      own[j] = select(vec4<f32>(), b4[at / 4u], own_k < last);
     }
-    // unroll
-    for (var h = 0u; h < 2u; h++) {
-      var av: array<vec4<f32>, TM>;
-      var bv: array<vec4<f32>, TN>;
-      if (A_TRANSPOSED) {
-        // unroll
-        for (var p = 0u; p < 4u; p++) {
-          // unroll
-          for (var i = 0u; i < TM4; i++) {
-            av[p * TM4 + i] = a4[(min(k + 4u * h + p, dims.k - 1u) * dims.m + min(row + 4u * i, dims.m - 4u)) / 4u];
-          }
-        }
-      } else {
-        // unroll
-        for (var i = 0u; i < TM; i++) {
-          av[i] = a4[(min(row + i, dims.m - 1u) * dims.k + min(k + 4u * h, dims.k - 4u)) / 4u];
-        }
-      }
+    var av: array<vec4<f32>, TM>;
+    var bv: array<vec4<f32>, TN>;
+    if (A_TRANSPOSED) {
       // unroll
       for (var p = 0u; p < 4u; p++) {
         // unroll
-        for (var j = 0u; j < TN4; j++) {
-          bv[p * TN4 + j] = subgroupBroadcast(own[j], 4u * h + p);
+        for (var i = 0u; i < TM4; i++) {
+          av[p * TM4 + i] = a4[(min(k + p, dims.k - 1u) * dims.m + min(row + 4u * i, dims.m - 4u)) / 4u];
         }
       }
+    } else {
       // unroll
       for (var i = 0u; i < TM; i++) {
+        av[i] = a4[(min(row + i, dims.m - 1u) * dims.k + k) / 4u];
+      }
+    }
+    // unroll
+    for (var p = 0u; p < 4u; p++) {
+      // unroll
+      for (var j = 0u; j < TN4; j++) {
+        bv[p * TN4 + j] = subgroupBroadcast(own[j % TN8], p + j / TN8 * 4u);
+      }
+    }
+    // unroll
+    for (var i = 0u; i < TM; i++) {
+      // unroll
+      for (var j = 0u; j < TN4; j++) {
         // unroll
-        for (var j = 0u; j < TN4; j++) {
-          // unroll
-          for (var p = 0u; p < 4u; p++) {
-            if (A_TRANSPOSED) {
-              sum[i * TN4 + j] = fma(vec4<f32>(av[p * TM4 + i / 4u][i % 4u]), bv[p * TN4 + j], sum[i * TN4 + j]);
-            } else {
-              sum[i * TN4 + j] = fma(vec4<f32>(av[i][p]), bv[p * TN4 + j], sum[i * TN4 + j]);
-            }
+        for (var p = 0u; p < 4u; p++) {
+          if (A_TRANSPOSED) {
+            sum[i * TN4 + j] = fma(vec4<f32>(av[p * TM4 + i / 4u][i % 4u]), bv[p * TN4 + j], sum[i * TN4 + j]);
+          } else {
+            sum[i * TN4 + j] = fma(vec4<f32>(av[i][p]), bv[p * TN4 + j], sum[i * TN4 + j]);
           }
         }
       }

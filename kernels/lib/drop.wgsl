@@ -15,27 +15,33 @@ struct Drop {
   path_rate: f32,
 }
 
-// keep path of elements 4 quad ... 4 quad + 3.
-fn drop_quad(drop: Drop, quad: u32, step: Step) -> vec4<f32> {
-  var scale = vec4<f32>(1.0 / ((1.0 - drop.rate) * (1.0 - drop.path_rate)));
+fn kept_elements(drop: Drop, quad: u32, step: Step) -> vec4<bool> {
   if (drop.rate > 0.0) {
     let words = philox(vec4<u32>(quad, drop.stream, step.step, 0u), step.seed);
-    let drawn = vec4<f32>(uniform01(words.x), uniform01(words.y), uniform01(words.z), uniform01(words.w));
-    scale = select(vec4<f32>(), scale, drawn >= vec4<f32>(drop.rate));
+    return vec4<f32>(uniform01(words.x), uniform01(words.y), uniform01(words.z), uniform01(words.w)) >= vec4<f32>(drop.rate);
   }
-  if (drop.path_rate > 0.0) {
-    let first = 4u * quad / drop.per_image;
-    let last = (4u * quad + 3u) / drop.per_image;
-    let path = path_drawn(drop, first, step);
-    let next = path_drawn(drop, last, step);
-    // elements of two images may share a quad, if images are smaller than that
-    let image = (vec4<u32>(4u * quad) + vec4<u32>(0u, 1u, 2u, 3u)) / drop.per_image;
-    let drawn = select(vec4<f32>(next), vec4<f32>(path), image == vec4<u32>(first));
-    scale = select(vec4<f32>(), scale, drawn >= vec4<f32>(drop.path_rate));
-  }
-  return scale;
+  return vec4<bool>(true);
 }
 
-fn path_drawn(drop: Drop, image: u32, step: Step) -> f32 {
-  return uniform01(philox(vec4<u32>(image, drop.stream, step.step, 1u), step.seed).x);
+fn kept_path(drop: Drop, image: u32, step: Step) -> bool {
+  if (drop.path_rate > 0.0) {
+    return uniform01(philox(vec4<u32>(image, drop.stream, step.step, 1u), step.seed).x) >= drop.path_rate;
+  }
+  return true;
+}
+
+fn drop_scale(drop: Drop) -> f32 {
+  return 1.0 / ((1.0 - drop.rate) * (1.0 - drop.path_rate));
+}
+
+// keep path of elements 4 quad ... 4 quad + 3, all of one image.
+fn drop_quad(drop: Drop, quad: u32, step: Step) -> vec4<f32> {
+  let path = select(0.0, drop_scale(drop), kept_path(drop, 4u * quad / drop.per_image, step));
+  return select(vec4<f32>(), vec4<f32>(path), kept_elements(drop, quad, step));
+}
+
+// keep path of element i.
+fn drop_one(drop: Drop, i: u32, step: Step) -> f32 {
+  let path = select(0.0, drop_scale(drop), kept_path(drop, i / drop.per_image, step));
+  return select(0.0, path, kept_elements(drop, i / 4u, step)[i % 4u]);
 }

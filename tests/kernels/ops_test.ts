@@ -32,15 +32,18 @@ for (const [m, n, k] of [[7, 5, 3], [37, 29, 23], [36, 20, 28], [52, 68, 12], [1
   }
 }
 
-for (const [rows, dim] of [[3, 5], [70, 9]] as const) {
-  gpuTest(`layerNorm() of ${rows} x ${dim} is its formula, forward and backward`, async (gpu) => {
-    await checkOp(gpu, {
-      inputs: { x: [rows, dim] },
-      parameters: { "n.weight": [dim], "n.bias": [dim] },
-      record: (tape, { x }, p) => layerNorm(tape, x!, p["n.weight"]!, p["n.bias"]!),
-      reference: (a) => reference.layerNorm(a["x"]!, a["n.weight"]!, a["n.bias"]!),
+for (const together of [false, true]) {
+  for (const [rows, dim] of [[3, 5], [70, 9], [4, 300]] as const) {
+    const how = together ? "in workgroups" : "in invocations";
+    gpuTest(`layerNorm() of ${rows} x ${dim} is its formula, forward and backward, with rows ${how}`, async (gpu) => {
+      await checkOp(gpu, {
+        inputs: { x: [rows, dim] },
+        parameters: { "n.weight": [dim], "n.bias": [dim] },
+        record: (tape, { x }, p) => layerNorm(tape, x!, p["n.weight"]!, p["n.bias"]!, { together }),
+        reference: (a) => reference.layerNorm(a["x"]!, a["n.weight"]!, a["n.bias"]!),
+      });
     });
-  });
+  }
 }
 
 gpuTest("layerNorm() adds the gradient that its input has already", async (gpu) => {

@@ -18,7 +18,8 @@ export function columnSum(tape: Tape, x: Tensor, target: Tensor): void {
     kernel: KERNEL,
     entry: "partial",
     label: target.storage.label,
-    constants: { Number, COLUMNS: count, LANES: lanes },
+    constants: { Number, LANES: lanes },
+    dims: [count],
     bindings: { x, parts_out: parts },
     workgroups: [Math.ceil(count / lanes), segments, 1],
   });
@@ -32,7 +33,8 @@ export function finishColumnSum(tape: Tape, parts: Tensor, target: Tensor): void
     kernel: KERNEL,
     entry: "finish",
     label: target.storage.label,
-    constants: { Number, COLUMNS: count },
+    constants: { Number },
+    dims: [count],
     bindings: { parts, y: target },
     workgroups: linearGrid(count),
   });

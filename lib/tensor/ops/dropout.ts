@@ -7,7 +7,8 @@ import stepSource from "../../../kernels/lib/step.wgsl" with { type: "text" };
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { add } from "./add.ts";
-import { linearGrid } from "./grid.ts";
+import { floatBits } from "./dims.ts";
+import { linearGrid, numbersIn } from "./grid.ts";
 
 /** The library that kernels need to draw. */
 export const DROP_SOURCE: string = dropSource + philoxSource + stepSource;
@@ -34,8 +35,7 @@ export function drawFor(tape: Tape, { dropout = 0, path = 0 }: DropRates): Draw 
 
 /** The words of `struct Drop` in kernels/lib/drop.wgsl, for a tensor of this shape. */
 export function dropWords({ stream, dropout, path }: Draw, shape: readonly number[]): number[] {
-  const rates = new Uint32Array(Float32Array.of(dropout, path).buffer);
-  return [stream, sizeOf(shape) / shape[0]!, ...rates];
+  return [stream, sizeOf(shape) / shape[0]!, floatBits(dropout), floatBits(path)];
 }
 
 /** Leaves elements out with a probability and scales the others up; does nothing when predicting. */
@@ -66,14 +66,16 @@ export function residual(tape: Tape, x: Tensor, branch: Tensor, rates: DropRates
 /** Records residual + drop(x), or drop(x) alone. */
 export function applyDrop(tape: Tape, draw: Draw, x: Tensor, residual?: Tensor): Tensor {
   const y = tape.tensor(residual ? residual.storage.label : `dropout of ${x.storage.label}`, x.shape);
+  // four elements drawn together are of one image
+  const { Number, count } = numbersIn(sizeOf(x.shape.slice(1)));
   tape.dispatch({
     kernel: KERNEL,
     entry: "apply",
     label: y.storage.label,
-    constants: { RESIDUAL: residual !== undefined },
-    bindings: { x, y, step: tape.step, ...(residual && { residual }) },
-    dims: dropWords(draw, x.shape),
-    workgroups: linearGrid(sizeOf(x.shape) / 4),
+    constants: { Number, QUADS: Number === "vec4<f32>" },
+    bindings: { x, y, step: tape.step, residual: residual ?? tape.unused },
+    dims: [...dropWords(draw, x.shape), residual ? 1 : 0],
+    workgroups: linearGrid(count * x.shape[0]!),
   });
   return y;
 }

@@ -6,9 +6,15 @@ import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { finishColumnSum } from "./column_sum.ts";
-import { lanesFor, numbersIn, segmentsFor } from "./grid.ts";
+import { lanesFor, linearGrid, numbersIn, segmentsFor } from "./grid.ts";
 
 const KERNEL = { name: "layer_norm", source };
+
+/** How a layer normalisation is computed. */
+export interface LayerNormOptions {
+  /** True if the invocations of a workgroup share a row, as suits GPUs. */
+  readonly together?: boolean;
+}
 
 /**
  * Normalises the last axis to mean 0 and variance 1, then scales and shifts it; eps is 1e-5 as in PyTorch.
@@ -16,8 +22,9 @@ const KERNEL = { name: "layer_norm", source };
  * @param x (..., D)
  * @param weight (D)
  * @param bias (D)
+ * @param options how it is computed, instead of as suits the adapter
  */
-export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter): Tensor {
+export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, options: LayerNormOptions = {}): Tensor {
   const dim = weight.shape[0]!;
   const rows = expectColumns(x, dim, weight.name);
   const label = weight.name.replace(/\.weight$/, "");
@@ -25,8 +32,11 @@ export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parame
   const mean = tape.tensor(`${label}.mean`, [rows]);
   const rstd = tape.tensor(`${label}.rstd`, [rows]);
   const { Number, count } = numbersIn(dim);
-  const constants = { Number, DIM: dim, NUMBERS: count };
-  const perRow = [Math.ceil(rows / 64), 1, 1] as const;
+  const together = options.together ?? !tape.gpu.adapter.software;
+  const numbers = { Number, QUADS: Number === "vec4<f32>" };
+  // of a short row, not many invocations would have a part
+  const constants = { ...numbers, TOGETHER: together, WIDTH: together && count <= 32 ? 32 : 64 };
+  const perRow = linearGrid(together ? rows : Math.ceil(rows / 64), 1);
   const outputs = { y, mean_out: mean, rstd_out: rstd };
   tape.dispatch({
     kernel: KERNEL,
@@ -34,6 +44,7 @@ export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parame
     label,
     constants,
     bindings: { x, weight, bias, ...outputs },
+    dims: [count, 0],
     workgroups: perRow,
   });
   tape.derive(y, [x, weight, bias], (dy) => {
@@ -45,8 +56,9 @@ export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parame
       kernel: KERNEL,
       entry: "backward_weight",
       label,
-      constants: { ...constants, LANES: lanes },
+      constants: { ...numbers, LANES: lanes },
       bindings: { x, dy, mean, rstd, dweight_parts: dweight, dbias_parts: dbias },
+      dims: [count, 0],
       workgroups: [Math.ceil(count / lanes), segments, 1],
     });
     tape.accumulateParameter(weight, (target) => finishColumnSum(tape, dweight, target));
@@ -60,7 +72,7 @@ export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parame
       label,
       constants,
       bindings: { x, weight, mean, rstd, dy, dx, dx_before: before ?? tape.unused },
-      dims: [before ? 1 : 0],
+      dims: [count, before ? 1 : 0],
       workgroups: perRow,
     });
     tape.replaceGradient(x, dx);

@@ -5,6 +5,7 @@ import geluSource from "../../../kernels/lib/gelu.wgsl" with { type: "text" };
 import type { Launch, Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { type Draw, DROP_SOURCE, dropWords } from "./dropout.ts";
+import { floatBits } from "./dims.ts";
 import { linearGrid } from "./grid.ts";
 import { chooseVariant, type Variant } from "./matmul_variants.ts";
 import { transpose } from "./transpose.ts";
@@ -71,7 +72,8 @@ export function matmul(
   const parts = splits > 1 ? tape.tensor(`parts of ${c.storage.label}`, [splits, m, n]) : c;
   const vectorised = entry !== "general";
   const inLine = entry === "tiled";
-  const dims = [m, n, k, kPerSplit, bias ? 1 : 0, floatBits(alpha), 0, 0, ...(drop ? dropWords(drop, c.shape) : NO_DROP)];
+  const strides = [...(aTransposed ? [1, m] : [k, 1]), ...(bTransposed ? [k, 1] : [1, n]), 0, 0];
+  const dims = [m, n, k, kPerSplit, bias ? 1 : 0, floatBits(alpha), ...strides, ...(drop ? dropWords(drop, c.shape) : NO_DROP)];
   tape.dispatch({
     kernel: KERNEL,
     entry,
@@ -79,8 +81,7 @@ export function matmul(
     constants: {
       TM: tm,
       TN: tn,
-      A_TRANSPOSED: aTransposed,
-      B_TRANSPOSED: bTransposed,
+      ...(vectorised && { A_TRANSPOSED: aTransposed, B_TRANSPOSED: bTransposed }),
       ...(entry === "vectorised" && { KSTEP: kStep }),
       ...(inLine && rest?.constants),
     },
@@ -89,7 +90,7 @@ export function matmul(
     workgroups: [Math.ceil(m / (tm * variant.width[0])), Math.ceil(n / (tn * variant.width[1])), splits],
   });
   if (rest && !inLine) {
-    const elements = sizeOf([m, n]), quads = elements % 4 === 0;
+    const elements = sizeOf([m, n]), quads = n % 4 === 0;
     tape.dispatch({
       kernel: KERNEL,
       entry: quads ? "epilogue4" : "epilogue",
@@ -128,8 +129,4 @@ function epilogueOf(
 /** Bindings of kernels that move four values at a time have names that end in 4. */
 function inQuads(bindings: Readonly<Record<string, Tensor>>, quads: boolean): Record<string, Tensor> {
   return Object.fromEntries(Object.entries(bindings).map(([name, x]) => [quads && name !== "step" ? `${name}4` : name, x]));
-}
-
-function floatBits(value: number): number {
-  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
 }

@@ -57,7 +57,7 @@ export function chooseVariant(
   if (software && subgroup[0] === 8 && subgroup[1] === 8) {
     const tn = fit(n, m * n * k >= LARGE ? [8, 16, 32] : [8, 16]);
     const groups = Math.ceil(m / 8) * Math.ceil(n / tn);
-    return { entry: "broadcast", tm: 8, tn, width: [8, 1], kStep: 8, splits: splitsFor(groups, 64) };
+    return { entry: "broadcast", tm: 8, tn, width: [8, 1], kStep: 4, splits: splitsFor(groups, 64) };
   }
   if (!software && m >= 64 && n >= 64) {
     const tm = m >= 128 ? 8 : 4, tn = n >= 128 ? 8 : 4;

@@ -4,6 +4,7 @@ import recordSource from "../../../kernels/record.wgsl" with { type: "text" };
 import stepSource from "../../../kernels/lib/step.wgsl" with { type: "text" };
 import type { Tape } from "../tape.ts";
 import { type PlacedTensor, sizeOf, type Tensor } from "../tensor.ts";
+import { floatBits } from "./dims.ts";
 import { linearGrid } from "./grid.ts";
 
 const KERNEL = { name: "record", source: recordSource + stepSource };
@@ -14,8 +15,9 @@ export function recordTotal(tape: Tape, x: Tensor, table: PlacedTensor, column: 
     kernel: KERNEL,
     entry: "total",
     label: x.storage.label,
-    constants: { COLUMN: column, COLUMNS: table.shape[1]!, SCALE: scale },
+    constants: {},
     bindings: { x, table, step: tape.step },
+    dims: [table.shape[1]!, column, floatBits(scale)],
     workgroups: [1, 1, 1],
   });
 }
@@ -26,8 +28,9 @@ export function storeRows(tape: Tape, x: Tensor, output: PlacedTensor): void {
     kernel: KERNEL,
     entry: "store_rows",
     label: x.storage.label,
-    constants: { COLUMNS: output.shape[1]! },
+    constants: {},
     bindings: { x, table: output, step: tape.step },
+    dims: [output.shape[1]!],
     workgroups: linearGrid(sizeOf(x.shape)),
   });
 }
