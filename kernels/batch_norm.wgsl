@@ -101,14 +101,13 @@ fn merged(group: u32, column: u32) -> Merged {
   var result = Merged(Number(), Number(), 0.0);
   for (var segment = 0u; segment < SEGMENTS; segment++) {
     let at = (group * SEGMENTS + segment) * 2u * DIM + column;
+    // segments of no rows add nothing
     let added = f32(first_row(segment + 1u) - first_row(segment));
-    if (added > 0.0) {
-      let delta = parts[at] - result.mean;
-      let total = result.count + added;
-      result.mean += delta * added / total;
-      result.squares += parts[at + DIM] + delta * delta * result.count * added / total;
-      result.count = total;
-    }
+    let total = max(result.count + added, 1.0);
+    let delta = parts[at] - result.mean;
+    result.mean += delta * added / total;
+    result.squares += parts[at + DIM] + delta * delta * result.count * added / total;
+    result.count += added;
   }
   return result;
 }

@@ -27,7 +27,7 @@ const TOGETHER: bool = false;
 const LANES: u32 = 64u; // of backward_weight
 
 struct Dims {
-  numbers: u32,    // Numbers in a row
+  numbers: u32,    // Numbers in a row, for backward_weight
   accumulate: u32, // 1: the input has a gradient already, else a stand-in is bound
 }
 
@@ -70,7 +70,7 @@ fn row_means(a: Number, b: Number, lane: u32) -> vec2<f32> {
     }
     sums = workgroupUniformLoad(&partial[0]);
   }
-  return sums / f32(dims.numbers * ELEMENTS);
+  return sums / f32(arrayLength(&weight) * ELEMENTS);
 }
 
 // Which row an invocation works on.
@@ -94,20 +94,20 @@ fn forward(
   if (row >= arrayLength(&mean_out)) {
     return;
   }
-  let base = row * dims.numbers;
+  let base = row * arrayLength(&weight);
   let part = part_of(lane);
   var sum = Number();
-  for (var i = part.x; i < dims.numbers; i += part.y) {
+  for (var i = part.x; i < arrayLength(&weight); i += part.y) {
     sum += x[base + i];
   }
   let m = row_means(sum, Number(), lane).x;
   var squares = Number();
-  for (var i = part.x; i < dims.numbers; i += part.y) {
+  for (var i = part.x; i < arrayLength(&weight); i += part.y) {
     let d = x[base + i] - m;
     squares = fma(d, d, squares);
   }
   let r = inverseSqrt(row_means(squares, Number(), lane).x + EPS);
-  for (var i = part.x; i < dims.numbers; i += part.y) {
+  for (var i = part.x; i < arrayLength(&weight); i += part.y) {
     y[base + i] = fma((x[base + i] - m) * r, weight[i], bias[i]);
   }
   if (part.x == 0u) {
@@ -126,19 +126,19 @@ fn backward_input(
   if (row >= arrayLength(&mean)) {
     return;
   }
-  let base = row * dims.numbers;
+  let base = row * arrayLength(&weight);
   let part = part_of(lane);
   let m = mean[row];
   let r = rstd[row];
   var sum = Number();
   var sum_xhat = Number();
-  for (var i = part.x; i < dims.numbers; i += part.y) {
+  for (var i = part.x; i < arrayLength(&weight); i += part.y) {
     let g = dy[base + i] * weight[i];
     sum += g;
     sum_xhat = fma(g, (x[base + i] - m) * r, sum_xhat);
   }
   let means = row_means(sum, sum_xhat, lane);
-  for (var i = part.x; i < dims.numbers; i += part.y) {
+  for (var i = part.x; i < arrayLength(&weight); i += part.y) {
     let xhat = (x[base + i] - m) * r;
     let value = r * (dy[base + i] * weight[i] - means.x - xhat * means.y);
     dx[base + i] = value + select(Number(), dx_before[base + i], dims.accumulate == 1u);

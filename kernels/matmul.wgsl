@@ -7,33 +7,38 @@
 //
 //   epilogue, in this order:
 //     value = alpha value + bias[column]      (if dims.bias: products with and without one share their compiled code)
+//     ReLU in columns below dims.relu
 //     GELU           pre_out = value, then gelu(value)
 //     GELU_BACKWARD  value gelu'(pre[i])
 //     DROP           dropout and drop path, drawn as lib/drop.wgsl says
 //     RESIDUAL       value + residual[i]
 //
+//   and beside the product, where A is transposed (in general: if ROW_SUMS)
+//     row_sums[m] = sum over k of A[k, m]     the gradient of a bias, or the normaliser of linear attention, for few additions
+//
 //   A linear layer y = x W^T + b with W (out, in) as in PyTorch takes, forward, A = x and B = W transposed;
 //   for dx = dy W, A = dy and B = W; for dW = dy^T x, A = dy transposed and B = x.
 //
-// SPLIT K: workgroup z adds rows z * K/splits ... of the sum and writes its own (M, N) part of c; entry point
-// sum_parts adds the parts in order. It keeps the many cores of a GPU busy when M and N are small, and the
-// result does not depend on which workgroup ends first. A product with an epilogue is not split.
+// BATCHES of products of one size, dims.batches of them, each an image and a head: struct View says where the matrices of each
+// lie. SPLIT K: a sum may be cut, so that many cores have work when M and N are small: split s adds terms s k_per_split ... and
+// writes its own dense C, split_stride further on; entry point sum_parts adds them in order, so the result does not depend on
+// which workgroup ends first. A product with an epilogue, or in batches, is not split.
 //
 // One invocation computes TM x TN elements of C in registers: per k it loads TM + TN values for TM TN
 // multiplications. Entry point general takes any size. The others move four values at a time (bindings whose
-// names end in 4) and need every contiguous axis (and N) to be a multiple of 4:
+// names end in 4) and need every contiguous axis (and N), and every step of a View, to be a multiple of 4:
 //
-//   vectorised  every invocation loads all it needs
+//   vectorised  every invocation loads all it needs; tiles of all batches and splits lie in one row
 //   broadcast   a workgroup is one subgroup of 8 invocations with the same columns: each loads an eighth of the
 //               values of B at four k and hands them to the others. TM and TN are multiples of 4 and 8, B is not transposed
 //   tiled       a workgroup of 16 x 16 invocations keeps KTILE rows of its parts of A and B in workgroup memory, where
 //               each value serves 16 invocations, and loads the next ones meanwhile (two buffers)
 //
-// tiled has the whole epilogue in line. The others, for software adapters and odd sizes, do alpha and the bias alone; entry points
+// tiled has the whole epilogue in line. The others, for software adapters and odd sizes, do alpha, bias and ReLU alone; entry points
 // epilogue and epilogue4 do the rest in place, in a pass of their own whose invocations lie side by side: in line with the tile
 // it would take long to compile, and its invocations would be rows apart.
 //
-// All matrices are dense and row-major.
+// Rows lie one after the other, dense or with a larger step.
 //
 // Uses lib/gelu.wgsl, lib/drop.wgsl, lib/philox.wgsl and lib/step.wgsl.
 
@@ -47,9 +52,11 @@ const WIDTH_X: u32 = 8u;
 const WIDTH_Y: u32 = 1u;
 const A_TRANSPOSED: bool = false;
 const B_TRANSPOSED: bool = false;
+const ROW_SUMS: bool = false; // of general
 
-const TM4: u32 = TM / 4u;
-const TN4: u32 = TN / 4u;
+// in quads, which general does without: it may have smaller tiles
+const TM4: u32 = (TM + 3u) / 4u;
+const TN4: u32 = (TN + 3u) / 4u;
 const TN8: u32 = TN / 8u;
 
 const GELU: bool = false;
@@ -57,17 +64,34 @@ const GELU_BACKWARD: bool = false;
 const DROP: bool = false;
 const RESIDUAL: bool = false;
 
+// Element (r, c) of a batch's matrix is at first + image step_image + head step_head + r step_row + c.
+struct View {
+  first: u32,
+  step_row: u32,
+  step_image: u32,
+  step_head: u32,
+}
+
 struct Dims {
   m: u32,
   n: u32,
   k: u32,
   k_per_split: u32, // a multiple of KSTEP, and of 4 for broadcast, and of KTILE for tiled
-  bias: u32, // 1: add it
-  alpha: f32,
+  batches: u32,
+  heads: u32, // batches of an image
+  bias: u32,  // 1: add it
+  relu: u32,
+  a: View,
+  b: View,
+  c: View,
   // of general, which takes any layout: step in memory from row (of B: column) to row, and from k to k + 1
   a_strides: vec2<u32>,
   b_strides: vec2<u32>,
-  @align(16) drop: Drop,
+  alpha: f32,
+  split_stride: u32,
+  row_tiles: u32, // tiles of general and vectorised along M
+  splits: u32,
+  drop: Drop,
 }
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
@@ -87,6 +111,31 @@ struct Dims {
 @group(0) @binding(14) var<storage, read> pre4: array<vec4<f32>>;
 @group(0) @binding(15) var<storage, read> residual4: array<vec4<f32>>;
 @group(0) @binding(16) var<uniform> step: Step;
+@group(0) @binding(17) var<storage, read_write> row_sums: array<f32>;
+@group(0) @binding(18) var<storage, read_write> row_sums4: array<vec4<f32>>;
+
+// Where the matrix of a batch begins.
+fn start_of(view: View, batch: u32) -> u32 {
+  return view.first + batch / dims.heads * view.step_image + batch % dims.heads * view.step_head;
+}
+
+// Where row sums of a batch and split begin.
+fn sums_of(batch: u32, split: u32) -> u32 {
+  return (split * dims.batches + batch) * dims.m;
+}
+
+// Which tile an invocation of general or vectorised computes.
+struct Task {
+  row: u32,
+  column: u32,
+  batch: u32,
+  split: u32,
+}
+
+fn task_of(id: vec3<u32>) -> Task {
+  let part = id.x / dims.row_tiles;
+  return Task(id.x % dims.row_tiles * TM, id.y * TN, part % dims.batches, part / dims.batches);
+}
 
 // The bias of four columns; a stand-in is bound where there is none.
 fn bias_of(column: u32) -> vec4<f32> {
@@ -149,23 +198,26 @@ fn epilogue4(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgrou
 
 @compute @workgroup_size(WIDTH_X, WIDTH_Y)
 fn general(@builtin(global_invocation_id) id: vec3<u32>) {
-  let row = id.x * TM;
-  let column = id.y * TN;
-  if (row >= dims.m || column >= dims.n) {
+  let task = task_of(id);
+  if (task.split >= dims.splits || task.column >= dims.n) {
     return;
   }
-  let last = min(dims.k, (id.z + 1u) * dims.k_per_split);
+  let a_start = start_of(dims.a, task.batch);
+  let b_start = start_of(dims.b, task.batch);
+  let last = min(dims.k, (task.split + 1u) * dims.k_per_split);
   var sum: array<f32, TM * TN>;
-  for (var k = id.z * dims.k_per_split; k < last; k++) {
+  var row_sum: array<f32, TM>;
+  for (var k = task.split * dims.k_per_split; k < last; k++) {
     var av: array<f32, TM>;
     var bv: array<f32, TN>;
     // unroll
     for (var i = 0u; i < TM; i++) {
-      av[i] = a[dot(dims.a_strides, vec2<u32>(min(row + i, dims.m - 1u), k))];
+      av[i] = a[a_start + dot(dims.a_strides, vec2<u32>(min(task.row + i, dims.m - 1u), k))];
+      row_sum[i] += av[i];
     }
     // unroll
     for (var j = 0u; j < TN; j++) {
-      bv[j] = b[dot(dims.b_strides, vec2<u32>(min(column + j, dims.n - 1u), k))];
+      bv[j] = b[b_start + dot(dims.b_strides, vec2<u32>(min(task.column + j, dims.n - 1u), k))];
     }
     // unroll
     for (var i = 0u; i < TM; i++) {
@@ -179,38 +231,52 @@ fn general(@builtin(global_invocation_id) id: vec3<u32>) {
   for (var i = 0u; i < TM; i++) {
     // unroll
     for (var j = 0u; j < TN; j++) {
-      store(row + i, column + j, id.z, sum[i * TN + j]);
+      store(task, i, j, sum[i * TN + j]);
+    }
+  }
+  if (ROW_SUMS) {
+    // unroll
+    for (var i = 0u; i < TM; i++) {
+      if (task.column == 0u && task.row + i < dims.m) {
+        row_sums[sums_of(task.batch, task.split) + task.row + i] = row_sum[i];
+      }
     }
   }
 }
 
-fn store(row: u32, column: u32, split: u32, sum: f32) {
+// Element (i, j) of a tile.
+fn store(task: Task, i: u32, j: u32, sum: f32) {
+  let row = task.row + i;
+  let column = task.column + j;
   if (row < dims.m && column < dims.n) {
-    var value = dims.alpha * sum;
-    if (dims.bias == 1u) {
-      value += bias[column];
-    }
-    c[(split * dims.m + row) * dims.n + column] = value;
+    let value = fma(dims.alpha, sum, select(0.0, bias[column], dims.bias == 1u));
+    // a comparison with NaN is false: it stays NaN
+    let cut = column < dims.relu && value < 0.0;
+    c[start_of(dims.c, task.batch) + task.split * dims.split_stride + row * dims.c.step_row + column] = select(value, 0.0, cut);
   }
 }
 
-fn store4(row: u32, column: u32, split: u32, value: vec4<f32>) {
-  if (row < dims.m && column < dims.n) {
-    c4[(split * dims.m * dims.n + row * dims.n + column) / 4u] = value;
-  }
+// Four columns of alpha sum + bias, under ReLU.
+fn linear4(column: u32, sum: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
+  let value = fma(vec4<f32>(dims.alpha), sum, b);
+  return select(value, vec4<f32>(), (value < vec4<f32>()) & vec4<bool>(column < dims.relu));
 }
 
 @compute @workgroup_size(WIDTH_X, WIDTH_Y)
 fn vectorised(@builtin(global_invocation_id) id: vec3<u32>) {
-  let row = id.x * TM;
-  let column = id.y * TN;
-  if (row >= dims.m || column >= dims.n) {
+  let task = task_of(id);
+  let row = task.row;
+  let column = task.column;
+  if (task.split >= dims.splits || column >= dims.n) {
     return;
   }
-  let last = min(dims.k, (id.z + 1u) * dims.k_per_split);
+  let a_start = start_of(dims.a, task.batch);
+  let b_start = start_of(dims.b, task.batch);
+  let last = min(dims.k, (task.split + 1u) * dims.k_per_split);
   // sum[i TN4 + j] holds columns 4 j ... 4 j + 3 of row i
   var sum: array<vec4<f32>, TM * TN4>;
-  for (var k = id.z * dims.k_per_split; k < last; k += KSTEP) {
+  var row_sum: array<vec4<f32>, TM4>;
+  for (var k = task.split * dims.k_per_split; k < last; k += KSTEP) {
     // A_TRANSPOSED: av[p TM4 + i] holds rows 4 i ... 4 i + 3 at k + p, else av[i] row i at k ... k + 3
     var av: array<vec4<f32>, TM>;
     // bv[p TN4 + j] holds columns 4 j ... 4 j + 3 at k + p
@@ -220,24 +286,25 @@ fn vectorised(@builtin(global_invocation_id) id: vec3<u32>) {
       for (var p = 0u; p < KSTEP; p++) {
         // unroll
         for (var i = 0u; i < TM4; i++) {
-          av[p * TM4 + i] = a4[((k + p) * dims.m + min(row + 4u * i, dims.m - 4u)) / 4u];
+          av[p * TM4 + i] = a4[(a_start + (k + p) * dims.a.step_row + min(row + 4u * i, dims.m - 4u)) / 4u];
+          row_sum[i] += av[p * TM4 + i];
         }
       }
     } else {
       // unroll
       for (var i = 0u; i < TM; i++) {
-        av[i] = a4[(min(row + i, dims.m - 1u) * dims.k + k) / 4u];
+        av[i] = a4[(a_start + min(row + i, dims.m - 1u) * dims.a.step_row + k) / 4u];
       }
     }
     if (B_TRANSPOSED) {
       // unroll
       for (var j = 0u; j < TN4; j++) {
-        let first = min(column + 4u * j, dims.n - 4u) * dims.k + k;
+        let first = b_start + min(column + 4u * j, dims.n - 4u) * dims.b.step_row + k;
         let t = transpose(mat4x4<f32>(
           b4[first / 4u],
-          b4[(first + dims.k) / 4u],
-          b4[(first + 2u * dims.k) / 4u],
-          b4[(first + 3u * dims.k) / 4u],
+          b4[(first + dims.b.step_row) / 4u],
+          b4[(first + 2u * dims.b.step_row) / 4u],
+          b4[(first + 3u * dims.b.step_row) / 4u],
         ));
         // unroll
         for (var p = 0u; p < KSTEP; p++) {
@@ -249,7 +316,7 @@ fn vectorised(@builtin(global_invocation_id) id: vec3<u32>) {
       for (var p = 0u; p < KSTEP; p++) {
         // unroll
         for (var j = 0u; j < TN4; j++) {
-          bv[p * TN4 + j] = b4[((k + p) * dims.n + min(column + 4u * j, dims.n - 4u)) / 4u];
+          bv[p * TN4 + j] = b4[(b_start + (k + p) * dims.b.step_row + min(column + 4u * j, dims.n - 4u)) / 4u];
         }
       }
     }
@@ -269,13 +336,28 @@ fn vectorised(@builtin(global_invocation_id) id: vec3<u32>) {
       }
     }
   }
+  let c_start = start_of(dims.c, task.batch) + task.split * dims.split_stride;
   // unroll
   for (var j = 0u; j < TN4; j++) {
     let b = bias_of(column + 4u * j);
     // unroll
     for (var i = 0u; i < TM; i++) {
-      store4(row + i, column + 4u * j, id.z, fma(vec4<f32>(dims.alpha), sum[i * TN4 + j], b));
+      store4(c_start, row + i, column + 4u * j, linear4(column + 4u * j, sum[i * TN4 + j], b));
     }
+  }
+  if (A_TRANSPOSED) {
+    // unroll
+    for (var i = 0u; i < TM4; i++) {
+      if (column == 0u && row + 4u * i < dims.m) {
+        row_sums4[(sums_of(task.batch, task.split) + row) / 4u + i] = row_sum[i];
+      }
+    }
+  }
+}
+
+fn store4(start: u32, row: u32, column: u32, value: vec4<f32>) {
+  if (row < dims.m && column < dims.n) {
+    c4[(start + row * dims.c.step_row + column) / 4u] = value;
   }
 }
 
@@ -284,16 +366,21 @@ fn broadcast(@builtin(global_invocation_id) id: vec3<u32>, @builtin(subgroup_inv
   // rows beyond the end are computed too, from the last ones: every invocation has to lend its values
   let row = id.x * TM;
   let column = id.y * TN;
-  let last = min(dims.k, (id.z + 1u) * dims.k_per_split);
+  let batch = id.z % dims.batches;
+  let split = id.z / dims.batches;
+  let a_start = start_of(dims.a, batch);
+  let b_start = start_of(dims.b, batch);
+  let last = min(dims.k, (split + 1u) * dims.k_per_split);
   var sum: array<vec4<f32>, TM * TN4>;
-  for (var k = id.z * dims.k_per_split; k < last; k += 4u) {
+  var row_sum: array<vec4<f32>, TM4>;
+  for (var k = split * dims.k_per_split; k < last; k += 4u) {
     // what this invocation lends: half of the columns at k + lane % 4, zeros beyond the end of the sum
     var own: array<vec4<f32>, TN8>;
     let own_k = k + lane % 4u;
     let own_column = column + lane / 4u * (TN / 2u);
     // unroll
     for (var j = 0u; j < TN8; j++) {
-      let at = min(own_k, dims.k - 1u) * dims.n + min(own_column + 4u * j, dims.n - 4u);
+      let at = b_start + min(own_k, dims.k - 1u) * dims.b.step_row + min(own_column + 4u * j, dims.n - 4u);
       own[j] = select(vec4<f32>(), b4[at / 4u], own_k < last);
     }
     var av: array<vec4<f32>, TM>;
@@ -301,15 +388,18 @@ fn broadcast(@builtin(global_invocation_id) id: vec3<u32>, @builtin(subgroup_inv
     if (A_TRANSPOSED) {
       // unroll
       for (var p = 0u; p < 4u; p++) {
+        let at = a_start + min(k + p, dims.k - 1u) * dims.a.step_row;
+        let there = select(0.0, 1.0, k + p < last);
         // unroll
         for (var i = 0u; i < TM4; i++) {
-          av[p * TM4 + i] = a4[(min(k + p, dims.k - 1u) * dims.m + min(row + 4u * i, dims.m - 4u)) / 4u];
+          av[p * TM4 + i] = a4[(at + min(row + 4u * i, dims.m - 4u)) / 4u];
+          row_sum[i] = fma(vec4<f32>(there), av[p * TM4 + i], row_sum[i]);
         }
       }
     } else {
       // unroll
       for (var i = 0u; i < TM; i++) {
-        av[i] = a4[(min(row + i, dims.m - 1u) * dims.k + k) / 4u];
+        av[i] = a4[(a_start + min(row + i, dims.m - 1u) * dims.a.step_row + k) / 4u];
       }
     }
     // unroll
@@ -334,12 +424,21 @@ fn broadcast(@builtin(global_invocation_id) id: vec3<u32>, @builtin(subgroup_inv
       }
     }
   }
+  let c_start = start_of(dims.c, batch) + split * dims.split_stride;
   // unroll
   for (var j = 0u; j < TN4; j++) {
     let b = bias_of(column + 4u * j);
     // unroll
     for (var i = 0u; i < TM; i++) {
-      store4(row + i, column + 4u * j, id.z, fma(vec4<f32>(dims.alpha), sum[i * TN4 + j], b));
+      store4(c_start, row + i, column + 4u * j, linear4(column + 4u * j, sum[i * TN4 + j], b));
+    }
+  }
+  if (A_TRANSPOSED) {
+    // unroll
+    for (var i = 0u; i < TM4; i++) {
+      if (column == 0u && row + 4u * i < dims.m) {
+        row_sums4[(sums_of(batch, split) + row) / 4u + i] = row_sum[i];
+      }
     }
   }
 }
@@ -356,17 +455,17 @@ var<workgroup> tile_a: array<vec4<f32>, 2u * KTILE * BM4>;
 var<workgroup> tile_b: array<vec4<f32>, 2u * KTILE * BN4>;
 
 // Rows x ... x + 3 of op(A)^T at k ... k + 3, zeros beyond the end of the sum.
-fn block_a(x: u32, k: u32, last: u32) -> mat4x4<f32> {
+fn block_a(start: u32, x: u32, k: u32, last: u32) -> mat4x4<f32> {
   var block: mat4x4<f32>;
   if (A_TRANSPOSED) {
     // unroll
     for (var p = 0u; p < 4u; p++) {
-      block[p] = select(vec4<f32>(), a4[(min(k + p, dims.k - 1u) * dims.m + min(x, dims.m - 4u)) / 4u], k + p < last);
+      block[p] = select(vec4<f32>(), a4[(start + min(k + p, dims.k - 1u) * dims.a.step_row + min(x, dims.m - 4u)) / 4u], k + p < last);
     }
   } else {
     // unroll
     for (var s = 0u; s < 4u; s++) {
-      block[s] = select(vec4<f32>(), a4[(min(x + s, dims.m - 1u) * dims.k + min(k, dims.k - 4u)) / 4u], k < last);
+      block[s] = select(vec4<f32>(), a4[(start + min(x + s, dims.m - 1u) * dims.a.step_row + min(k, dims.k - 4u)) / 4u], k < last);
     }
     block = transpose(block);
   }
@@ -374,18 +473,18 @@ fn block_a(x: u32, k: u32, last: u32) -> mat4x4<f32> {
 }
 
 // Columns x ... x + 3 of op(B) at k ... k + 3, likewise.
-fn block_b(x: u32, k: u32, last: u32) -> mat4x4<f32> {
+fn block_b(start: u32, x: u32, k: u32, last: u32) -> mat4x4<f32> {
   var block: mat4x4<f32>;
   if (B_TRANSPOSED) {
     // unroll
     for (var s = 0u; s < 4u; s++) {
-      block[s] = select(vec4<f32>(), b4[(min(x + s, dims.n - 1u) * dims.k + min(k, dims.k - 4u)) / 4u], k < last);
+      block[s] = select(vec4<f32>(), b4[(start + min(x + s, dims.n - 1u) * dims.b.step_row + min(k, dims.k - 4u)) / 4u], k < last);
     }
     block = transpose(block);
   } else {
     // unroll
     for (var p = 0u; p < 4u; p++) {
-      block[p] = select(vec4<f32>(), b4[(min(k + p, dims.k - 1u) * dims.n + min(x, dims.n - 4u)) / 4u], k + p < last);
+      block[p] = select(vec4<f32>(), b4[(start + min(k + p, dims.k - 1u) * dims.b.step_row + min(x, dims.n - 4u)) / 4u], k + p < last);
     }
   }
   return block;
@@ -399,11 +498,16 @@ fn tiled(
 ) {
   let row0 = group.x * 4u * BM4;
   let column0 = group.y * 4u * BN4;
-  let first = group.z * dims.k_per_split;
+  let batch = group.z % dims.batches;
+  let split = group.z / dims.batches;
+  let a_start = start_of(dims.a, batch);
+  let b_start = start_of(dims.b, batch);
+  let first = split * dims.k_per_split;
   let last = min(dims.k, first + dims.k_per_split);
   var blocks_a: array<mat4x4<f32>, BLOCKS_A>;
   var blocks_b: array<mat4x4<f32>, BLOCKS_B>;
   var sum: array<vec4<f32>, TM * TN4>;
+  var row_sum: array<vec4<f32>, TM4>;
   var buffer = 0u;
   // one round more than there are tiles: each stores what the one before has loaded, and loads for the next
   for (var k = first; k < last + KTILE; k += KTILE) {
@@ -411,14 +515,14 @@ fn tiled(
     for (var s = 0u; s < BLOCKS_A; s++) {
       let block = index + 256u * s;
       if (k < last && block < KTILE4 * BM4) {
-        blocks_a[s] = block_a(row0 + 4u * (block % BM4), k + 4u * (block / BM4), last);
+        blocks_a[s] = block_a(a_start, row0 + 4u * (block % BM4), k + 4u * (block / BM4), last);
       }
     }
     // unroll
     for (var s = 0u; s < BLOCKS_B; s++) {
       let block = index + 256u * s;
       if (k < last && block < KTILE4 * BN4) {
-        blocks_b[s] = block_b(column0 + 4u * (block % BN4), k + 4u * (block / BN4), last);
+        blocks_b[s] = block_b(b_start, column0 + 4u * (block % BN4), k + 4u * (block / BN4), last);
       }
     }
     if (k > first) {
@@ -431,6 +535,7 @@ fn tiled(
         // unroll
         for (var i = 0u; i < TM4; i++) {
           av[i] = tile_a[from_a + p * BM4 + i * SIDE];
+          row_sum[i] += av[i];
         }
         // unroll
         for (var j = 0u; j < TN4; j++) {
@@ -468,6 +573,7 @@ fn tiled(
     workgroupBarrier();
     buffer = 1u - buffer;
   }
+  let c_start = start_of(dims.c, batch) + split * dims.split_stride;
   // unroll
   for (var j = 0u; j < TN4; j++) {
     let column = column0 + 4u * (j * SIDE + local.x);
@@ -476,8 +582,17 @@ fn tiled(
     for (var i = 0u; i < TM; i++) {
       let row = row0 + 4u * (i / 4u * SIDE + local.y) + i % 4u;
       if (row < dims.m && column < dims.n) {
-        let value = fma(vec4<f32>(dims.alpha), sum[i * TN4 + j], b);
-        store4(row, column, group.z, finish4((row * dims.n + column) / 4u, value));
+        let value = linear4(column, sum[i * TN4 + j], b);
+        store4(c_start, row, column, finish4((row * dims.n + column) / 4u, value));
+      }
+    }
+  }
+  if (A_TRANSPOSED) {
+    // unroll
+    for (var i = 0u; i < TM4; i++) {
+      let row = row0 + 4u * (i * SIDE + local.y);
+      if (group.y == 0u && local.x == 0u && row < dims.m) {
+        row_sums4[(sums_of(batch, split) + row) / 4u] = row_sum[i];
       }
     }
   }

@@ -15,19 +15,14 @@ struct Drop {
   path_rate: f32,
 }
 
+// Nothing here branches on a rate: a driver may compile a kernel anew for each value of a uniform that alone decides a branch.
 fn kept_elements(drop: Drop, quad: u32, step: Step) -> vec4<bool> {
-  if (drop.rate > 0.0) {
-    let words = philox(vec4<u32>(quad, drop.stream, step.step, 0u), step.seed);
-    return vec4<f32>(uniform01(words.x), uniform01(words.y), uniform01(words.z), uniform01(words.w)) >= vec4<f32>(drop.rate);
-  }
-  return vec4<bool>(true);
+  let words = philox(vec4<u32>(quad, drop.stream, step.step, 0u), step.seed);
+  return vec4<f32>(uniform01(words.x), uniform01(words.y), uniform01(words.z), uniform01(words.w)) >= vec4<f32>(drop.rate);
 }
 
 fn kept_path(drop: Drop, image: u32, step: Step) -> bool {
-  if (drop.path_rate > 0.0) {
-    return uniform01(philox(vec4<u32>(image, drop.stream, step.step, 1u), step.seed).x) >= drop.path_rate;
-  }
-  return true;
+  return uniform01(philox(vec4<u32>(image, drop.stream, step.step, 1u), step.seed).x) >= drop.path_rate;
 }
 
 fn drop_scale(drop: Drop) -> f32 {

@@ -169,7 +169,8 @@ export class LinearViT {
   }
 
   #attention(tape: Tape, x: Tensor, name: string, residual: Residual, look?: (qkv: Tensor) => void): Tensor {
-    const qkv = this.linear(tape, x, `${name}.qkv`);
+    // queries and keys
+    const qkv = this.linear(tape, x, `${name}.qkv`, { relu: 2 * this.config.embed_dim });
     look?.(qkv);
     const out = linearAttention(tape, qkv, this.parameters.get(`${name}.temperature`), this.config.denominator_floor);
     return this.linear(tape, out, `${name}.proj`, { residual });

@@ -35,6 +35,8 @@ export interface Loss extends Tensor {
 
 /** Elementwise work on a gradient. */
 export interface GradientWork {
+  /** So many of the first columns are zero where the output is. */
+  readonly relu?: number | undefined;
   /** The gradient is multiplied by GELU's derivative at these. */
   readonly geluBackward?: Tensor | undefined;
   /** What was left out of the output is left out of the gradient. */
@@ -200,9 +202,15 @@ export class Tape {
     if (this.#records) this.#left.set(output.storage, work);
   }
 
-  /** The work that was left for the gradient of an input, to be done by the caller; none if the gradient is a sum over several uses. */
-  takeWork(input: Tensor): GradientWork | undefined {
-    return this.#uses.get(input.storage) === 1 ? this.remainingWork(input) : undefined;
+  /**
+   * The work that was left for the gradient of an input, to be done by the caller; none if the gradient is a sum over several
+   * uses, or if there is work of other kinds than the caller can do.
+   */
+  takeWork(input: Tensor, kinds: readonly (keyof GradientWork)[]): GradientWork | undefined {
+    const work = this.#left.get(input.storage);
+    if (!work || this.#uses.get(input.storage) !== 1) return undefined;
+    const within = Object.entries(work).every(([kind, what]) => what === undefined || kinds.some((k) => k === kind));
+    return within ? this.remainingWork(input) : undefined;
   }
 
   /** The work on the gradient of an output that nobody has done. */

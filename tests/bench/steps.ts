@@ -123,10 +123,10 @@ function summarise(timings: readonly Timing[]): KernelShare[] {
 /** Multiplications and additions of kernels that do many for each value they load. */
 function flopOf({ kernel, dispatch: { dims, constants, bindings } }: Timing): number {
   const number = (name: string) => Number(constants[name]);
-  if (/^matmul\.(vectorised|general|broadcast)/.test(kernel)) return 2 * dims![0]! * dims![1]! * dims![2]!;
-  if (/^depthwise_conv\.(forward|backward_weight)/.test(kernel)) return 2 * number("KERNEL") ** 2 * bindings["x"]!.bytes / 4;
-  if (/^linear_attention\.(contract|expand)/.test(kernel)) {
-    return 2 * number("HEAD_DIM") * (bindings["qkv"] ?? bindings["qkv4"])!.bytes / 12;
+  if (/^matmul\.(vectorised|general|broadcast|tiled)/.test(kernel)) {
+    const [m, n, k, , batches] = dims as [number, number, number, number, number];
+    return 2 * batches * m * n * k;
   }
+  if (/^depthwise_conv\.(forward|backward_weight)/.test(kernel)) return 2 * number("KERNEL") ** 2 * bindings["x"]!.bytes / 4;
   return 0;
 }

@@ -14,9 +14,9 @@ import * as reference from "../support/reference.ts";
 
 const DOUBLE = (x: ArrayLike<number>) => Float64Array.from(x);
 const VARIANTS: readonly Variant[] = [
-  { entry: "general", tm: 4, tn: 4, width: [8, 1], kStep: 1, splits: 1 },
+  { entry: "general", tm: 2, tn: 2, width: [8, 1], kStep: 1, splits: 1 },
   { entry: "vectorised", tm: 8, tn: 8, width: [8, 1], kStep: 4, splits: 1 },
-  { entry: "broadcast", tm: 8, tn: 16, width: [8, 1], kStep: 8, splits: 1 },
+  { entry: "broadcast", tm: 8, tn: 16, width: [8, 1], kStep: 4, splits: 1 },
   { entry: "tiled", tm: 4, tn: 4, width: [16, 16], kStep: 16, splits: 1 },
   { entry: "tiled", tm: 4, tn: 8, width: [16, 16], kStep: 16, splits: 1 },
 ];
@@ -34,16 +34,63 @@ for (const variant of VARIANTS) {
           const [a, b] = [randoms(m * k, 1), randoms(k * n, 2)];
           const tape = new Tape(gpu, { training: false });
           const c = tape.tensor("c", [m, n]);
-          const options = { aTransposed, bTransposed, alpha: 0.5, variant: { ...variant, splits } };
+          const sums = tape.tensor("row sums", [m]);
+          const options = {
+            ...{ aTransposed, bTransposed, alpha: 0.5, variant: { ...variant, splits } },
+            ...(aTransposed && { rowSums: sums }),
+          };
           matmul(tape, placed(gpu, "a", [m * k], a), placed(gpu, "b", [k * n], b), c, [m, n, k], options);
           const kept = keep(tape, c);
+          const keptSums = aTransposed ? keep(tape, sums) : undefined;
           tape.compile({ poison: true }).run();
           const expected = reference.matmul(DOUBLE(a), DOUBLE(b), [m, n, k], aTransposed, bTransposed).map((x) => 0.5 * x);
           assertClose(await read(gpu, kept), expected, `${m} x ${n} x ${k} in ${splits}`, 1e-5);
+          if (!keptSums) continue;
+          const ones = new Float64Array(k).fill(1);
+          assertClose(await read(gpu, keptSums), reference.matmul(DOUBLE(a), ones, [m, 1, k], true, false), "row sums", 1e-5);
         }
       }
     });
   }
+
+  gpuTest(`matmul() by "${variant.entry}" of ${variant.tm} x ${variant.tn} takes batches from where they lie`, async (gpu) => {
+    if (variant.entry === "broadcast" && gpu.adapter.subgroup.join() !== "8,8") return;
+    const [images, heads, m, n, k] = [3, 2, 20, 12, 28];
+    for (const [aTransposed, bTransposed] of [[false, false], [false, true], [true, false]] as const) {
+      // A lies among other columns, B is dense, the rows of C are interleaved
+      const [rows, columns] = aTransposed ? [k, m] : [m, k];
+      const view = { first: 4, row: heads * columns + 8, image: rows * (heads * columns + 8), head: columns };
+      const a = randoms(images * view.image + 4, 1), b = randoms(images * heads * k * n, 2);
+      const tape = new Tape(gpu, { training: false });
+      const c = tape.tensor("c", [images, m, heads, n]);
+      const dense = { row: bTransposed ? k : n, image: heads * k * n, head: k * n };
+      const to = { row: heads * n, image: m * heads * n, head: n };
+      matmul(tape, placed(gpu, "a", [a.length], a), placed(gpu, "b", [images, heads, k * n], b), c, [m, n, k], {
+        ...{ aTransposed, bTransposed, variant },
+        batches: { images, heads, views: [view, dense, to] },
+      });
+      const kept = keep(tape, c);
+      tape.compile({ poison: true }).run();
+      const found = await read(gpu, kept);
+      for (let batch = 0; batch < images * heads; batch++) {
+        const image = Math.floor(batch / heads), head = batch % heads;
+        const start = view.first + image * view.image + head * view.head;
+        const one = Float64Array.from(
+          { length: rows * columns },
+          (_, i) => a[start + Math.floor(i / columns) * view.row + i % columns]!,
+        );
+        const expected = reference.matmul(
+          one,
+          DOUBLE(b.subarray(batch * k * n, (batch + 1) * k * n)),
+          [m, n, k],
+          aTransposed,
+          bTransposed,
+        );
+        const own = expected.map((_, i) => found[((image * m + Math.floor(i / n)) * heads + head) * n + i % n]!);
+        assertClose(Float32Array.from(own), expected, `image ${image}, head ${head}`, 1e-5);
+      }
+    }
+  });
 
   gpuTest(
     `matmul() by "${variant.entry}" of ${variant.tm} x ${variant.tn} ends in bias, GELU, dropout and residual`,
@@ -73,6 +120,7 @@ for (const variant of VARIANTS) {
         drop,
         residual: placed(gpu, "other", shape, other),
       });
+      const cut = run({ bias: placed(gpu, "bias", [n], bias), relu: 8 });
       const backward = run({ geluBackward: placed(gpu, "other", shape, other), drop });
       const keptPre = keep(tape, pre);
       tape.compile({ poison: true }).run();
@@ -87,6 +135,7 @@ for (const variant of VARIANTS) {
       const biased = product.map((x, i) => x + bias[i % n]!);
       assertClose(await read(gpu, keptPre), biased, "before GELU", 1e-5);
       assertClose(await read(gpu, forward), biased.map((x, i) => kept(i) * reference.gelu(x) + other[i]!), "forward", 1e-5);
+      assertClose(await read(gpu, cut), biased.map((x, i) => i % n < 8 ? Math.max(0, x) : x), "ReLU", 1e-5);
       const slope = (x: number) => (reference.gelu(x + 1e-5) - reference.gelu(x - 1e-5)) / 2e-5;
       assertClose(await read(gpu, backward), product.map((x, i) => kept(i) * x * slope(other[i]!)), "backward", 1e-5);
     },
@@ -94,7 +143,7 @@ for (const variant of VARIANTS) {
 }
 
 Deno.test("chooseVariant() takes workgroup memory on a GPU, subgroups on the software adapter, and anything for odd sizes", () => {
-  const layout = { aTransposed: false, bTransposed: true, splittable: false };
+  const layout = { aTransposed: false, bTransposed: true, splittable: false, batches: 1 };
   const gpu = { software: false, subgroup: [32, 32] } as const, cpu = { software: true, subgroup: [8, 8] } as const;
   const entry = (adapter: typeof gpu | typeof cpu, sizes: [number, number, number]) => chooseVariant(adapter, sizes, layout).entry;
   assertEquals(entry(gpu, [80000, 256, 256]), "tiled");

@@ -72,16 +72,27 @@ for (const groups of [1, 2]) {
 }
 
 for (const floor of [0.05, 20]) {
-  for (const dim of [5, 12]) {
-    gpuTest(`linearAttention() with head size ${dim} and floor ${floor} is its formula, forward and backward`, async (gpu) => {
-      const [batch, tokens, heads] = [2, 11, 3];
-      await checkOp(gpu, {
-        inputs: { qkv: [batch, tokens, 3 * heads * dim] },
-        parameters: { "a.temperature": [heads, 1, 1] },
-        record: (tape, { qkv }, p) => linearAttention(tape, qkv!, p["a.temperature"]!, floor),
-        reference: (a) => reference.linearAttention(a["qkv"]!, a["a.temperature"]!, [batch, tokens, heads, dim], floor),
-      });
-    });
+  for (const size of [5, 12]) {
+    gpuTest(
+      `linearAttention() of linear() with head size ${size} and floor ${floor} is its formula, forward and backward`,
+      async (gpu) => {
+        const [batch, tokens, heads, features] = [2, 11, 3, 6];
+        const width = 3 * heads * size;
+        await checkOp(gpu, {
+          inputs: { x: [batch, tokens, features] },
+          parameters: { "qkv.weight": [width, features], "qkv.bias": [width], "a.temperature": [heads, 1, 1] },
+          record: (tape, { x }, p) => {
+            const qkv = linear(tape, x!, p["qkv.weight"]!, p["qkv.bias"]!, { relu: 2 * heads * size });
+            return linearAttention(tape, qkv, p["a.temperature"]!, floor);
+          },
+          reference: (a) => {
+            const product = reference.matmul(a["x"]!, a["qkv.weight"]!, [batch * tokens, width, features], false, true);
+            const qkv = product.map((value, i) => value + a["qkv.bias"]![i % width]!);
+            return reference.linearAttention(qkv, a["a.temperature"]!, [batch, tokens, heads, size], floor);
+          },
+        });
+      },
+    );
   }
 }
 

@@ -4,13 +4,17 @@ import type { Parameter } from "../parameters.ts";
 import type { GradientWork, Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
-import { columnSum } from "./column_sum.ts";
 import { applyDrop, drawFor, type DropRates } from "./dropout.ts";
 import { geluBackward } from "./gelu.ts";
 import { matmul } from "./matmul.ts";
 
 /** What follows a linear layer in the same kernel. */
 export interface LinearOptions {
+  /**
+   * Applies ReLU to so many columns of the result, the first ones. Whoever computes the gradient of the result has to give it
+   * as that before ReLU, as linearAttention does.
+   */
+  readonly relu?: number;
   /** Applies the exact GELU to the result. */
   readonly gelu?: boolean;
   /** Probability of leaving out an element of the result, when training. */
@@ -39,21 +43,21 @@ export function linear(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter
   const m = expectColumns(x, k, weight.name);
   const shape = [...x.shape.slice(0, -1), n];
   const label = weight.name.replace(/\.weight$/, "");
-  const { gelu, residual } = options;
+  const { relu, gelu, residual } = options;
   const drop = drawFor(tape, residual ?? options);
   const y = tape.tensor(label, shape);
   const geluPre = gelu ? tape.tensor(`${label} before GELU`, shape) : undefined;
-  matmul(tape, x, weight, y, [m, n, k], { bTransposed: true, bias, geluPre, drop, residual: residual?.to });
+  matmul(tape, x, weight, y, [m, n, k], { bTransposed: true, bias, relu, geluPre, drop, residual: residual?.to });
   // the gradient of the residual sum goes on unchanged, so only without one may it come with this work done
-  if (!residual && (geluPre || drop)) tape.leaveWork(y, { geluBackward: geluPre, drop });
+  if (!residual && (relu || geluPre || drop)) tape.leaveWork(y, { relu, geluBackward: geluPre, drop });
   tape.derive(y, [x, weight, bias, residual?.to], (dy) => {
     const dpre = doWork(tape, residual ? { drop } : tape.remainingWork(y), dy);
-    const flat = { ...dpre, shape: [m, n] };
-    tape.accumulateParameter(bias, (target) => columnSum(tape, flat, target));
-    tape.accumulateParameter(weight, (target) => matmul(tape, dpre, x, target, [n, k, m], { aTransposed: true }));
+    tape.accumulateParameter(bias, (rowSums) => {
+      tape.accumulateParameter(weight, (dw) => matmul(tape, dpre, x, dw, [n, k, m], { aTransposed: true, rowSums }));
+    });
     if (tape.wants(x)) {
       const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
-      matmul(tape, dpre, weight, dx, [m, k, n], tape.takeWork(x));
+      matmul(tape, dpre, weight, dx, [m, k, n], tape.takeWork(x, ["geluBackward", "drop"]));
       tape.accumulate(x, dx);
     }
     if (residual) tape.accumulate(residual.to, dy);
@@ -62,7 +66,8 @@ export function linear(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter
 }
 
 /** Elementwise work on a gradient, in passes of its own. */
-function doWork(tape: Tape, { geluBackward: pre, drop }: GradientWork = {}, dy: Tensor): Tensor {
+function doWork(tape: Tape, { relu, geluBackward: pre, drop }: GradientWork = {}, dy: Tensor): Tensor {
+  if (relu) throw new Error(`The gradient "${dy.storage.label}" has to be given as that before ReLU`);
   const kept = drop ? applyDrop(tape, drop, dy) : dy;
   return pre ? geluBackward(tape, pre, kept) : kept;
 }

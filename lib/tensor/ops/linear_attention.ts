@@ -1,86 +1,88 @@
-/** @file ReLU linear attention. */
+/** @file ReLU linear attention: batched matrix products, and what is between them. */
 
 import source from "../../../kernels/linear_attention.wgsl" with { type: "text" };
 import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { finishColumnSum } from "./column_sum.ts";
-import { linearGrid } from "./grid.ts";
-import { transpose } from "./transpose.ts";
+import { linearGrid, numbersIn } from "./grid.ts";
+import { matmul, type View } from "./matmul.ts";
 
 const KERNEL = { name: "linear_attention", source };
 
-/** Tensors that contract and expand move four values at a time, if the head's size allows. */
-const QUADS = ["qkv", "dout", "context", "context_out", "gcontext", "ksum", "dksum", "out", "dqkv"];
-
-/** Their bindings for {@linkcode QUADS}. */
-function inQuads(bindings: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
-  return Object.fromEntries(Object.entries(bindings).map(([name, x]) => [QUADS.includes(name) ? `${name}4` : name, x]));
-}
-
-/** Which result an entry point computes. */
-const NO_RESULT = { CONTEXT: false, GCONTEXT: false, OUT: false, DQ: false, DK: false, DV: false };
-
 /**
- * out = temperature relu(q) (relu(k)^T v) / max(relu(q) . sum relu(k), floor), for each head.
+ * out = temperature q (k^T v) / max(q . sum k, floor), for each head.
  *
- * @param qkv (B, N, 3 * heads * headDim): queries, keys and values of all heads
+ * The gradient is that before the ReLU which made queries and keys.
+ *
+ * @param qkv (B, N, 3 * heads * headDim): queries and keys after ReLU, and values, of all heads
  * @param temperature (heads, 1, 1)
  * @param floor smallest denominator
  * @returns (B, N, heads * headDim)
  */
 export function linearAttention(tape: Tape, qkv: Tensor, temperature: Parameter, floor: number): Tensor {
-  const [batch, tokens, width] = qkv.shape as [number, number, number];
+  const [images, tokens, width] = qkv.shape as [number, number, number];
   const heads = temperature.shape[0]!;
-  const headDim = width / 3 / heads;
-  const pairs = batch * heads;
-  const vector = headDim % 4 === 0;
-  const tile = headDim >= 8 ? 8 : 4;
-  const sizes = { N: tokens, HEADS: heads, HEAD_DIM: headDim, FLOOR: floor, T: tile, VECTOR: vector };
-  const tiles = Math.ceil(headDim / tile);
+  const dim = width / 3;
+  const size = dim / heads;
   const label = temperature.name.replace(/\.temperature$/, "");
+  const { Number, count } = numbersIn(size);
 
-  const launch = (entry: string, result: string | undefined, bindings: Record<string, Tensor>, items: number) =>
+  const launch = (entry: string, bindings: Record<string, Tensor>, items: number) =>
     tape.dispatch({
       kernel: KERNEL,
       entry,
-      label: `${label} ${result ?? entry}`,
-      constants: {
-        ...sizes,
-        ...NO_RESULT,
-        ...(result && { [result]: true }),
-        OUT_OR_DQ: result === "OUT" || result === "DQ",
-        TRANSPOSED: !vector && (result === "DQ" || result === "DK"),
-      },
-      bindings: vector && result ? inQuads(bindings) : bindings,
-      ...(entry === "expand" && { dims: [batch] }),
+      label,
+      constants: { Number, QUADS: Number === "vec4<f32>", FLOOR: floor },
+      bindings,
+      dims: [tokens, heads, count, items],
       workgroups: linearGrid(items),
     });
-  // dq and dk multiply by the transpose of a matrix; a transposed copy is small beside what is multiplied
-  const forTransposed = (matrix: Tensor) => vector ? transpose(tape, matrix) : matrix;
-  const contracted = pairs * tiles * tiles;
-  const expanded = pairs * tiles * Math.ceil(tokens / tile);
+  const parts = [0, 1, 2].map((part): View => ({ first: part * dim, row: 3 * dim, image: 3 * dim * tokens, head: size }));
+  const [q, k, v] = parts as [View, View, View];
+  const rows: View = { row: dim, image: dim * tokens, head: size };
+  const matrices: View = { row: size, image: heads * size ** 2, head: size ** 2 };
+  /** Sums over tokens, to one matrix a head. */
+  const contract = (a: Tensor, b: Tensor, c: Tensor, views: [View, View], rowSums?: Tensor) =>
+    matmul(tape, a, b, c, [size, size, tokens], {
+      aTransposed: true,
+      batches: { images, heads, views: [...views, matrices] },
+      ...(rowSums && { rowSums }),
+    });
+  /** Multiplies every token by the matrix of its head. */
+  const expand = (a: Tensor, b: Tensor, c: Tensor, from: View, to: View, bTransposed = false) =>
+    matmul(tape, a, b, c, [tokens, size, size], { bTransposed, batches: { images, heads, views: [from, matrices, to] } });
 
-  const context = tape.tensor(`${label}.context`, [batch, heads, headDim, headDim]);
-  const ksum = tape.tensor(`${label}.ksum`, [batch, heads, headDim]);
-  const out = tape.tensor(label, [batch, tokens, heads * headDim]);
-  const mass = tape.tensor(`${label}.mass`, [batch, heads, tokens]);
-  launch("contract", "CONTEXT", { qkv, context_out: context, ksum_out: ksum }, contracted);
-  launch("expand", "OUT", { qkv, temperature, context, ksum, out, mass_out: mass }, expanded);
+  const context = tape.tensor(`${label}.context`, [images, heads, size, size]);
+  const ksum = tape.tensor(`${label}.ksum`, [images, heads, size]);
+  const out = tape.tensor(label, [images, tokens, dim]);
+  const mass = tape.tensor(`${label}.mass`, [images, tokens, heads]);
+  const perHead = images * tokens * heads;
+  contract(qkv, qkv, context, [k, v], ksum);
+  expand(qkv, context, out, q, rows);
+  launch("normalise", { qkv, ksum, temperature, out, mass_out: mass }, perHead);
 
+  // the ReLU's gradient is the last step of this one
   tape.derive(out, [qkv, temperature], (dout) => {
+    tape.takeWork(qkv, ["relu"]);
+    const scaled = tape.tensor(`${label}.scaled`, out.shape);
     const dmass = tape.tensor(`${label}.dmass`, mass.shape);
     const gcontext = tape.tensor(`${label}.gcontext`, context.shape);
     const dksum = tape.tensor(`${label}.dksum`, ksum.shape);
+    const tcontext = tape.tensor(`${label}.tcontext`, context.shape);
+    const tgcontext = tape.tensor(`${label}.tgcontext`, context.shape);
     const dqkv = tape.tensor(`gradient of ${qkv.storage.label}`, qkv.shape);
-    const dtemperature = tape.tensor(`parts of ${temperature.name}`, [batch, heads]);
-    launch("backward_mass", undefined, { mass, dout, out_in: out, dmass_out: dmass }, pairs * tokens);
-    launch("contract", "GCONTEXT", { qkv, mass, dout, dmass, context_out: gcontext, ksum_out: dksum }, contracted);
-    launch("backward_temperature", undefined, { context, gcontext, dtemperature_parts: dtemperature }, pairs);
+    const dtemperature = tape.tensor(`parts of ${temperature.name}`, [images * size, heads]);
+    launch("backward_rows", { mass, dout, out_in: out, dmass_out: dmass, scaled }, perHead);
+    contract(qkv, scaled, gcontext, [q, rows]);
+    launch("backward_ksum", { qkv, dmass, dksum_out: dksum }, images * heads * count);
+    const scales = { temperature, context, gcontext, tcontext, tgcontext, dtemperature_parts: dtemperature };
+    launch("backward_matrices", scales, images * heads * size);
     tape.accumulateParameter(temperature, (target) => finishColumnSum(tape, dtemperature, target));
-    launch("expand", "DQ", { qkv, temperature, context: forTransposed(context), ksum, mass, dout, dmass, dqkv }, expanded);
-    launch("expand", "DK", { qkv, temperature, gcontext: forTransposed(gcontext), dksum, dqkv }, expanded);
-    launch("expand", "DV", { qkv, temperature, gcontext, dqkv }, expanded);
+    expand(scaled, tcontext, dqkv, rows, q, true);
+    expand(qkv, tgcontext, dqkv, v, k, true);
+    expand(qkv, tgcontext, dqkv, k, v);
+    launch("backward_relu", { qkv, dmass, ksum, dksum, dqkv }, images * tokens * 2 * heads * count);
     tape.accumulate(qkv, dqkv);
   });
   return out;

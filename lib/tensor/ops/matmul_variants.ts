@@ -24,6 +24,8 @@ export interface ProductLayout {
   readonly aTransposed: boolean;
   /** B is given as (N, K). */
   readonly bTransposed: boolean;
+  /** Products of these sizes that are computed at once. */
+  readonly batches: number;
   /** The sum may be cut: no epilogue needs the whole of it. */
   readonly splittable: boolean;
 }
@@ -44,28 +46,29 @@ const KTILE = 16;
 export function chooseVariant(
   { software, subgroup }: Pick<AdapterFacts, "software" | "subgroup">,
   [m, n, k]: readonly [number, number, number],
-  { aTransposed, bTransposed, splittable }: ProductLayout,
+  { aTransposed, bTransposed, batches, splittable }: ProductLayout,
 ): Variant {
   // the contiguous axes of A, B and C
   const quads = [aTransposed ? m : k, bTransposed ? k : n, n].every((size) => size % 4 === 0);
   const splitsFor = (workgroups: number, wanted: number) =>
     splittable ? Math.max(1, Math.min(Math.floor(wanted / workgroups), Math.floor(k / 64))) : 1;
   if (!quads) {
-    const groups = Math.ceil(m / 4) * Math.ceil(n / 4);
-    return { entry: "general", tm: 4, tn: 4, width: [8, 1], kStep: 1, splits: splitsFor(groups, software ? 64 : 16384) };
+    const groups = batches * Math.ceil(m / 2) * Math.ceil(n / 2);
+    return { entry: "general", tm: 2, tn: 2, width: [8, 1], kStep: 1, splits: splitsFor(groups, software ? 64 : 16384) };
   }
-  if (software && subgroup[0] === 8 && subgroup[1] === 8) {
+  // matrices of few rows would leave most of a subgroup idle; in batches there are others to fill it
+  if (software && subgroup[0] === 8 && subgroup[1] === 8 && (batches === 1 || m >= 64)) {
     const tn = fit(n, m * n * k >= LARGE ? [8, 16, 32] : [8, 16]);
     const groups = Math.ceil(m / 8) * Math.ceil(n / tn);
     return { entry: "broadcast", tm: 8, tn, width: [8, 1], kStep: 4, splits: splitsFor(groups, 64) };
   }
   if (!software && m >= 64 && n >= 64) {
     const tm = m >= 128 ? 8 : 4, tn = n >= 128 ? 8 : 4;
-    const groups = Math.ceil(m / (16 * tm)) * Math.ceil(n / (16 * tn));
+    const groups = batches * Math.ceil(m / (16 * tm)) * Math.ceil(n / (16 * tn));
     return { entry: "tiled", tm, tn, width: [16, 16], kStep: KTILE, splits: splitsFor(groups, 512) };
   }
   const [tm, tn] = [fit(m, [4, 8]), fit(n, [4, 8])];
-  const groups = Math.ceil(m / tm) * Math.ceil(n / tn);
+  const groups = batches * Math.ceil(m / tm) * Math.ceil(n / tn);
   // a sum over rows alone may have any length
   const kStep = aTransposed && !bTransposed ? 1 : 4;
   return { entry: "vectorised", tm, tn, width: [8, 1], kStep, splits: splitsFor(groups, software ? 64 : 16384) };
