@@ -104,6 +104,8 @@ export interface RunConfig {
     checkpoint_minutes: number;
     /** "blocks" computes each block again in the backward pass: a fraction of the memory, about a third more time. */
     recompute: "none" | "blocks";
+    /** "auto" measures variants of kernels at the first use of an adapter, "off" takes fixed ones. */
+    tune: "off" | "auto";
   };
   /** Where results go. */
   output: {
@@ -195,6 +197,7 @@ const SCHEMA: Section = {
     max_skipped_steps: whole(10, 1),
     checkpoint_minutes: real(10),
     recompute: text("none", "none", "blocks"),
+    tune: text("auto", "off", "auto"),
   },
   output: { dir: text("runs/latest") },
   pretrained_weights: text(""),

@@ -7,7 +7,7 @@ import type { StateDict } from "../tensor/parameters.ts";
 import type { RunState } from "../train/checkpoint.ts";
 import { type DataPlace, openLabelled, openUnlabelled } from "../train/data.ts";
 import { Finetune } from "../train/finetune.ts";
-import { train } from "../train/run.ts";
+import { type RunOptions, train } from "../train/run.ts";
 import { mae } from "../train/mae.ts";
 import { Pretraining } from "../train/pretraining.ts";
 import { simclr } from "../train/simclr.ts";
@@ -35,7 +35,7 @@ export async function pretrain(
   const start = () => initialWeights(config, options, "");
   const objective = config.training.method === "mae" ? mae(config) : simclr(config);
   const create = (weights: StateDict) => new Pretraining(gpu, config, data, weights, objective);
-  const state = await train(gpu, config, folder, create, start, reporter, options);
+  const state = await train(gpu, config, folder, create, start, reporter, { ...options, ...tuningIn(place) });
   reporter.line(`Done: ${state.finished}. Best validation loss ${state.best?.toFixed(4)}; backbone in ${folder.best}`);
   return state;
 }
@@ -54,7 +54,8 @@ export async function finetune(
     `${place.path}: ${data.images.count} images: ${training.length} training, ${val.length} validation, ${test.length} test`,
   );
   const start = () => initialWeights(config, options, config.pretrained_weights);
-  const state = await train(gpu, config, folder, (weights) => new Finetune(gpu, config, data, weights), start, reporter, options);
+  const create = (weights: StateDict) => new Finetune(gpu, config, data, weights);
+  const state = await train(gpu, config, folder, create, start, reporter, { ...options, ...tuningIn(place) });
   reporter.line(`Done: ${state.finished}. Best validation loss ${state.best?.toFixed(4)}; weights in ${folder.best}`);
   return state;
 }
@@ -62,6 +63,10 @@ export async function finetune(
 /** Where a configuration's data file and its packed images are. */
 export function placeOf(path: string, { data }: Pick<RunConfig, "data">): DataPlace {
   return { path: rooted(path), cache: data.cache_dir === "" ? "" : rooted(data.cache_dir) };
+}
+
+function tuningIn({ cache }: DataPlace): RunOptions {
+  return { tuningFile: cache === "" ? undefined : `${cache}/tuning.json` };
 }
 
 /** Weights that a new run starts with: all of a file's, the backbone of another's, or none. */

@@ -7,6 +7,7 @@
  */
 
 import { formatBytes } from "../format.ts";
+import { Choices } from "./choices.ts";
 import { PipelineCache } from "./pipelines.ts";
 
 /** Facts about the adapter a program runs on. */
@@ -19,6 +20,8 @@ export interface AdapterFacts {
   readonly openGl: boolean;
   /** Smallest and largest subgroup; zeros if kernels cannot use subgroups. */
   readonly subgroup: readonly [number, number];
+  /** Bytes of memory that the invocations of a workgroup share. */
+  readonly workgroupMemory: number;
 }
 
 /** No adapter, or one that lacks what the kernels need. The message says what to do. */
@@ -62,6 +65,8 @@ export class Gpu {
   readonly limits: GPUSupportedLimits;
   /** Compiled kernels. */
   readonly pipelines: PipelineCache;
+  /** Which variants of kernels are used. */
+  readonly choices: Choices = new Choices();
   /** A stand-in for an input that a kernel binds and a dispatch does not use: 16 bytes of zeros, as old as the device. */
   readonly unused: GPUBuffer;
   #error: GpuError | undefined;
@@ -256,12 +261,13 @@ async function requestAdapter(): Promise<GPUAdapter> {
   return adapter;
 }
 
-function describe({ adapter: { info }, features }: Opened): AdapterFacts {
-  const { description, vendor, device, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } = info;
+function describe({ adapter: { info }, device: { limits }, features }: Opened): AdapterFacts {
+  const { description, vendor, device: model, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } = info;
   return {
-    name: description || `${vendor} ${device}`,
+    name: description || `${vendor} ${model}`,
     software: isFallbackAdapter ?? false,
     openGl: !features.includes(NATIVE),
     subgroup: features.includes("subgroups") ? [subgroupMinSize ?? 0, subgroupMaxSize ?? 0] : [0, 0],
+    workgroupMemory: limits.maxComputeWorkgroupStorageSize,
   };
 }

@@ -7,6 +7,7 @@ import { decodeSafetensors, type Safetensors, type StoredTensor, storeFloats, to
 import { encodeInfo, encodeModel, isHistory, isNumbers, isRecord } from "../nn/weights.ts";
 import { type PlacedTensor, read, write } from "../tensor/tensor.ts";
 import type { History, Method } from "./method.ts";
+import { parseTuning, type Tuning, tuningOf } from "./tuning.ts";
 
 const FORMAT = "l2vit-resume";
 
@@ -68,15 +69,16 @@ export async function encodeResume(gpu: Gpu, method: Method, state: RunState, co
   const tensors = new Map<string, StoredTensor>();
   const flat: Record<string, PlacedTensor> = flatTensors(method);
   for (const [name, tensor] of Object.entries(flat)) tensors.set(name, storeFloats(tensor.shape, await read(gpu, tensor)));
-  const metadata = { format: FORMAT, config: JSON.stringify(config), state: JSON.stringify(state) };
+  const tuning = JSON.stringify(tuningOf(gpu));
+  const metadata = { format: FORMAT, config: JSON.stringify(config), state: JSON.stringify(state), tuning };
   return { tensors, metadata: { ...metadata, sha256: hashOfResume({ tensors, metadata }) } };
 }
 
 /** SHA-256 over names, shapes and contents of a resume file, the hash itself left out. */
 export function hashOfResume({ tensors, metadata }: Safetensors): string {
   const hash = createHash("sha256");
-  const { config, state } = metadata;
-  hash.update(JSON.stringify([config, state]));
+  const { config, state, tuning } = metadata;
+  hash.update(JSON.stringify(tuning === undefined ? [config, state] : [config, state, tuning]));
   for (const name of [...tensors.keys()].sort()) {
     const { dtype, shape, bytes } = tensors.get(name)!;
     hash.update(JSON.stringify([name, dtype, shape])).update(bytes);
@@ -114,6 +116,8 @@ export interface Resume {
   readonly config: RunConfig;
   /** Where the run was. */
   readonly state: RunState;
+  /** Variants of kernels that it uses; none before there was a choice. */
+  readonly tuning: Tuning | undefined;
   /** Puts weights and moments back. */
   apply(gpu: Gpu, method: Method): void;
 }
@@ -139,11 +143,11 @@ export function readResume(path: string): Resume {
   };
 }
 
-function parseProgress(metadata: Safetensors["metadata"], path: string): Pick<Resume, "config" | "state"> {
-  const { config, state } = metadata;
+function parseProgress(metadata: Safetensors["metadata"], path: string): Pick<Resume, "config" | "state" | "tuning"> {
+  const { config, state, tuning } = metadata;
   try {
     // JSON is YAML
-    return { config: parseConfig(config ?? "", path), state: checkState(JSON.parse(state ?? "")) };
+    return { config: parseConfig(config ?? "", path), state: checkState(JSON.parse(state ?? "")), tuning: parseTuning(tuning) };
   } catch (error) {
     throw new DamagedCheckpoint(`${path} is damaged: ${(error as Error).message}`);
   }

@@ -5,10 +5,11 @@ import { formatBytes } from "../format.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { exists } from "../io/files.ts";
 import type { StateDict } from "../tensor/parameters.ts";
-import { DamagedCheckpoint, freshState, readResume, type RunState } from "./checkpoint.ts";
+import { DamagedCheckpoint, freshState, readResume, type Resume, type RunState } from "./checkpoint.ts";
 import type { Method } from "./method.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { type Reporter, Trainer, type TrainerOptions } from "./trainer.ts";
+import { answerOpenQuestions, recallTuning } from "./tuning.ts";
 
 /** Keys that may change between a run and its continuation. */
 const FREE_KEYS = [
@@ -21,6 +22,12 @@ const FREE_KEYS = [
   "training.checkpoint_minutes",
   "training.recompute",
 ];
+
+/** How a run is tuned, stopped and checked. */
+export interface RunOptions extends TrainerOptions {
+  /** File of the variants that were chosen on adapters used before; none measures them for each run. */
+  readonly tuningFile?: string | undefined;
+}
 
 /**
  * Trains, or goes on training.
@@ -37,14 +44,15 @@ export async function train(
   create: (start: StateDict) => Method,
   start: () => StateDict,
   reporter: Reporter,
-  options: TrainerOptions,
+  options: RunOptions,
 ): Promise<RunState> {
   const resume = folder.used ? openResume(folder, config) : undefined;
   if (resume?.state.finished) {
     reporter.line(`This run is complete (${resume.state.finished}); its weights are in ${folder.best}. Start anew with --fresh`);
     return resume.state;
   }
-  using method = create(resume ? new Map() : start());
+  const weights = resume ? new Map() : start();
+  using method = await createTuned(gpu, config, resume, () => create(weights), { ...options, line: (text) => reporter.line(text) });
   // an adapter without enough memory says so before the first step
   await gpu.finish();
   reporter.line(`Memory on the adapter: ${formatBytes(gpu.memory.bytes)}`);
@@ -60,6 +68,32 @@ export async function train(
   const trainer = new Trainer(gpu, config, method, folder, state, reporter, options);
   if (!resume) await trainer.begin();
   return await trainer.run();
+}
+
+/** The method with the variants of kernels that the run began with, or else those that suit the adapter. */
+async function createTuned(
+  gpu: Gpu,
+  { training }: RunConfig,
+  resume: Resume | undefined,
+  create: () => Method,
+  { tuningFile: file, signal, line }: RunOptions & Pick<Reporter, "line">,
+): Promise<Method> {
+  const begun = resume?.tuning;
+  if (training.tune === "off" || (resume && !begun)) {
+    gpu.choices.answer({});
+    return create();
+  }
+  if (begun?.adapter === gpu.adapter.name) {
+    gpu.choices.answer(begun.choices);
+    return create();
+  }
+  const options = { file, signal, line };
+  recallTuning(gpu, options);
+  const method = create();
+  if (gpu.choices.open.length === 0) return method;
+  method[Symbol.dispose]();
+  await answerOpenQuestions(gpu, options);
+  return create();
 }
 
 function openResume(folder: RunFolder, config: RunConfig): ReturnType<typeof readResume> {

@@ -13,8 +13,8 @@ for (const target of TARGETS) {
     using folder = temporaryFolder();
     const report = await runFuzz(target, 1, folder.path, ({ files }) => files < FILES);
     assertEquals(report.files, FILES);
-    // a mutator whose files are all alike would prove nothing
-    assert(target === "metrics" || report.refused > FILES / 10, `${report.refused} files were refused`);
+    // a mutator whose files are all alike would prove nothing; what is unreadable of these two is left out without a word
+    assert(target === "metrics" || target === "tuning" || report.refused > FILES / 10, `${report.refused} files were refused`);
     assert(report.refused < FILES, "no file was read whole");
   });
 }

@@ -8,12 +8,14 @@ import { openPacked } from "../../lib/data/pack_file.ts";
 import { packRows } from "../../lib/data/pack_rows.ts";
 import { PackedStore } from "../../lib/data/packed_store.ts";
 import { decodeSafetensors, encodeSafetensors, type Safetensors, toFloats } from "../../lib/io/safetensors.ts";
+import { Choices } from "../../lib/gpu/choices.ts";
 import { openZip } from "../../lib/io/zip.ts";
 import { isHead } from "../../lib/nn/linear_vit.ts";
 import { fitWeights, readTensors, readWeights, WeightsError } from "../../lib/nn/weights.ts";
 import type { Random } from "../../lib/random.ts";
 import { DamagedCheckpoint, freshState, hashOfResume, readResume } from "../../lib/train/checkpoint.ts";
 import { RunFolder } from "../../lib/train/run_folder.ts";
+import { formatTunings, readTunings } from "../../lib/train/tuning.ts";
 import { zipOf } from "../support/zip.ts";
 import { mutateBytes, mutateText } from "./mutate.ts";
 
@@ -90,6 +92,13 @@ export async function targets(folder: string): Promise<Target[]> {
       seeds: [new TextEncoder().encode(METRICS)],
       mutate: (file, random) => random.below(2) === 0 ? mutateBytes(file, random) : asText(file, random),
       read: (path) => readMetrics(path, folder),
+      refusals: [],
+    },
+    {
+      name: "tuning",
+      seeds: [new TextEncoder().encode(formatTunings({ gpu: { "8 x 8 x 8 A B": "tiled" }, cpu: {} }))],
+      mutate: (file, random) => random.below(2) === 0 ? mutateBytes(file, random) : asText(file, random),
+      read: (path) => new Choices().answer(readTunings(path)["gpu"] ?? {}),
       refusals: [],
     },
     {

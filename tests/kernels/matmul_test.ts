@@ -1,9 +1,9 @@
 /** @file Every variant of the matrix product, with every layout and epilogue, against float64; those of GPUs too. */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { philox } from "../../lib/random.ts";
 import { type Epilogue, matmul } from "../../lib/tensor/ops/matmul.ts";
-import { chooseVariant, type Variant } from "../../lib/tensor/ops/matmul_variants.ts";
+import { nameOf, type ProductLayout, type Sizes, type Variant, variantsFor } from "../../lib/tensor/ops/matmul_variants.ts";
 import { createStep, writeStep } from "../../lib/tensor/step.ts";
 import { Tape } from "../../lib/tensor/tape.ts";
 import { read } from "../../lib/tensor/tensor.ts";
@@ -142,12 +142,28 @@ for (const variant of VARIANTS) {
   );
 }
 
-Deno.test("chooseVariant() takes workgroup memory on a GPU, subgroups on the software adapter, and anything for odd sizes", () => {
-  const layout = { aTransposed: false, bTransposed: true, splittable: false, batches: 1 };
-  const gpu = { software: false, subgroup: [32, 32] } as const, cpu = { software: true, subgroup: [8, 8] } as const;
-  const entry = (adapter: typeof gpu | typeof cpu, sizes: [number, number, number]) => chooseVariant(adapter, sizes, layout).entry;
-  assertEquals(entry(gpu, [80000, 256, 256]), "tiled");
-  assertEquals(entry(gpu, [32, 256, 256]), "vectorised");
-  assertEquals(entry(cpu, [80000, 256, 256]), "broadcast");
-  assertEquals([entry(gpu, [64, 2, 256]), entry(cpu, [64, 2, 255])], ["general", "general"]);
+const GPU = { software: false, subgroup: [32, 32], workgroupMemory: 49152 } as const;
+const CPU = { software: true, subgroup: [8, 8], workgroupMemory: 32768 } as const;
+const LINEAR: ProductLayout = { aTransposed: false, bTransposed: true, splittable: false, batches: 1 };
+
+Deno.test("variantsFor() begins with workgroup memory on a GPU, subgroups on the software adapter, and anything for odd sizes", () => {
+  const entry = (adapter: typeof GPU | typeof CPU, sizes: Sizes) => variantsFor(adapter, sizes, LINEAR)[0]!.entry;
+  assertEquals(entry(GPU, [80000, 256, 256]), "tiled");
+  assertEquals(entry(GPU, [32, 256, 256]), "vectorised");
+  assertEquals(entry(CPU, [80000, 256, 256]), "broadcast");
+  assertEquals([entry(GPU, [64, 2, 256]), entry(CPU, [64, 2, 255])], ["general", "general"]);
+});
+
+Deno.test("variantsFor() leaves a choice for large products only, none that takes too much memory, and none twice", () => {
+  assertEquals(variantsFor(CPU, [20000, 128, 32], LINEAR).length, 1);
+  for (const adapter of [GPU, CPU]) {
+    for (const splittable of [false, true]) {
+      const names = variantsFor(adapter, [1024, 256, 80000], { ...LINEAR, aTransposed: true, splittable }).map(nameOf);
+      assert(names.length > 2);
+      assertEquals(new Set(names).size, names.length);
+    }
+  }
+  const little = variantsFor({ ...GPU, workgroupMemory: 16384 }, [80000, 256, 256], LINEAR);
+  assertEquals(little.filter(({ entry, tm, tn, kStep }) => entry === "tiled" && 128 * kStep * (tm + tn) > 16384), []);
+  assertEquals(little[0]!.entry, "tiled");
 });

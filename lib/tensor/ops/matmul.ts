@@ -2,13 +2,14 @@
 
 import matmulSource from "../../../kernels/matmul.wgsl" with { type: "text" };
 import geluSource from "../../../kernels/lib/gelu.wgsl" with { type: "text" };
+import type { Gpu } from "../../gpu/device.ts";
 import type { Launch, Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { type Draw, DROP_SOURCE, dropWords } from "./dropout.ts";
 import { finishColumnSum } from "./column_sum.ts";
 import { floatBits } from "./dims.ts";
 import { linearGrid } from "./grid.ts";
-import { chooseVariant, type Variant } from "./matmul_variants.ts";
+import { describeProduct, nameOf, type ProductLayout, type Sizes, type Variant, variantsFor } from "./matmul_variants.ts";
 import { transpose } from "./transpose.ts";
 
 const KERNEL = { name: "matmul", source: matmulSource + geluSource + DROP_SOURCE };
@@ -81,7 +82,7 @@ export function matmul(
   a: Tensor,
   b: Tensor,
   c: Tensor,
-  sizes: [number, number, number],
+  sizes: Sizes,
   options: MatmulOptions = {},
 ): void {
   const [m, n, k] = sizes;
@@ -91,7 +92,7 @@ export function matmul(
   const rest = epilogueOf(tape, options);
   const count = batches ? batches.images * batches.heads : 1;
   const layout = { aTransposed, bTransposed, batches: count, splittable: !bias && !rest && !batches };
-  const variant = options.variant ?? chooseVariant(tape.gpu.adapter, sizes, layout);
+  const variant = options.variant ?? chooseVariant(tape.gpu, sizes, layout);
   const { entry, tm, tn, kStep } = variant;
   let views = batches?.views ?? denseViews(sizes, aTransposed, bTransposed);
   if (entry === "broadcast" && bTransposed) {
@@ -124,6 +125,7 @@ export function matmul(
       TN: tn,
       ...(vectorised ? { A_TRANSPOSED: aTransposed, B_TRANSPOSED: bTransposed } : { ROW_SUMS: sums !== undefined }),
       ...(entry === "vectorised" && { KSTEP: kStep }),
+      ...(inLine && { KTILE: kStep }),
       ...(inLine && rest?.constants),
     },
     bindings: inQuads(
@@ -162,8 +164,20 @@ export function matmul(
   }
 }
 
+/** What is known of a product whose variants are to be measured. */
+export interface ProductQuestion {
+  readonly sizes: Sizes;
+  readonly layout: ProductLayout;
+}
+
+function chooseVariant({ adapter, choices }: Gpu, sizes: Sizes, layout: ProductLayout): Variant {
+  const variants = variantsFor(adapter, sizes, layout);
+  if (variants.length === 1) return variants[0]!;
+  return choices.choose(describeProduct(sizes, layout), variants, nameOf, { sizes, layout } satisfies ProductQuestion);
+}
+
 /** Views of matrices that fill their tensors. */
-function denseViews([m, n, k]: readonly [number, number, number], aTransposed: boolean, bTransposed: boolean): Batches["views"] {
+function denseViews([m, n, k]: Sizes, aTransposed: boolean, bTransposed: boolean): Batches["views"] {
   const dense = (row: number): View => ({ row, image: 0, head: 0 });
   return [dense(aTransposed ? m : k), dense(bTransposed ? k : n), dense(n)];
 }

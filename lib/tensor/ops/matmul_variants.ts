@@ -1,4 +1,4 @@
-/** @file Which variant of the matrix product suits an adapter and sizes. */
+/** @file Which variants of the matrix product suit an adapter and sizes. */
 
 import type { AdapterFacts } from "../../gpu/device.ts";
 
@@ -12,11 +12,14 @@ export interface Variant {
   readonly tn: number;
   /** Tiles of a workgroup, along rows and columns. */
   readonly width: readonly [number, number];
-  /** The parts of a sum that is cut are multiples of it. */
+  /** The parts of a sum that is cut are multiples of it; for tiled also the rows in workgroup memory. */
   readonly kStep: number;
   /** Parts into which the sum is cut. */
   readonly splits: number;
 }
+
+/** M, N and K. */
+export type Sizes = readonly [m: number, n: number, k: number];
 
 /** What a variant has to suit beside the sizes. */
 export interface ProductLayout {
@@ -30,48 +33,89 @@ export interface ProductLayout {
   readonly splittable: boolean;
 }
 
-/** Multiplications from which on a larger tile is worth its compile time. */
+/** What of an adapter decides. */
+export type ProductAdapter = Pick<AdapterFacts, "software" | "subgroup" | "workgroupMemory">;
+
+/** A variant but for the number of parts. */
+type Shape = Omit<Variant, "splits">;
+
+/** Multiplications from which on the software adapter should compile larger tiles, or several to choose from. */
 const LARGE = 2 ** 28;
-/** Rows of the parts in workgroup memory. */
-const KTILE = 16;
+/** Multiplications from which on a GPU should. */
+const LARGE_ON_GPU = 2 ** 22;
+
+/** How a variant is called in files and messages. */
+export function nameOf({ entry, tm, tn, kStep, splits }: Variant): string {
+  return `${entry} ${tm} x ${tn}, ${kStep} at a time${splits > 1 ? `, in ${splits} parts` : ""}`;
+}
+
+/** How a product is called in files and messages. */
+export function describeProduct([m, n, k]: Sizes, { aTransposed, bTransposed, batches, splittable }: ProductLayout): string {
+  const [a, b] = [aTransposed ? "A^T" : "A", bTransposed ? "B^T" : "B"];
+  return `${batches > 1 ? `${batches} times ` : ""}${m} x ${n} x ${k} ${a} ${b}${splittable ? "" : " whole"}`;
+}
 
 /**
- * The variant for an adapter and sizes.
+ * The variants to choose from, the one to use by default first.
  *
  * On the software adapter loads cost most and there is no shared memory worth the name, so tiles are as large as
  * compile times allow (they grow with the tile, and pay for large products only), and the eight lanes of a subgroup
  * share their loads of B. On a GPU workgroups share them through their memory; products too small to fill a tile of it
  * are computed in registers alone.
  */
-export function chooseVariant(
-  { software, subgroup }: Pick<AdapterFacts, "software" | "subgroup">,
-  [m, n, k]: readonly [number, number, number],
-  { aTransposed, bTransposed, batches, splittable }: ProductLayout,
-): Variant {
+export function variantsFor(adapter: ProductAdapter, sizes: Sizes, layout: ProductLayout): Variant[] {
+  const [m, n, k] = sizes;
+  const large = layout.batches * m * n * k >= (adapter.software ? LARGE : LARGE_ON_GPU);
+  const shapes = shapesFor(adapter, sizes, layout, large);
+  const variants = (large ? shapes : shapes.slice(0, 1)).flatMap((shape) => {
+    const splits = splitsFor(adapter, shape, sizes, layout);
+    const others = large && !adapter.software && layout.splittable ? [Math.ceil(splits / 2), 2 * splits] : [];
+    return [splits, ...others].map((parts) => ({ ...shape, splits: Math.min(parts, Math.ceil(k / shape.kStep)) }));
+  });
+  return [...new Map(variants.map((variant) => [nameOf(variant), variant])).values()];
+}
+
+function shapesFor(adapter: ProductAdapter, [m, n, k]: Sizes, layout: ProductLayout, large: boolean): Shape[] {
+  const { aTransposed, bTransposed, batches } = layout;
+  const { software, subgroup } = adapter;
   // the contiguous axes of A, B and C
   const quads = [aTransposed ? m : k, bTransposed ? k : n, n].every((size) => size % 4 === 0);
-  const splitsFor = (workgroups: number, wanted: number) =>
-    splittable ? Math.max(1, Math.min(Math.floor(wanted / workgroups), Math.floor(k / 64))) : 1;
-  if (!quads) {
-    const groups = batches * Math.ceil(m / 2) * Math.ceil(n / 2);
-    return { entry: "general", tm: 2, tn: 2, width: [8, 1], kStep: 1, splits: splitsFor(groups, software ? 64 : 16384) };
-  }
+  if (!quads) return [{ entry: "general", tm: 2, tn: 2, width: [8, 1], kStep: 1 }];
+  // a sum over rows alone may have any length
+  const vectorised = (tm: number, tn: number): Shape => {
+    return { entry: "vectorised", tm, tn, width: [8, 1], kStep: aTransposed && !bTransposed ? 1 : 4 };
+  };
+  const broadcast = (tm: number, tn: number): Shape => ({ entry: "broadcast", tm, tn, width: [8, 1], kStep: 4 });
+  const tiled = (tm: number, tn: number, kStep: number): Shape => ({ entry: "tiled", tm, tn, width: [16, 16], kStep });
   // matrices of few rows would leave most of a subgroup idle; in batches there are others to fill it
   if (software && subgroup[0] === 8 && subgroup[1] === 8 && (batches === 1 || m >= 64)) {
-    const tn = fit(n, m * n * k >= LARGE ? [8, 16, 32] : [8, 16]);
-    const groups = Math.ceil(m / 8) * Math.ceil(n / tn);
-    return { entry: "broadcast", tm: 8, tn, width: [8, 1], kStep: 4, splits: splitsFor(groups, 64) };
+    const first = broadcast(8, fit(n, large ? [8, 16, 32] : [8, 16]));
+    return [first, broadcast(8, 16), broadcast(4, 32), broadcast(16, 16)].filter(({ tn }) => tn <= Math.max(n, 8));
   }
-  if (!software && m >= 64 && n >= 64) {
-    const tm = m >= 128 ? 8 : 4, tn = n >= 128 ? 8 : 4;
-    const groups = batches * Math.ceil(m / (16 * tm)) * Math.ceil(n / (16 * tn));
-    return { entry: "tiled", tm, tn, width: [16, 16], kStep: KTILE, splits: splitsFor(groups, 512) };
-  }
-  const [tm, tn] = [fit(m, [4, 8]), fit(n, [4, 8])];
-  const groups = batches * Math.ceil(m / tm) * Math.ceil(n / tn);
-  // a sum over rows alone may have any length
-  const kStep = aTransposed && !bTransposed ? 1 : 4;
-  return { entry: "vectorised", tm, tn, width: [8, 1], kStep, splits: splitsFor(groups, software ? 64 : 16384) };
+  const small = vectorised(fit(m, [4, 8]), fit(n, [4, 8]));
+  if (software || m < 64 || n < 64) return [small];
+  const [tm, tn] = [m >= 128 ? 8 : 4, n >= 128 ? 8 : 4];
+  const all = [tiled(tm, tn, 16), tiled(tm, tn, 8), tiled(8, 4, 16), tiled(4, 8, 16), tiled(4, 4, 16), tiled(4, 4, 32), small];
+  return all.filter((shape) => shape.entry !== "tiled" || workgroupBytes(shape) <= adapter.workgroupMemory);
+}
+
+/** Two buffers of kStep rows of both parts. */
+function workgroupBytes({ tm, tn, width, kStep }: Shape): number {
+  return 2 * kStep * 4 * (tm * width[1] + tn * width[0]);
+}
+
+/** Enough parts for the invocations, or workgroups, that keep an adapter busy. */
+function splitsFor(
+  { software }: ProductAdapter,
+  { entry, tm, tn, width }: Shape,
+  [m, n, k]: Sizes,
+  { batches, splittable }: ProductLayout,
+): number {
+  if (!splittable) return 1;
+  const [tileRows, tileColumns] = entry === "tiled" ? [tm * width[0], tn * width[1]] : [tm, tn];
+  const tiles = batches * Math.ceil(m / tileRows) * Math.ceil(n / tileColumns);
+  const wanted = software ? 64 : entry === "tiled" ? 512 : 16384;
+  return Math.max(1, Math.min(Math.floor(wanted / tiles), Math.floor(k / 64)));
 }
 
 /** The largest of the sizes that does not exceed n; the smallest if all do. */

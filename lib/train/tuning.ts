@@ -1,0 +1,119 @@
+/**
+ * @file The choice of kernel variants at the first use of an adapter, and its file.
+ *
+ * Variants round differently. So what was chosen is kept with the run, and a run that goes on uses the same again.
+ */
+
+import { createHash } from "node:crypto";
+import matmulSource from "../../kernels/matmul.wgsl" with { type: "text" };
+import type { OpenQuestion } from "../gpu/choices.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { Interrupted } from "../interrupted.ts";
+import { makeFolder, writeFileAtomic } from "../io/atomic.ts";
+import { isRecord } from "../nn/weights.ts";
+import type { ProductQuestion } from "../tensor/ops/matmul.ts";
+import { fastestVariant } from "../tensor/ops/matmul_tuning.ts";
+
+/** Variants by the question that they answer. */
+export type Answers = Readonly<Record<string, string>>;
+
+/** The choices of a run. */
+export interface Tuning {
+  /** Name of the adapter they were made on. */
+  readonly adapter: string;
+  /** Variants by what they compute. */
+  readonly choices: Answers;
+}
+
+/** Where choices are kept, and who is told. */
+export interface TuningOptions {
+  /** The file of choices of all adapters; none keeps them for this run alone. */
+  readonly file: string | undefined;
+  /** When it is aborted, measuring ends. */
+  readonly signal?: AbortSignal | undefined;
+  /** Receives a line that stays. */
+  readonly line: (text: string) => void;
+}
+
+const FORMAT = "l2vit-tuning";
+/** Choices are measured anew when the kernel has changed. */
+const KERNEL = createHash("sha256").update(matmulSource).digest("hex");
+
+/** The choices that a run has used so far. */
+export function tuningOf({ adapter, choices }: Gpu): Tuning {
+  return { adapter: adapter.name, choices: choices.taken };
+}
+
+/**
+ * Choices in a file that somebody else may have written.
+ *
+ * @returns undefined if it is none
+ */
+export function parseTuning(text: string | undefined): Tuning | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const tuning: unknown = JSON.parse(text);
+    return isRecord(tuning) && typeof tuning["adapter"] === "string" && isAnswers(tuning["choices"])
+      ? { adapter: tuning["adapter"], choices: tuning["choices"] }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Gives the device the choices of earlier runs on the same adapter. */
+export function recallTuning(gpu: Gpu, { file }: TuningOptions): void {
+  gpu.choices.answer(file === undefined ? {} : readTunings(file)[gpu.adapter.name] ?? {});
+}
+
+/**
+ * Measures what has been asked of the device and had no answer, and answers it; what was recorded before has to be recorded again.
+ *
+ * @throws {Interrupted} if the signal was aborted
+ */
+export async function answerOpenQuestions(gpu: Gpu, options: TuningOptions): Promise<void> {
+  const open = gpu.choices.open as OpenQuestion<ProductQuestion>[];
+  const { file, line, signal } = options;
+  line(`First use of this adapter at these sizes: measuring variants of ${open.length} matrix products`);
+  const answers: Record<string, string> = { ...gpu.choices.taken };
+  let faster = 0;
+  for (const { question, details } of open) {
+    if (signal?.aborted) throw new Interrupted("Stopped while measuring kernels; nothing was computed yet");
+    const { name, time, wrong } = await fastestVariant(gpu, details);
+    answers[question] = name;
+    if (time < 1) faster++;
+    for (const variant of wrong) line(`Left out, since it computes wrong numbers on this adapter: ${variant} for ${question}`);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  line(`${faster} of them run faster than by default${file === undefined ? "" : `; kept in ${file}`}`);
+  gpu.choices.answer(answers);
+  if (file !== undefined) keep(file, gpu.adapter.name, answers);
+}
+
+function keep(file: string, adapter: string, answers: Answers): void {
+  const adapters = readTunings(file);
+  makeFolder(file.replace(/[^/]*$/, "") || ".");
+  writeFileAtomic(file, formatTunings({ ...adapters, [adapter]: { ...adapters[adapter], ...answers } }));
+}
+
+/** The file of choices by adapter. */
+export function formatTunings(adapters: Readonly<Record<string, Answers>>): string {
+  return JSON.stringify({ format: FORMAT, kernel: KERNEL, adapters }, null, 2) + "\n";
+}
+
+/** Choices by adapter; none if the file is missing, damaged, or of another kernel: it is only a memory. */
+export function readTunings(file: string): Record<string, Answers> {
+  try {
+    const contents: unknown = JSON.parse(Deno.readTextFileSync(file));
+    if (!isRecord(contents) || contents["format"] !== FORMAT || contents["kernel"] !== KERNEL) return {};
+    const adapters = isRecord(contents["adapters"]) ? Object.entries(contents["adapters"]) : [];
+    return Object.fromEntries(adapters.filter((entry): entry is [string, Answers] => isAnswers(entry[1])));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return {};
+    throw error;
+  }
+}
+
+function isAnswers(value: unknown): value is Answers {
+  return isRecord(value) && Object.values(value).every((name) => typeof name === "string");
+}

@@ -1,0 +1,43 @@
+/** @file Runs whose products are large enough for a choice of variants: the choice is measured once, and kept. */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { exists } from "../../lib/io/files.ts";
+import { readResume } from "../../lib/train/checkpoint.ts";
+import { succeed, Workspace } from "../support/tasks.ts";
+import { FINETUNE_TOY, writeToy } from "../support/toy.ts";
+
+/** Tokens of one pixel and a wide model; two steps. */
+const WIDE = ["data.batch_size=64", "model.patch_size=1", "model.embed_dim=128", "training.epochs=2"];
+const RUN = [...FINETUNE_TOY, ...WIDE.flatMap((pair) => ["--set", pair])];
+const MEASURING = "measuring variants of";
+
+Deno.test("training measures variants once for an adapter; a run that goes on keeps its own, whatever the file says", async () => {
+  using workspace = new Workspace();
+  writeToy(`${workspace.root}data/toy.h5`, 100);
+  const tunings = `${workspace.root}cache/tuning.json`;
+  const choicesOf = (run: string) => readResume(`${workspace.root}runs/${run}/resume.safetensors`).tuning!.choices;
+
+  const child = workspace.direct("finetune", ...RUN, "--out", "runs/first").spawn();
+  while (!exists(`${workspace.root}runs/first/resume.safetensors`)) await new Promise((resolve) => setTimeout(resolve, 20));
+  child.kill("SIGKILL");
+  assertStringIncludes(await child.output().then(({ stdout }) => new TextDecoder().decode(stdout)), MEASURING);
+  const begun = choicesOf("first");
+  assert(Object.keys(begun).length > 3);
+
+  const second = await succeed(workspace, "finetune", ...RUN, "--out", "runs/second");
+  assert(!second.stdout.includes(MEASURING));
+  assertEquals(choicesOf("second"), begun);
+
+  Deno.writeTextFileSync(tunings, "{");
+  const resumed = await succeed(workspace, "finetune", ...RUN, "--out", "runs/first");
+  assertStringIncludes(resumed.stdout, "Resuming after epoch 0");
+  assert(!resumed.stdout.includes(MEASURING));
+  assertEquals(choicesOf("first"), begun);
+  const weights = (run: string) => workspace.read(`runs/${run}/latest.safetensors`);
+  assertEquals(weights("first"), weights("second"));
+
+  const fixed = await succeed(workspace, "finetune", ...RUN, "--set", "training.tune=off", "--out", "runs/fixed");
+  assert(!fixed.stdout.includes(MEASURING));
+  assertEquals(choicesOf("fixed"), {});
+  assertEquals(Deno.readTextFileSync(tunings), "{");
+});
