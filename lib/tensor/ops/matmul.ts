@@ -166,7 +166,9 @@ export function matmul(
 
 /** What is known of a product whose variants are to be measured. */
 export interface ProductQuestion {
+  /** M, N and K. */
   readonly sizes: Sizes;
+  /** How the matrices lie. */
   readonly layout: ProductLayout;
 }
 
