@@ -59,7 +59,9 @@ const LANES: u32 = 64u; // along columns
 @group(0) @binding(20) var<storage, read> running_var: array<Number>;
 
 struct Dims {
-  rows: u32, // of a group
+  rows: u32,       // of a group
+  first_row: u32,  // rows of all groups before those that are bound
+  first_part: u32, // segments of all groups before those that are bound
 }
 
 fn first_row(segment: u32) -> u32 {
@@ -68,14 +70,14 @@ fn first_row(segment: u32) -> u32 {
 
 @compute @workgroup_size(LANES)
 fn statistics(@builtin(global_invocation_id) id: vec3<u32>) {
-  let group = id.y / SEGMENTS;
-  let segment = id.y % SEGMENTS;
+  let group = (dims.first_part + id.y) / SEGMENTS;
+  let segment = (dims.first_part + id.y) % SEGMENTS;
   if (id.x >= DIM) {
     return;
   }
   let first = first_row(segment);
   let last = first_row(segment + 1u);
-  let base = group * dims.rows * DIM + id.x;
+  let base = (group * dims.rows - dims.first_row) * DIM + id.x;
   var sum = Number();
   for (var r = first; r < last; r++) {
     sum += x[base + r * DIM];
@@ -86,8 +88,8 @@ fn statistics(@builtin(global_invocation_id) id: vec3<u32>) {
     let d = x[base + r * DIM] - m;
     squares = fma(d, d, squares);
   }
-  parts_out[id.y * 2u * DIM + id.x] = m;
-  parts_out[id.y * 2u * DIM + DIM + id.x] = squares;
+  parts_out[(dims.first_part + id.y) * 2u * DIM + id.x] = m;
+  parts_out[(dims.first_part + id.y) * 2u * DIM + DIM + id.x] = squares;
 }
 
 struct Merged {
@@ -156,20 +158,20 @@ fn normalise(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgrou
     return;
   }
   let column = i % DIM;
-  let at = (i / DIM) / dims.rows * DIM + column;
+  let at = (dims.first_row + i / DIM) / dims.rows * DIM + column;
   y[i] = fma((x[i] - mean[at]) * rstd[at], weight[column], bias[column]);
 }
 
 @compute @workgroup_size(LANES)
 fn backward_sums(@builtin(global_invocation_id) id: vec3<u32>) {
-  let group = id.y / SEGMENTS;
-  let segment = id.y % SEGMENTS;
+  let group = (dims.first_part + id.y) / SEGMENTS;
+  let segment = (dims.first_part + id.y) % SEGMENTS;
   if (id.x >= DIM) {
     return;
   }
   let m = mean[group * DIM + id.x];
   let r = rstd[group * DIM + id.x];
-  let base = group * dims.rows * DIM + id.x;
+  let base = (group * dims.rows - dims.first_row) * DIM + id.x;
   var sum = Number();
   var sum_xhat = Number();
   for (var row = first_row(segment); row < first_row(segment + 1u); row++) {
@@ -177,8 +179,8 @@ fn backward_sums(@builtin(global_invocation_id) id: vec3<u32>) {
     sum += g;
     sum_xhat = fma(g, (x[base + row * DIM] - m) * r, sum_xhat);
   }
-  parts_out[id.y * 2u * DIM + id.x] = sum;
-  parts_out[id.y * 2u * DIM + DIM + id.x] = sum_xhat;
+  parts_out[(dims.first_part + id.y) * 2u * DIM + id.x] = sum;
+  parts_out[(dims.first_part + id.y) * 2u * DIM + DIM + id.x] = sum_xhat;
 }
 
 @compute @workgroup_size(LANES)
@@ -212,7 +214,7 @@ fn backward_input(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_wor
     return;
   }
   let column = i % DIM;
-  let group = (i / DIM) / dims.rows;
+  let group = (dims.first_row + i / DIM) / dims.rows;
   let at = group * DIM + column;
   let scale = weight[column] * rstd[at];
   if (RUNNING) {

@@ -15,6 +15,7 @@ const LANES: u32 = 64u;
 
 struct Dims {
   columns: u32,
+  first: u32, // of partial: segments before those of this launch
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Number>;
@@ -35,7 +36,7 @@ fn partial(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
   for (var r = first; r < last; r++) {
     sum += x[r * dims.columns + id.x];
   }
-  parts_out[id.y * dims.columns + id.x] = sum;
+  parts_out[(dims.first + id.y) * dims.columns + id.x] = sum;
 }
 
 @compute @workgroup_size(64)

@@ -26,6 +26,7 @@ const LANES: u32 = 64u;
 
 struct Dims {
   flip: u32, // 1: the kernel is turned by 180 degrees and no bias is added; one compiled program serves both
+  first: u32, // of backward_weight: segments before those of this launch
 }
 
 const PAD: u32 = KERNEL / 2u;
@@ -138,6 +139,6 @@ fn backward_weight(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_wo
   }
   // unroll
   for (var j = 0u; j < KERNEL; j++) {
-    dtaps_out[(id.z * TAPS + i * KERNEL + j) * DIM + channel] = sum[j];
+    dtaps_out[((dims.first + id.z) * TAPS + i * KERNEL + j) * DIM + channel] = sum[j];
   }
 }

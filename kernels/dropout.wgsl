@@ -15,6 +15,7 @@ const WIDTH: u32 = 64u;
 struct Dims {
   drop: Drop,
   residual: u32, // 1: add it, else a stand-in is bound
+  first: u32,    // Numbers of the whole tensor before those that are bound
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Number>;
@@ -36,6 +37,6 @@ fn scale_of(i: u32) -> Number {
 fn apply(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let i = id.x + id.y * groups.x * WIDTH;
   if (i < arrayLength(&y)) {
-    y[i] = scale_of(i) * x[i] + select(Number(), residual[i], dims.residual == 1u);
+    y[i] = scale_of(dims.first + i) * x[i] + select(Number(), residual[i], dims.residual == 1u);
   }
 }

@@ -40,6 +40,10 @@ const DROP_MAX: u32 = 2u;
 const NOISE_PROBABILITY: f32 = 0.7;
 const SIGMA: f32 = 0.02;
 
+struct Dims {
+  first_row: u32, // of scatter: rows before those that are bound
+}
+
 const GRID: u32 = SIZE / PATCH;
 const FEATURES: u32 = CHANNELS * PATCH * PATCH;
 const WIDTH: u32 = 64u;
@@ -52,6 +56,7 @@ alias Number = f32;
 @group(0) @binding(4) var<storage, read_write> patches: array<f32>;
 @group(0) @binding(5) var<storage, read_write> cleared: array<Number>;
 @group(0) @binding(6) var<uniform> step: Step;
+@group(0) @binding(7) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WIDTH)
 fn clear(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -118,7 +123,7 @@ fn normal(words: vec4<u32>) -> f32 {
 
 @compute @workgroup_size(WIDTH)
 fn scatter(@builtin(global_invocation_id) id: vec3<u32>) {
-  let row = id.y;
+  let row = dims.first_row + id.y;
   let range = ranges[row % BATCH];
   var at = 0u;
   var x = 0.0;
@@ -159,5 +164,5 @@ fn scatter(@builtin(global_invocation_id) id: vec3<u32>) {
   }
   let token = (r / PATCH) * GRID + c / PATCH;
   let feature = (channel * PATCH + r % PATCH) * PATCH + c % PATCH;
-  patches[(row * GRID * GRID + token) * FEATURES + feature] = x;
+  patches[(id.y * GRID * GRID + token) * FEATURES + feature] = x;
 }

@@ -29,6 +29,7 @@ const LANES: u32 = 64u; // of backward_weight
 struct Dims {
   numbers: u32,    // Numbers in a row, for backward_weight
   accumulate: u32, // 1: the input has a gradient already, else a stand-in is bound
+  first: u32,      // of backward_weight: segments before those of this launch
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Number>;
@@ -160,6 +161,6 @@ fn backward_weight(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_wo
     dweight = fma(g, (x[row * dims.numbers + id.x] - mean[row]) * rstd[row], dweight);
     dbias += g;
   }
-  dweight_parts[id.y * dims.numbers + id.x] = dweight;
-  dbias_parts[id.y * dims.numbers + id.x] = dbias;
+  dweight_parts[(dims.first + id.y) * dims.numbers + id.x] = dweight;
+  dbias_parts[(dims.first + id.y) * dims.numbers + id.x] = dbias;
 }

@@ -92,6 +92,8 @@ struct Dims {
   row_tiles: u32, // tiles of general and vectorised along M
   splits: u32,
   drop: Drop,
+  first: u32,       // elements of the whole of C before those that are bound, for dropout
+  first_split: u32, // splits before those of this launch
 }
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
@@ -119,9 +121,14 @@ fn start_of(view: View, batch: u32) -> u32 {
   return view.first + batch / dims.heads * view.step_image + batch % dims.heads * view.step_head;
 }
 
+// Where the result of a batch and split begins.
+fn result_of(batch: u32, split: u32) -> u32 {
+  return start_of(dims.c, batch) + (dims.first_split + split) * dims.split_stride;
+}
+
 // Where row sums of a batch and split begin.
 fn sums_of(batch: u32, split: u32) -> u32 {
-  return (split * dims.batches + batch) * dims.m;
+  return ((dims.first_split + split) * dims.batches + batch) * dims.m;
 }
 
 // Which tile an invocation of general or vectorised computes.
@@ -153,7 +160,7 @@ fn finish(i: u32, sum: f32) -> f32 {
     value *= gelu_grad(vec4<f32>(pre[i])).x;
   }
   if (DROP) {
-    value *= drop_one(dims.drop, i, step);
+    value *= drop_one(dims.drop, dims.first + i, step);
   }
   if (RESIDUAL) {
     value += residual[i];
@@ -172,7 +179,7 @@ fn finish4(i: u32, sum: vec4<f32>) -> vec4<f32> {
     value *= gelu_grad(pre4[i]);
   }
   if (DROP) {
-    value *= drop_quad(dims.drop, i, step);
+    value *= drop_quad(dims.drop, dims.first / 4u + i, step);
   }
   if (RESIDUAL) {
     value += residual4[i];
@@ -252,7 +259,7 @@ fn store(task: Task, i: u32, j: u32, sum: f32) {
     let value = fma(dims.alpha, sum, select(0.0, bias[column], dims.bias == 1u));
     // a comparison with NaN is false: it stays NaN
     let cut = column < dims.relu && value < 0.0;
-    c[start_of(dims.c, task.batch) + task.split * dims.split_stride + row * dims.c.step_row + column] = select(value, 0.0, cut);
+    c[result_of(task.batch, task.split) + row * dims.c.step_row + column] = select(value, 0.0, cut);
   }
 }
 
@@ -336,7 +343,7 @@ fn vectorised(@builtin(global_invocation_id) id: vec3<u32>) {
       }
     }
   }
-  let c_start = start_of(dims.c, task.batch) + task.split * dims.split_stride;
+  let c_start = result_of(task.batch, task.split);
   // unroll
   for (var j = 0u; j < TN4; j++) {
     let b = bias_of(column + 4u * j);
@@ -424,7 +431,7 @@ fn broadcast(@builtin(global_invocation_id) id: vec3<u32>, @builtin(subgroup_inv
       }
     }
   }
-  let c_start = start_of(dims.c, batch) + split * dims.split_stride;
+  let c_start = result_of(batch, split);
   // unroll
   for (var j = 0u; j < TN4; j++) {
     let b = bias_of(column + 4u * j);
@@ -573,7 +580,7 @@ fn tiled(
     workgroupBarrier();
     buffer = 1u - buffer;
   }
-  let c_start = start_of(dims.c, batch) + split * dims.split_stride;
+  let c_start = result_of(batch, split);
   // unroll
   for (var j = 0u; j < TN4; j++) {
     let column = column0 + 4u * (j * SIDE + local.x);

@@ -24,6 +24,12 @@ export interface AdapterFacts {
   readonly workgroupMemory: number;
 }
 
+/** What to use less of than an adapter offers. */
+export interface GpuOptions {
+  /** Most bytes of a tensor that a kernel can bind. */
+  readonly maxBinding?: number;
+}
+
 /** No adapter, or one that lacks what the kernels need. The message says what to do. */
 export class NoAdapterError extends Error {
   /** Name of the error class. */
@@ -39,10 +45,11 @@ export class GpuError extends Error {
 const REMEDY = "Install a Vulkan driver for your GPU, or the software one (Debian and Ubuntu: " +
   "apt-get install mesa-vulkan-drivers libvulkan1); 'deno task doctor' tells what was found";
 
-/** Limits that kernels and buffers profit from; each is raised to the adapter's own value. */
+/** Limits that kernels and buffers profit from; each is set to the adapter's own value. */
 const RAISED = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
+  "minStorageBufferOffsetAlignment",
   "maxStorageBuffersPerShaderStage",
   "maxComputeWorkgroupStorageSize",
   "maxComputeInvocationsPerWorkgroup",
@@ -63,6 +70,8 @@ export class Gpu {
   readonly adapter: AdapterFacts;
   /** Limits of the device. */
   readonly limits: GPUSupportedLimits;
+  /** Most bytes of a tensor that a kernel can bind. */
+  readonly maxBinding: number;
   /** Compiled kernels. */
   readonly pipelines: PipelineCache;
   /** Which variants of kernels are used. */
@@ -72,10 +81,11 @@ export class Gpu {
   #error: GpuError | undefined;
   #memory = { buffers: 0, bytes: 0 };
 
-  private constructor(opened: Opened) {
+  private constructor(opened: Opened, { maxBinding = Infinity }: GpuOptions) {
     const { device } = opened;
     this.device = device;
     this.limits = device.limits;
+    this.maxBinding = Math.min(maxBinding, device.limits.maxStorageBufferBindingSize);
     this.adapter = describe(opened);
     this.pipelines = new PipelineCache(this);
     this.unused = device.createBuffer({ size: 16, usage: GPUBufferUsage.STORAGE, label: "unused input" });
@@ -91,6 +101,7 @@ export class Gpu {
   /**
    * Opens the adapter.
    *
+   * @param options what to use less of than it offers
    * @throws {NoAdapterError} if there is none
    * @example
    * ```ts ignore
@@ -100,8 +111,8 @@ export class Gpu {
    * console.log(gpu.adapter.name);
    * ```
    */
-  static async open(): Promise<Gpu> {
-    return new Gpu(await openDevice());
+  static async open(options: GpuOptions = {}): Promise<Gpu> {
+    return new Gpu(await openDevice(), options);
   }
 
   /**

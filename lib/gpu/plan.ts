@@ -26,6 +26,8 @@ export interface Storage {
   readonly bytes: number;
   /** Where it is, for storage that outlives plans. */
   readonly place?: Place;
+  /** What it is a part of, and where in it, in bytes: for storage that is larger than the adapter binds at once. */
+  readonly part?: { readonly of: Storage; readonly offset: number };
 }
 
 /** A range of a buffer. */
@@ -129,6 +131,11 @@ export class Plan {
 
   /** Where a tensor of the plan is (for tests and diagnostics). */
   placeOf(storage: Storage): Place {
+    const { part } = storage;
+    if (part) {
+      const { buffer, offset } = this.placeOf(part.of);
+      return { buffer, offset: offset + part.offset };
+    }
     const place = storage.place ?? this.#places.get(storage);
     if (!place) throw new Error(`"${storage.label}" is not part of this plan`);
     return place;
@@ -237,11 +244,12 @@ export class Plan {
   /** Gives every transient tensor a slot for the time between its first and last use. */
   #place(dispatches: readonly Dispatch[]): void {
     const last = new Map<Storage, number>();
-    dispatches.forEach((d, i) => Object.values(d.bindings).forEach((s) => s.place || last.set(s, i)));
+    const wholes = (d: Dispatch) => Object.values(d.bindings).map((s) => s.part?.of ?? s);
+    dispatches.forEach((d, i) => wholes(d).forEach((s) => s.place || last.set(s, i)));
     const slots: { bytes: number; freeFrom: number }[] = [];
     const slotOf = new Map<Storage, number>();
     dispatches.forEach((dispatch, i) => {
-      for (const storage of Object.values(dispatch.bindings)) {
+      for (const storage of wholes(dispatch)) {
         if (storage.place || slotOf.has(storage)) continue;
         const slot = this.#poison ? slots.push({ bytes: 0, freeFrom: 0 }) - 1 : chooseSlot(slots, storage.bytes, i);
         slots[slot]!.bytes = Math.max(slots[slot]!.bytes, storage.bytes);
@@ -283,7 +291,7 @@ export class Plan {
 
   #check({ kernel, entry, bindings }: Dispatch): void {
     const declared = bindingsOfKernel(kernel);
-    const most = this.#gpu.limits.maxStorageBufferBindingSize;
+    const most = this.#gpu.maxBinding;
     for (const [name, { label, bytes }] of Object.entries(bindings)) {
       if (!declared.has(name)) throw new Error(`Cannot bind "${name}": kernel ${kernel.name}.${entry} does not declare it`);
       if (bytes > most) {

@@ -43,6 +43,16 @@ export interface GradientWork {
   readonly drop?: Draw | undefined;
 }
 
+/** How a launch can be cut, if tensors are larger than the adapter binds at once. */
+export interface Split {
+  /** Equal units that lie one after the other, such as images. */
+  readonly units: number;
+  /** Names of the bindings that consist of so many units; the others are bound whole. */
+  readonly cut: readonly string[];
+  /** What differs for a part, of which the first has index 0. */
+  readonly part: (first: number, count: number, index: number) => Pick<Launch, "workgroups"> & Partial<Pick<Launch, "dims">>;
+}
+
 /** A kernel launch as operations record it. */
 export interface Launch extends Omit<Dispatch, "bindings" | "label"> {
   /** Tensor for each binding, by the name in the kernel's file. */
@@ -51,6 +61,8 @@ export interface Launch extends Omit<Dispatch, "bindings" | "label"> {
   readonly label?: string;
   /** True if it changes what outlives the step. */
   readonly commit?: boolean;
+  /** How it can be cut; else it is refused if a tensor is too large to be bound. */
+  readonly split?: Split;
 }
 
 interface Entry {
@@ -135,11 +147,41 @@ export class Tape {
    * everything else, in their order, so a step can be given up before them without a trace.
    */
   dispatch(launch: Launch): void {
-    const { commit, ...dispatch } = launch;
+    const { commit, split, ...dispatch } = launch;
     if (commit && this.#again) return;
+    if (split) {
+      const atOnce = this.atOnce(split.units, split.cut.map((name) => launch.bindings[name]!));
+      if (atOnce < split.units) return this.#dispatchParts(dispatch, split, atOnce);
+    }
     const bindings = Object.fromEntries(Object.entries(dispatch.bindings).map(([name, { storage }]) => [name, storage]));
     const label = dispatch.label ?? this.#scopes.join(".");
     (commit ? this.#commits : this.#dispatches).push({ ...dispatch, bindings, label });
+  }
+
+  /**
+   * How many units of tensors can be bound at once.
+   *
+   * @param units equal units that each of the tensors consists of
+   * @returns all of them if the tensors can be bound whole, or not even in parts
+   */
+  atOnce(units: number, tensors: readonly Tensor[]): number {
+    const { maxBinding: most, limits: { minStorageBufferOffsetAlignment: alignment } } = this.gpu;
+    if (tensors.every(({ storage }) => storage.bytes <= most)) return units;
+    const sizes = tensors.map(({ storage }) => storage.bytes / units);
+    // a part may begin where all of them are aligned
+    const step = Math.max(...sizes.map((bytes) => alignment / greatestCommonDivisor(alignment, bytes)));
+    const count = Math.floor(most / Math.max(...sizes) / step) * step;
+    return count > 0 && sizes.every(Number.isInteger) ? Math.min(units, count) : units;
+  }
+
+  #dispatchParts(launch: Omit<Launch, "commit" | "split">, { units, cut, part }: Split, atOnce: number): void {
+    for (let first = 0; first < units; first += atOnce) {
+      const count = Math.min(atOnce, units - first);
+      const bindings = Object.entries(launch.bindings).map(([name, x]): [string, Tensor] => {
+        return [name, cut.includes(name) ? partOf(x, first, count, units) : x];
+      });
+      this.dispatch({ ...launch, bindings: Object.fromEntries(bindings), ...part(first, count, first / atOnce) });
+    }
   }
 
   /** True if the gradient of x will be asked for. */
@@ -276,6 +318,17 @@ export class Tape {
   compile(options: PlanOptions = {}): Plan {
     return new Plan(this.gpu, this.#dispatches, { ...options, commits: this.#commits });
   }
+}
+
+/** Some of the equal units of a tensor. */
+function partOf({ dtype, storage }: Tensor, first: number, count: number, units: number): Tensor {
+  const unit = storage.bytes / units;
+  const bytes = count * unit;
+  return { shape: [bytes / 4], dtype, storage: { label: storage.label, bytes, part: { of: storage, offset: first * unit } } };
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
 function isParameter(x: Tensor): x is Parameter {

@@ -2,7 +2,7 @@
 
 import source from "../../../kernels/batch_norm.wgsl" with { type: "text" };
 import type { Parameter } from "../parameters.ts";
-import type { Tape } from "../tape.ts";
+import type { Launch, Split, Tape } from "../tape.ts";
 import type { PlacedTensor, Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { lanesFor, linearGrid, numbersIn, segmentsFor } from "./grid.ts";
@@ -37,39 +37,55 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
   const rows = allRows / parts;
   const label = weight.name.replace(/\.weight$/, "");
   const { Number, count } = numbersIn(dim);
-  const segments = segmentsFor(rows, count * parts);
+  const images = x.shape[0]!;
+  // what cannot be bound at once is summed image by image
+  const segments = tape.atOnce(images, [x]) === images ? segmentsFor(rows, count * parts) : images / parts;
   const lanes = lanesFor(tape, count);
   const constants = { Number, DIM: count, GROUPS: parts, SEGMENTS: segments, LANES: lanes, RUNNING: !tape.training };
   const perColumn = [Math.ceil(count / lanes), 1, 1] as const;
   const perSegment = [Math.ceil(count / lanes), parts * segments, 1] as const;
   const perElement = linearGrid(allRows * count);
-  const dims = [rows];
+  const bySegment = (cut: readonly string[]): Split => ({
+    units: images,
+    cut,
+    part: (first, n) => ({ dims: [rows, allRows / images * first, first], workgroups: [perSegment[0], n, 1] }),
+  });
+  const byImage = (cut: readonly string[]): Split => ({
+    units: images,
+    cut,
+    part: (first, n) => ({
+      dims: [rows, allRows / images * first, 0],
+      workgroups: linearGrid(allRows / images * n * count),
+    }),
+  });
 
   const launch = (
     entry: string,
     bindings: Record<string, Tensor>,
     workgroups: readonly [number, number, number],
-    commit = false,
-  ) => tape.dispatch({ kernel: KERNEL, entry, label, constants, bindings, dims, workgroups, commit });
+    more: Pick<Launch, "commit" | "split"> = {},
+  ) => tape.dispatch({ kernel: KERNEL, entry, label, constants, bindings, dims: [rows, 0, 0], workgroups, ...more });
 
   const mean = tape.tensor(`${label}.mean`, [parts, dim]);
   const rstd = tape.tensor(`${label}.rstd`, [parts, dim]);
   const normalisers = { mean_out: mean, rstd_out: rstd };
   if (tape.training) {
     const moments = tape.tensor(`${label}.moments`, [parts, segments, 2, dim]);
-    launch("statistics", { x, parts_out: moments }, perSegment);
+    launch("statistics", { x, parts_out: moments }, perSegment, { split: bySegment(["x"]) });
     launch("merge", { parts: moments, ...normalisers }, perColumn);
-    launch("update_running", { parts: moments, running_mean_out: runningMean, running_var_out: runningVar }, perColumn, true);
+    launch("update_running", { parts: moments, running_mean_out: runningMean, running_var_out: runningVar }, perColumn, {
+      commit: true,
+    });
   } else {
     launch("from_running", { running_mean: runningMean, running_var: runningVar, ...normalisers }, perColumn);
   }
   const y = tape.tensor(label, x.shape);
-  launch("normalise", { x, mean, rstd, weight, bias, y }, perElement);
+  launch("normalise", { x, mean, rstd, weight, bias, y }, perElement, { split: byImage(["x", "y"]) });
 
   tape.derive(y, [x, weight, bias], (dy) => {
     const partial = tape.tensor(`parts of ${label}`, [parts, segments, 2, dim]);
     const sums = tape.tensor(`sums of ${label}`, [parts, 2, dim]);
-    launch("backward_sums", { x, mean, rstd, dy, parts_out: partial }, perSegment);
+    launch("backward_sums", { x, mean, rstd, dy, parts_out: partial }, perSegment, { split: bySegment(["x", "dy"]) });
     tape.accumulateParameter(
       weight,
       (dweight) =>
@@ -80,7 +96,7 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
     );
     if (!tape.wants(x)) return;
     const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
-    launch("backward_input", { x, mean, rstd, weight, dy, sums, dx }, perElement);
+    launch("backward_input", { x, mean, rstd, weight, dy, sums, dx }, perElement, { split: byImage(["x", "dy", "dx"]) });
     tape.accumulate(x, dx);
   });
   return y;

@@ -3,7 +3,7 @@
 import source from "../../../kernels/column_sum.wgsl" with { type: "text" };
 import type { Tape } from "../tape.ts";
 import { rowsAndColumns, sizeOf, type Tensor } from "../tensor.ts";
-import { lanesFor, linearGrid, numbersIn, segmentsFor } from "./grid.ts";
+import { lanesFor, linearGrid, numbersIn, segmentsFor, segmentsInParts } from "./grid.ts";
 
 const KERNEL = { name: "column_sum", source };
 
@@ -12,16 +12,22 @@ export function columnSum(tape: Tape, x: Tensor, target: Tensor): void {
   const [rows, columns] = rowsAndColumns(x.shape);
   const { Number, count } = numbersIn(columns);
   const lanes = lanesFor(tape, count);
-  const segments = segmentsFor(rows, count);
+  const images = x.shape[0]!;
+  const [segments, each] = segmentsInParts(segmentsFor(rows, count), images, tape.atOnce(images, [x]));
   const parts = tape.tensor(`parts of ${target.storage.label}`, [segments, columns]);
   tape.dispatch({
     kernel: KERNEL,
     entry: "partial",
     label: target.storage.label,
     constants: { Number, LANES: lanes },
-    dims: [count],
+    dims: [count, 0],
     bindings: { x, parts_out: parts },
     workgroups: [Math.ceil(count / lanes), segments, 1],
+    split: {
+      units: images,
+      cut: ["x"],
+      part: (_first, _images, i) => ({ dims: [count, i * each], workgroups: [Math.ceil(count / lanes), each, 1] }),
+    },
   });
   finishColumnSum(tape, parts, target);
 }

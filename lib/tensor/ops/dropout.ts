@@ -68,14 +68,21 @@ export function applyDrop(tape: Tape, draw: Draw, x: Tensor, residual?: Tensor):
   const y = tape.tensor(residual ? residual.storage.label : `dropout of ${x.storage.label}`, x.shape);
   // four elements drawn together are of one image
   const { Number, count } = numbersIn(sizeOf(x.shape.slice(1)));
+  const images = x.shape[0]!;
+  const words = [...dropWords(draw, x.shape), residual ? 1 : 0];
   tape.dispatch({
     kernel: KERNEL,
     entry: "apply",
     label: y.storage.label,
     constants: { Number, QUADS: Number === "vec4<f32>" },
     bindings: { x, y, step: tape.step, residual: residual ?? tape.unused },
-    dims: [...dropWords(draw, x.shape), residual ? 1 : 0],
-    workgroups: linearGrid(count * x.shape[0]!),
+    dims: [...words, 0],
+    workgroups: linearGrid(count * images),
+    split: {
+      units: images,
+      cut: residual ? ["x", "y", "residual"] : ["x", "y"],
+      part: (first, n) => ({ dims: [...words, first * count], workgroups: linearGrid(count * n) }),
+    },
   });
   return y;
 }

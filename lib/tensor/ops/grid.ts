@@ -1,7 +1,7 @@
 /** @file How many workgroups cover a tensor. */
 
 import type { NumberType } from "../../gpu/wgsl.ts";
-import type { Tape } from "../tape.ts";
+import type { Split, Tape } from "../tape.ts";
 
 const MOST = 65535;
 
@@ -15,6 +15,17 @@ export function linearGrid(items: number, width = 64): [number, number, number] 
   const groups = Math.ceil(items / width);
   const y = Math.ceil(groups / MOST);
   return [Math.ceil(groups / y), y, 1];
+}
+
+/**
+ * How an elementwise launch is cut.
+ *
+ * @param units equal units of the tensors, such as images
+ * @param cut names of the bindings
+ * @param items invocations for all units
+ */
+export function elementwise(units: number, cut: readonly string[], items: number): Split {
+  return { units, cut, part: (_, count) => ({ workgroups: linearGrid(items / units * count) }) };
 }
 
 /**
@@ -43,4 +54,18 @@ export function lanesFor({ gpu }: Pick<Tape, "gpu">, items: number): number {
 export function segmentsFor(rows: number, columns: number): number {
   const wanted = Math.ceil(16384 / columns);
   return Math.max(1, Math.min(wanted, Math.ceil(rows / 32), 256));
+}
+
+/**
+ * Segments of a sum whose rows are bound in parts: each part has as many, at least one.
+ *
+ * @param segments wanted
+ * @param images in all
+ * @param atOnce images of a part
+ * @returns segments in all, and of a part
+ */
+export function segmentsInParts(segments: number, images: number, atOnce: number): [all: number, each: number] {
+  const parts = Math.ceil(images / atOnce);
+  const each = Math.max(1, Math.floor(segments / parts));
+  return [parts * each, each];
 }

@@ -4,9 +4,9 @@ import imagesSource from "../../../kernels/images.wgsl" with { type: "text" };
 import philoxSource from "../../../kernels/lib/philox.wgsl" with { type: "text" };
 import stepSource from "../../../kernels/lib/step.wgsl" with { type: "text" };
 import { type Encoding, WORDS_PER_ENTRY } from "../../data/entries.ts";
-import type { Tape } from "../tape.ts";
+import type { Launch, Tape } from "../tape.ts";
 import { type PlacedTensor, sizeOf, type Tensor } from "../tensor.ts";
-import { linearGrid, numbersIn } from "./grid.ts";
+import { elementwise, linearGrid, numbersIn } from "./grid.ts";
 
 const KERNEL = { name: "images", source: imagesSource + philoxSource + stepSource };
 
@@ -94,14 +94,21 @@ export function imagePatches(
     STREAM: tape.nextStream(),
     Number,
   };
-  const launch = (entry: string, bindings: Record<string, Tensor>, workgroups: readonly [number, number, number]) =>
-    tape.dispatch({ kernel: KERNEL, entry, label: "images", constants, bindings, workgroups });
+  const launch = (
+    entry: string,
+    bindings: Record<string, Tensor>,
+    workgroups: readonly [number, number, number],
+    more: Pick<Launch, "dims" | "split"> = {},
+  ) => tape.dispatch({ kernel: KERNEL, entry, label: "images", constants, bindings, workgroups, ...more });
   const { ranges, words } = packed;
-  launch("clear", { cleared: patches }, linearGrid(count));
+  launch("clear", { cleared: patches }, linearGrid(count), { split: elementwise(rows, ["cleared"], count) });
   launch("draw", { draws_out: drawn, step: tape.step }, linearGrid(rows));
   const entries = packed.mostPerImage / WORDS_PER_ENTRY[packed.encoding];
   const groups = Math.max(1, Math.ceil(entries / 64));
-  launch("scatter", { ranges, words, draws: drawn, patches, step: tape.step }, [groups, rows, 1]);
+  launch("scatter", { ranges, words, draws: drawn, patches, step: tape.step }, [groups, rows, 1], {
+    dims: [0],
+    split: { units: rows, cut: ["patches"], part: (first, n) => ({ dims: [first], workgroups: [groups, n, 1] }) },
+  });
   return patches;
 }
 

@@ -2,11 +2,11 @@
 
 import source from "../../../kernels/layer_norm.wgsl" with { type: "text" };
 import type { Parameter } from "../parameters.ts";
-import type { Tape } from "../tape.ts";
+import type { Split, Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { finishColumnSum } from "./column_sum.ts";
-import { lanesFor, linearGrid, numbersIn, segmentsFor } from "./grid.ts";
+import { lanesFor, linearGrid, numbersIn, segmentsFor, segmentsInParts } from "./grid.ts";
 
 const KERNEL = { name: "layer_norm", source };
 
@@ -36,7 +36,11 @@ export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parame
   const numbers = { Number, QUADS: Number === "vec4<f32>" };
   // of a short row, not many invocations would have a part
   const constants = { ...numbers, TOGETHER: together, WIDTH: together && count <= 32 ? 32 : 64 };
-  const perRow = linearGrid(together ? rows : Math.ceil(rows / 64), 1);
+  const perRow = (n: number) => linearGrid(together ? n : Math.ceil(n / 64), 1);
+  const images = x.shape[0]!;
+  const byImage = (cut: readonly string[]): Split => {
+    return { units: images, cut, part: (_, n) => ({ workgroups: perRow(rows / images * n) }) };
+  };
   const outputs = { y, mean_out: mean, rstd_out: rstd };
   tape.dispatch({
     kernel: KERNEL,
@@ -45,11 +49,12 @@ export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parame
     constants,
     bindings: { x, weight, bias, ...outputs },
     dims: [count, 0],
-    workgroups: perRow,
+    workgroups: perRow(rows),
+    split: byImage(["x", "y", "mean_out", "rstd_out"]),
   });
   tape.derive(y, [x, weight, bias], (dy) => {
     const lanes = lanesFor(tape, count);
-    const segments = segmentsFor(rows, count);
+    const [segments, each] = segmentsInParts(segmentsFor(rows, count), images, tape.atOnce(images, [x, dy, mean, rstd]));
     const dweight = tape.tensor(`parts of ${label}.weight`, [segments, dim]);
     const dbias = tape.tensor(`parts of ${label}.bias`, [segments, dim]);
     tape.dispatch({
@@ -58,8 +63,13 @@ export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parame
       label,
       constants: { ...numbers, LANES: lanes },
       bindings: { x, dy, mean, rstd, dweight_parts: dweight, dbias_parts: dbias },
-      dims: [count, 0],
+      dims: [count, 0, 0],
       workgroups: [Math.ceil(count / lanes), segments, 1],
+      split: {
+        units: images,
+        cut: ["x", "dy", "mean", "rstd"],
+        part: (_first, _images, i) => ({ dims: [count, 0, i * each], workgroups: [Math.ceil(count / lanes), each, 1] }),
+      },
     });
     tape.accumulateParameter(weight, (target) => finishColumnSum(tape, dweight, target));
     tape.accumulateParameter(bias, (target) => finishColumnSum(tape, dbias, target));
@@ -73,7 +83,8 @@ export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parame
       constants,
       bindings: { x, weight, mean, rstd, dy, dx, dx_before: before ?? tape.unused },
       dims: [count, before ? 1 : 0],
-      workgroups: perRow,
+      workgroups: perRow(rows),
+      split: byImage(["x", "mean", "rstd", "dy", "dx", ...(before ? ["dx_before"] : [])]),
     });
     tape.replaceGradient(x, dx);
   });

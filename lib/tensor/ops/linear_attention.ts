@@ -26,18 +26,26 @@ export function linearAttention(tape: Tape, qkv: Tensor, temperature: Parameter,
   const dim = width / 3;
   const size = dim / heads;
   const label = temperature.name.replace(/\.temperature$/, "");
-  const { Number, count } = numbersIn(size);
+  const { Number, count: numbers } = numbersIn(size);
 
-  const launch = (entry: string, bindings: Record<string, Tensor>, items: number) =>
+  // all but the temperature has images as its first axis
+  const launch = (entry: string, bindings: Record<string, Tensor>, items: number) => {
+    const dimsOf = (count: number) => ({ dims: [tokens, heads, numbers, items / images * count] });
     tape.dispatch({
       kernel: KERNEL,
       entry,
       label,
       constants: { Number, QUADS: Number === "vec4<f32>", FLOOR: floor },
       bindings,
-      dims: [tokens, heads, count, items],
+      ...dimsOf(images),
       workgroups: linearGrid(items),
+      split: {
+        units: images,
+        cut: Object.keys(bindings).filter((name) => name !== "temperature"),
+        part: (_, count) => ({ ...dimsOf(count), workgroups: linearGrid(items / images * count) }),
+      },
     });
+  };
   const parts = [0, 1, 2].map((part): View => ({ first: part * dim, row: 3 * dim, image: 3 * dim * tokens, head: size }));
   const [q, k, v] = parts as [View, View, View];
   const rows: View = { row: dim, image: dim * tokens, head: size };
@@ -75,14 +83,14 @@ export function linearAttention(tape: Tape, qkv: Tensor, temperature: Parameter,
     const dtemperature = tape.tensor(`parts of ${temperature.name}`, [images * size, heads]);
     launch("backward_rows", { mass, dout, out_in: out, dmass_out: dmass, scaled }, perHead);
     contract(qkv, scaled, gcontext, [q, rows]);
-    launch("backward_ksum", { qkv, dmass, dksum_out: dksum }, images * heads * count);
+    launch("backward_ksum", { qkv, dmass, dksum_out: dksum }, images * heads * numbers);
     const scales = { temperature, context, gcontext, tcontext, tgcontext, dtemperature_parts: dtemperature };
     launch("backward_matrices", scales, images * heads * size);
     tape.accumulateParameter(temperature, (target) => finishColumnSum(tape, dtemperature, target));
     expand(scaled, tcontext, dqkv, rows, q, true);
     expand(qkv, tgcontext, dqkv, v, k, true);
     expand(qkv, tgcontext, dqkv, k, v);
-    launch("backward_relu", { qkv, dmass, ksum, dksum, dqkv }, images * tokens * 2 * heads * count);
+    launch("backward_relu", { qkv, dmass, ksum, dksum, dqkv }, images * tokens * 2 * heads * numbers);
     tape.accumulate(qkv, dqkv);
   });
   return out;

@@ -3,7 +3,7 @@
 import matmulSource from "../../../kernels/matmul.wgsl" with { type: "text" };
 import geluSource from "../../../kernels/lib/gelu.wgsl" with { type: "text" };
 import type { Gpu } from "../../gpu/device.ts";
-import type { Launch, Tape } from "../tape.ts";
+import type { Launch, Split, Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { type Draw, DROP_SOURCE, dropWords } from "./dropout.ts";
 import { finishColumnSum } from "./column_sum.ts";
@@ -88,7 +88,7 @@ export function matmul(
   const [m, n, k] = sizes;
   const { aTransposed = false, batches } = options;
   let { bTransposed = false } = options;
-  const { bias, drop } = options;
+  const { bias } = options;
   const rest = epilogueOf(tape, options);
   const count = batches ? batches.images * batches.heads : 1;
   const layout = { aTransposed, bTransposed, batches: count, splittable: !bias && !rest && !batches };
@@ -100,22 +100,24 @@ export function matmul(
     views = [views[0], { row: n, image: (batches?.heads ?? 1) * k * n, head: k * n }, views[2]];
     bTransposed = false;
   }
-  const kPerSplit = Math.ceil(k / variant.splits / kStep) * kStep;
-  const splits = Math.ceil(k / kPerSplit);
+  // a sum over rows that cannot be bound at once has a part for each piece
+  const images = a.shape[0]!;
+  const pieces = aTransposed && !batches ? Math.ceil(images / tape.atOnce(images, [a, b])) : 1;
+  const splits = pieces > 1 ? pieces : Math.ceil(k / roundUp(k / variant.splits, kStep));
   const parts = splits > 1 ? tape.tensor(`parts of ${c.storage.label}`, [splits, m, n]) : c;
   const sums = rowSumsFor(tape, options.rowSums, aTransposed && entry !== "general", [splits, count * m]);
   const vectorised = entry !== "general";
   const inLine = entry === "tiled";
-  const rowTiles = Math.ceil(m / tm);
-  const dims = [
-    ...[m, n, k, kPerSplit, count, batches?.heads ?? 1, bias ? 1 : 0, options.relu ?? 0],
-    ...views.flatMap(({ first = 0, row, image, head }) => [first, row, image, head]),
-    ...(aTransposed ? [1, views[0].row] : [views[0].row, 1]),
-    ...(bTransposed ? [views[1].row, 1] : [1, views[1].row]),
-    ...[floatBits(options.alpha ?? 1), m * n, rowTiles, splits],
-    ...(drop ? dropWords(drop, c.shape) : NO_DROP),
-  ];
-  const flat = entry === "general" || entry === "vectorised";
+  const whole: Extent = { m, k, batches: count, splits, first: 0, firstSplit: 0 };
+  const launchOf = (extent: Partial<Extent>) => {
+    const e = { ...whole, ...extent };
+    return {
+      dims: dimsOf(e, n, variant, views, aTransposed, bTransposed, c.shape, options),
+      workgroups: workgroupsOf(e, n, variant),
+    };
+  };
+  const operands = { a, b, c: parts, ...(sums && { row_sums: sums }) };
+  const bindings = { ...operands, bias: bias ?? tape.unused, ...(inLine && rest?.bindings) };
   tape.dispatch({
     kernel: KERNEL,
     entry,
@@ -128,27 +130,30 @@ export function matmul(
       ...(inLine && { KTILE: kStep }),
       ...(inLine && rest?.constants),
     },
-    bindings: inQuads(
-      { a, b, c: parts, bias: bias ?? tape.unused, ...(sums && { row_sums: sums }), ...(inLine && rest?.bindings) },
+    bindings: inQuads(bindings, vectorised),
+    ...launchOf({}),
+    split: inQuadNames(
+      batches
+        ? { units: batches.images, cut: Object.keys(operands), part: (_, n) => launchOf({ batches: n * batches.heads }) }
+        : aTransposed
+        ? { units: images, cut: ["a", "b"], part: (_, n, i) => launchOf({ k: k / images * n, splits: 1, firstSplit: i }) }
+        : byRows(parts, Object.keys(bindings).filter((name) => name !== "b" && !WHOLE.has(name)), m, n, launchOf),
       vectorised,
     ),
-    dims,
-    workgroups: [
-      Math.ceil(rowTiles * (flat ? count * splits : 1) / variant.width[0]),
-      Math.ceil(n / (tn * variant.width[1])),
-      flat ? 1 : count * splits,
-    ],
   });
   if (rest && !inLine) {
-    const elements = sizeOf([m, n]), quads = n % 4 === 0;
+    const quads = n % 4 === 0;
+    const gridOf = (rows: number) => linearGrid(quads ? rows * n / 4 : rows * n);
+    const cut = Object.keys({ c, ...rest.bindings }).filter((name) => !WHOLE.has(name));
+    const part = ({ m: rows = m, first = 0 }: Partial<Extent>) => ({ ...launchOf({ first }), workgroups: gridOf(rows) });
     tape.dispatch({
       kernel: KERNEL,
       entry: quads ? "epilogue4" : "epilogue",
       label: c.storage.label,
       constants: rest.constants,
       bindings: inQuads({ c, ...rest.bindings }, quads),
-      dims,
-      workgroups: linearGrid(quads ? elements / 4 : elements),
+      ...part({}),
+      split: inQuadNames(byRows(c, cut, m, n, part), quads),
     });
   }
   if (splits > 1) {
@@ -162,6 +167,62 @@ export function matmul(
     });
     if (options.rowSums) finishColumnSum(tape, sums!, options.rowSums);
   }
+}
+
+/** What a launch computes: all of a product, or what can be bound of it. */
+interface Extent {
+  readonly m: number;
+  readonly k: number;
+  readonly batches: number;
+  readonly splits: number;
+  /** Elements of C before those that are bound. */
+  readonly first: number;
+  /** Splits before those of the launch. */
+  readonly firstSplit: number;
+}
+
+/** Bindings that are the same for every part of the rows. */
+const WHOLE: ReadonlySet<string> = new Set(["bias", "step", "row_sums"]);
+
+function byRows(c: Tensor, cut: readonly string[], m: number, n: number, launchOf: (e: Partial<Extent>) => Part): Split {
+  const units = m % c.shape[0]! === 0 ? c.shape[0]! : 1;
+  const rows = m / units;
+  return { units, cut, part: (first, count) => launchOf({ m: rows * count, first: first * rows * n }) };
+}
+
+type Part = ReturnType<Split["part"]>;
+
+function workgroupsOf({ m, batches, splits }: Extent, n: number, { entry, tm, tn, width }: Variant): [number, number, number] {
+  const products = batches * splits;
+  const flat = entry === "general" || entry === "vectorised";
+  const tiles = Math.ceil(m / tm) * (flat ? products : 1);
+  return [Math.ceil(tiles / width[0]), Math.ceil(n / (tn * width[1])), flat ? 1 : products];
+}
+
+/** The words of `struct Dims` in kernels/matmul.wgsl. */
+function dimsOf(
+  { m, k, batches, splits, first, firstSplit }: Extent,
+  n: number,
+  { tm, kStep }: Variant,
+  views: Batches["views"],
+  aTransposed: boolean,
+  bTransposed: boolean,
+  shape: readonly number[],
+  { alpha = 1, bias, relu = 0, drop, batches: of }: MatmulOptions,
+): number[] {
+  return [
+    ...[m, n, k, roundUp(k / splits, kStep), batches, of?.heads ?? 1, bias ? 1 : 0, relu],
+    ...views.flatMap(({ first = 0, row, image, head }) => [first, row, image, head]),
+    ...(aTransposed ? [1, views[0].row] : [views[0].row, 1]),
+    ...(bTransposed ? [views[1].row, 1] : [1, views[1].row]),
+    ...[floatBits(alpha), m * n, Math.ceil(m / tm), splits],
+    ...(drop ? dropWords(drop, shape) : NO_DROP),
+    ...[first, firstSplit],
+  ];
+}
+
+function roundUp(x: number, step: number): number {
+  return Math.ceil(x / step) * step;
 }
 
 /** What is known of a product whose variants are to be measured. */
@@ -204,6 +265,14 @@ function epilogueOf(
 }
 
 /** Bindings of kernels that move four values at a time have names that end in 4. */
+function quadName(name: string, quads: boolean): string {
+  return quads && name !== "step" ? `${name}4` : name;
+}
+
 function inQuads(bindings: Readonly<Record<string, Tensor>>, quads: boolean): Record<string, Tensor> {
-  return Object.fromEntries(Object.entries(bindings).map(([name, x]) => [quads && name !== "step" ? `${name}4` : name, x]));
+  return Object.fromEntries(Object.entries(bindings).map(([name, x]) => [quadName(name, quads), x]));
+}
+
+function inQuadNames(split: Split, quads: boolean): Split {
+  return { ...split, cut: split.cut.map((name) => quadName(name, quads)) };
 }

@@ -3,7 +3,7 @@
 import source from "../../../kernels/mean_tokens.wgsl" with { type: "text" };
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
-import { linearGrid } from "./grid.ts";
+import { elementwise, linearGrid } from "./grid.ts";
 
 const KERNEL = { name: "mean_tokens", source };
 
@@ -13,11 +13,27 @@ export function meanTokens(tape: Tape, x: Tensor): Tensor {
   const constants = { N: tokens, DIM: dim };
   const y = tape.tensor("features", [batch, dim]);
   const label = y.storage.label;
-  tape.dispatch({ kernel: KERNEL, entry: "forward", label, constants, bindings: { x, y }, workgroups: linearGrid(batch * dim) });
+  tape.dispatch({
+    kernel: KERNEL,
+    entry: "forward",
+    label,
+    constants,
+    bindings: { x, y },
+    workgroups: linearGrid(batch * dim),
+    split: elementwise(batch, ["x", "y"], batch * dim),
+  });
   tape.derive(y, [x], (dy) => {
     const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
     const workgroups = linearGrid(sizeOf(x.shape));
-    tape.dispatch({ kernel: KERNEL, entry: "backward", label, constants, bindings: { dy, dx }, workgroups });
+    tape.dispatch({
+      kernel: KERNEL,
+      entry: "backward",
+      label,
+      constants,
+      bindings: { dy, dx },
+      workgroups,
+      split: elementwise(batch, ["dy", "dx"], sizeOf(x.shape)),
+    });
     tape.accumulate(x, dx);
   });
   return y;
