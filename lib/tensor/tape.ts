@@ -44,7 +44,7 @@ export interface GradientWork {
 }
 
 /** How a launch can be cut, if tensors are larger than the adapter binds at once. */
-export interface Split {
+export interface LaunchSplit {
   /** Equal units that lie one after the other, such as images. */
   readonly units: number;
   /** Names of the bindings that consist of so many units; the others are bound whole. */
@@ -62,7 +62,7 @@ export interface Launch extends Omit<Dispatch, "bindings" | "label"> {
   /** True if it changes what outlives the step. */
   readonly commit?: boolean;
   /** How it can be cut; else it is refused if a tensor is too large to be bound. */
-  readonly split?: Split;
+  readonly split?: LaunchSplit;
 }
 
 interface Entry {
@@ -174,7 +174,7 @@ export class Tape {
     return count > 0 && sizes.every(Number.isInteger) ? Math.min(units, count) : units;
   }
 
-  #dispatchParts(launch: Omit<Launch, "commit" | "split">, { units, cut, part }: Split, atOnce: number): void {
+  #dispatchParts(launch: Omit<Launch, "commit" | "split">, { units, cut, part }: LaunchSplit, atOnce: number): void {
     for (let first = 0; first < units; first += atOnce) {
       const count = Math.min(atOnce, units - first);
       const bindings = Object.entries(launch.bindings).map(([name, x]): [string, Tensor] => {

@@ -2,7 +2,7 @@
 
 import source from "../../../kernels/batch_norm.wgsl" with { type: "text" };
 import type { Parameter } from "../parameters.ts";
-import type { Launch, Split, Tape } from "../tape.ts";
+import type { Launch, LaunchSplit, Tape } from "../tape.ts";
 import type { PlacedTensor, Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { lanesFor, linearGrid, numbersIn, segmentsFor } from "./grid.ts";
@@ -45,12 +45,12 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
   const perColumn = [Math.ceil(count / lanes), 1, 1] as const;
   const perSegment = [Math.ceil(count / lanes), parts * segments, 1] as const;
   const perElement = linearGrid(allRows * count);
-  const bySegment = (cut: readonly string[]): Split => ({
+  const bySegment = (cut: readonly string[]): LaunchSplit => ({
     units: images,
     cut,
     part: (first, n) => ({ dims: [rows, allRows / images * first, first], workgroups: [perSegment[0], n, 1] }),
   });
-  const byImage = (cut: readonly string[]): Split => ({
+  const byImage = (cut: readonly string[]): LaunchSplit => ({
     units: images,
     cut,
     part: (first, n) => ({

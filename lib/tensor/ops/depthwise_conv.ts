@@ -2,7 +2,7 @@
 
 import source from "../../../kernels/depthwise_conv.wgsl" with { type: "text" };
 import type { Parameter } from "../parameters.ts";
-import type { Launch, Split, Tape } from "../tape.ts";
+import type { Launch, LaunchSplit, Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { columnSum } from "./column_sum.ts";
 import { expectColumns } from "./add.ts";
@@ -35,7 +35,7 @@ export function depthwiseConv(tape: Tape, x: Tensor, weight: Parameter, bias: Pa
     workgroups: readonly [number, number, number],
     more: Pick<Launch, "dims" | "split"> = {},
   ) => tape.dispatch({ kernel: KERNEL, entry, label, constants, bindings, workgroups, ...more });
-  const byImage: Split = {
+  const byImage: LaunchSplit = {
     units: batch,
     cut: ["x", "y"],
     part: (_, images) => ({ workgroups: [perRow[0], perRow[1], images] }),

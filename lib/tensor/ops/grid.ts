@@ -1,7 +1,7 @@
 /** @file How many workgroups cover a tensor. */
 
 import type { NumberType } from "../../gpu/wgsl.ts";
-import type { Split, Tape } from "../tape.ts";
+import type { LaunchSplit, Tape } from "../tape.ts";
 
 const MOST = 65535;
 
@@ -24,7 +24,7 @@ export function linearGrid(items: number, width = 64): [number, number, number] 
  * @param cut names of the bindings
  * @param items invocations for all units
  */
-export function elementwise(units: number, cut: readonly string[], items: number): Split {
+export function elementwise(units: number, cut: readonly string[], items: number): LaunchSplit {
   return { units, cut, part: (_, count) => ({ workgroups: linearGrid(items / units * count) }) };
 }
 

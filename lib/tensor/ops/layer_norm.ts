@@ -2,7 +2,7 @@
 
 import source from "../../../kernels/layer_norm.wgsl" with { type: "text" };
 import type { Parameter } from "../parameters.ts";
-import type { Split, Tape } from "../tape.ts";
+import type { LaunchSplit, Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { finishColumnSum } from "./column_sum.ts";
@@ -38,7 +38,7 @@ export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parame
   const constants = { ...numbers, TOGETHER: together, WIDTH: together && count <= 32 ? 32 : 64 };
   const perRow = (n: number) => linearGrid(together ? n : Math.ceil(n / 64), 1);
   const images = x.shape[0]!;
-  const byImage = (cut: readonly string[]): Split => {
+  const byImage = (cut: readonly string[]): LaunchSplit => {
     return { units: images, cut, part: (_, n) => ({ workgroups: perRow(rows / images * n) }) };
   };
   const outputs = { y, mean_out: mean, rstd_out: rstd };

@@ -3,8 +3,8 @@
 import matmulSource from "../../../kernels/matmul.wgsl" with { type: "text" };
 import geluSource from "../../../kernels/lib/gelu.wgsl" with { type: "text" };
 import type { Gpu } from "../../gpu/device.ts";
-import type { Launch, Split, Tape } from "../tape.ts";
-import { sizeOf, type Tensor } from "../tensor.ts";
+import type { Launch, LaunchSplit, Tape } from "../tape.ts";
+import type { Tensor } from "../tensor.ts";
 import { type Draw, DROP_SOURCE, dropWords } from "./dropout.ts";
 import { finishColumnSum } from "./column_sum.ts";
 import { floatBits } from "./dims.ts";
@@ -85,17 +85,38 @@ export function matmul(
   sizes: Sizes,
   options: MatmulOptions = {},
 ): void {
+  const product = prepare(tape, a, b, c, sizes, options);
+  multiply(tape, product);
+  if (product.rest && product.variant.entry !== "tiled") finishInPlace(tape, product);
+  if (product.splits > 1) sumSplits(tape, product);
+}
+
+/** A product with all that was decided about it. */
+interface Product {
+  readonly sizes: Sizes;
+  readonly options: MatmulOptions;
+  readonly c: Tensor;
+  readonly variant: Variant;
+  readonly views: Batches["views"];
+  readonly aTransposed: boolean;
+  readonly bTransposed: boolean;
+  readonly splits: number;
+  /** What the first launch writes: C or its parts, and the sums of rows or theirs. */
+  readonly operands: Readonly<Record<"a" | "b" | "c", Tensor>> & { readonly row_sums?: Tensor };
+  /** Switches and tensors of the epilogue beyond bias and ReLU. */
+  readonly rest: Pick<Launch, "constants" | "bindings"> | undefined;
+}
+
+function prepare(tape: Tape, a: Tensor, b: Tensor, c: Tensor, sizes: Sizes, options: MatmulOptions): Product {
   const [m, n, k] = sizes;
   const { aTransposed = false, batches } = options;
   let { bTransposed = false } = options;
-  const { bias } = options;
   const rest = epilogueOf(tape, options);
   const count = batches ? batches.images * batches.heads : 1;
-  const layout = { aTransposed, bTransposed, batches: count, splittable: !bias && !rest && !batches };
+  const layout = { aTransposed, bTransposed, batches: count, splittable: !options.bias && !rest && !batches };
   const variant = options.variant ?? chooseVariant(tape.gpu, sizes, layout);
-  const { entry, tm, tn, kStep } = variant;
   let views = batches?.views ?? denseViews(sizes, aTransposed, bTransposed);
-  if (entry === "broadcast" && bTransposed) {
+  if (variant.entry === "broadcast" && bTransposed) {
     b = transpose(tape, b, batches ? [batches.images, batches.heads, n, k] : [n, k]);
     views = [views[0], { row: n, image: (batches?.heads ?? 1) * k * n, head: k * n }, views[2]];
     bTransposed = false;
@@ -103,70 +124,73 @@ export function matmul(
   // a sum over rows that cannot be bound at once has a part for each piece
   const images = a.shape[0]!;
   const pieces = aTransposed && !batches ? Math.ceil(images / tape.atOnce(images, [a, b])) : 1;
-  const splits = pieces > 1 ? pieces : Math.ceil(k / roundUp(k / variant.splits, kStep));
+  const splits = pieces > 1 ? pieces : Math.ceil(k / roundUp(k / variant.splits, variant.kStep));
   const parts = splits > 1 ? tape.tensor(`parts of ${c.storage.label}`, [splits, m, n]) : c;
-  const sums = rowSumsFor(tape, options.rowSums, aTransposed && entry !== "general", [splits, count * m]);
+  const sums = rowSumsFor(tape, options.rowSums, aTransposed && variant.entry !== "general", [splits, count * m]);
+  const operands = { a, b, c: parts, ...(sums && { row_sums: sums }) };
+  return { sizes, options, c, variant, views, aTransposed, bTransposed, splits, operands, rest };
+}
+
+/** The product, and all of its epilogue that the variant does in line. */
+function multiply(tape: Tape, product: Product): void {
+  const { options: { batches, bias }, variant: { entry, tm, tn, kStep }, aTransposed, bTransposed, operands, rest } = product;
+  const { sizes: [, , k] } = product;
   const vectorised = entry !== "general";
   const inLine = entry === "tiled";
-  const whole: Extent = { m, k, batches: count, splits, first: 0, firstSplit: 0 };
-  const launchOf = (extent: Partial<Extent>) => {
-    const e = { ...whole, ...extent };
-    return {
-      dims: dimsOf(e, n, variant, views, aTransposed, bTransposed, c.shape, options),
-      workgroups: workgroupsOf(e, n, variant),
-    };
-  };
-  const operands = { a, b, c: parts, ...(sums && { row_sums: sums }) };
   const bindings = { ...operands, bias: bias ?? tape.unused, ...(inLine && rest?.bindings) };
+  const images = operands.a.shape[0]!;
+  const split: LaunchSplit = batches
+    ? { units: batches.images, cut: Object.keys(operands), part: (_, n) => extentOf(product, { batches: n * batches.heads }) }
+    : aTransposed
+    ? { units: images, cut: ["a", "b"], part: (_, n, i) => extentOf(product, { k: k / images * n, splits: 1, firstSplit: i }) }
+    : byRows(product, operands.c, Object.keys(bindings).filter((name) => name !== "b"), (extent) => extentOf(product, extent));
   tape.dispatch({
     kernel: KERNEL,
     entry,
-    label: c.storage.label,
+    label: product.c.storage.label,
     constants: {
       TM: tm,
       TN: tn,
-      ...(vectorised ? { A_TRANSPOSED: aTransposed, B_TRANSPOSED: bTransposed } : { ROW_SUMS: sums !== undefined }),
+      ...(vectorised ? { A_TRANSPOSED: aTransposed, B_TRANSPOSED: bTransposed } : { ROW_SUMS: "row_sums" in operands }),
       ...(entry === "vectorised" && { KSTEP: kStep }),
-      ...(inLine && { KTILE: kStep }),
-      ...(inLine && rest?.constants),
+      ...(inLine && { KTILE: kStep, ...rest?.constants }),
     },
     bindings: inQuads(bindings, vectorised),
-    ...launchOf({}),
-    split: inQuadNames(
-      batches
-        ? { units: batches.images, cut: Object.keys(operands), part: (_, n) => launchOf({ batches: n * batches.heads }) }
-        : aTransposed
-        ? { units: images, cut: ["a", "b"], part: (_, n, i) => launchOf({ k: k / images * n, splits: 1, firstSplit: i }) }
-        : byRows(parts, Object.keys(bindings).filter((name) => name !== "b" && !WHOLE.has(name)), m, n, launchOf),
-      vectorised,
-    ),
+    ...extentOf(product, {}),
+    split: inQuadNames(split, vectorised),
   });
-  if (rest && !inLine) {
-    const quads = n % 4 === 0;
-    const gridOf = (rows: number) => linearGrid(quads ? rows * n / 4 : rows * n);
-    const cut = Object.keys({ c, ...rest.bindings }).filter((name) => !WHOLE.has(name));
-    const part = ({ m: rows = m, first = 0 }: Partial<Extent>) => ({ ...launchOf({ first }), workgroups: gridOf(rows) });
-    tape.dispatch({
-      kernel: KERNEL,
-      entry: quads ? "epilogue4" : "epilogue",
-      label: c.storage.label,
-      constants: rest.constants,
-      bindings: inQuads({ c, ...rest.bindings }, quads),
-      ...part({}),
-      split: inQuadNames(byRows(c, cut, m, n, part), quads),
-    });
-  }
-  if (splits > 1) {
-    tape.dispatch({
-      kernel: KERNEL,
-      entry: "sum_parts",
-      label: c.storage.label,
-      constants: {},
-      bindings: { parts, c },
-      workgroups: linearGrid(sizeOf([m, n])),
-    });
-    if (options.rowSums) finishColumnSum(tape, sums!, options.rowSums);
-  }
+}
+
+/** The rest of the epilogue, as a pass of its own. */
+function finishInPlace(tape: Tape, product: Product): void {
+  const { c, sizes: [m, n], rest } = product;
+  const quads = n % 4 === 0;
+  const bindings = { c, ...rest!.bindings };
+  const part = ({ m: rows = m, first = 0 }: Partial<Extent>) => {
+    return { ...extentOf(product, { first }), workgroups: linearGrid(quads ? rows * n / 4 : rows * n) };
+  };
+  tape.dispatch({
+    kernel: KERNEL,
+    entry: quads ? "epilogue4" : "epilogue",
+    label: c.storage.label,
+    constants: rest!.constants,
+    bindings: inQuads(bindings, quads),
+    ...part({}),
+    split: inQuadNames(byRows(product, c, Object.keys(bindings), part), quads),
+  });
+}
+
+/** Adds the parts of a sum, in order. */
+function sumSplits(tape: Tape, { c, sizes: [m, n], operands, options: { rowSums } }: Product): void {
+  tape.dispatch({
+    kernel: KERNEL,
+    entry: "sum_parts",
+    label: c.storage.label,
+    constants: {},
+    bindings: { parts: operands.c, c },
+    workgroups: linearGrid(m * n),
+  });
+  if (rowSums) finishColumnSum(tape, operands.row_sums!, rowSums);
 }
 
 /** What a launch computes: all of a product, or what can be bound of it. */
@@ -184,15 +208,30 @@ interface Extent {
 /** Bindings that are the same for every part of the rows. */
 const WHOLE: ReadonlySet<string> = new Set(["bias", "step", "row_sums"]);
 
-function byRows(c: Tensor, cut: readonly string[], m: number, n: number, launchOf: (e: Partial<Extent>) => Part): Split {
+function byRows(
+  { sizes: [m, n] }: Product,
+  c: Tensor,
+  names: readonly string[],
+  launchOf: (e: Partial<Extent>) => Part,
+): LaunchSplit {
   const units = m % c.shape[0]! === 0 ? c.shape[0]! : 1;
   const rows = m / units;
+  const cut = names.filter((name) => !WHOLE.has(name));
   return { units, cut, part: (first, count) => launchOf({ m: rows * count, first: first * rows * n }) };
 }
 
-type Part = ReturnType<Split["part"]>;
+type Part = ReturnType<LaunchSplit["part"]>;
 
-function workgroupsOf({ m, batches, splits }: Extent, n: number, { entry, tm, tn, width }: Variant): [number, number, number] {
+/** Dims and workgroups of a launch that computes so much of a product; all of it where nothing else is said. */
+function extentOf(product: Product, extent: Partial<Extent>): Required<Part> {
+  const { sizes: [m, , k], options: { batches }, splits } = product;
+  const count = batches ? batches.images * batches.heads : 1;
+  const whole: Extent = { m, k, batches: count, splits, first: 0, firstSplit: 0 };
+  return { dims: dimsOf(product, { ...whole, ...extent }), workgroups: workgroupsOf(product, { ...whole, ...extent }) };
+}
+
+function workgroupsOf({ sizes: [, n], variant }: Product, { m, batches, splits }: Extent): [number, number, number] {
+  const { entry, tm, tn, width } = variant;
   const products = batches * splits;
   const flat = entry === "general" || entry === "vectorised";
   const tiles = Math.ceil(m / tm) * (flat ? products : 1);
@@ -200,23 +239,16 @@ function workgroupsOf({ m, batches, splits }: Extent, n: number, { entry, tm, tn
 }
 
 /** The words of `struct Dims` in kernels/matmul.wgsl. */
-function dimsOf(
-  { m, k, batches, splits, first, firstSplit }: Extent,
-  n: number,
-  { tm, kStep }: Variant,
-  views: Batches["views"],
-  aTransposed: boolean,
-  bTransposed: boolean,
-  shape: readonly number[],
-  { alpha = 1, bias, relu = 0, drop, batches: of }: MatmulOptions,
-): number[] {
+function dimsOf(product: Product, { m, k, batches, splits, first, firstSplit }: Extent): number[] {
+  const { sizes: [fullM, n], variant: { tm, kStep }, views, aTransposed, bTransposed, c, options } = product;
+  const { alpha = 1, bias, relu = 0, drop } = options;
   return [
-    ...[m, n, k, roundUp(k / splits, kStep), batches, of?.heads ?? 1, bias ? 1 : 0, relu],
+    ...[m, n, k, roundUp(k / splits, kStep), batches, options.batches?.heads ?? 1, bias ? 1 : 0, relu],
     ...views.flatMap(({ first = 0, row, image, head }) => [first, row, image, head]),
     ...(aTransposed ? [1, views[0].row] : [views[0].row, 1]),
     ...(bTransposed ? [views[1].row, 1] : [1, views[1].row]),
-    ...[floatBits(alpha), m * n, Math.ceil(m / tm), splits],
-    ...(drop ? dropWords(drop, shape) : NO_DROP),
+    ...[floatBits(alpha), fullM * n, Math.ceil(m / tm), splits],
+    ...(drop ? dropWords(drop, c.shape) : NO_DROP),
     ...[first, firstSplit],
   ];
 }
@@ -273,6 +305,6 @@ function inQuads(bindings: Readonly<Record<string, Tensor>>, quads: boolean): Re
   return Object.fromEntries(Object.entries(bindings).map(([name, x]) => [quadName(name, quads), x]));
 }
 
-function inQuadNames(split: Split, quads: boolean): Split {
+function inQuadNames(split: LaunchSplit, quads: boolean): LaunchSplit {
   return { ...split, cut: split.cut.map((name) => quadName(name, quads)) };
 }
