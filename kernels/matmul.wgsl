@@ -343,13 +343,13 @@ fn vectorised(@builtin(global_invocation_id) id: vec3<u32>) {
       }
     }
   }
-  let c_start = result_of(task.batch, task.split);
+  let c_start = (result_of(task.batch, task.split) + row * dims.c.step_row + column) / 4u;
   // unroll
   for (var j = 0u; j < TN4; j++) {
     let b = bias_of(column + 4u * j);
     // unroll
     for (var i = 0u; i < TM; i++) {
-      store4(c_start, row + i, column + 4u * j, linear4(column + 4u * j, sum[i * TN4 + j], b));
+      store4(c_start, row, column, i, j, linear4(column + 4u * j, sum[i * TN4 + j], b));
     }
   }
   if (A_TRANSPOSED) {
@@ -362,9 +362,10 @@ fn vectorised(@builtin(global_invocation_id) id: vec3<u32>) {
   }
 }
 
-fn store4(start: u32, row: u32, column: u32, value: vec4<f32>) {
-  if (row < dims.m && column < dims.n) {
-    c4[(start + row * dims.c.step_row + column) / 4u] = value;
+// Row i and quad j of a tile that begins at a row and column, and at a quad of c4.
+fn store4(start: u32, row: u32, column: u32, i: u32, j: u32, value: vec4<f32>) {
+  if (row + i < dims.m && column + 4u * j < dims.n) {
+    c4[start + i * (dims.c.step_row / 4u) + j] = value;
   }
 }
 
@@ -375,8 +376,11 @@ fn broadcast(@builtin(global_invocation_id) id: vec3<u32>, @builtin(subgroup_inv
   let column = id.y * TN;
   let batch = id.z % dims.batches;
   let split = id.z / dims.batches;
-  let a_start = start_of(dims.a, batch);
-  let b_start = start_of(dims.b, batch);
+  // in quads
+  let a_start = start_of(dims.a, batch) / 4u;
+  let b_start = start_of(dims.b, batch) / 4u;
+  let a_step = dims.a.step_row / 4u;
+  let b_step = dims.b.step_row / 4u;
   let last = min(dims.k, (split + 1u) * dims.k_per_split);
   var sum: array<vec4<f32>, TM * TN4>;
   var row_sum: array<vec4<f32>, TM4>;
@@ -384,29 +388,29 @@ fn broadcast(@builtin(global_invocation_id) id: vec3<u32>, @builtin(subgroup_inv
     // what this invocation lends: half of the columns at k + lane % 4, zeros beyond the end of the sum
     var own: array<vec4<f32>, TN8>;
     let own_k = k + lane % 4u;
+    let own_row = b_start + min(own_k, dims.k - 1u) * b_step;
     let own_column = column + lane / 4u * (TN / 2u);
     // unroll
     for (var j = 0u; j < TN8; j++) {
-      let at = b_start + min(own_k, dims.k - 1u) * dims.b.step_row + min(own_column + 4u * j, dims.n - 4u);
-      own[j] = select(vec4<f32>(), b4[at / 4u], own_k < last);
+      own[j] = select(vec4<f32>(), b4[own_row + min(own_column + 4u * j, dims.n - 4u) / 4u], own_k < last);
     }
     var av: array<vec4<f32>, TM>;
     var bv: array<vec4<f32>, TN>;
     if (A_TRANSPOSED) {
       // unroll
       for (var p = 0u; p < 4u; p++) {
-        let at = a_start + min(k + p, dims.k - 1u) * dims.a.step_row;
+        let at = a_start + min(k + p, dims.k - 1u) * a_step;
         let there = select(0.0, 1.0, k + p < last);
         // unroll
         for (var i = 0u; i < TM4; i++) {
-          av[p * TM4 + i] = a4[(at + min(row + 4u * i, dims.m - 4u)) / 4u];
+          av[p * TM4 + i] = a4[at + min(row + 4u * i, dims.m - 4u) / 4u];
           row_sum[i] = fma(vec4<f32>(there), av[p * TM4 + i], row_sum[i]);
         }
       }
     } else {
       // unroll
       for (var i = 0u; i < TM; i++) {
-        av[i] = a4[(a_start + min(row + i, dims.m - 1u) * dims.a.step_row + k) / 4u];
+        av[i] = a4[a_start + min(row + i, dims.m - 1u) * a_step + k / 4u];
       }
     }
     // unroll
@@ -431,13 +435,13 @@ fn broadcast(@builtin(global_invocation_id) id: vec3<u32>, @builtin(subgroup_inv
       }
     }
   }
-  let c_start = result_of(batch, split);
+  let c_start = (result_of(batch, split) + row * dims.c.step_row + column) / 4u;
   // unroll
   for (var j = 0u; j < TN4; j++) {
     let b = bias_of(column + 4u * j);
     // unroll
     for (var i = 0u; i < TM; i++) {
-      store4(c_start, row + i, column + 4u * j, linear4(column + 4u * j, sum[i * TN4 + j], b));
+      store4(c_start, row, column, i, j, linear4(column + 4u * j, sum[i * TN4 + j], b));
     }
   }
   if (A_TRANSPOSED) {
@@ -590,7 +594,7 @@ fn tiled(
       let row = row0 + 4u * (i / 4u * SIDE + local.y) + i % 4u;
       if (row < dims.m && column < dims.n) {
         let value = linear4(column, sum[i * TN4 + j], b);
-        store4(c_start, row, column, finish4((row * dims.n + column) / 4u, value));
+        c4[(c_start + row * dims.c.step_row + column) / 4u] = finish4((row * dims.n + column) / 4u, value);
       }
     }
   }

@@ -1,6 +1,7 @@
 /** @file deno task bench: how fast this machine is, kernel by kernel and step by step. */
 
 import { ConsoleReporter, table } from "../lib/cli/console.ts";
+import { formatBytes } from "../lib/format.ts";
 import { runTask, UsageError } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
 import { rooted } from "../lib/cli/paths.ts";
@@ -49,6 +50,7 @@ await runTask(usage, async ({ args }) => {
   const data = wanted("data") ? await benchData(gpu, rooted("data/bench"), rooted("cache/bench")) : [];
   if (data.length > 0) say(`\n${dataTable(data)}`);
 
+  const tuning = { file: rooted("cache/bench/tuning.json"), line: say };
   const steps: StepResult[] = [];
   const peers: PeerResult[] = [];
   for (const size of ["small", "full"] as const) {
@@ -57,7 +59,7 @@ await runTask(usage, async ({ args }) => {
       if (only === "kernels" && method === "simclr") continue;
       const batch = args.whole("batch", 2) ?? defaultBatch(size, software);
       const count = args.whole("steps", 1) ?? (size === "full" && software ? 2 : 5);
-      const result = await benchStep(gpu, method, size, batch, count);
+      const result = await benchStep(gpu, method, size, batch, count, tuning);
       steps.push(result);
       say(describeStep(result, ceilings.gflops));
       if (only === "kernels" || (method === "finetune" && result.kernels.length > 0)) {
@@ -95,11 +97,15 @@ function defaultBatch(size: Size, software: boolean): number {
   return size === "small" ? 32 : 4;
 }
 
-function describeStep({ method, size, batch, images_per_s, first_step_ms, plan_bytes }: StepResult, ceiling: number): string {
+function describeStep(
+  { method, size, batch, images_per_s, first_step_ms, plan_bytes, peak_bytes, choices }: StepResult,
+  ceiling: number,
+): string {
   const unit = method === "simclr" ? "pairs/s" : "images/s";
   return `\n${method} step, ${size}, batch ${batch}: ${images_per_s.toPrecision(3)} ${unit} ` +
     `(${(images_per_s / ceiling).toPrecision(2)} for each GFLOP/s of the ceiling), ` +
-    `first step after ${(first_step_ms / 1000).toFixed(1)} s, ${(plan_bytes / 2 ** 20).toFixed(0)} MiB of tensors`;
+    `first step after ${(first_step_ms / 1000).toFixed(1)} s, ${formatBytes(plan_bytes)} of tensors, ` +
+    `${formatBytes(peak_bytes)} of buffers at most, ${Object.keys(choices).length} products tuned`;
 }
 
 function kernelTable(kernels: readonly KernelShare[], gflops: number, gbytes: number): string {

@@ -79,7 +79,7 @@ export class Gpu {
   /** A stand-in for an input that a kernel binds and a dispatch does not use: 16 bytes of zeros, as old as the device. */
   readonly unused: GPUBuffer;
   #error: GpuError | undefined;
-  #memory = { buffers: 0, bytes: 0 };
+  #memory = { buffers: 0, bytes: 0, peak: 0 };
 
   private constructor(opened: Opened, { maxBinding = Infinity }: GpuOptions) {
     const { device } = opened;
@@ -188,20 +188,30 @@ export class Gpu {
     return this.createBuffer({ size: Math.max(16, Math.ceil(size / 16) * 16), usage: STORAGE | COPY_SRC | COPY_DST, label });
   }
 
-  /** Buffers that have been made and not yet destroyed: JavaScript's own accounts do not show them. */
-  get memory(): { readonly buffers: number; readonly bytes: number } {
+  /** Buffers that have been made and not yet destroyed, and the most bytes so far: JavaScript's own accounts do not show them. */
+  get memory(): { readonly buffers: number; readonly bytes: number; readonly peak: number } {
     return this.#memory;
+  }
+
+  /** Starts to look for the most bytes anew. */
+  forgetPeak(): void {
+    this.#count(0, 0, this.#memory.bytes);
+  }
+
+  #count(buffers: number, bytes: number, peak: number = this.#memory.peak): void {
+    const now = this.#memory.bytes + bytes;
+    this.#memory = { buffers: this.#memory.buffers + buffers, bytes: now, peak: Math.max(peak, now) };
   }
 
   /** Makes a buffer of any kind; every buffer that programs use is made here, so that {@linkcode memory} is complete. */
   createBuffer(descriptor: GPUBufferDescriptor): GPUBuffer {
     const buffer = this.device.createBuffer(descriptor);
     const { size } = descriptor;
-    this.#memory = { buffers: this.#memory.buffers + 1, bytes: this.#memory.bytes + size };
+    this.#count(1, size);
     const destroy = buffer.destroy.bind(buffer);
     let destroyed = false;
     buffer.destroy = () => {
-      if (!destroyed) this.#memory = { buffers: this.#memory.buffers - 1, bytes: this.#memory.bytes - size };
+      if (!destroyed) this.#count(-1, -size);
       destroyed = true;
       destroy();
     };

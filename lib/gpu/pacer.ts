@@ -12,10 +12,10 @@ import type { Plan } from "./plan.ts";
 /** Most submissions in a window, whatever their speed. */
 export const MOST_PENDING = 64;
 
-/** Most dispatches in a part whose time is not known yet. */
-const MOST_UNKNOWN = 4;
-/** Milliseconds after which the next unknown part is a single dispatch again. */
-const SLOW = 150;
+/** Most kernels that are new to the driver in a part whose time is not known yet: each may take a quarter of a second. */
+const MOST_NEW = 6;
+/** Most bytes that such a part binds. */
+const MOST_BYTES = 2 ** 28;
 
 /** What became of a replay: done with all before it, still under way, or given up before it changed anything. */
 export type Outcome = "done" | "pending" | "stopped";
@@ -67,14 +67,18 @@ export class Pacer {
     }
     await this.drain();
     const timed: Part[] = [];
+    const endOf = (first: number) => parts ? parts[timed.length]!.last : plan.partFrom(first, MOST_NEW, MOST_BYTES);
+    let last = endOf(0);
     for (let first = 0; first < plan.length;) {
       if (this.#signal?.aborted && first < plan.commitsFrom) return "stopped";
-      const last = parts ? parts[timed.length]!.last : nextUnknown(plan, timed.at(-1));
       const started = performance.now();
       plan.submit(first, last);
+      const part = timed.push({ first, last, milliseconds: 0 }) - 1;
+      // what follows is made ready meanwhile
+      const next = last < plan.length ? endOf(last) : last;
       await this.#gpu.finish();
-      timed.push({ first, last, milliseconds: performance.now() - started });
-      first = last;
+      timed[part] = { first, last, milliseconds: performance.now() - started };
+      [first, last] = [last, next];
       await turn();
     }
     this.#parts.set(plan, this.#balance(timed, plan.commitsFrom));
@@ -109,17 +113,6 @@ export class Pacer {
     }
     return balanced;
   }
-}
-
-/**
- * End of the next part of a plan that has not run yet: each kernel may have to be compiled, so a part is a single dispatch
- * at first, and twice as long as the one before it as long as that was fast. The first commit begins a part.
- */
-function nextUnknown({ length, commitsFrom }: Plan, previous: Part | undefined): number {
-  const first = previous?.last ?? 0;
-  const before = previous ? previous.last - previous.first : 0;
-  const count = previous && previous.milliseconds < SLOW ? Math.min(MOST_UNKNOWN, 2 * before) : 1;
-  return Math.min(first + count, first < commitsFrom ? commitsFrom : length);
 }
 
 /** Lets signals and messages in. */

@@ -41,6 +41,8 @@ export function bindingsOfKernel(kernel: KernelSource): Map<string, Binding> {
 /** The pipelines of one device. */
 export class PipelineCache {
   readonly #gpu: Gpu;
+  /** Pipelines that have been submitted: a driver may compile one at its first use only. */
+  readonly started: WeakSet<Pipeline> = new WeakSet();
   /** By the text of the file, then by entry point, bindings and constants. */
   readonly #pipelines = new Map<string, Map<string, Pipeline>>();
 

@@ -155,6 +155,27 @@ export class Plan {
     for (const step of steps) encode(pass, step);
     pass.end();
     this.#gpu.device.queue.submit([encoder.finish()]);
+    for (const { pipeline } of steps) this.#gpu.pipelines.started.add(pipeline);
+  }
+
+  /**
+   * The end of a part that will take little time, whatever the driver has to compile for it.
+   *
+   * @param first where it begins
+   * @param kernels most kernels in it that were never submitted
+   * @param bytes most that its dispatches may bind together, unless it is a single one
+   */
+  partFrom(first: number, kernels: number, bytes: number): number {
+    const end = first < this.commitsFrom ? this.commitsFrom : this.length;
+    const fresh = new Set<Pipeline>();
+    let bound = 0;
+    for (let i = first; i < end; i++) {
+      const [{ dispatch, pipeline }] = this.#prepare(i, i + 1) as [Step];
+      if (!this.#gpu.pipelines.started.has(pipeline)) fresh.add(pipeline);
+      bound += Object.values(dispatch.bindings).reduce((sum, storage) => sum + storage.bytes, 0);
+      if (i > first && (fresh.size > kernels || bound > bytes)) return i;
+    }
+    return end;
   }
 
   /**

@@ -9,7 +9,7 @@ import { DamagedCheckpoint, freshState, readResume, type Resume, type RunState }
 import type { Method } from "./method.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { type Reporter, Trainer, type TrainerOptions } from "./trainer.ts";
-import { answerOpenQuestions, recallTuning } from "./tuning.ts";
+import { createTuned } from "./tuning.ts";
 
 /** Keys that may change between a run and its continuation. */
 const FREE_KEYS = [
@@ -52,7 +52,10 @@ export async function train(
     return resume.state;
   }
   const weights = resume ? new Map() : start();
-  using method = await createTuned(gpu, config, resume, () => create(weights), { ...options, line: (text) => reporter.line(text) });
+  using method = await createMethod(gpu, config, resume, () => create(weights), {
+    ...options,
+    line: (text) => reporter.line(text),
+  });
   // an adapter without enough memory says so before the first step
   await gpu.finish();
   reporter.line(`Memory on the adapter: ${formatBytes(gpu.memory.bytes)}`);
@@ -71,7 +74,7 @@ export async function train(
 }
 
 /** The method with the variants of kernels that the run began with, or else those that suit the adapter. */
-async function createTuned(
+async function createMethod(
   gpu: Gpu,
   { training }: RunConfig,
   resume: Resume | undefined,
@@ -87,13 +90,7 @@ async function createTuned(
     gpu.choices.answer(begun.choices);
     return create();
   }
-  const options = { file, signal, line };
-  recallTuning(gpu, options);
-  const method = create();
-  if (gpu.choices.open.length === 0) return method;
-  method[Symbol.dispose]();
-  await answerOpenQuestions(gpu, options);
-  return create();
+  return await createTuned(gpu, create, { file, signal, line });
 }
 
 function openResume(folder: RunFolder, config: RunConfig): ReturnType<typeof readResume> {

@@ -61,17 +61,24 @@ export function parseTuning(text: string | undefined): Tuning | undefined {
   }
 }
 
-/** Gives the device the choices of earlier runs on the same adapter. */
-export function recallTuning(gpu: Gpu, { file }: TuningOptions): void {
-  gpu.choices.answer(file === undefined ? {} : readTunings(file)[gpu.adapter.name] ?? {});
-}
-
 /**
- * Measures what has been asked of the device and had no answer, and answers it; what was recorded before has to be recorded again.
+ * Makes a method, or anything else that records plans, with the variants that suit the adapter: those of earlier runs, and for
+ * what they left open those that are fastest now.
  *
+ * @param create is called once or twice
  * @throws {Interrupted} if the signal was aborted
  */
-export async function answerOpenQuestions(gpu: Gpu, options: TuningOptions): Promise<void> {
+export async function createTuned<T extends Disposable>(gpu: Gpu, create: () => T, options: TuningOptions): Promise<T> {
+  const { file } = options;
+  gpu.choices.answer(file === undefined ? {} : readTunings(file)[gpu.adapter.name] ?? {});
+  const made = create();
+  if (gpu.choices.open.length === 0) return made;
+  made[Symbol.dispose]();
+  await answerOpenQuestions(gpu, options);
+  return create();
+}
+
+async function answerOpenQuestions(gpu: Gpu, options: TuningOptions): Promise<void> {
   const open = gpu.choices.open as OpenQuestion<ProductQuestion>[];
   const { file, line, signal } = options;
   line(`First use of this adapter at these sizes: measuring variants of ${open.length} matrix products`);

@@ -4,12 +4,14 @@ import { defaultConfig, type RunConfig } from "../../lib/config.ts";
 import { PackedImages } from "../../lib/data/packed.ts";
 import { stratifiedSplit } from "../../lib/data/split.ts";
 import type { Gpu } from "../../lib/gpu/device.ts";
+import { Pacer } from "../../lib/gpu/pacer.ts";
 import type { Timing } from "../../lib/gpu/plan.ts";
 import { Random } from "../../lib/random.ts";
 import { Finetune } from "../../lib/train/finetune.ts";
 import type { Method } from "../../lib/train/method.ts";
 import { Pretraining } from "../../lib/train/pretraining.ts";
 import { simclr } from "../../lib/train/simclr.ts";
+import { createTuned, type TuningOptions } from "../../lib/train/tuning.ts";
 
 /** Size of a benchmark's model. */
 export type Size = "small" | "full";
@@ -25,6 +27,10 @@ export interface StepResult {
   readonly first_step_ms: number;
   /** Bytes of the plan's own tensors. */
   readonly plan_bytes: number;
+  /** Most bytes of all buffers at once. */
+  readonly peak_bytes: number;
+  /** Variants that were chosen by measurement. */
+  readonly choices: Readonly<Record<string, string>>;
   /** Share of the adapter's time and rate of each kernel, the largest first; empty without timestamps. */
   readonly kernels: readonly KernelShare[];
 }
@@ -42,6 +48,7 @@ export interface KernelShare {
 }
 
 const DENSITY = 0.0124;
+const WARM_UP = 3;
 
 /** Measures one method at one size. */
 export async function benchStep(
@@ -50,6 +57,7 @@ export async function benchStep(
   size: Size,
   batch: number,
   steps: number,
+  tuning: TuningOptions,
 ): Promise<StepResult> {
   const config = configFor(size, batch);
   const count = Math.max(20, 2 * batch);
@@ -57,29 +65,46 @@ export async function benchStep(
   const labels = Float64Array.from({ length: count }, (_, i) => i % 2);
   const mass = labels.map((label) => 100 + 80 * label);
   const all = Uint32Array.from({ length: count }, (_, i) => i);
+  const create = (): Method =>
+    method === "finetune"
+      ? new Finetune(gpu, config, { images, labels, mass, split: { ...stratifiedSplit(labels, 1), train: all } }, new Map())
+      : new Pretraining(gpu, config, { images, split: { train: all, val: all.subarray(0, 2) } }, new Map(), simclr(config));
+  using tuned = await createTuned(gpu, create, tuning);
+  tuned[Symbol.dispose]();
+  gpu.forgetPeak();
   const started = performance.now();
-  using trained: Method = method === "finetune"
-    ? new Finetune(gpu, config, { images, labels, mass, split: { ...stratifiedSplit(labels, 1), train: all } }, new Map())
-    : new Pretraining(gpu, config, { images, split: { train: all, val: all.subarray(0, 2) } }, new Map(), simclr(config));
+  using trained = create();
   const learningRates = trained.learningRates(1);
+  const pacer = new Pacer(gpu);
   const step = async (i: number) => {
-    for await (const staged of trained.stage([all.subarray(0, batch)])) trained.run(staged, { seed: 1, step: i, learningRates });
-    await gpu.finish();
+    for await (const staged of trained.stage([all.subarray(0, batch)])) {
+      trained.prepare(staged, { seed: 1, step: i, learningRates });
+      await pacer.run(trained.plan);
+    }
+    await pacer.drain();
   };
   await step(0);
   const first = performance.now() - started;
-  await step(1);
+  // the pacer needs a few steps to know how long they take
+  for (let i = 1; i < WARM_UP; i++) await step(i);
   const times: number[] = [];
   for (let i = 0; i < steps; i++) {
     const begun = performance.now();
-    await step(2 + i);
+    await step(WARM_UP + i);
     times.push(performance.now() - begun);
   }
   const median = times.sort((a, b) => a - b)[steps >> 1]!;
+  const peak = gpu.memory.peak;
   const timings = gpu.device.features.has("timestamp-query") ? await trained.plan.profile() : [];
-  const { bytes: plan_bytes } = trained.plan;
-  const images_per_s = 1000 * batch / median;
-  return { method, size, batch, images_per_s, first_step_ms: first, plan_bytes, kernels: summarise(timings) };
+  return {
+    ...{ method, size, batch },
+    images_per_s: 1000 * batch / median,
+    first_step_ms: first,
+    plan_bytes: trained.plan.bytes,
+    peak_bytes: peak,
+    choices: gpu.choices.taken,
+    kernels: summarise(timings),
+  };
 }
 
 function configFor(size: Size, batch: number): RunConfig {
