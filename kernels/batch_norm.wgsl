@@ -12,6 +12,7 @@
 //
 //   training:   dx = weight rstd (dy - mean(dy) - xhat mean(dy xhat))      means over the rows of the group
 //   predicting: dx = weight rstd dy
+//   and if x = gelu(pre), dpre = dx gelu'(pre) in the same pass
 //   dweight = sum of dy xhat     dbias = sum of dy
 //
 // x, y, dx, dy         (R, DIM)
@@ -32,6 +33,7 @@ const GROUPS: u32 = 1u;
 const SEGMENTS: u32 = 4u;
 const EPS: f32 = 1e-5;
 const MOMENTUM: f32 = 0.1;
+const GELU_BACKWARD: bool = false; // of backward_input: x is gelu(pre), and the gradient of pre is wanted
 const RUNNING: bool = false; // predicting: the statistics do not depend on x
 const WIDTH: u32 = 64u; // along elements
 const LANES: u32 = 64u; // along columns
@@ -57,6 +59,7 @@ const LANES: u32 = 64u; // along columns
 @group(0) @binding(18) var<uniform> dims: Dims;
 @group(0) @binding(19) var<storage, read> running_mean: array<Number>;
 @group(0) @binding(20) var<storage, read> running_var: array<Number>;
+@group(0) @binding(21) var<storage, read> pre: array<Number>;
 
 struct Dims {
   rows: u32,       // of a group
@@ -217,13 +220,16 @@ fn backward_input(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_wor
   let group = (dims.first_row + i / DIM) / dims.rows;
   let at = group * DIM + column;
   let scale = weight[column] * rstd[at];
-  if (RUNNING) {
-    dx[i] = scale * dy[i];
-  } else {
+  var result = scale * dy[i];
+  if (!RUNNING) {
     let n = f32(dims.rows);
     let xhat = (x[i] - mean[at]) * rstd[at];
     let mean_dy = sums[group * 2u * DIM + column] / n;
     let mean_dy_xhat = sums[group * 2u * DIM + DIM + column] / n;
-    dx[i] = scale * (dy[i] - mean_dy - xhat * mean_dy_xhat);
+    result = scale * (dy[i] - mean_dy - xhat * mean_dy_xhat);
   }
+  if (GELU_BACKWARD) {
+    result *= gelu_grad(pre[i]);
+  }
+  dx[i] = result;
 }

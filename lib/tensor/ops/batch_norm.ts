@@ -1,13 +1,14 @@
 /** @file Batch normalisation with running statistics. */
 
-import source from "../../../kernels/batch_norm.wgsl" with { type: "text" };
+import batchNormSource from "../../../kernels/batch_norm.wgsl" with { type: "text" };
+import geluSource from "../../../kernels/lib/gelu.wgsl" with { type: "text" };
 import type { Parameter } from "../parameters.ts";
 import type { Launch, LaunchSplit, Tape } from "../tape.ts";
 import type { PlacedTensor, Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { lanesFor, linearGrid, numbersIn, segmentsFor } from "./grid.ts";
 
-const KERNEL = { name: "batch_norm", source };
+const KERNEL = { name: "batch_norm", source: batchNormSource + geluSource };
 
 /** The tensors of a batch normalisation. */
 export interface BatchNormTensors {
@@ -63,7 +64,7 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
     entry: string,
     bindings: Record<string, Tensor>,
     workgroups: readonly [number, number, number],
-    more: Pick<Launch, "commit" | "split"> = {},
+    more: Partial<Pick<Launch, "commit" | "constants" | "split">> = {},
   ) => tape.dispatch({ kernel: KERNEL, entry, label, constants, bindings, dims: [rows, 0, 0], workgroups, ...more });
 
   const mean = tape.tensor(`${label}.mean`, [parts, dim]);
@@ -96,7 +97,11 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
     );
     if (!tape.wants(x)) return;
     const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
-    launch("backward_input", { x, mean, rstd, weight, dy, sums, dx }, perElement, { split: byImage(["x", "dy", "dx"]) });
+    const pre = tape.takeWork(x, ["geluBackward"])?.geluBackward;
+    launch("backward_input", { x, mean, rstd, weight, dy, sums, dx, ...(pre && { pre }) }, perElement, {
+      constants: { ...constants, GELU_BACKWARD: pre !== undefined },
+      split: byImage(["x", "dy", "dx", ...(pre ? ["pre"] : [])]),
+    });
     tape.accumulate(x, dx);
   });
   return y;

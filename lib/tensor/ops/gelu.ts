@@ -12,7 +12,8 @@ const KERNEL = { name: "gelu", source: geluSource + libSource };
 export function gelu(tape: Tape, x: Tensor): Tensor {
   const y = tape.tensor(`gelu(${x.storage.label})`, x.shape);
   launch(tape, "forward", y, { x, y });
-  tape.derive(y, [x], (dy) => tape.accumulate(x, geluBackward(tape, x, dy)));
+  tape.leaveWork(y, { geluBackward: x });
+  tape.derive(y, [x], (dy) => tape.accumulate(x, tape.remainingWork(y) ? geluBackward(tape, x, dy) : dy));
   return y;
 }
 
