@@ -81,6 +81,7 @@ export * from "./lib/tensor/ops/matmul.ts";
 export * from "./lib/tensor/ops/matmul_tuning.ts";
 export * from "./lib/tensor/ops/matmul_variants.ts";
 export * from "./lib/tensor/ops/mean_tokens.ts";
+export * from "./lib/tensor/ops/patch_embedding.ts";
 export * from "./lib/tensor/ops/record.ts";
 export * from "./lib/tensor/ops/softmax_attention.ts";
 export * from "./lib/tensor/ops/tokens.ts";

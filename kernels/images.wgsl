@@ -19,7 +19,10 @@
 //
 // draws  (VIEWS B, 4): flags (1 flip eta, 2 flip phi, 4 noise), shift of rows, shift of columns, mask of channels left out
 //
-// clear: one invocation a Number of patches. draw: one invocation a row of draws. scatter: one invocation an entry,
+// listed (VIEWS B, most, 2): instead of the patches, their non-zeros: the address in the patches of the row, and the bits of the
+//                          value; zeros where there is none. For kernels that read nothing else (patch_embedding.wgsl)
+//
+// clear: one invocation a Number of patches. draw: one invocation a row of draws. scatter, list: one invocation an entry,
 // workgroups in y are rows. Uses lib/philox.wgsl and lib/step.wgsl.
 
 const SIZE: u32 = 125u;
@@ -41,7 +44,8 @@ const NOISE_PROBABILITY: f32 = 0.7;
 const SIGMA: f32 = 0.02;
 
 struct Dims {
-  first_row: u32, // of scatter: rows before those that are bound
+  first_row: u32, // of scatter and list: rows before those that are bound
+  most: u32,      // of list: entries in a row of its result
 }
 
 const GRID: u32 = SIZE / PATCH;
@@ -57,6 +61,7 @@ alias Number = f32;
 @group(0) @binding(5) var<storage, read_write> cleared: array<Number>;
 @group(0) @binding(6) var<uniform> step: Step;
 @group(0) @binding(7) var<uniform> dims: Dims;
+@group(0) @binding(8) var<storage, read_write> listed: array<vec2<u32>>;
 
 @compute @workgroup_size(WIDTH)
 fn clear(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -121,33 +126,33 @@ fn normal(words: vec4<u32>) -> f32 {
   return sqrt(-2.0 * log(1.0 - uniform01(words.x))) * cos(6.283185307179586 * uniform01(words.y));
 }
 
-@compute @workgroup_size(WIDTH)
-fn scatter(@builtin(global_invocation_id) id: vec3<u32>) {
-  let row = dims.first_row + id.y;
-  let range = ranges[row % BATCH];
+// An entry after the transformation of its row.
+struct Pixel {
+  address: u32, // in the patches of the row
+  value: f32,
+  kept: bool,   // not left out, and still in the image
+}
+
+fn words_of_entry() -> u32 {
+  return select(2u, 1u, BYTES);
+}
+
+// The entry at a word.
+fn transform(row: u32, word: u32) -> Pixel {
   var at = 0u;
   var x = 0.0;
   if (BYTES) {
-    let entry = range.x + id.x;
-    if (entry >= range.y) {
-      return;
-    }
-    at = words[entry] >> 8u;
-    x = f32(words[entry] & 255u) / SCALE;
+    at = words[word] >> 8u;
+    x = f32(words[word] & 255u) / SCALE;
   } else {
-    let entry = range.x + 2u * id.x;
-    if (entry >= range.y) {
-      return;
-    }
-    at = words[entry];
-    x = bitcast<f32>(words[entry + 1u]) / SCALE;
+    at = words[word];
+    x = bitcast<f32>(words[word + 1u]) / SCALE;
   }
   let channel = at % CHANNELS;
   let d = draws[row];
+  var kept = true;
   if (DROP) {
-    if (((d.w >> channel) & 1u) == 1u) {
-      return;
-    }
+    kept = ((d.w >> channel) & 1u) == 0u;
   }
   var r = at / CHANNELS / SIZE;
   var c = at / CHANNELS % SIZE;
@@ -156,13 +161,43 @@ fn scatter(@builtin(global_invocation_id) id: vec3<u32>) {
   if (ROLL) {
     c = c % SIZE;
   }
-  if (r >= GRID * PATCH || c >= GRID * PATCH) {
-    return;
-  }
+  kept = kept && r < GRID * PATCH && c < GRID * PATCH;
   if ((d.x & 4u) != 0u && x > 0.0) {
     x = clamp(x + SIGMA * normal(philox(vec4<u32>(at, row, step.step, 0x80000000u + STREAM), step.seed)), 0.0, 1.0);
   }
   let token = (r / PATCH) * GRID + c / PATCH;
   let feature = (channel * PATCH + r % PATCH) * PATCH + c % PATCH;
-  patches[(id.y * GRID * GRID + token) * FEATURES + feature] = x;
+  return Pixel(token * FEATURES + feature, x, kept);
+}
+
+@compute @workgroup_size(WIDTH)
+fn scatter(@builtin(global_invocation_id) id: vec3<u32>) {
+  let row = dims.first_row + id.y;
+  let range = ranges[row % BATCH];
+  let word = range.x + words_of_entry() * id.x;
+  if (word >= range.y) {
+    return;
+  }
+  let pixel = transform(row, word);
+  if (pixel.kept) {
+    patches[id.y * GRID * GRID * FEATURES + pixel.address] = pixel.value;
+  }
+}
+
+@compute @workgroup_size(WIDTH)
+fn list(@builtin(global_invocation_id) id: vec3<u32>) {
+  let row = dims.first_row + id.y;
+  let range = ranges[row % BATCH];
+  let word = range.x + words_of_entry() * id.x;
+  if (id.x >= dims.most) {
+    return;
+  }
+  var entry = vec2<u32>();
+  if (word < range.y) {
+    let pixel = transform(row, word);
+    if (pixel.kept) {
+      entry = vec2<u32>(pixel.address, bitcast<u32>(pixel.value));
+    }
+  }
+  listed[id.y * dims.most + id.x] = entry;
 }

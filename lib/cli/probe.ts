@@ -31,8 +31,8 @@ export async function probe(
   const model = new LinearViT(gpu, weights.model, { seed: config.data.seed });
   using _parameters = model.parameters;
   const batch = Math.min(config.data.batch_size, test.length);
-  using map = new ImageMap(gpu, model, data, batch, weights.normScale, (tape, vit, patches) => ({
-    features: vit.features(tape, patches),
+  using map = new ImageMap(gpu, model, data, batch, weights.normScale, (tape, vit, images) => ({
+    features: vit.features(tape, images),
   }));
   const images = Uint32Array.of(...train, ...test);
   const judge = async (name: string) => {

@@ -7,7 +7,7 @@ import type { Plan } from "../gpu/plan.ts";
 import { Interrupted, type WorkOptions } from "../interrupted.ts";
 import { BatchBuffers, batchesOf, type ResidentImages, stageAhead } from "../nn/batches.ts";
 import type { LinearViT } from "../nn/linear_vit.ts";
-import { imagePatches, NO_AUGMENTATION } from "../tensor/ops/images.ts";
+import { ImageViews, NO_AUGMENTATION } from "../tensor/ops/images.ts";
 import { storeRows } from "../tensor/ops/record.ts";
 import { createStep, writeStep } from "../tensor/step.ts";
 import { Tape } from "../tensor/tape.ts";
@@ -34,10 +34,10 @@ const ROWS = 4096;
 /**
  * Records what is computed of each image.
  *
- * @param patches (B, tokens, features)
+ * @param images to be predicted
  * @returns named tensors (B, width)
  */
-export type Outputs<Name extends string> = (tape: Tape, model: LinearViT, patches: Tensor) => Record<Name, Tensor>;
+export type Outputs<Name extends string> = (tape: Tape, model: LinearViT, images: ImageViews) => Record<Name, Tensor>;
 
 /** A plan that computes something of every image, with its buffers. It reads the model's parameters as they are when it runs. */
 export class ImageMap<Name extends string> {
@@ -75,8 +75,8 @@ export class ImageMap<Name extends string> {
     const tape = new Tape(gpu, { training: false, step: this.#step });
     const { channels, size } = images;
     const patch = model.config.patch_size;
-    const patches = imagePatches(tape, this.#buffers.tensors, { channels, size, patch }, normScale, 1, NO_AUGMENTATION);
-    const computed = Object.entries<Tensor>(outputs(tape, model, patches)) as [Name, Tensor][];
+    const views = new ImageViews(tape, this.#buffers.tensors, { channels, size, patch }, normScale, 1, NO_AUGMENTATION);
+    const computed = Object.entries<Tensor>(outputs(tape, model, views)) as [Name, Tensor][];
     this.#outputs = new Map(computed.map(([name, tensor]) => {
       const output = createTensor(gpu, `all ${name}`, [this.#rows, tensor.shape.at(-1)!]);
       storeRows(tape, tensor, output);
@@ -149,7 +149,7 @@ export class Predictor {
       data,
       batch,
       normScale,
-      (tape, vit, patches) => vit.heads(tape, vit.features(tape, patches)),
+      (tape, vit, views) => vit.heads(tape, vit.features(tape, views)),
     );
   }
 

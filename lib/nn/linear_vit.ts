@@ -18,10 +18,12 @@ import { batchNorm } from "../tensor/ops/batch_norm.ts";
 import { depthwiseConv } from "../tensor/ops/depthwise_conv.ts";
 import { dropout, residual } from "../tensor/ops/dropout.ts";
 import { gelu } from "../tensor/ops/gelu.ts";
+import { ImageViews } from "../tensor/ops/images.ts";
 import { layerNorm } from "../tensor/ops/layer_norm.ts";
 import { linear, type LinearOptions, type Residual } from "../tensor/ops/linear.ts";
 import { linearAttention } from "../tensor/ops/linear_attention.ts";
 import { meanTokens } from "../tensor/ops/mean_tokens.ts";
+import { embedsEntries, patchEmbedding } from "../tensor/ops/patch_embedding.ts";
 import { takeVisible, type TokenMask } from "../tensor/ops/tokens.ts";
 import { type Declaration, Parameters } from "../tensor/parameters.ts";
 import type { Tape } from "../tensor/tape.ts";
@@ -82,11 +84,11 @@ export class LinearViT {
   /**
    * Token embeddings before the blocks.
    *
-   * @param patches (B, tokens, in_channels * patch_size^2)
+   * @param images patches (B, tokens, in_channels * patch_size^2), or views that become such patches where that is faster
    * @returns (B, tokens, embed_dim)
    */
-  embed(tape: Tape, patches: Tensor): Tensor {
-    const x = this.norm(tape, this.linear(tape, patches, "patch_embed.proj"), "patch_embed.norm");
+  embed(tape: Tape, images: Tensor | ImageViews): Tensor {
+    const x = this.norm(tape, this.#embed(tape, images, "patch_embed.proj"), "patch_embed.norm");
     return dropout(tape, addRepeated(tape, x, this.parameters.get("pos_embed")), this.config.dropout);
   }
 
@@ -111,21 +113,21 @@ export class LinearViT {
   /**
    * The pooled representation of each image.
    *
-   * @param patches (B, tokens, in_channels * patch_size^2)
+   * @param images as {@linkcode embed} takes them
    * @returns (B, embed_dim)
    */
-  features(tape: Tape, patches: Tensor, options?: BlockOptions): Tensor {
-    return meanTokens(tape, this.norm(tape, this.#blocks(tape, this.embed(tape, patches), options), "norm"));
+  features(tape: Tape, images: Tensor | ImageViews, options?: BlockOptions): Tensor {
+    return meanTokens(tape, this.norm(tape, this.#blocks(tape, this.embed(tape, images), options), "norm"));
   }
 
   /**
    * The visible tokens of each image, encoded without the local concentration module: they are no grid.
    *
-   * @param patches (B, tokens, in_channels * patch_size^2)
+   * @param images as {@linkcode embed} takes them
    * @returns (B, visible, embed_dim)
    */
-  encodeVisible(tape: Tape, patches: Tensor, mask: TokenMask): Tensor {
-    const visible = takeVisible(tape, this.embed(tape, patches), mask);
+  encodeVisible(tape: Tape, images: Tensor | ImageViews, mask: TokenMask): Tensor {
+    const visible = takeVisible(tape, this.embed(tape, images), mask);
     return this.norm(tape, this.#blocks(tape, visible, { skipLcm: true }), "norm");
   }
 
@@ -158,6 +160,12 @@ export class LinearViT {
   /** A layer normalisation of this model. */
   norm(tape: Tape, x: Tensor, name: string): Tensor {
     return layerNorm(tape, x, this.parameters.get(`${name}.weight`), this.parameters.get(`${name}.bias`));
+  }
+
+  #embed(tape: Tape, images: Tensor | ImageViews, name: string): Tensor {
+    if (!(images instanceof ImageViews)) return this.linear(tape, images, name);
+    if (!embedsEntries(tape.gpu.adapter, images.shape, this.config.embed_dim)) return this.linear(tape, images.patches, name);
+    return patchEmbedding(tape, images, this.parameters.get(`${name}.weight`), this.parameters.get(`${name}.bias`));
   }
 
   #blocks(tape: Tape, x: Tensor, options?: BlockOptions): Tensor {

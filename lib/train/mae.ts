@@ -24,11 +24,11 @@ export function mae(config: RunConfig): Objective {
     augmentation: finetuneAugmentation(augment, data.augment),
     batchesPerStep: 0,
     model: { extra: (declarations) => declareDecoder(declarations, model, decoder) },
-    record(tape, vit, patches) {
-      const batch = patches.shape[0]!;
+    record(tape, vit, images) {
+      const batch = images.shape[0];
       const mask = randomMask(tape, batch, tokens, visible);
-      const prediction = decode(tape, vit, vit.encodeVisible(tape, patches, mask), mask, decoder);
-      const loss = maskedError(tape, prediction, patches, { channels: model.in_channels, patch: model.patch_size }, mask);
+      const prediction = decode(tape, vit, vit.encodeVisible(tape, images, mask), mask, decoder);
+      const loss = maskedError(tape, prediction, images.patches, { channels: model.in_channels, patch: model.patch_size }, mask);
       return { loss, metrics: { loss: [loss, 1 / (batch * (tokens - visible))] } };
     },
   };

@@ -7,7 +7,7 @@ import { Pacer } from "../gpu/pacer.ts";
 import type { Plan } from "../gpu/plan.ts";
 import { BatchBuffers, batchesOf, stageAhead } from "../nn/batches.ts";
 import type { LinearViT, LinearViTOptions } from "../nn/linear_vit.ts";
-import { type Augmentation, imagePatches } from "../tensor/ops/images.ts";
+import { type Augmentation, ImageViews } from "../tensor/ops/images.ts";
 import { recordTotal } from "../tensor/ops/record.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import { writeStep } from "../tensor/step.ts";
@@ -38,9 +38,9 @@ export interface Objective {
   /**
    * Records the loss of a batch.
    *
-   * @param patches (views * B, tokens, features), the first views of all images first
+   * @param images views * B, the first views of all images first
    */
-  record(tape: Tape, model: LinearViT, patches: Tensor): Recorded;
+  record(tape: Tape, model: LinearViT, images: ImageViews): Recorded;
 }
 
 /** A plan, and the buffers of its batch. */
@@ -127,8 +127,8 @@ export class Pretraining extends Method {
     const buffers = new BatchBuffers(this.gpu, images, size, resident);
     const tape = new Tape(this.gpu, { training, step: this.step });
     const layout = { channels: images.channels, size: images.size, patch: model.config.patch_size };
-    const patches = imagePatches(tape, buffers.tensors, layout, this.config.data.norm_scale, views, augmentation);
-    const { loss, metrics } = this.#objective.record(tape, model, patches);
+    const all = new ImageViews(tape, buffers.tensors, layout, this.config.data.norm_scale, views, augmentation);
+    const { loss, metrics } = this.#objective.record(tape, model, all);
     names.forEach((name, column) => recordTotal(tape, metrics[name]![0], this.table, column, metrics[name]![1]));
     if (training) {
       tape.backward(loss);

@@ -19,9 +19,9 @@ export function simclr(config: RunConfig): Objective {
     augmentation: contrastiveAugmentation(config),
     batchesPerStep: 2,
     model: { batchGroups: 2, extra: (declarations) => declareProjection(declarations, embed_dim, projection_dim) },
-    record(tape, model, patches) {
-      const { loss, correct } = ntXent(tape, project(tape, model, model.features(tape, patches)), temperature);
-      const scale = 1 / patches.shape[0]!;
+    record(tape, model, images) {
+      const { loss, correct } = ntXent(tape, project(tape, model, model.features(tape, images)), temperature);
+      const scale = 1 / images.shape[0];
       return { loss, metrics: { loss: [loss, scale], acc: [correct, scale] } };
     },
   };

@@ -61,55 +61,114 @@ export const NO_AUGMENTATION: Augmentation = {
   noiseSigma: 0,
 };
 
-/**
- * Unpacks a batch into patches, each view with draws of its own.
- *
- * @param packed B images
- * @param layout their sizes
- * @param scale values are divided by it
- * @param views outputs per image: 1, or 2 for SimCLR
- * @param draws receives what was drawn, (views * B, 4) u32; a new tensor by default
- * @returns (views * B, tokens, channels * patch * patch), the first views of all images first
- */
-export function imagePatches(
-  tape: Tape,
-  packed: PackedTensors,
-  layout: ImageLayout,
-  scale: number,
-  views: number,
-  augmentation: Augmentation,
-  draws?: Tensor,
-): Tensor {
-  const batch = packed.ranges.shape[0]!;
-  const rows = views * batch;
-  const tokens = Math.floor(layout.size / layout.patch) ** 2;
-  const patches = tape.tensor("patches", [rows, tokens, layout.channels * layout.patch ** 2]);
-  const drawn = draws ?? tape.tensor("augmentation", [rows, 4], "u32");
-  const { Number, count } = numbersIn(sizeOf(patches.shape));
-  const constants = {
-    ...constantsOf(layout, augmentation),
-    BATCH: batch,
-    SCALE: scale,
-    BYTES: packed.encoding === "u8",
-    STREAM: tape.nextStream(),
-    Number,
-  };
-  const launch = (
+/** The non-zeros of views of images, in the order in which they are packed. */
+export interface PixelEntries {
+  /** (rows, most, 2) u32: address in the patches of the row, and the bits of the value. */
+  readonly listed: Tensor;
+  /** (B, 2) u32: words of each packed image; row r is a view of image r mod B. */
+  readonly ranges: Tensor;
+  /** Words of a packed entry. */
+  readonly words: number;
+}
+
+/** Views of a packed batch, each with draws of its own, as whatever asks for them needs them. */
+export class ImageViews {
+  /** (rows, tokens, channels * patch * patch): shape of the patches. The first views of all images come first. */
+  readonly shape: readonly [rows: number, tokens: number, features: number];
+  readonly #tape: Tape;
+  readonly #packed: PackedTensors;
+  readonly #constants: Launch["constants"];
+  readonly #draws: Tensor;
+  /** Entries of the fullest image. */
+  readonly #most: number;
+  #patches: Tensor | undefined;
+  #entries: PixelEntries | undefined;
+
+  /**
+   * Records what is drawn.
+   *
+   * @param packed B images
+   * @param layout their sizes
+   * @param scale values are divided by it
+   * @param views outputs per image: 1, or 2 for SimCLR
+   * @param draws receives what was drawn, (views * B, 4) u32; a new tensor by default
+   */
+  constructor(
+    tape: Tape,
+    packed: PackedTensors,
+    layout: ImageLayout,
+    scale: number,
+    views: number,
+    augmentation: Augmentation,
+    draws?: Tensor,
+  ) {
+    const batch = packed.ranges.shape[0]!;
+    const rows = views * batch;
+    this.#tape = tape;
+    this.#packed = packed;
+    this.shape = [rows, Math.floor(layout.size / layout.patch) ** 2, layout.channels * layout.patch ** 2];
+    this.#draws = draws ?? tape.tensor("augmentation", [rows, 4], "u32");
+    this.#most = Math.max(1, packed.mostPerImage / WORDS_PER_ENTRY[packed.encoding]);
+    this.#constants = {
+      ...constantsOf(layout, augmentation),
+      BATCH: batch,
+      SCALE: scale,
+      BYTES: packed.encoding === "u8",
+      STREAM: tape.nextStream(),
+    };
+    this.#launch("draw", { draws_out: this.#draws, step: tape.step }, linearGrid(rows));
+  }
+
+  /** The views as patches, with their zeros. */
+  get patches(): Tensor {
+    if (this.#patches) return this.#patches;
+    const patches = this.#tape.tensor("patches", this.shape);
+    const { Number, count } = numbersIn(sizeOf(this.shape));
+    const [rows] = this.shape;
+    this.#launch("clear", { cleared: patches }, linearGrid(count), {
+      constants: { ...this.#constants, Number },
+      split: elementwise(rows, ["cleared"], count),
+    });
+    this.#perEntry("scatter", { patches });
+    return this.#patches = patches;
+  }
+
+  /** The views as their non-zeros alone. */
+  get entries(): PixelEntries {
+    if (this.#entries) return this.#entries;
+    const listed = this.#tape.tensor("non-zeros", [this.shape[0], this.#most, 2], "u32");
+    this.#perEntry("list", { listed });
+    return this.#entries = { listed, ranges: this.#packed.ranges, words: WORDS_PER_ENTRY[this.#packed.encoding] };
+  }
+
+  /** Records a launch with an invocation for each entry that a row may have. */
+  #perEntry(entry: string, output: Record<string, Tensor>): void {
+    const { ranges, words } = this.#packed;
+    const groups = Math.ceil(this.#most / 64);
+    const [rows] = this.shape;
+    this.#launch(entry, { ranges, words, draws: this.#draws, step: this.#tape.step, ...output }, [groups, rows, 1], {
+      dims: [0, this.#most],
+      split: {
+        units: rows,
+        cut: Object.keys(output),
+        part: (first, n) => ({ dims: [first, this.#most], workgroups: [groups, n, 1] }),
+      },
+    });
+  }
+
+  #launch(
     entry: string,
     bindings: Record<string, Tensor>,
     workgroups: readonly [number, number, number],
-    more: Pick<Launch, "dims" | "split"> = {},
-  ) => tape.dispatch({ kernel: KERNEL, entry, label: "images", constants, bindings, workgroups, ...more });
-  const { ranges, words } = packed;
-  launch("clear", { cleared: patches }, linearGrid(count), { split: elementwise(rows, ["cleared"], count) });
-  launch("draw", { draws_out: drawn, step: tape.step }, linearGrid(rows));
-  const entries = packed.mostPerImage / WORDS_PER_ENTRY[packed.encoding];
-  const groups = Math.max(1, Math.ceil(entries / 64));
-  launch("scatter", { ranges, words, draws: drawn, patches, step: tape.step }, [groups, rows, 1], {
-    dims: [0],
-    split: { units: rows, cut: ["patches"], part: (first, n) => ({ dims: [first], workgroups: [groups, n, 1] }) },
-  });
-  return patches;
+    more: Partial<Pick<Launch, "constants" | "dims" | "split">> = {},
+  ): void {
+    this.#tape.dispatch({ kernel: KERNEL, entry, label: "images", constants: this.#constants, bindings, workgroups, ...more });
+  }
+}
+
+/** The patches of {@linkcode ImageViews}, with the same parameters. */
+export function imagePatches(...parameters: ConstructorParameters<typeof ImageViews>): Tensor {
+  return new ImageViews(...parameters).patches;
 }
 
 function constantsOf({ size, channels, patch }: ImageLayout, a: Augmentation) {

@@ -12,11 +12,12 @@ const KERNEL = { name: "transpose", source };
  *
  * @param x (..., rows, columns), both multiples of 4, or a tensor that is taken for such a matrix
  * @param shape that shape, where the tensor has another
+ * @param target where to write; a new tensor by default
  * @returns (..., columns, rows)
  */
-export function transpose(tape: Tape, x: Tensor, shape: readonly number[] = x.shape): Tensor {
+export function transpose(tape: Tape, x: Tensor, shape: readonly number[] = x.shape, target?: Tensor): Tensor {
   const [rows, columns] = shape.slice(-2) as [number, number];
-  const y = tape.tensor(`${x.storage.label} transposed`, [...shape.slice(0, -2), columns, rows]);
+  const y = target ?? tape.tensor(`${x.storage.label} transposed`, [...shape.slice(0, -2), columns, rows]);
   tape.dispatch({
     kernel: KERNEL,
     entry: "main",

@@ -1,0 +1,89 @@
+/** @file The patch embedding of images that are mostly zeros, from their non-zeros alone. */
+
+import source from "../../../kernels/patch_embedding.wgsl" with { type: "text" };
+import type { AdapterFacts } from "../../gpu/device.ts";
+import type { Parameter } from "../parameters.ts";
+import type { Tape } from "../tape.ts";
+import { sizeOf, type Tensor } from "../tensor.ts";
+import { columnSum, finishColumnSum } from "./column_sum.ts";
+import { lanesFor, numbersIn, segmentsInParts } from "./grid.ts";
+import type { ImageViews } from "./images.ts";
+import { transpose } from "./transpose.ts";
+
+const KERNEL = { name: "patch_embedding", source };
+/** Most segments of rows whose gradients are summed apart: each is as large as the weight. */
+const SEGMENTS = 64;
+
+/**
+ * True if the embedding of non-zeros can be used, and is faster than a matrix product: on a software adapter it is by far; a
+ * GPU multiplies zeros faster than it goes through lists.
+ */
+export function embedsEntries(
+  { software }: Pick<AdapterFacts, "software">,
+  [, , features]: ImageViews["shape"],
+  dim: number,
+): boolean {
+  return software && features % 4 === 0 && dim % 4 === 0;
+}
+
+/**
+ * y = patches W^T + b.
+ *
+ * @param views (rows, tokens, features) as patches; features and D are multiples of 4
+ * @param weight (D, ...) with as many values for each of D as there are features
+ * @param bias (D)
+ * @returns (rows, tokens, D)
+ */
+export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter, bias: Parameter): Tensor {
+  const [rows, tokens, features] = views.shape;
+  const dim = bias.shape[0]!;
+  const { listed, ranges, words } = views.entries;
+  const [batch, most] = [ranges.shape[0]!, listed.shape[1]!];
+  const label = weight.name.replace(/\.weight$/, "");
+  const { Number, count } = numbersIn(dim);
+  const lanes = lanesFor(tape, count);
+  const columns = Math.ceil(count / lanes);
+  const constants = { Number, LANES: lanes };
+  const dimsOf = (first: number, n: number, firstPart = 0) => [count, features, first, n, batch, most, words, firstPart];
+
+  const y = tape.tensor(label, [rows, tokens, dim]);
+  tape.dispatch({
+    kernel: KERNEL,
+    entry: "forward",
+    label,
+    constants,
+    bindings: { listed, ranges, taps: transpose(tape, weight, [dim, features]), bias, y },
+    dims: dimsOf(0, rows),
+    workgroups: [columns, rows, 1],
+    split: {
+      units: rows,
+      cut: ["listed", "y"],
+      part: (first, n) => ({ dims: dimsOf(first, n), workgroups: [columns, n, 1] }),
+    },
+  });
+  tape.derive(y, [weight, bias], (dy) => {
+    tape.accumulateParameter(bias, (target) => columnSum(tape, dy, target));
+    const [segments, each] = segmentsInParts(Math.min(rows, SEGMENTS), rows, tape.atOnce(rows, [listed, dy]));
+    const parts = tape.tensor(`parts of ${weight.name}`, [segments, features, dim]);
+    tape.dispatch({
+      kernel: KERNEL,
+      entry: "backward_weight",
+      label,
+      constants,
+      bindings: { listed, ranges, dy, parts },
+      dims: dimsOf(0, rows),
+      workgroups: [columns, segments, 1],
+      split: {
+        units: rows,
+        cut: ["listed", "dy"],
+        part: (first, n, i) => ({ dims: dimsOf(first, n, i * each), workgroups: [columns, each, 1] }),
+      },
+    });
+    tape.accumulateParameter(weight, (target) => {
+      const dtaps = tape.tensor(`gradient of ${weight.name} transposed`, [features, dim]);
+      finishColumnSum(tape, { ...parts, shape: [segments, sizeOf(dtaps.shape)] }, dtaps);
+      transpose(tape, dtaps, [features, dim], target);
+    });
+  });
+  return y;
+}
