@@ -13,7 +13,8 @@
 // reorder: weight to taps, one invocation an element.
 // forward, and with dims.flip = 1 the gradient of x: one invocation a Number of the channels and a row of the grid. The row is
 // unrolled, so columns outside the grid cost nothing, and a value that is loaded serves up to KERNEL outputs.
-// backward_weight: one invocation a Number of the channels, kernel row and segment, again a row at a time.
+// backward_weight: one invocation a Number of the channels, kernel row and segment. It slides along the rows of the grid, and takes
+// the values under the kernel along from one CHUNK of columns to the next: each is loaded once.
 // finish_weight: adds the segments in order, one invocation an element of dweight.
 
 // one channel, or four neighbouring ones where their number allows
@@ -32,6 +33,9 @@ struct Dims {
 const PAD: u32 = KERNEL / 2u;
 const TAPS: u32 = KERNEL * KERNEL;
 const SPAN: u32 = GRID + 2u * PAD;
+const CHUNK: u32 = 5u;
+const HALO: u32 = KERNEL - 1u;
+const SPAN_OF_CHUNK: u32 = CHUNK + HALO;
 
 @group(0) @binding(0) var<storage, read> x: array<Number>;
 @group(0) @binding(1) var<storage, read> taps: array<Number>;
@@ -121,17 +125,28 @@ fn backward_weight(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_wo
     for (var row = 0u; row < GRID; row++) {
       let input_row = row + i - PAD;
       if (input_row < GRID) {
-        var value: array<Number, SPAN>;
+        let x_row = image + input_row * GRID * DIM;
+        let dy_row = image + row * GRID * DIM;
+        // value[j] lies under tap j of the first of CHUNK columns; beyond the grid are zeros
+        var value: array<Number, SPAN_OF_CHUNK>;
         // unroll
-        for (var c = 0u; c < GRID; c++) {
-          value[c + PAD] = x[image + (input_row * GRID + c) * DIM];
+        for (var j = PAD; j < HALO; j++) {
+          value[j] = select(Number(), x[x_row + min(j - PAD, GRID - 1u) * DIM], j - PAD < GRID);
         }
-        // unroll
-        for (var c = 0u; c < GRID; c++) {
-          let g = dy[image + (row * GRID + c) * DIM];
+        for (var c = 0u; c < GRID; c += CHUNK) {
           // unroll
-          for (var j = 0u; j < KERNEL; j++) {
-            sum[j] = fma(g, value[c + j], sum[j]);
+          for (var n = 0u; n < CHUNK; n++) {
+            let column = c + n + PAD;
+            value[n + HALO] = select(Number(), x[x_row + min(column, GRID - 1u) * DIM], column < GRID);
+            let g = select(Number(), dy[dy_row + min(c + n, GRID - 1u) * DIM], c + n < GRID);
+            // unroll
+            for (var j = 0u; j < KERNEL; j++) {
+              sum[j] = fma(g, value[n + j], sum[j]);
+            }
+          }
+          // unroll
+          for (var j = 0u; j < HALO; j++) {
+            value[j] = value[j + CHUNK];
           }
         }
       }

@@ -13,7 +13,7 @@
 //     DROP           dropout and drop path, drawn as lib/drop.wgsl says
 //     RESIDUAL       value + residual[i]
 //
-//   and beside the product, where A is transposed (in general: if ROW_SUMS)
+//   and beside the product, where A is transposed (in general always)
 //     row_sums[m] = sum over k of A[k, m]     the gradient of a bias, or the normaliser of linear attention, for few additions
 //
 //   A linear layer y = x W^T + b with W (out, in) as in PyTorch takes, forward, A = x and B = W transposed;
@@ -52,7 +52,6 @@ const WIDTH_X: u32 = 8u;
 const WIDTH_Y: u32 = 1u;
 const A_TRANSPOSED: bool = false;
 const B_TRANSPOSED: bool = false;
-const ROW_SUMS: bool = false; // of general
 
 // in quads, which general does without: it may have smaller tiles
 const TM4: u32 = (TM + 3u) / 4u;
@@ -241,12 +240,10 @@ fn general(@builtin(global_invocation_id) id: vec3<u32>) {
       store(task, i, j, sum[i * TN + j]);
     }
   }
-  if (ROW_SUMS) {
-    // unroll
-    for (var i = 0u; i < TM; i++) {
-      if (task.column == 0u && task.row + i < dims.m) {
-        row_sums[sums_of(task.batch, task.split) + task.row + i] = row_sum[i];
-      }
+  // unroll
+  for (var i = 0u; i < TM; i++) {
+    if (task.column == 0u && task.row + i < dims.m) {
+      row_sums[sums_of(task.batch, task.split) + task.row + i] = row_sum[i];
     }
   }
 }

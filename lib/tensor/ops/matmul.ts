@@ -126,7 +126,7 @@ function prepare(tape: Tape, a: Tensor, b: Tensor, c: Tensor, sizes: Sizes, opti
   const pieces = aTransposed && !batches ? Math.ceil(images / tape.atOnce(images, [a, b])) : 1;
   const splits = pieces > 1 ? pieces : Math.ceil(k / roundUp(k / variant.splits, variant.kStep));
   const parts = splits > 1 ? tape.tensor(`parts of ${c.storage.label}`, [splits, m, n]) : c;
-  const sums = rowSumsFor(tape, options.rowSums, aTransposed && variant.entry !== "general", [splits, count * m]);
+  const sums = rowSumsFor(tape, options.rowSums, aTransposed || variant.entry === "general", [splits, count * m]);
   const operands = { a, b, c: parts, ...(sums && { row_sums: sums }) };
   return { sizes, options, c, variant, views, aTransposed, bTransposed, splits, operands, rest };
 }
@@ -151,7 +151,7 @@ function multiply(tape: Tape, product: Product): void {
     constants: {
       TM: tm,
       TN: tn,
-      ...(vectorised ? { A_TRANSPOSED: aTransposed, B_TRANSPOSED: bTransposed } : { ROW_SUMS: "row_sums" in operands }),
+      ...(vectorised && { A_TRANSPOSED: aTransposed, B_TRANSPOSED: bTransposed }),
       ...(entry === "vectorised" && { KSTEP: kStep }),
       ...(inLine && { KTILE: kStep, ...rest?.constants }),
     },
