@@ -3,19 +3,21 @@
 //   xhat = (x - mean) rstd          mean, biased variance over the D values of a row; rstd = 1 / sqrt(variance + EPS)
 //   y    = xhat weight + bias
 //
+//   RESIDUAL: of x = residual + branch, under dropout and drop path as lib/drop.wgsl draws them (DROP); x is written too
+//
 //   g       = dy weight
 //   dx      = rstd (g - mean(g) - xhat mean(g xhat)) + dx_before     (the last term if dims.accumulate)
 //   dweight = sum over rows of dy xhat
 //   dbias   = sum over rows of dy
 //
-// x, y, dy, dx, dx_before  (R, D)
+// x, y, dy, dx, dx_before, residual, branch, x_out  (R, D)
 // weight, bias             (D)
 // mean, rstd               (R)
 // dweight_parts, dbias_parts  (S, D): sums over S segments of the rows, added by column_sum.finish
 //
 // forward, backward_input: WIDTH invocations a row where TOGETHER, for GPUs: their loads lie side by side, and they add up their
 // sums in a tree in workgroup memory; else one invocation a row, for software adapters. backward_weight: one invocation a
-// Number of the columns and a segment.
+// Number of the columns and a segment. Uses lib/drop.wgsl, lib/philox.wgsl and lib/step.wgsl.
 
 // one number, or four side by side where sizes allow
 alias Number = f32;
@@ -25,11 +27,14 @@ const EPS: f32 = 1e-5;
 const WIDTH: u32 = 64u;
 const TOGETHER: bool = false;
 const LANES: u32 = 64u; // of backward_weight
+const RESIDUAL: bool = false;
+const DROP: bool = false;
 
 struct Dims {
   numbers: u32,    // Numbers in a row, for backward_weight
   accumulate: u32, // 1: the input has a gradient already, else a stand-in is bound
-  first: u32,      // of backward_weight: segments before those of this launch
+  first: u32,      // of backward_weight: segments before those of this launch; with DROP: Numbers before those that are bound
+  @align(16) drop: Drop,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Number>;
@@ -46,6 +51,10 @@ struct Dims {
 @group(0) @binding(11) var<storage, read_write> dweight_parts: array<Number>;
 @group(0) @binding(12) var<storage, read_write> dbias_parts: array<Number>;
 @group(0) @binding(13) var<uniform> dims: Dims;
+@group(0) @binding(14) var<storage, read> residual: array<Number>;
+@group(0) @binding(15) var<storage, read> branch: array<Number>;
+@group(0) @binding(16) var<storage, read_write> x_out: array<Number>;
+@group(0) @binding(17) var<uniform> step: Step;
 
 var<workgroup> partial: array<vec2<f32>, WIDTH>;
 
@@ -85,6 +94,33 @@ fn part_of(lane: u32) -> vec2<u32> {
   return select(vec2<u32>(0u, 1u), vec2<u32>(lane, WIDTH), TOGETHER);
 }
 
+// Number i of x, which is computed and written first if it is a sum.
+fn first_look(i: u32) -> Number {
+  if (RESIDUAL) {
+    var value = branch[i];
+    if (DROP) {
+      if (QUADS) {
+        value *= Number(drop_quad(dims.drop, dims.first + i, step));
+      } else {
+        value *= Number(drop_one(dims.drop, dims.first + i, step));
+      }
+    }
+    value += residual[i];
+    x_out[i] = value;
+    return value;
+  } else {
+    return x[i];
+  }
+}
+
+fn look_again(i: u32) -> Number {
+  if (RESIDUAL) {
+    return x_out[i];
+  } else {
+    return x[i];
+  }
+}
+
 @compute @workgroup_size(WIDTH)
 fn forward(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -99,17 +135,17 @@ fn forward(
   let part = part_of(lane);
   var sum = Number();
   for (var i = part.x; i < arrayLength(&weight); i += part.y) {
-    sum += x[base + i];
+    sum += first_look(base + i);
   }
   let m = row_means(sum, Number(), lane).x;
   var squares = Number();
   for (var i = part.x; i < arrayLength(&weight); i += part.y) {
-    let d = x[base + i] - m;
+    let d = look_again(base + i) - m;
     squares = fma(d, d, squares);
   }
   let r = inverseSqrt(row_means(squares, Number(), lane).x + EPS);
   for (var i = part.x; i < arrayLength(&weight); i += part.y) {
-    y[base + i] = fma((x[base + i] - m) * r, weight[i], bias[i]);
+    y[base + i] = fma((look_again(base + i) - m) * r, weight[i], bias[i]);
   }
   if (part.x == 0u) {
     mean_out[row] = m;

@@ -24,8 +24,10 @@ export interface AdapterFacts {
   readonly workgroupMemory: number;
 }
 
-/** What to use less of than an adapter offers. */
+/** What to take an adapter for, other than it is (for tests). */
 export interface GpuOptions {
+  /** False: the variants of kernels that suit GPUs, on whatever adapter. */
+  readonly software?: boolean;
   /** Most bytes of a tensor that a kernel can bind. */
   readonly maxBinding?: number;
 }
@@ -81,12 +83,13 @@ export class Gpu {
   #error: GpuError | undefined;
   #memory = { buffers: 0, bytes: 0, peak: 0 };
 
-  private constructor(opened: Opened, { maxBinding = Infinity }: GpuOptions) {
+  private constructor(opened: Opened, { software, maxBinding = Infinity }: GpuOptions) {
     const { device } = opened;
     this.device = device;
     this.limits = device.limits;
     this.maxBinding = Math.min(maxBinding, device.limits.maxStorageBufferBindingSize);
-    this.adapter = describe(opened);
+    const found = describe(opened);
+    this.adapter = { ...found, software: software ?? found.software };
     this.pipelines = new PipelineCache(this);
     this.unused = device.createBuffer({ size: 16, usage: GPUBufferUsage.STORAGE, label: "unused input" });
     device.addEventListener("uncapturederror", (event) => {
@@ -101,7 +104,7 @@ export class Gpu {
   /**
    * Opens the adapter.
    *
-   * @param options what to use less of than it offers
+   * @param options what to take it for
    * @throws {NoAdapterError} if there is none
    * @example
    * ```ts ignore

@@ -16,10 +16,10 @@ import type { Gpu } from "../gpu/device.ts";
 import { addRepeated } from "../tensor/ops/add.ts";
 import { batchNorm } from "../tensor/ops/batch_norm.ts";
 import { depthwiseConv } from "../tensor/ops/depthwise_conv.ts";
-import { dropout, residual } from "../tensor/ops/dropout.ts";
+import { dropout } from "../tensor/ops/dropout.ts";
 import { gelu } from "../tensor/ops/gelu.ts";
 import { ImageViews } from "../tensor/ops/images.ts";
-import { layerNorm } from "../tensor/ops/layer_norm.ts";
+import { layerNorm, residualNorm } from "../tensor/ops/layer_norm.ts";
 import { linear, type LinearOptions, type Residual } from "../tensor/ops/linear.ts";
 import { linearAttention } from "../tensor/ops/linear_attention.ts";
 import { meanTokens } from "../tensor/ops/mean_tokens.ts";
@@ -104,10 +104,11 @@ export class LinearViT {
     const name = `blocks.${i}`;
     const end = (to: Tensor) => ({ to, dropout: rate, path });
     x = this.#attention(tape, this.norm(tape, x, `${name}.norm1`), `${name}.attn`, end(x), onAttention);
-    if (!skipLcm) {
-      x = residual(tape, x, this.#concentration(tape, this.norm(tape, x, `${name}.norm_lcm`), `${name}.lcm`), { path });
-    }
-    return this.#mlp(tape, this.norm(tape, x, `${name}.norm2`), `${name}.mlp`, end(x));
+    if (skipLcm) return this.#mlp(tape, this.norm(tape, x, `${name}.norm2`), `${name}.mlp`, end(x));
+    const lcm = this.#concentration(tape, this.norm(tape, x, `${name}.norm_lcm`), `${name}.lcm`);
+    const [weight, bias] = [this.parameters.get(`${name}.norm2.weight`), this.parameters.get(`${name}.norm2.bias`)];
+    const { sum, normed } = residualNorm(tape, x, lcm, { path }, weight, bias);
+    return this.#mlp(tape, normed, `${name}.mlp`, end(sum));
   }
 
   /**

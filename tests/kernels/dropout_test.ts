@@ -3,11 +3,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { philox } from "../../lib/random.ts";
 import { dropout, residual } from "../../lib/tensor/ops/dropout.ts";
+import { residualNorm } from "../../lib/tensor/ops/layer_norm.ts";
+import { Parameters } from "../../lib/tensor/parameters.ts";
 import { createStep, writeStep } from "../../lib/tensor/step.ts";
 import { Tape } from "../../lib/tensor/tape.ts";
 import { read } from "../../lib/tensor/tensor.ts";
+import { assertClose } from "../support/fixtures.ts";
 import { gpuTest } from "../support/gpu.ts";
-import { keep, placed } from "../support/ops.ts";
+import { keep, placed, randoms } from "../support/ops.ts";
 
 gpuTest("dropout() leaves out its share, scales the rest, and draws what the host's generator draws", async (gpu) => {
   const size = 40_003, rate = 0.3;
@@ -56,3 +59,31 @@ gpuTest("dropout() does nothing when predicting", (gpu) => {
   assertEquals(dropout(new Tape(gpu, { training: false }), x, 0.5), x);
   return Promise.resolve();
 });
+
+for (const dim of [8, 6]) {
+  gpuTest(`residualNorm() in one pass drops what residual() drops, in ${dim} columns`, async (gpu) => {
+    const shape = [5, 3, dim], size = 15 * dim;
+    const step = createStep(gpu);
+    writeStep(gpu, step, { seed: 9, step: 1 });
+    const values = randoms(size, 1);
+    const [x, branch] = [placed(gpu, "x", shape, values), placed(gpu, "branch", shape, randoms(size, 2))];
+    const parameters = new Parameters(gpu, [
+      { name: "n.weight", shape: [dim], initial: randoms(dim, 3) },
+      { name: "n.bias", shape: [dim], initial: randoms(dim, 4) },
+    ]);
+    const run = async (together: boolean) => {
+      const tape = new Tape(gpu, { training: true, step });
+      const rates = { dropout: 0.2, path: 0.3 };
+      const { sum, normed } = residualNorm(tape, x, branch, rates, parameters.get("n.weight"), parameters.get("n.bias"), {
+        together,
+      });
+      const kept = [keep(tape, sum), keep(tape, normed)] as const;
+      tape.compile({ poison: true }).run();
+      return { sum: await read(gpu, kept[0]), normed: await read(gpu, kept[1]) };
+    };
+    const inOne = await run(true), inTwo = await run(false);
+    assertClose(inOne.sum, Float64Array.from(inTwo.sum), "sum", 1e-6);
+    assertClose(inOne.normed, Float64Array.from(inTwo.normed), "normalised sum", 1e-5);
+    assert(inOne.sum.some((value, i) => value === values[i]), "nothing was dropped");
+  });
+}

@@ -6,7 +6,7 @@ import { depthwiseConv } from "../../lib/tensor/ops/depthwise_conv.ts";
 import { residual } from "../../lib/tensor/ops/dropout.ts";
 import { gelu } from "../../lib/tensor/ops/gelu.ts";
 import { l2Normalise } from "../../lib/tensor/ops/l2_normalise.ts";
-import { layerNorm } from "../../lib/tensor/ops/layer_norm.ts";
+import { layerNorm, residualNorm } from "../../lib/tensor/ops/layer_norm.ts";
 import { linear } from "../../lib/tensor/ops/linear.ts";
 import { linearAttention } from "../../lib/tensor/ops/linear_attention.ts";
 import { meanTokens } from "../../lib/tensor/ops/mean_tokens.ts";
@@ -43,6 +43,28 @@ for (const together of [false, true]) {
         reference: (a) => reference.layerNorm(a["x"]!, a["n.weight"]!, a["n.bias"]!),
       });
     });
+  }
+}
+
+for (const together of [false, true]) {
+  for (const [rows, dim] of [[6, 5], [6, 12]] as const) {
+    gpuTest(
+      `residualNorm() of ${dim} columns is the norm of a sum, with both gradients, ${together ? "in one pass" : "in two"}`,
+      async (gpu) => {
+        await checkOp(gpu, {
+          inputs: { x: [rows, dim], branch: [rows, dim] },
+          parameters: { "n.weight": [dim], "n.bias": [dim] },
+          record: (tape, { x, branch }, p) => {
+            const { sum, normed } = residualNorm(tape, x!, branch!, {}, p["n.weight"]!, p["n.bias"]!, { together });
+            return residual(tape, sum, normed);
+          },
+          reference: (a) => {
+            const sum = a["x"]!.map((v, i) => v + a["branch"]![i]!);
+            return reference.layerNorm(sum, a["n.weight"]!, a["n.bias"]!).map((v, i) => v + sum[i]!);
+          },
+        });
+      },
+    );
   }
 }
 

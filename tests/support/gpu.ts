@@ -3,23 +3,32 @@
 import { hideWaylandWarning } from "../../lib/cli/task.ts";
 import { Gpu, type GpuOptions } from "../../lib/gpu/device.ts";
 
-let opened: Promise<Gpu> | undefined;
+const opened = new Map<string, Promise<Gpu>>();
 
 /** The device, opened at first use and kept until the tests of the file have ended. */
-export function testGpu(): Promise<Gpu> {
+export function testGpu(options: GpuOptions = {}): Promise<Gpu> {
   hideWaylandWarning();
-  return opened ??= open();
+  const key = JSON.stringify(options);
+  const gpu = opened.get(key) ?? open(options);
+  opened.set(key, gpu);
+  return gpu;
 }
 
-async function open(): Promise<Gpu> {
-  const gpu = await Gpu.open();
+async function open(options: GpuOptions): Promise<Gpu> {
+  const gpu = await Gpu.open(options);
   addEventListener("unload", () => gpu[Symbol.dispose]());
   return gpu;
 }
 
 /** Registers a test that uses the device; buffers it leaves behind die with it. */
-export function gpuTest(name: string, fn: (gpu: Gpu) => Promise<void>): void {
-  Deno.test({ name, sanitizeResources: false, fn: async () => await fn(await testGpu()) });
+export function gpuTest(name: string, fn: (gpu: Gpu) => Promise<void>, options?: GpuOptions): void {
+  Deno.test({ name, sanitizeResources: false, fn: async () => await fn(await testGpu(options)) });
+}
+
+/** Registers a test twice: with the kernels that suit the adapter, and with those for GPUs. */
+export function variantsTest(name: string, fn: (gpu: Gpu) => Promise<void>): void {
+  gpuTest(name, fn);
+  gpuTest(`${name}, by the kernels for GPUs`, fn, { software: false });
 }
 
 /** Runs work on a device of its own. */

@@ -28,6 +28,9 @@ export interface Draw extends Required<DropRates> {
   readonly stream: number;
 }
 
+/** Words of a `struct Drop` that nobody reads. */
+export const NO_DROP: readonly number[] = [0, 1, 0, 0];
+
 /** A use of randomness with these rates; undefined if nothing is to be left out. */
 export function drawFor(tape: Tape, { dropout = 0, path = 0 }: DropRates): Draw | undefined {
   return tape.training && (dropout > 0 || path > 0) ? { dropout, path, stream: tape.nextStream() } : undefined;
@@ -56,11 +59,16 @@ export function dropout(tape: Tape, x: Tensor, rate: number): Tensor {
 export function residual(tape: Tape, x: Tensor, branch: Tensor, rates: DropRates = {}): Tensor {
   const draw = drawFor(tape, rates);
   const y = draw ? applyDrop(tape, draw, branch, x) : add(tape, x, branch);
+  residualGradient(tape, x, branch, y, draw);
+  return y;
+}
+
+/** Registers the gradients of y = x + branch, however it is computed. */
+export function residualGradient(tape: Tape, x: Tensor, branch: Tensor, y: Tensor, draw: Draw | undefined): void {
   tape.derive(y, [x, branch], (dy) => {
     tape.accumulate(branch, draw ? applyDrop(tape, draw, dy) : dy);
     tape.accumulate(x, dy);
   });
-  return y;
 }
 
 /** Records residual + drop(x), or drop(x) alone. */

@@ -1,18 +1,19 @@
 /** @file Layer normalisation. */
 
-import source from "../../../kernels/layer_norm.wgsl" with { type: "text" };
+import layerNormSource from "../../../kernels/layer_norm.wgsl" with { type: "text" };
 import type { Parameter } from "../parameters.ts";
 import type { LaunchSplit, Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { finishColumnSum } from "./column_sum.ts";
+import { type Draw, drawFor, DROP_SOURCE, type DropRates, dropWords, NO_DROP, residual, residualGradient } from "./dropout.ts";
 import { lanesFor, linearGrid, numbersIn, segmentsFor, segmentsInParts } from "./grid.ts";
 
-const KERNEL = { name: "layer_norm", source };
+const KERNEL = { name: "layer_norm", source: layerNormSource + DROP_SOURCE };
 
 /** How a layer normalisation is computed. */
 export interface LayerNormOptions {
-  /** True if the invocations of a workgroup share a row, as suits GPUs. */
+  /** True if the invocations of a workgroup share a row, as suits GPUs; their sum with a branch is then computed in the same pass. */
   readonly together?: boolean;
 }
 
@@ -25,6 +26,44 @@ export interface LayerNormOptions {
  * @param options how it is computed, instead of as suits the adapter
  */
 export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, options: LayerNormOptions = {}): Tensor {
+  return normalise(tape, x, weight, bias, options);
+}
+
+/**
+ * The sum of a tensor and a branch, with dropout and drop path on the branch when training, and its layer normalisation.
+ *
+ * @param x (B, ..., D)
+ * @param branch of the same shape
+ * @param options how it is computed, instead of as suits the adapter
+ */
+export function residualNorm(
+  tape: Tape,
+  x: Tensor,
+  branch: Tensor,
+  rates: DropRates,
+  weight: Parameter,
+  bias: Parameter,
+  options: LayerNormOptions = {},
+): { sum: Tensor; normed: Tensor } {
+  // on a software adapter rows lie too far apart: an elementwise pass before is faster
+  if (!(options.together ?? !tape.gpu.adapter.software)) {
+    const sum = residual(tape, x, branch, rates);
+    return { sum, normed: layerNorm(tape, sum, weight, bias, options) };
+  }
+  const draw = drawFor(tape, rates);
+  const sum = tape.tensor(branch.storage.label, x.shape);
+  residualGradient(tape, x, branch, sum, draw);
+  return { sum, normed: normalise(tape, sum, weight, bias, options, { residual: x, branch, draw }) };
+}
+
+/** What a normalised tensor is the sum of, where that is computed in the same pass. */
+interface SumOf {
+  readonly residual: Tensor;
+  readonly branch: Tensor;
+  readonly draw: Draw | undefined;
+}
+
+function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, options: LayerNormOptions, sumOf?: SumOf): Tensor {
   const dim = weight.shape[0]!;
   const rows = expectColumns(x, dim, weight.name);
   const label = weight.name.replace(/\.weight$/, "");
@@ -42,15 +81,23 @@ export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parame
     return { units: images, cut, part: (_, n) => ({ workgroups: perRow(rows / images * n) }) };
   };
   const outputs = { y, mean_out: mean, rstd_out: rstd };
+  const { draw, ...terms } = sumOf ?? {};
+  const inputs = sumOf ? { ...terms, x_out: x } as Record<string, Tensor> : { x };
+  const drop = draw ? dropWords(draw, x.shape) : NO_DROP;
+  const dimsOf = (accumulate: number, first: number) => [count, accumulate, first, 0, ...drop];
   tape.dispatch({
     kernel: KERNEL,
     entry: "forward",
     label,
-    constants,
-    bindings: { x, weight, bias, ...outputs },
-    dims: [count, 0],
+    constants: { ...constants, RESIDUAL: sumOf !== undefined, DROP: draw !== undefined },
+    bindings: { ...inputs, weight, bias, ...outputs, ...(draw && { step: tape.step }) },
+    dims: dimsOf(0, 0),
     workgroups: perRow(rows),
-    split: byImage(["x", "y", "mean_out", "rstd_out"]),
+    split: {
+      units: images,
+      cut: [...Object.keys(inputs), "y", "mean_out", "rstd_out"],
+      part: (first, n) => ({ dims: dimsOf(0, rows / images * count * first), workgroups: perRow(rows / images * n) }),
+    },
   });
   tape.derive(y, [x, weight, bias], (dy) => {
     const lanes = lanesFor(tape, count);
@@ -63,12 +110,12 @@ export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parame
       label,
       constants: { ...numbers, LANES: lanes },
       bindings: { x, dy, mean, rstd, dweight_parts: dweight, dbias_parts: dbias },
-      dims: [count, 0, 0],
+      dims: dimsOf(0, 0),
       workgroups: [Math.ceil(count / lanes), segments, 1],
       split: {
         units: images,
         cut: ["x", "dy", "mean", "rstd"],
-        part: (_first, _images, i) => ({ dims: [count, 0, i * each], workgroups: [Math.ceil(count / lanes), each, 1] }),
+        part: (_first, _images, i) => ({ dims: dimsOf(0, i * each), workgroups: [Math.ceil(count / lanes), each, 1] }),
       },
     });
     tape.accumulateParameter(weight, (target) => finishColumnSum(tape, dweight, target));
@@ -82,7 +129,7 @@ export function layerNorm(tape: Tape, x: Tensor, weight: Parameter, bias: Parame
       label,
       constants,
       bindings: { x, weight, mean, rstd, dy, dx, dx_before: before ?? tape.unused },
-      dims: [count, before ? 1 : 0],
+      dims: dimsOf(before ? 1 : 0, 0),
       workgroups: perRow(rows),
       split: byImage(["x", "mean", "rstd", "dy", "dx", ...(before ? ["dx_before"] : [])]),
     });

@@ -5,7 +5,7 @@ import geluSource from "../../../kernels/lib/gelu.wgsl" with { type: "text" };
 import type { Gpu } from "../../gpu/device.ts";
 import type { Launch, LaunchSplit, Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
-import { type Draw, DROP_SOURCE, dropWords } from "./dropout.ts";
+import { type Draw, DROP_SOURCE, dropWords, NO_DROP } from "./dropout.ts";
 import { finishColumnSum } from "./column_sum.ts";
 import { floatBits } from "./dims.ts";
 import { linearGrid } from "./grid.ts";
@@ -13,9 +13,6 @@ import { describeProduct, nameOf, type ProductLayout, type Sizes, type Variant, 
 import { transpose } from "./transpose.ts";
 
 const KERNEL = { name: "matmul", source: matmulSource + geluSource + DROP_SOURCE };
-
-/** Words of an empty `struct Drop`. */
-const NO_DROP: readonly number[] = [0, 1, 0, 0];
 
 /** What happens to a product before it is stored, in this order. */
 export interface Epilogue {

@@ -17,7 +17,7 @@ import { createStep, writeStep } from "../../../lib/tensor/step.ts";
 import { Tape } from "../../../lib/tensor/tape.ts";
 import { createTensor, read, type Tensor, write } from "../../../lib/tensor/tensor.ts";
 import { assertClose, assertStateClose, CASES, channelsLast, Fixture } from "../../support/fixtures.ts";
-import { gpuTest } from "../../support/gpu.ts";
+import { variantsTest } from "../../support/gpu.ts";
 
 const POISON = { poison: true };
 
@@ -31,7 +31,7 @@ async function patchesOf(gpu: Gpu, tape: Tape, images: Float32Array, shape: read
 }
 
 for (const name of CASES) {
-  gpuTest(`LinearViT predicts what PyTorch predicts (${name})`, async (gpu) => {
+  variantsTest(`LinearViT predicts what PyTorch predicts (${name})`, async (gpu) => {
     const fixture = new Fixture(`finetune_${name}`);
     const model = new LinearViT(gpu, fixture.config);
     model.parameters.load(fixture.state("weight."));
@@ -48,7 +48,7 @@ for (const name of CASES) {
     }
   });
 
-  gpuTest(`LinearViT takes PyTorch's AdamW steps when finetuned (${name})`, async (gpu) => {
+  variantsTest(`LinearViT takes PyTorch's AdamW steps when finetuned (${name})`, async (gpu) => {
     const fixture = new Fixture(`finetune_${name}`);
     const { facts } = fixture;
     const model = new LinearViT(gpu, fixture.config);
@@ -96,7 +96,7 @@ for (const name of CASES) {
     }
   });
 
-  gpuTest(`LinearViT has PyTorch's SimCLR loss and gradients (${name})`, async (gpu) => {
+  variantsTest(`LinearViT has PyTorch's SimCLR loss and gradients (${name})`, async (gpu) => {
     const fixture = new Fixture(`simclr_${name}`);
     const { facts, config } = fixture;
     const model = new LinearViT(gpu, config, {
@@ -128,7 +128,7 @@ for (const name of CASES) {
     assertStateClose(state, fixture.state("head_after.net.", `${PROJECTION}.`), "running statistic");
   });
 
-  gpuTest(`LinearViT has PyTorch's MAE loss and gradients (${name})`, async (gpu) => {
+  variantsTest(`LinearViT has PyTorch's MAE loss and gradients (${name})`, async (gpu) => {
     const fixture = new Fixture(`mae_${name}`);
     const { facts, config } = fixture;
     const decoder = { dim: facts.decoder_dim, depth: facts.decoder_depth, heads: facts.decoder_heads };
