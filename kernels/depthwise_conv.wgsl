@@ -5,17 +5,22 @@
 //   dweight[d, i, j] = sum over (b, r, c) of dy[b, r, c, d] x[b, r + i - P, c + j - P, d]
 //   dbias[d]        = sum over (b, r, c) of dy[b, r, c, d]   (column_sum)
 //
+//   FUSED: pre = y, then y = gelu(y), and the moments of y for the batch normalisation that follows, which need not read it then
+//
 // x, y, dx, dy  (B, GRID, GRID, CHANNELS): tokens in row-major order, channels last
 // weight        (CHANNELS, 1, KERNEL, KERNEL), as in PyTorch
 // taps          (KERNEL, KERNEL, CHANNELS): the weight with its channels last
 // dtaps         (S, KERNEL, KERNEL, CHANNELS): sums over S segments of the batch
+// row_moments   (B, GRID, 2, CHANNELS): mean and sum of squared deviations of y in a row of the grid
+// moments       (B, 2, CHANNELS): the same of an image
 //
 // reorder: weight to taps, one invocation an element.
 // forward, and with dims.flip = 1 the gradient of x: one invocation a Number of the channels and a row of the grid. The row is
 // unrolled, so columns outside the grid cost nothing, and a value that is loaded serves up to KERNEL outputs.
 // backward_weight: one invocation a Number of the channels, kernel row and segment. It slides along the rows of the grid, and takes
 // the values under the kernel along from one CHUNK of columns to the next: each is loaded once.
-// finish_weight: adds the segments in order, one invocation an element of dweight.
+// combine: one invocation a Number of the channels and an image; the formula of Chan, Golub and LeVeque for parts of one size.
+// finish_weight: adds the segments in order, one invocation an element of dweight. Uses lib/gelu.wgsl.
 
 // one channel, or four neighbouring ones where their number allows
 alias Number = f32;
@@ -24,6 +29,7 @@ const CHANNELS: u32 = 16u;
 const DIM: u32 = 16u; // CHANNELS in Numbers
 const KERNEL: u32 = 3u;
 const LANES: u32 = 64u;
+const FUSED: bool = false;
 
 struct Dims {
   flip: u32, // 1: the kernel is turned by 180 degrees and no bias is added; one compiled program serves both
@@ -48,6 +54,10 @@ const SPAN_OF_CHUNK: u32 = CHUNK + HALO;
 @group(0) @binding(8) var<storage, read> dtaps: array<f32>;
 @group(0) @binding(9) var<storage, read_write> dweight: array<f32>;
 @group(0) @binding(10) var<uniform> dims: Dims;
+@group(0) @binding(11) var<storage, read_write> pre_out: array<Number>;
+@group(0) @binding(12) var<storage, read_write> row_moments_out: array<Number>;
+@group(0) @binding(13) var<storage, read> row_moments: array<Number>;
+@group(0) @binding(14) var<storage, read_write> moments_out: array<Number>;
 
 @compute @workgroup_size(64)
 fn reorder(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -103,10 +113,46 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
       }
     }
   }
+  if (FUSED) {
+    var mean = Number();
+    // unroll
+    for (var c = 0u; c < GRID; c++) {
+      pre_out[image + (row * GRID + c) * DIM] = sum[c];
+      sum[c] = gelu(sum[c]);
+      mean += sum[c] / f32(GRID);
+    }
+    var squares = Number();
+    // unroll
+    for (var c = 0u; c < GRID; c++) {
+      squares = fma(sum[c] - mean, sum[c] - mean, squares);
+    }
+    let at = (id.z * GRID + row) * 2u * DIM + channel;
+    row_moments_out[at] = mean;
+    row_moments_out[at + DIM] = squares;
+  }
   // unroll
   for (var c = 0u; c < GRID; c++) {
     y[image + (row * GRID + c) * DIM] = sum[c];
   }
+}
+
+@compute @workgroup_size(LANES)
+fn combine(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (id.x >= DIM) {
+    return;
+  }
+  let first = id.y * GRID * 2u * DIM + id.x;
+  var mean = Number();
+  for (var row = 0u; row < GRID; row++) {
+    mean += row_moments[first + row * 2u * DIM] / f32(GRID);
+  }
+  var squares = Number();
+  for (var row = 0u; row < GRID; row++) {
+    let d = row_moments[first + row * 2u * DIM] - mean;
+    squares += fma(d * f32(GRID), d, row_moments[first + row * 2u * DIM + DIM]);
+  }
+  moments_out[id.y * 2u * DIM + id.x] = mean;
+  moments_out[id.y * 2u * DIM + DIM + id.x] = squares;
 }
 
 @compute @workgroup_size(LANES)

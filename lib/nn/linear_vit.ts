@@ -15,9 +15,8 @@
 import type { Gpu } from "../gpu/device.ts";
 import { addRepeated } from "../tensor/ops/add.ts";
 import { batchNorm } from "../tensor/ops/batch_norm.ts";
-import { depthwiseConv } from "../tensor/ops/depthwise_conv.ts";
+import { depthwiseConv, depthwiseConvGelu } from "../tensor/ops/depthwise_conv.ts";
 import { dropout } from "../tensor/ops/dropout.ts";
-import { gelu } from "../tensor/ops/gelu.ts";
 import { ImageViews } from "../tensor/ops/images.ts";
 import { layerNorm, residualNorm } from "../tensor/ops/layer_norm.ts";
 import { linear, type LinearOptions, type Residual } from "../tensor/ops/linear.ts";
@@ -25,7 +24,7 @@ import { linearAttention } from "../tensor/ops/linear_attention.ts";
 import { meanTokens } from "../tensor/ops/mean_tokens.ts";
 import { embedsEntries, patchEmbedding } from "../tensor/ops/patch_embedding.ts";
 import { takeVisible, type TokenMask } from "../tensor/ops/tokens.ts";
-import { type Declaration, Parameters } from "../tensor/parameters.ts";
+import { type Declaration, type Parameter, Parameters } from "../tensor/parameters.ts";
 import type { Tape } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkModel, gridOf, type ModelConfig } from "./config.ts";
@@ -106,8 +105,7 @@ export class LinearViT {
     x = this.#attention(tape, this.norm(tape, x, `${name}.norm1`), `${name}.attn`, end(x), onAttention);
     if (skipLcm) return this.#mlp(tape, this.norm(tape, x, `${name}.norm2`), `${name}.mlp`, end(x));
     const lcm = this.#concentration(tape, this.norm(tape, x, `${name}.norm_lcm`), `${name}.lcm`);
-    const [weight, bias] = [this.parameters.get(`${name}.norm2.weight`), this.parameters.get(`${name}.norm2.bias`)];
-    const { sum, normed } = residualNorm(tape, x, lcm, { path }, weight, bias);
+    const { sum, normed } = residualNorm(tape, x, lcm, { path }, ...this.#weights(`${name}.norm2`));
     return this.#mlp(tape, normed, `${name}.mlp`, end(sum));
   }
 
@@ -144,29 +142,29 @@ export class LinearViT {
 
   /** A linear layer of this model. */
   linear(tape: Tape, x: Tensor, name: string, options?: LinearOptions): Tensor {
-    return linear(tape, x, this.parameters.get(`${name}.weight`), this.parameters.get(`${name}.bias`), options);
+    return linear(tape, x, ...this.#weights(name), options);
   }
 
   /** A batch normalisation of this model. */
-  batchNorm(tape: Tape, x: Tensor, name: string): Tensor {
+  batchNorm(tape: Tape, x: Tensor, name: string, moments?: Tensor): Tensor {
     const tensors = {
       weight: this.parameters.get(`${name}.weight`),
       bias: this.parameters.get(`${name}.bias`),
       runningMean: this.parameters.running(`${name}.running_mean`),
       runningVar: this.parameters.running(`${name}.running_var`),
     };
-    return batchNorm(tape, x, tensors, this.#batchGroups);
+    return batchNorm(tape, x, tensors, this.#batchGroups, moments);
   }
 
   /** A layer normalisation of this model. */
   norm(tape: Tape, x: Tensor, name: string): Tensor {
-    return layerNorm(tape, x, this.parameters.get(`${name}.weight`), this.parameters.get(`${name}.bias`));
+    return layerNorm(tape, x, ...this.#weights(name));
   }
 
   #embed(tape: Tape, images: Tensor | ImageViews, name: string): Tensor {
     if (!(images instanceof ImageViews)) return this.linear(tape, images, name);
     if (!embedsEntries(tape.gpu.adapter, images.shape, this.config.embed_dim)) return this.linear(tape, images.patches, name);
-    return patchEmbedding(tape, images, this.parameters.get(`${name}.weight`), this.parameters.get(`${name}.bias`));
+    return patchEmbedding(tape, images, ...this.#weights(name));
   }
 
   #blocks(tape: Tape, x: Tensor, options?: BlockOptions): Tensor {
@@ -186,8 +184,9 @@ export class LinearViT {
   }
 
   #concentration(tape: Tape, x: Tensor, name: string): Tensor {
-    const hidden = this.batchNorm(tape, gelu(tape, this.#conv(tape, x, `${name}.conv1`)), `${name}.bn`);
-    return this.#conv(tape, hidden, `${name}.conv2`);
+    const { y, moments } = depthwiseConvGelu(tape, x, ...this.#weights(`${name}.conv1`));
+    const hidden = this.batchNorm(tape, y, `${name}.bn`, moments);
+    return depthwiseConv(tape, hidden, ...this.#weights(`${name}.conv2`));
   }
 
   #mlp(tape: Tape, x: Tensor, name: string, residual: Residual): Tensor {
@@ -195,8 +194,8 @@ export class LinearViT {
     return this.linear(tape, hidden, `${name}.fc2`, { residual });
   }
 
-  #conv(tape: Tape, x: Tensor, name: string): Tensor {
-    return depthwiseConv(tape, x, this.parameters.get(`${name}.weight`), this.parameters.get(`${name}.bias`));
+  #weights(name: string): [weight: Parameter, bias: Parameter] {
+    return [this.parameters.get(`${name}.weight`), this.parameters.get(`${name}.bias`)];
   }
 
   #head(tape: Tape, features: Tensor, name: string): Tensor {

@@ -2,7 +2,7 @@
 
 import { addRepeated } from "../../lib/tensor/ops/add.ts";
 import { batchNorm } from "../../lib/tensor/ops/batch_norm.ts";
-import { depthwiseConv } from "../../lib/tensor/ops/depthwise_conv.ts";
+import { depthwiseConv, depthwiseConvGelu } from "../../lib/tensor/ops/depthwise_conv.ts";
 import { residual } from "../../lib/tensor/ops/dropout.ts";
 import { gelu } from "../../lib/tensor/ops/gelu.ts";
 import { l2Normalise } from "../../lib/tensor/ops/l2_normalise.ts";
@@ -139,6 +139,29 @@ for (const [grid, dim, size] of [[3, 6, 3], [7, 5, 5], [6, 3, 7], [2, 4, 7]] as 
       reference: (a) => reference.depthwiseConv(a["x"]!, a["c.weight"]!, a["c.bias"]!, [batch, grid, dim, size]),
     });
   });
+}
+
+for (const fused of [false, true]) {
+  for (const [dim, groups] of [[6, 1], [8, 2]] as const) {
+    const how = `${fused ? "in one pass with its moments" : "in two passes"}, in ${groups} group(s)`;
+    gpuTest(`depthwiseConvGelu() under batchNorm() is their formula, forward and backward, ${how}`, async (gpu) => {
+      const [batch, grid, size] = [4, 5, 3];
+      await checkOp(gpu, {
+        inputs: { x: [batch, grid * grid, dim] },
+        parameters: { "c.weight": [dim, 1, size, size], "c.bias": [dim], "n.weight": [dim], "n.bias": [dim] },
+        record: (tape, { x }, p) => {
+          const { y, moments } = depthwiseConvGelu(tape, x!, p["c.weight"]!, p["c.bias"]!, fused);
+          const running = { runningMean: createTensor(gpu, "mean", [dim]), runningVar: createTensor(gpu, "variance", [dim]) };
+          return batchNorm(tape, y, { weight: p["n.weight"]!, bias: p["n.bias"]!, ...running }, groups, moments);
+        },
+        reference: (a) => {
+          const y = reference.depthwiseConv(a["x"]!, a["c.weight"]!, a["c.bias"]!, [batch, grid, dim, size]).map(reference.gelu);
+          return reference.batchNorm(y, a["n.weight"]!, a["n.bias"]!, groups);
+        },
+        tolerance: 1e-4,
+      });
+    });
+  }
 }
 
 gpuTest("gelu() is x Phi(x) from -9 to 9, forward and backward", async (gpu) => {

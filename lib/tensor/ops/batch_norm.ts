@@ -28,8 +28,9 @@ export interface BatchNormTensors {
  *
  * @param x (..., D)
  * @param groups equal parts of the first axis that are normalised each by itself
+ * @param moments (B, 2, D): mean and sum of squared deviations of each image, if they are known
  */
-export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, groups = 1): Tensor {
+export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, groups = 1, moments?: Tensor): Tensor {
   const { weight, bias, runningMean, runningVar } = tensors;
   const dim = weight.shape[0]!;
   const allRows = expectColumns(x, dim, weight.name);
@@ -40,7 +41,8 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
   const { Number, count } = numbersIn(dim);
   const images = x.shape[0]!;
   // what cannot be bound at once is summed image by image
-  const segments = tape.atOnce(images, [x]) === images ? segmentsFor(rows, count * parts) : images / parts;
+  const byImages = moments !== undefined || tape.atOnce(images, [x]) < images;
+  const segments = byImages ? images / parts : segmentsFor(rows, count * parts);
   const lanes = lanesFor(tape, count);
   const constants = { Number, DIM: count, GROUPS: parts, SEGMENTS: segments, LANES: lanes, RUNNING: !tape.training };
   const perColumn = [Math.ceil(count / lanes), 1, 1] as const;
@@ -71,10 +73,10 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
   const rstd = tape.tensor(`${label}.rstd`, [parts, dim]);
   const normalisers = { mean_out: mean, rstd_out: rstd };
   if (tape.training) {
-    const moments = tape.tensor(`${label}.moments`, [parts, segments, 2, dim]);
-    launch("statistics", { x, parts_out: moments }, perSegment, { split: bySegment(["x"]) });
-    launch("merge", { parts: moments, ...normalisers }, perColumn);
-    launch("update_running", { parts: moments, running_mean_out: runningMean, running_var_out: runningVar }, perColumn, {
+    const ofSegments = moments ?? tape.tensor(`${label}.moments`, [parts, segments, 2, dim]);
+    if (!moments) launch("statistics", { x, parts_out: ofSegments }, perSegment, { split: bySegment(["x"]) });
+    launch("merge", { parts: ofSegments, ...normalisers }, perColumn);
+    launch("update_running", { parts: ofSegments, running_mean_out: runningMean, running_var_out: runningVar }, perColumn, {
       commit: true,
     });
   } else {

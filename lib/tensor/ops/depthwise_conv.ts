@@ -1,14 +1,24 @@
 /** @file Depthwise convolution on the token grid. */
 
-import source from "../../../kernels/depthwise_conv.wgsl" with { type: "text" };
+import convSource from "../../../kernels/depthwise_conv.wgsl" with { type: "text" };
+import geluSource from "../../../kernels/lib/gelu.wgsl" with { type: "text" };
 import type { Parameter } from "../parameters.ts";
 import type { Launch, LaunchSplit, Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { columnSum } from "./column_sum.ts";
 import { expectColumns } from "./add.ts";
+import { gelu, geluBackward } from "./gelu.ts";
 import { lanesFor, linearGrid, numbersIn, segmentsInParts } from "./grid.ts";
 
-const KERNEL = { name: "depthwise_conv", source };
+const KERNEL = { name: "depthwise_conv", source: convSource + geluSource };
+
+/** A convolution under GELU. */
+export interface ConvolvedGelu {
+  /** gelu(conv(x)), of the shape of x. */
+  readonly y: Tensor;
+  /** (B, 2, D): mean and sum of squared deviations of each image's y, where they come at no cost. */
+  readonly moments: Tensor | undefined;
+}
 
 /**
  * Convolves each channel with its own kernel, zero padding, stride 1, odd kernel sizes.
@@ -18,6 +28,26 @@ const KERNEL = { name: "depthwise_conv", source };
  * @param bias (D)
  */
 export function depthwiseConv(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter): Tensor {
+  return convolve(tape, x, weight, bias, false).y;
+}
+
+/**
+ * The same under the exact GELU: in one pass on a GPU, with the moments that a batch normalisation needs.
+ *
+ * @param fused whether it is one pass, instead of as suits the adapter: a software adapter would compile the convolution twice
+ */
+export function depthwiseConvGelu(
+  tape: Tape,
+  x: Tensor,
+  weight: Parameter,
+  bias: Parameter,
+  fused: boolean = !tape.gpu.adapter.software,
+): ConvolvedGelu {
+  if (fused) return convolve(tape, x, weight, bias, true);
+  return { y: gelu(tape, depthwiseConv(tape, x, weight, bias)), moments: undefined };
+}
+
+function convolve(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, fused: boolean): ConvolvedGelu {
   const [batch, tokens] = x.shape as [number, number];
   const [dim, , size] = weight.shape as [number, number, number];
   expectColumns(x, dim, weight.name);
@@ -33,7 +63,7 @@ export function depthwiseConv(tape: Tape, x: Tensor, weight: Parameter, bias: Pa
     entry: string,
     bindings: Record<string, Tensor>,
     workgroups: readonly [number, number, number],
-    more: Pick<Launch, "dims" | "split"> = {},
+    more: Partial<Pick<Launch, "constants" | "dims" | "split">> = {},
   ) => tape.dispatch({ kernel: KERNEL, entry, label, constants, bindings, workgroups, ...more });
   const byImage: LaunchSplit = {
     units: batch,
@@ -44,9 +74,21 @@ export function depthwiseConv(tape: Tape, x: Tensor, weight: Parameter, bias: Pa
   const taps = tape.tensor(`${label}.taps`, [size, size, dim]);
   const y = tape.tensor(label, x.shape);
   launch("reorder", { weight, taps_out: taps }, perElement);
-  launch("forward", { x, taps, bias, y }, perRow, { dims: [0], split: byImage });
+  const pre = fused ? tape.tensor(`${label} before GELU`, x.shape) : undefined;
+  const moments = fused ? tape.tensor(`${label}.moments`, [batch, 2, dim]) : undefined;
+  if (pre && moments) {
+    const rows = tape.tensor(`${label}.row_moments`, [batch, grid, 2, dim]);
+    launch("forward", { x, taps, bias, y, pre_out: pre, row_moments_out: rows }, perRow, {
+      constants: { ...constants, FUSED: true },
+      dims: [0],
+      split: { ...byImage, cut: ["x", "y", "pre_out", "row_moments_out"] },
+    });
+    launch("combine", { row_moments: rows, moments_out: moments }, [perRow[0], batch, 1]);
+    tape.leaveWork(y, { geluBackward: pre });
+  } else launch("forward", { x, taps, bias, y }, perRow, { dims: [0], split: byImage });
 
-  tape.derive(y, [x, weight, bias], (dy) => {
+  tape.derive(y, [x, weight, bias], (dgelu) => {
+    const dy = pre && tape.remainingWork(y) ? geluBackward(tape, pre, dgelu) : dgelu;
     tape.accumulateParameter(bias, (target) => columnSum(tape, { ...dy, shape: [batch, tokens, dim] }, target));
     const [segments, each] = segmentsInParts(Math.min(batch, 32), batch, tape.atOnce(batch, [x, dy]));
     const dtaps = tape.tensor(`parts of ${weight.name}`, [segments, size, size, dim]);
@@ -64,5 +106,5 @@ export function depthwiseConv(tape: Tape, x: Tensor, weight: Parameter, bias: Pa
     launch("forward", { x: dy, taps, bias, y: dx }, perRow, { dims: [1], split: byImage });
     tape.accumulate(x, dx);
   });
-  return y;
+  return { y, moments };
 }

@@ -10,24 +10,30 @@ import { declareDecoder, decode, DECODER } from "../../../lib/nn/mae_decoder.ts"
 import { declareProjection, project, PROJECTION } from "../../../lib/nn/projection_head.ts";
 import { AdamW } from "../../../lib/tensor/ops/adamw.ts";
 import { keep } from "../../../lib/tensor/ops/add.ts";
-import { imagePatches, NO_AUGMENTATION } from "../../../lib/tensor/ops/images.ts";
+import { ImageViews, NO_AUGMENTATION } from "../../../lib/tensor/ops/images.ts";
 import { crossEntropy, maskedError, ntXent, smoothL1 } from "../../../lib/tensor/ops/losses.ts";
 import { recordTotal } from "../../../lib/tensor/ops/record.ts";
 import { createStep, writeStep } from "../../../lib/tensor/step.ts";
 import { Tape } from "../../../lib/tensor/tape.ts";
-import { createTensor, read, type Tensor, write } from "../../../lib/tensor/tensor.ts";
+import { createTensor, read, write } from "../../../lib/tensor/tensor.ts";
 import { assertClose, assertStateClose, CASES, channelsLast, Fixture } from "../../support/fixtures.ts";
 import { variantsTest } from "../../support/gpu.ts";
 
 const POISON = { poison: true };
 
-/** The fixture's images as patches, through the kernel that unpacks a batch. */
-async function patchesOf(gpu: Gpu, tape: Tape, images: Float32Array, shape: readonly number[], fixture: Fixture): Promise<Tensor> {
+/** The fixture's images, through the kernels that unpack a batch. */
+async function viewsOf(
+  gpu: Gpu,
+  tape: Tape,
+  images: Float32Array,
+  shape: readonly number[],
+  fixture: Fixture,
+): Promise<ImageViews> {
   const { in_channels: channels, img_size: size, patch_size: patch } = fixture.config;
   const source = PackedImages.fromDense(channelsLast(images, shape), { channels, size });
   const buffers = new BatchBuffers(gpu, source, source.count);
   buffers.upload(await buffers.stage(Uint32Array.from({ length: source.count }, (_, i) => i)));
-  return imagePatches(tape, buffers.tensors, { channels, size, patch }, 1, 1, NO_AUGMENTATION);
+  return new ImageViews(tape, buffers.tensors, { channels, size, patch }, 1, 1, NO_AUGMENTATION);
 }
 
 for (const name of CASES) {
@@ -38,7 +44,7 @@ for (const name of CASES) {
     const step = createStep(gpu);
     writeStep(gpu, step, { seed: 0, step: 0 });
     const tape = new Tape(gpu, { training: false, step });
-    const features = model.features(tape, await patchesOf(gpu, tape, fixture.floats("input"), fixture.shape("input"), fixture));
+    const features = model.features(tape, await viewsOf(gpu, tape, fixture.floats("input"), fixture.shape("input"), fixture));
     const { logits, mass } = model.heads(tape, features);
     const outputs = { features, logits, mass };
     const kept = Object.entries(outputs).map(([key, tensor]) => [key, keep(tape, tensor)] as const);
@@ -61,8 +67,8 @@ for (const name of CASES) {
     const report = createTensor(gpu, "report", [3, 2]);
     const step = createStep(gpu);
     const tape = new Tape(gpu, { training: true, step });
-    const patches = await patchesOf(gpu, tape, fixture.floats("input"), fixture.shape("input"), fixture);
-    const { logits, mass } = model.heads(tape, model.features(tape, patches));
+    const views = await viewsOf(gpu, tape, fixture.floats("input"), fixture.shape("input"), fixture);
+    const { logits, mass } = model.heads(tape, model.features(tape, views));
     const classes = crossEntropy(tape, logits, label);
     const masses = smoothL1(tape, mass, goal);
     const rows = goal.shape[0]!;
@@ -109,10 +115,10 @@ for (const name of CASES) {
     const step = createStep(gpu);
     writeStep(gpu, step, { seed: 0, step: 0 });
     const tape = new Tape(gpu, { training: true, step });
-    const views = new Float32Array([...fixture.floats("view1"), ...fixture.floats("view2")]);
+    const pixels = new Float32Array([...fixture.floats("view1"), ...fixture.floats("view2")]);
     const [batch, ...rest] = fixture.shape("view1");
-    const patches = await patchesOf(gpu, tape, views, [2 * batch!, ...rest], fixture);
-    const z = project(tape, model, model.features(tape, patches));
+    const views = await viewsOf(gpu, tape, pixels, [2 * batch!, ...rest], fixture);
+    const z = project(tape, model, model.features(tape, views));
     const { loss } = ntXent(tape, z, facts.temperature);
     recordTotal(tape, loss, table, 0, 1 / (2 * batch!));
     const keptZ = keep(tape, z);
@@ -147,9 +153,9 @@ for (const name of CASES) {
     const step = createStep(gpu);
     writeStep(gpu, step, { seed: 0, step: 0 });
     const tape = new Tape(gpu, { training: true, step });
-    const patches = await patchesOf(gpu, tape, fixture.floats("input"), fixture.shape("input"), fixture);
-    const prediction = decode(tape, model, model.encodeVisible(tape, patches, mask), mask, decoder);
-    const loss = maskedError(tape, prediction, patches, { channels: config.in_channels, patch: config.patch_size }, mask);
+    const views = await viewsOf(gpu, tape, fixture.floats("input"), fixture.shape("input"), fixture);
+    const prediction = decode(tape, model, model.encodeVisible(tape, views, mask), mask, decoder);
+    const loss = maskedError(tape, prediction, views.patches, { channels: config.in_channels, patch: config.patch_size }, mask);
     recordTotal(tape, loss, table, 0, 1 / (batch * (tokens - visible)));
     tape.backward(loss);
     tape.compile(POISON).run();
