@@ -84,13 +84,16 @@ async function answerOpenQuestions(gpu: Gpu, options: TuningOptions): Promise<vo
   line(`First use of this adapter at these sizes: measuring variants of ${open.length} matrix products`);
   const answers: Record<string, string> = { ...gpu.choices.taken };
   let faster = 0;
-  for (const { question, details } of open) {
+  const between = async () => {
+    // lets signals in
+    await new Promise((resolve) => setTimeout(resolve));
     if (signal?.aborted) throw new Interrupted("Stopped while measuring kernels; nothing was computed yet");
-    const { name, time, wrong } = await fastestVariant(gpu, details);
+  };
+  for (const { question, details } of open) {
+    const { name, time, wrong } = await fastestVariant(gpu, details, undefined, between);
     answers[question] = name;
     if (time < 1) faster++;
     for (const variant of wrong) line(`Left out, since it computes wrong numbers on this adapter: ${variant} for ${question}`);
-    await new Promise((resolve) => setTimeout(resolve));
   }
   line(`${faster} of them run faster than by default${file === undefined ? "" : `; kept in ${file}`}`);
   gpu.choices.answer(answers);

@@ -37,12 +37,14 @@ interface Expected {
  * Tries every variant of a product: first its numbers, then its time.
  *
  * @param variants the default first
+ * @param between is called before each variant, and may throw to end it all
  * @throws {GpuError} if even the default is wrong
  */
 export async function fastestVariant(
   gpu: Gpu,
   { sizes: whole, layout }: ProductQuestion,
   variants: readonly Variant[] = variantsFor(gpu.adapter, whole, layout),
+  between: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Verdict> {
   const { sizes, batches } = within(whole, layout.batches, gpu.adapter.software ? MOST.software : MOST.gpu);
   const [m, n, k] = sizes;
@@ -64,6 +66,7 @@ export async function fastestVariant(
   const wrong: string[] = [];
   const times = new Map<Variant, number>();
   for (const variant of variants) {
+    await between();
     const { c, plan: once } = record(variant, 1, true);
     once.run();
     const { buffer, offset } = once.placeOf(c.storage);
