@@ -14,7 +14,7 @@ export const MOST_PENDING = 64;
 
 /** Most kernels that are new to the driver in a part whose time is not known yet: each may take a quarter of a second. */
 const MOST_NEW = 6;
-/** Most bytes that such a part binds. */
+/** Most bytes that such a part binds: a software adapter computes for about a second with them. */
 const MOST_BYTES = 2 ** 28;
 
 /** What became of a replay: done with all before it, still under way, or given up before it changed anything. */

@@ -162,8 +162,10 @@ export class Plan {
    * The end of a part that will take little time, whatever the driver has to compile for it.
    *
    * @param first where it begins
-   * @param kernels most kernels in it that were never submitted
-   * @param bytes most that its dispatches may bind together, unless it is a single one
+   * A part of a single dispatch may take any time.
+   *
+   * @param kernels most kernels in it that were never submitted, if little is bound
+   * @param bytes most that its dispatches may bind together, if no kernel is new
    */
   partFrom(first: number, kernels: number, bytes: number): number {
     const end = first < this.commitsFrom ? this.commitsFrom : this.length;
@@ -173,7 +175,7 @@ export class Plan {
       const [{ dispatch, pipeline }] = this.#prepare(i, i + 1) as [Step];
       if (!this.#gpu.pipelines.started.has(pipeline)) fresh.add(pipeline);
       bound += Object.values(dispatch.bindings).reduce((sum, storage) => sum + storage.bytes, 0);
-      if (i > first && (fresh.size > kernels || bound > bytes)) return i;
+      if (i > first && fresh.size / kernels + bound / bytes > 1) return i;
     }
     return end;
   }
