@@ -48,8 +48,7 @@ const TM: u32 = 4u;
 const TN: u32 = 4u;
 const KSTEP: u32 = 4u;
 const KTILE: u32 = 16u;
-const WIDTH_X: u32 = 8u;
-const WIDTH_Y: u32 = 1u;
+const WIDTH: u32 = 8u; // tiles of a workgroup of general or vectorised, along rows
 const A_TRANSPOSED: bool = false;
 const B_TRANSPOSED: bool = false;
 
@@ -202,7 +201,7 @@ fn epilogue4(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgrou
   }
 }
 
-@compute @workgroup_size(WIDTH_X, WIDTH_Y)
+@compute @workgroup_size(WIDTH)
 fn general(@builtin(global_invocation_id) id: vec3<u32>) {
   let task = task_of(id);
   if (task.split >= dims.splits || task.column >= dims.n) {
@@ -266,7 +265,7 @@ fn linear4(column: u32, sum: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
   return select(value, vec4<f32>(), (value < vec4<f32>()) & vec4<bool>(column < dims.relu));
 }
 
-@compute @workgroup_size(WIDTH_X, WIDTH_Y)
+@compute @workgroup_size(WIDTH)
 fn vectorised(@builtin(global_invocation_id) id: vec3<u32>) {
   let task = task_of(id);
   let row = task.row;

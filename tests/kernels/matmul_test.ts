@@ -16,6 +16,8 @@ const DOUBLE = (x: ArrayLike<number>) => Float64Array.from(x);
 const VARIANTS: readonly Variant[] = [
   { entry: "general", tm: 2, tn: 2, width: [8, 1], kStep: 1, splits: 1 },
   { entry: "vectorised", tm: 8, tn: 8, width: [8, 1], kStep: 4, splits: 1 },
+  { entry: "vectorised", tm: 4, tn: 8, width: [64, 1], kStep: 4, splits: 1 },
+  { entry: "broadcast", tm: 4, tn: 32, width: [8, 1], kStep: 4, splits: 1 },
   { entry: "broadcast", tm: 8, tn: 16, width: [8, 1], kStep: 4, splits: 1 },
   { entry: "tiled", tm: 4, tn: 4, width: [16, 16], kStep: 16, splits: 1 },
   { entry: "tiled", tm: 4, tn: 8, width: [16, 16], kStep: 16, splits: 1 },

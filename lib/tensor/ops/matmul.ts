@@ -130,10 +130,12 @@ function prepare(tape: Tape, a: Tensor, b: Tensor, c: Tensor, sizes: Sizes, opti
 
 /** The product, and all of its epilogue that the variant does in line. */
 function multiply(tape: Tape, product: Product): void {
-  const { options: { batches, bias }, variant: { entry, tm, tn, kStep }, aTransposed, bTransposed, operands, rest } = product;
+  const { options: { batches, bias }, variant: { entry, tm, tn, width, kStep }, aTransposed, bTransposed, operands, rest } =
+    product;
   const { sizes: [, , k] } = product;
   const vectorised = entry !== "general";
   const inLine = entry === "tiled";
+  const free = entry === "general" || entry === "vectorised";
   const bindings = { ...operands, bias: bias ?? tape.unused, ...(inLine && rest?.bindings) };
   const images = operands.a.shape[0]!;
   const split: LaunchSplit = batches
@@ -150,6 +152,7 @@ function multiply(tape: Tape, product: Product): void {
       TN: tn,
       ...(vectorised && { A_TRANSPOSED: aTransposed, B_TRANSPOSED: bTransposed }),
       ...(entry === "vectorised" && { KSTEP: kStep }),
+      ...(free && { WIDTH: width[0] }),
       ...(inLine && { KTILE: kStep, ...rest?.constants }),
     },
     bindings: inQuads(bindings, vectorised),

@@ -80,10 +80,12 @@ function shapesFor(adapter: ProductAdapter, [m, n, k]: Sizes, layout: ProductLay
   const { software, subgroup } = adapter;
   // the contiguous axes of A, B and C
   const quads = [aTransposed ? m : k, bTransposed ? k : n, n].every((size) => size % 4 === 0);
-  if (!quads) return [{ entry: "general", tm: 2, tn: 2, width: [8, 1], kStep: 1 }];
+  // tiles of a workgroup lie in a row: one vector of a software adapter, two or more subgroups of a GPU
+  const width: Shape["width"] = [software ? 8 : 64, 1];
+  if (!quads) return [{ entry: "general", tm: 2, tn: 2, width, kStep: 1 }];
   // a sum over rows alone may have any length
   const vectorised = (tm: number, tn: number): Shape => {
-    return { entry: "vectorised", tm, tn, width: [8, 1], kStep: aTransposed && !bTransposed ? 1 : 4 };
+    return { entry: "vectorised", tm, tn, width, kStep: aTransposed && !bTransposed ? 1 : 4 };
   };
   const broadcast = (tm: number, tn: number): Shape => ({ entry: "broadcast", tm, tn, width: [8, 1], kStep: 4 });
   const tiled = (tm: number, tn: number, kStep: number): Shape => ({ entry: "tiled", tm, tn, width: [16, 16], kStep });
