@@ -78,6 +78,7 @@ export * from "./lib/tensor/ops/linear.ts";
 export * from "./lib/tensor/ops/linear_attention.ts";
 export * from "./lib/tensor/ops/losses.ts";
 export * from "./lib/tensor/ops/matmul.ts";
+export * from "./lib/tensor/ops/matmul_product.ts";
 export * from "./lib/tensor/ops/matmul_tuning.ts";
 export * from "./lib/tensor/ops/matmul_variants.ts";
 export * from "./lib/tensor/ops/mean_tokens.ts";

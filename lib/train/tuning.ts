@@ -5,13 +5,12 @@
  */
 
 import { createHash } from "node:crypto";
-import matmulSource from "../../kernels/matmul.wgsl" with { type: "text" };
 import type { OpenQuestion } from "../gpu/choices.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Interrupted } from "../interrupted.ts";
 import { makeFolder, writeFileAtomic } from "../io/atomic.ts";
 import { isRecord } from "../nn/weights.ts";
-import type { ProductQuestion } from "../tensor/ops/matmul.ts";
+import { PRODUCT_SOURCES, type ProductQuestion } from "../tensor/ops/matmul.ts";
 import { fastestVariant } from "../tensor/ops/matmul_tuning.ts";
 
 /** Variants by the question that they answer. */
@@ -37,7 +36,7 @@ export interface TuningOptions {
 
 const FORMAT = "l2vit-tuning";
 /** Choices are measured anew when the kernel has changed. */
-const KERNEL = createHash("sha256").update(matmulSource).digest("hex");
+const KERNEL = createHash("sha256").update(PRODUCT_SOURCES).digest("hex");
 
 /** The choices that a run has used so far. */
 export function tuningOf({ adapter, choices }: Gpu): Tuning {

@@ -148,7 +148,7 @@ function summarise(timings: readonly Timing[]): KernelShare[] {
 /** Multiplications and additions of kernels that do many for each value they load. */
 function flopOf({ kernel, dispatch: { dims, constants, bindings } }: Timing): number {
   const number = (name: string) => Number(constants[name]);
-  if (/^matmul\.(vectorised|general|broadcast|tiled)/.test(kernel)) {
+  if (/^matmul(_tiled)?\.(vectorised|general|broadcast|tiled)/.test(kernel)) {
     const [m, n, k, , batches] = dims as [number, number, number, number, number];
     return 2 * batches * m * n * k;
   }

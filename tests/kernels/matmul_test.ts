@@ -2,7 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { philox } from "../../lib/random.ts";
-import { type Epilogue, matmul } from "../../lib/tensor/ops/matmul.ts";
+import { matmul } from "../../lib/tensor/ops/matmul.ts";
+import type { Epilogue } from "../../lib/tensor/ops/matmul_product.ts";
 import { nameOf, type ProductLayout, type Sizes, type Variant, variantsFor } from "../../lib/tensor/ops/matmul_variants.ts";
 import { createStep, writeStep } from "../../lib/tensor/step.ts";
 import { Tape } from "../../lib/tensor/tape.ts";

@@ -6,7 +6,8 @@ import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { finishColumnSum } from "./column_sum.ts";
 import { linearGrid, numbersIn } from "./grid.ts";
-import { matmul, type View } from "./matmul.ts";
+import { matmul } from "./matmul.ts";
+import type { View } from "./matmul_product.ts";
 
 const KERNEL = { name: "linear_attention", source };
 

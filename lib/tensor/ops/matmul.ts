@@ -1,72 +1,35 @@
-/** @file Matrix products: the launch of kernels/matmul.wgsl, for layers and losses. */
+/** @file Matrix products: the launch of kernels/matmul.wgsl and matmul_tiled.wgsl, for layers and losses. */
 
 import matmulSource from "../../../kernels/matmul.wgsl" with { type: "text" };
+import tiledSource from "../../../kernels/matmul_tiled.wgsl" with { type: "text" };
+import productSource from "../../../kernels/lib/product.wgsl" with { type: "text" };
 import geluSource from "../../../kernels/lib/gelu.wgsl" with { type: "text" };
 import type { Gpu } from "../../gpu/device.ts";
 import type { Launch, LaunchSplit, Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
-import { type Draw, DROP_SOURCE, dropWords, NO_DROP } from "./dropout.ts";
+import { DROP_SOURCE } from "./dropout.ts";
 import { finishColumnSum } from "./column_sum.ts";
-import { floatBits } from "./dims.ts";
 import { linearGrid } from "./grid.ts";
+import {
+  type Batches,
+  byRows,
+  type Epilogue,
+  type Extent,
+  extentOf,
+  type MatmulOptions,
+  type Product,
+  roundUp,
+  type View,
+} from "./matmul_product.ts";
 import { describeProduct, nameOf, type ProductLayout, type Sizes, type Variant, variantsFor } from "./matmul_variants.ts";
 import { transpose } from "./transpose.ts";
 
-const KERNEL = { name: "matmul", source: matmulSource + geluSource + DROP_SOURCE };
+const sourceOf = (variant: string) => productSource + variant + geluSource + DROP_SOURCE;
+const KERNEL = { name: "matmul", source: sourceOf(matmulSource) };
+const TILED = { name: "matmul_tiled", source: sourceOf(tiledSource) };
 
-/** What happens to a product before it is stored, in this order. */
-export interface Epilogue {
-  /** (N), added to each row. */
-  readonly bias?: Tensor | undefined;
-  /** Receives the value before GELU, which is then applied. */
-  readonly geluPre?: Tensor | undefined;
-  /** The value is multiplied by GELU's derivative at these. */
-  readonly geluBackward?: Tensor | undefined;
-  /** Columns before this one go through ReLU, before GELU. */
-  readonly relu?: number | undefined;
-  /** Dropout and drop path. */
-  readonly drop?: Draw | undefined;
-  /** Added at last. */
-  readonly residual?: Tensor | undefined;
-}
-
-/** Where the matrices of a batch lie in a tensor, in elements. */
-export interface View {
-  /** The first element of the first. */
-  readonly first?: number;
-  /** From a row to the next. */
-  readonly row: number;
-  /** From an image to the next. */
-  readonly image: number;
-  /** From a head to the next. */
-  readonly head: number;
-}
-
-/** Many products of one size: for each head of each image. */
-export interface Batches {
-  /** How many images. */
-  readonly images: number;
-  /** Heads of an image. */
-  readonly heads: number;
-  /** Where A, B and C lie. */
-  readonly views: readonly [a: View, b: View, c: View];
-}
-
-/** How the matrices lie, and what a product does besides multiplying. */
-export interface MatmulOptions extends Epilogue {
-  /** A is given as (K, M). */
-  readonly aTransposed?: boolean;
-  /** B is given as (N, K). */
-  readonly bTransposed?: boolean;
-  /** Factor of the product. */
-  readonly alpha?: number;
-  /** Receives the sums over K of the rows of op(A), which is given transposed: (M), in batches (images, heads, M). */
-  readonly rowSums?: Tensor;
-  /** Computes many products; they have no epilogue. */
-  readonly batches?: Batches;
-  /** How it is computed, instead of as suits the adapter. */
-  readonly variant?: Variant;
-}
+/** Text of all variants: what was measured of them holds as long as it does not change. */
+export const PRODUCT_SOURCES: string = KERNEL.source + TILED.source;
 
 /**
  * Records C = op(A) op(B) with its epilogue.
@@ -86,22 +49,6 @@ export function matmul(
   multiply(tape, product);
   if (product.rest && product.variant.entry !== "tiled") finishInPlace(tape, product);
   if (product.splits > 1) sumSplits(tape, product);
-}
-
-/** A product with all that was decided about it. */
-interface Product {
-  readonly sizes: Sizes;
-  readonly options: MatmulOptions;
-  readonly c: Tensor;
-  readonly variant: Variant;
-  readonly views: Batches["views"];
-  readonly aTransposed: boolean;
-  readonly bTransposed: boolean;
-  readonly splits: number;
-  /** What the first launch writes: C or its parts, and the sums of rows or theirs. */
-  readonly operands: Readonly<Record<"a" | "b" | "c", Tensor>> & { readonly row_sums?: Tensor };
-  /** Switches and tensors of the epilogue beyond bias and ReLU. */
-  readonly rest: Pick<Launch, "constants" | "bindings"> | undefined;
 }
 
 function prepare(tape: Tape, a: Tensor, b: Tensor, c: Tensor, sizes: Sizes, options: MatmulOptions): Product {
@@ -144,7 +91,7 @@ function multiply(tape: Tape, product: Product): void {
     ? { units: images, cut: ["a", "b"], part: (_, n, i) => extentOf(product, { k: k / images * n, splits: 1, firstSplit: i }) }
     : byRows(product, operands.c, Object.keys(bindings).filter((name) => name !== "b"), (extent) => extentOf(product, extent));
   tape.dispatch({
-    kernel: KERNEL,
+    kernel: inLine ? TILED : KERNEL,
     entry,
     label: product.c.storage.label,
     constants: {
@@ -191,70 +138,6 @@ function sumSplits(tape: Tape, { c, sizes: [m, n], operands, options: { rowSums 
     workgroups: linearGrid(m * n),
   });
   if (rowSums) finishColumnSum(tape, operands.row_sums!, rowSums);
-}
-
-/** What a launch computes: all of a product, or what can be bound of it. */
-interface Extent {
-  readonly m: number;
-  readonly k: number;
-  readonly batches: number;
-  readonly splits: number;
-  /** Elements of C before those that are bound. */
-  readonly first: number;
-  /** Splits before those of the launch. */
-  readonly firstSplit: number;
-}
-
-/** Bindings that are the same for every part of the rows. */
-const WHOLE: ReadonlySet<string> = new Set(["bias", "step", "row_sums"]);
-
-function byRows(
-  { sizes: [m, n] }: Product,
-  c: Tensor,
-  names: readonly string[],
-  launchOf: (e: Partial<Extent>) => Part,
-): LaunchSplit {
-  const units = m % c.shape[0]! === 0 ? c.shape[0]! : 1;
-  const rows = m / units;
-  const cut = names.filter((name) => !WHOLE.has(name));
-  return { units, cut, part: (first, count) => launchOf({ m: rows * count, first: first * rows * n }) };
-}
-
-type Part = ReturnType<LaunchSplit["part"]>;
-
-/** Dims and workgroups of a launch that computes so much of a product; all of it where nothing else is said. */
-function extentOf(product: Product, extent: Partial<Extent>): Required<Part> {
-  const { sizes: [m, , k], options: { batches }, splits } = product;
-  const count = batches ? batches.images * batches.heads : 1;
-  const whole: Extent = { m, k, batches: count, splits, first: 0, firstSplit: 0 };
-  return { dims: dimsOf(product, { ...whole, ...extent }), workgroups: workgroupsOf(product, { ...whole, ...extent }) };
-}
-
-function workgroupsOf({ sizes: [, n], variant }: Product, { m, batches, splits }: Extent): [number, number, number] {
-  const { entry, tm, tn, width } = variant;
-  const products = batches * splits;
-  const flat = entry === "general" || entry === "vectorised";
-  const tiles = Math.ceil(m / tm) * (flat ? products : 1);
-  return [Math.ceil(tiles / width[0]), Math.ceil(n / (tn * width[1])), flat ? 1 : products];
-}
-
-/** The words of `struct Dims` in kernels/matmul.wgsl. */
-function dimsOf(product: Product, { m, k, batches, splits, first, firstSplit }: Extent): number[] {
-  const { sizes: [fullM, n], variant: { tm, kStep }, views, aTransposed, bTransposed, c, options } = product;
-  const { alpha = 1, bias, relu = 0, drop } = options;
-  return [
-    ...[m, n, k, roundUp(k / splits, kStep), batches, options.batches?.heads ?? 1, bias ? 1 : 0, relu],
-    ...views.flatMap(({ first = 0, row, image, head }) => [first, row, image, head]),
-    ...(aTransposed ? [1, views[0].row] : [views[0].row, 1]),
-    ...(bTransposed ? [views[1].row, 1] : [1, views[1].row]),
-    ...[floatBits(alpha), fullM * n, Math.ceil(m / tm), splits],
-    ...(drop ? dropWords(drop, c.shape) : NO_DROP),
-    ...[first, firstSplit],
-  ];
-}
-
-function roundUp(x: number, step: number): number {
-  return Math.ceil(x / step) * step;
 }
 
 /** What is known of a product whose variants are to be measured. */

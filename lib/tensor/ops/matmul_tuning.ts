@@ -5,7 +5,8 @@ import type { Plan } from "../../gpu/plan.ts";
 import { Random } from "../../random.ts";
 import { Tape } from "../tape.ts";
 import { createTensor, type PlacedTensor, write } from "../tensor.ts";
-import { type Batches, matmul, type ProductQuestion, type View } from "./matmul.ts";
+import { matmul, type ProductQuestion } from "./matmul.ts";
+import type { Batches, View } from "./matmul_product.ts";
 import { nameOf, type Sizes, type Variant, variantsFor } from "./matmul_variants.ts";
 
 /** Multiplications of a product that is measured, on a software adapter and on a GPU: larger ones are measured in part. */

@@ -4,7 +4,7 @@ import type { AdapterFacts } from "../../gpu/device.ts";
 
 /** How a product is computed. */
 export interface Variant {
-  /** Entry point of kernels/matmul.wgsl. */
+  /** Entry point of kernels/matmul.wgsl or matmul_tiled.wgsl. */
   readonly entry: "general" | "vectorised" | "broadcast" | "tiled";
   /** Rows of the tile of one invocation. */
   readonly tm: number;

@@ -1,0 +1,156 @@
+/** @file What a matrix product is, and what each launch computes of it. */
+
+import type { Launch, LaunchSplit } from "../tape.ts";
+import type { Tensor } from "../tensor.ts";
+import { floatBits } from "./dims.ts";
+import { type Draw, dropWords, NO_DROP } from "./dropout.ts";
+import type { Sizes, Variant } from "./matmul_variants.ts";
+
+/** What happens to a product before it is stored, in this order. */
+export interface Epilogue {
+  /** (N), added to each row. */
+  readonly bias?: Tensor | undefined;
+  /** Receives the value before GELU, which is then applied. */
+  readonly geluPre?: Tensor | undefined;
+  /** The value is multiplied by GELU's derivative at these. */
+  readonly geluBackward?: Tensor | undefined;
+  /** Columns before this one go through ReLU, before GELU. */
+  readonly relu?: number | undefined;
+  /** Dropout and drop path. */
+  readonly drop?: Draw | undefined;
+  /** Added at last. */
+  readonly residual?: Tensor | undefined;
+}
+
+/** Where the matrices of a batch lie in a tensor, in elements. */
+export interface View {
+  /** The first element of the first. */
+  readonly first?: number;
+  /** From a row to the next. */
+  readonly row: number;
+  /** From an image to the next. */
+  readonly image: number;
+  /** From a head to the next. */
+  readonly head: number;
+}
+
+/** Many products of one size: for each head of each image. */
+export interface Batches {
+  /** How many images. */
+  readonly images: number;
+  /** Heads of an image. */
+  readonly heads: number;
+  /** Where A, B and C lie. */
+  readonly views: readonly [a: View, b: View, c: View];
+}
+
+/** How the matrices lie, and what a product does besides multiplying. */
+export interface MatmulOptions extends Epilogue {
+  /** A is given as (K, M). */
+  readonly aTransposed?: boolean;
+  /** B is given as (N, K). */
+  readonly bTransposed?: boolean;
+  /** Factor of the product. */
+  readonly alpha?: number;
+  /** Receives the sums over K of the rows of op(A), which is given transposed: (M), in batches (images, heads, M). */
+  readonly rowSums?: Tensor;
+  /** Computes many products; they have no epilogue. */
+  readonly batches?: Batches;
+  /** How it is computed, instead of as suits the adapter. */
+  readonly variant?: Variant;
+}
+
+/** A product with all that was decided about it. */
+export interface Product {
+  /** M, N and K. */
+  readonly sizes: Sizes;
+  /** What was asked for. */
+  readonly options: MatmulOptions;
+  /** Receives the result. */
+  readonly c: Tensor;
+  /** How it is computed. */
+  readonly variant: Variant;
+  /** Where A, B and C lie. */
+  readonly views: Batches["views"];
+  /** A is given as (K, M). */
+  readonly aTransposed: boolean;
+  /** B is given as (N, K); it may have been transposed for the variant. */
+  readonly bTransposed: boolean;
+  /** Parts of the sum. */
+  readonly splits: number;
+  /** What the first launch reads and writes: C or its parts, and the sums of rows or theirs. */
+  readonly operands: Readonly<Record<"a" | "b" | "c", Tensor>> & { readonly row_sums?: Tensor };
+  /** Switches and tensors of the epilogue beyond bias and ReLU. */
+  readonly rest: Pick<Launch, "constants" | "bindings"> | undefined;
+}
+
+/** What a launch computes: all of a product, or what can be bound of it. */
+export interface Extent {
+  /** Rows. */
+  readonly m: number;
+  /** Terms of the sum. */
+  readonly k: number;
+  /** Products. */
+  readonly batches: number;
+  /** Parts of the sum. */
+  readonly splits: number;
+  /** Elements of C before those that are bound. */
+  readonly first: number;
+  /** Splits before those of the launch. */
+  readonly firstSplit: number;
+}
+
+/** Bindings that are the same for every part of the rows. */
+const WHOLE: ReadonlySet<string> = new Set(["bias", "step", "row_sums"]);
+
+/** How a launch is cut by the images of C. */
+export function byRows(
+  { sizes: [m, n] }: Product,
+  c: Tensor,
+  names: readonly string[],
+  launchOf: (e: Partial<Extent>) => Part,
+): LaunchSplit {
+  const units = m % c.shape[0]! === 0 ? c.shape[0]! : 1;
+  const rows = m / units;
+  const cut = names.filter((name) => !WHOLE.has(name));
+  return { units, cut, part: (first, count) => launchOf({ m: rows * count, first: first * rows * n }) };
+}
+
+/** Dims and workgroups of a launch, or of a part of it. */
+export type Part = ReturnType<LaunchSplit["part"]>;
+
+/** Dims and workgroups of a launch that computes so much of a product; all of it where nothing else is said. */
+export function extentOf(product: Product, extent: Partial<Extent>): Required<Part> {
+  const { sizes: [m, , k], options: { batches }, splits } = product;
+  const count = batches ? batches.images * batches.heads : 1;
+  const whole: Extent = { m, k, batches: count, splits, first: 0, firstSplit: 0 };
+  return { dims: dimsOf(product, { ...whole, ...extent }), workgroups: workgroupsOf(product, { ...whole, ...extent }) };
+}
+
+function workgroupsOf({ sizes: [, n], variant }: Product, { m, batches, splits }: Extent): [number, number, number] {
+  const { entry, tm, tn, width } = variant;
+  const products = batches * splits;
+  const flat = entry === "general" || entry === "vectorised";
+  const tiles = Math.ceil(m / tm) * (flat ? products : 1);
+  return [Math.ceil(tiles / width[0]), Math.ceil(n / (tn * width[1])), flat ? 1 : products];
+}
+
+/** The words of `struct Dims` in kernels/lib/product.wgsl. */
+function dimsOf(product: Product, { m, k, batches, splits, first, firstSplit }: Extent): number[] {
+  const { sizes: [fullM, n], variant: { tm, kStep }, views, aTransposed, bTransposed, c, options } = product;
+  const { alpha = 1, bias, relu = 0, drop } = options;
+  return [
+    ...[m, n, k, roundUp(k / splits, kStep), batches, options.batches?.heads ?? 1, bias ? 1 : 0, relu],
+    ...views.flatMap(({ first = 0, row, image, head }) => [first, row, image, head]),
+    ...(aTransposed ? [1, views[0].row] : [views[0].row, 1]),
+    ...(bTransposed ? [views[1].row, 1] : [1, views[1].row]),
+    ...[floatBits(alpha), fullM * n, Math.ceil(m / tm), splits],
+    ...(drop ? dropWords(drop, c.shape) : NO_DROP),
+    ...[first, firstSplit],
+  ];
+}
+
+/** The next multiple of a step. */
+export function roundUp(x: number, step: number): number {
+  return Math.ceil(x / step) * step;
+}
