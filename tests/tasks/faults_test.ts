@@ -28,7 +28,7 @@ for (
     ["is no WGSL", (source) => source.replace("  let row", "  lett row"), "parsing error"],
     [
       "is larger than a workgroup may be",
-      (source) => source.replaceAll("@workgroup_size(64)", "@workgroup_size(99999)"),
+      (source) => source.replaceAll("@workgroup_size(WIDTH)", "@workgroup_size(99999)"),
       "out of range",
     ],
   ] as [string, (source: string) => string, string][]
