@@ -16,7 +16,7 @@
 // dweight_parts, dbias_parts  (S, D): sums over S segments of the rows, added by column_sum.finish
 //
 // forward, backward_input: WIDTH invocations a row where TOGETHER, for GPUs: their loads lie side by side, and they add up their
-// sums in a tree in workgroup memory; else one invocation a row, for software adapters. backward_weight: one invocation a
+// sums in a tree in workgroup memory, or by a subgroup's own addition; else one invocation a row, for software adapters. backward_weight: one invocation a
 // Number of the columns and a segment. Uses lib/drop.wgsl, lib/philox.wgsl and lib/step.wgsl.
 
 // one number, or four side by side where sizes allow
@@ -26,6 +26,7 @@ const ELEMENTS: u32 = select(1u, 4u, QUADS);
 const EPS: f32 = 1e-5;
 const WIDTH: u32 = 64u;
 const TOGETHER: bool = false;
+const SUBGROUP: bool = false; // with TOGETHER: a workgroup is one subgroup
 const LANES: u32 = 64u; // of backward_weight
 const RESIDUAL: bool = false;
 const DROP: bool = false;
@@ -70,15 +71,19 @@ fn total(x: Number) -> f32 {
 // Means over a row of what its invocations have summed.
 fn row_means(a: Number, b: Number, lane: u32) -> vec2<f32> {
   var sums = vec2<f32>(total(a), total(b));
-  if (TOGETHER) {
-    partial[lane] = sums;
-    for (var half = WIDTH / 2u; half > 0u; half /= 2u) {
-      workgroupBarrier();
-      if (lane < half) {
-        partial[lane] += partial[lane + half];
+  if (SUBGROUP) {
+    sums = subgroupAdd(sums);
+  } else {
+    if (TOGETHER) {
+      partial[lane] = sums;
+      for (var half = WIDTH / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (lane < half) {
+          partial[lane] += partial[lane + half];
+        }
       }
+      sums = workgroupUniformLoad(&partial[0]);
     }
-    sums = workgroupUniformLoad(&partial[0]);
   }
   return sums / f32(arrayLength(&weight) * ELEMENTS);
 }

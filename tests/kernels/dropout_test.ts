@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { philox } from "../../lib/random.ts";
 import { dropout, residual } from "../../lib/tensor/ops/dropout.ts";
-import { residualNorm } from "../../lib/tensor/ops/layer_norm.ts";
+import { residualNorm, type RowWorker } from "../../lib/tensor/ops/layer_norm.ts";
 import { Parameters } from "../../lib/tensor/parameters.ts";
 import { createStep, writeStep } from "../../lib/tensor/step.ts";
 import { Tape } from "../../lib/tensor/tape.ts";
@@ -71,17 +71,17 @@ for (const dim of [8, 6]) {
       { name: "n.weight", shape: [dim], initial: randoms(dim, 3) },
       { name: "n.bias", shape: [dim], initial: randoms(dim, 4) },
     ]);
-    const run = async (together: boolean) => {
+    const run = async (by: RowWorker) => {
       const tape = new Tape(gpu, { training: true, step });
       const rates = { dropout: 0.2, path: 0.3 };
       const { sum, normed } = residualNorm(tape, x, branch, rates, parameters.get("n.weight"), parameters.get("n.bias"), {
-        together,
+        by,
       });
       const kept = [keep(tape, sum), keep(tape, normed)] as const;
       tape.compile({ poison: true }).run();
       return { sum: await read(gpu, kept[0]), normed: await read(gpu, kept[1]) };
     };
-    const inOne = await run(true), inTwo = await run(false);
+    const inOne = await run("workgroup"), inTwo = await run("invocation");
     assertClose(inOne.sum, Float64Array.from(inTwo.sum), "sum", 1e-6);
     assertClose(inOne.normed, Float64Array.from(inTwo.normed), "normalised sum", 1e-5);
     assert(inOne.sum.some((value, i) => value === values[i]), "nothing was dropped");

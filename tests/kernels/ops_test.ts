@@ -1,5 +1,6 @@
 /** @file Every kernel with a gradient against its formula in double precision, at sizes that no tile divides. */
 
+import type { Gpu } from "../../lib/gpu/device.ts";
 import { addRepeated } from "../../lib/tensor/ops/add.ts";
 import { batchNorm } from "../../lib/tensor/ops/batch_norm.ts";
 import { depthwiseConv, depthwiseConvGelu } from "../../lib/tensor/ops/depthwise_conv.ts";
@@ -32,30 +33,36 @@ for (const [m, n, k] of [[7, 5, 3], [37, 29, 23], [36, 20, 28], [52, 68, 12], [1
   }
 }
 
-for (const together of [false, true]) {
+/** True if all subgroups of an adapter have one size, so that a workgroup can be made of one. */
+function hasSubgroups({ adapter: { subgroup: [least, most] } }: Gpu): boolean {
+  return least === most && least > 0;
+}
+
+for (const by of ["invocation", "workgroup", "subgroup"] as const) {
   for (const [rows, dim] of [[3, 5], [70, 9], [4, 300]] as const) {
-    const how = together ? "in workgroups" : "in invocations";
-    gpuTest(`layerNorm() of ${rows} x ${dim} is its formula, forward and backward, with rows ${how}`, async (gpu) => {
+    gpuTest(`layerNorm() of ${rows} x ${dim} is its formula, forward and backward, a row by one ${by}`, async (gpu) => {
+      if (by === "subgroup" && !hasSubgroups(gpu)) return;
       await checkOp(gpu, {
         inputs: { x: [rows, dim] },
         parameters: { "n.weight": [dim], "n.bias": [dim] },
-        record: (tape, { x }, p) => layerNorm(tape, x!, p["n.weight"]!, p["n.bias"]!, { together }),
+        record: (tape, { x }, p) => layerNorm(tape, x!, p["n.weight"]!, p["n.bias"]!, { by }),
         reference: (a) => reference.layerNorm(a["x"]!, a["n.weight"]!, a["n.bias"]!),
       });
     });
   }
 }
 
-for (const together of [false, true]) {
+for (const by of ["invocation", "workgroup", "subgroup"] as const) {
   for (const [rows, dim] of [[6, 5], [6, 12]] as const) {
     gpuTest(
-      `residualNorm() of ${dim} columns is the norm of a sum, with both gradients, ${together ? "in one pass" : "in two"}`,
+      `residualNorm() of ${dim} columns is the norm of a sum, with both gradients, a row by one ${by}`,
       async (gpu) => {
+        if (by === "subgroup" && !hasSubgroups(gpu)) return;
         await checkOp(gpu, {
           inputs: { x: [rows, dim], branch: [rows, dim] },
           parameters: { "n.weight": [dim], "n.bias": [dim] },
           record: (tape, { x, branch }, p) => {
-            const { sum, normed } = residualNorm(tape, x!, branch!, {}, p["n.weight"]!, p["n.bias"]!, { together });
+            const { sum, normed } = residualNorm(tape, x!, branch!, {}, p["n.weight"]!, p["n.bias"]!, { by });
             return residual(tape, sum, normed);
           },
           reference: (a) => {

@@ -1,6 +1,7 @@
 /** @file Layer normalisation. */
 
 import layerNormSource from "../../../kernels/layer_norm.wgsl" with { type: "text" };
+import type { AdapterFacts } from "../../gpu/device.ts";
 import type { Parameter } from "../parameters.ts";
 import type { LaunchSplit, Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -11,10 +12,21 @@ import { lanesFor, linearGrid, numbersIn, segmentsFor, segmentsInParts } from ".
 
 const KERNEL = { name: "layer_norm", source: layerNormSource + DROP_SOURCE };
 
+/**
+ * What works on a row: one invocation, as suits software adapters, or on GPUs a workgroup, or a workgroup that is one subgroup. The
+ * last two add a branch in the same pass.
+ */
+export type RowWorker = "invocation" | "workgroup" | "subgroup";
+
 /** How a layer normalisation is computed. */
 export interface LayerNormOptions {
-  /** True if the invocations of a workgroup share a row, as suits GPUs; their sum with a branch is then computed in the same pass. */
-  readonly together?: boolean;
+  /** What works on a row. */
+  readonly by?: RowWorker;
+}
+
+function workerFor({ software, subgroup: [least, most] }: AdapterFacts): RowWorker {
+  if (software) return "invocation";
+  return least === most && least >= 16 ? "subgroup" : "workgroup";
 }
 
 /**
@@ -45,8 +57,8 @@ export function residualNorm(
   bias: Parameter,
   options: LayerNormOptions = {},
 ): { sum: Tensor; normed: Tensor } {
-  // on a software adapter rows lie too far apart: an elementwise pass before is faster
-  if (!(options.together ?? !tape.gpu.adapter.software)) {
+  // an invocation that has a row to itself gains nothing by it, and this is a kernel less to compile
+  if ((options.by ?? workerFor(tape.gpu.adapter)) === "invocation") {
     const sum = residual(tape, x, branch, rates);
     return { sum, normed: layerNorm(tape, sum, weight, bias, options) };
   }
@@ -71,11 +83,13 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
   const mean = tape.tensor(`${label}.mean`, [rows]);
   const rstd = tape.tensor(`${label}.rstd`, [rows]);
   const { Number, count } = numbersIn(dim);
-  const together = options.together ?? !tape.gpu.adapter.software;
+  const by = options.by ?? workerFor(tape.gpu.adapter);
+  const together = by !== "invocation";
   const numbers = { Number, QUADS: Number === "vec4<f32>" };
   // of a short row, not many invocations would have a part
-  const constants = { ...numbers, TOGETHER: together, WIDTH: together && count <= 32 ? 32 : 64 };
-  const perRow = (n: number) => linearGrid(together ? n : Math.ceil(n / 64), 1);
+  const width = by === "subgroup" ? tape.gpu.adapter.subgroup[0] : together && count <= 32 ? 32 : 64;
+  const constants = { ...numbers, TOGETHER: together, SUBGROUP: by === "subgroup", WIDTH: width };
+  const perRow = (n: number) => linearGrid(together ? n : Math.ceil(n / width), 1);
   const images = x.shape[0]!;
   const byImage = (cut: readonly string[]): LaunchSplit => {
     return { units: images, cut, part: (_, n) => ({ workgroups: perRow(rows / images * n) }) };
