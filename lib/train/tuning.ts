@@ -94,15 +94,20 @@ async function answerOpenQuestions(gpu: Gpu, options: TuningOptions): Promise<vo
     if (time < 1) faster++;
     for (const variant of wrong) line(`Left out, since it computes wrong numbers on this adapter: ${variant} for ${question}`);
   }
-  line(`${faster} of them run faster than by default${file === undefined ? "" : `; kept in ${file}`}`);
   gpu.choices.answer(answers);
-  if (file !== undefined) keep(file, gpu.adapter.name, answers);
+  line(`${faster} of them run faster than by default${file === undefined ? "" : `; ${keep(file, gpu.adapter.name, answers)}`}`);
 }
 
-function keep(file: string, adapter: string, answers: Answers): void {
-  const adapters = readTunings(file);
-  makeFolder(file.replace(/[^/]*$/, "") || ".");
-  writeFileAtomic(file, formatTunings({ ...adapters, [adapter]: { ...adapters[adapter], ...answers } }));
+/** Adds answers to the file; a run does not end because it cannot. */
+function keep(file: string, adapter: string, answers: Answers): string {
+  try {
+    const adapters = readTunings(file);
+    makeFolder(file.replace(/[^/]*$/, "") || ".");
+    writeFileAtomic(file, formatTunings({ ...adapters, [adapter]: { ...adapters[adapter], ...answers } }));
+    return `kept in ${file}`;
+  } catch (error) {
+    return `not kept: ${(error as Error).message}`;
+  }
 }
 
 /** The file of choices by adapter. */
@@ -110,16 +115,15 @@ export function formatTunings(adapters: Readonly<Record<string, Answers>>): stri
   return JSON.stringify({ format: FORMAT, kernel: KERNEL, adapters }, null, 2) + "\n";
 }
 
-/** Choices by adapter; none if the file is missing, damaged, or of another kernel: it is only a memory. */
+/** Choices by adapter; none if the file is missing, unreadable, damaged, or of other kernels: it is only a memory. */
 export function readTunings(file: string): Record<string, Answers> {
   try {
     const contents: unknown = JSON.parse(Deno.readTextFileSync(file));
     if (!isRecord(contents) || contents["format"] !== FORMAT || contents["kernel"] !== KERNEL) return {};
     const adapters = isRecord(contents["adapters"]) ? Object.entries(contents["adapters"]) : [];
     return Object.fromEntries(adapters.filter((entry): entry is [string, Answers] => isAnswers(entry[1])));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return {};
-    throw error;
+  } catch {
+    return {};
   }
 }
 
