@@ -159,11 +159,9 @@ export class Plan {
   }
 
   /**
-   * The end of a part that will take little time, whatever the driver has to compile for it.
+   * The end of a part that will take little time, whatever the driver has to compile for it; a single dispatch may take any time.
    *
    * @param first where it begins
-   * A part of a single dispatch may take any time.
-   *
    * @param kernels most kernels in it that were never submitted, if little is bound
    * @param bytes most that its dispatches may bind together, if no kernel is new
    */
