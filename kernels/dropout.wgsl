@@ -5,11 +5,11 @@
 //
 // x, y, residual, dy, dx  (B, per_image)
 //
-// keep and path: lib/drop.wgsl. One invocation a Number. Uses lib/drop.wgsl, lib/philox.wgsl and lib/step.wgsl.
+// keep and path: lib/drop.wgsl. One invocation a Number. Uses lib/number.wgsl, lib/drop.wgsl, lib/philox.wgsl and
+// lib/step.wgsl.
 
 // one element, or four where the size of an image allows
 alias Number = f32;
-const QUADS: bool = false; // which of the two
 const WIDTH: u32 = 64u;
 
 struct Dims {

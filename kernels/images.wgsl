@@ -31,6 +31,7 @@ const PATCH: u32 = 5u;
 const BATCH: u32 = 1u;
 const SCALE: f32 = 255.0;
 const BYTES: bool = false;        // entries of one word
+const WORDS: u32 = select(2u, 1u, BYTES);
 const STREAM: u32 = 0u;
 // what is drawn
 const FLIP_ETA: bool = true;
@@ -133,10 +134,6 @@ struct Pixel {
   kept: bool,   // not left out, and still in the image
 }
 
-fn words_of_entry() -> u32 {
-  return select(2u, 1u, BYTES);
-}
-
 // The entry at a word.
 fn transform(row: u32, word: u32) -> Pixel {
   var at = 0u;
@@ -174,7 +171,7 @@ fn transform(row: u32, word: u32) -> Pixel {
 fn scatter(@builtin(global_invocation_id) id: vec3<u32>) {
   let row = dims.first_row + id.y;
   let range = ranges[row % BATCH];
-  let word = range.x + words_of_entry() * id.x;
+  let word = range.x + WORDS * id.x;
   if (word >= range.y) {
     return;
   }
@@ -188,7 +185,7 @@ fn scatter(@builtin(global_invocation_id) id: vec3<u32>) {
 fn list(@builtin(global_invocation_id) id: vec3<u32>) {
   let row = dims.first_row + id.y;
   let range = ranges[row % BATCH];
-  let word = range.x + words_of_entry() * id.x;
+  let word = range.x + WORDS * id.x;
   if (id.x >= dims.most) {
     return;
   }

@@ -16,13 +16,13 @@
 // dweight_parts, dbias_parts  (S, D): sums over S segments of the rows, added by column_sum.finish
 //
 // forward, backward_input: WIDTH invocations a row where TOGETHER, for GPUs: their loads lie side by side, and they add up their
-// sums in a tree in workgroup memory, or by a subgroup's own addition; else one invocation a row, for software adapters. backward_weight: one invocation a
-// Number of the columns and a segment. Uses lib/drop.wgsl, lib/philox.wgsl and lib/step.wgsl.
+// sums in a tree in workgroup memory, or by a subgroup's own addition; else one invocation a row, for software adapters.
+// backward_weight: one invocation a Number of the columns and a segment.
+//
+// Uses lib/number.wgsl, lib/drop.wgsl, lib/philox.wgsl and lib/step.wgsl.
 
 // one number, or four side by side where sizes allow
 alias Number = f32;
-const QUADS: bool = false; // which of the two
-const ELEMENTS: u32 = select(1u, 4u, QUADS);
 const EPS: f32 = 1e-5;
 const WIDTH: u32 = 64u;
 const TOGETHER: bool = false;
@@ -58,15 +58,6 @@ struct Dims {
 @group(0) @binding(17) var<uniform> step: Step;
 
 var<workgroup> partial: array<vec2<f32>, WIDTH>;
-
-// Sum over the elements of a Number.
-fn total(x: Number) -> f32 {
-  if (QUADS) {
-    return dot(vec4<f32>(x), vec4<f32>(1.0));
-  } else {
-    return vec4<f32>(x).x;
-  }
-}
 
 // Means over a row of what its invocations have summed.
 fn row_means(a: Number, b: Number, lane: u32) -> vec2<f32> {

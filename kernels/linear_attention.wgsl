@@ -26,12 +26,10 @@
 // normalise: takes out as q+ context and finishes it in place, one invocation a token and head.
 // backward_rows: dmass and scaled, likewise. backward_ksum: one invocation a Number of dksum.
 // backward_matrices: dtemperature_parts, t context and t gcontext, one invocation a row of a matrix.
-// backward_relu: finishes dq and dk in place, one invocation a Number of them.
+// backward_relu: finishes dq and dk in place, one invocation a Number of them. Uses lib/number.wgsl.
 
 // one element, or four where E allows
 alias Number = f32;
-const QUADS: bool = false; // which of the two
-const ELEMENTS: u32 = select(1u, 4u, QUADS);
 const FLOOR: f32 = 100.0;
 const WIDTH: u32 = 64u;
 
@@ -62,15 +60,6 @@ struct Dims {
 @group(0) @binding(17) var<storage, read_write> dtemperature_parts: array<f32>;
 @group(0) @binding(18) var<storage, read_write> dqkv: array<Number>;
 @group(0) @binding(19) var<uniform> dims: Dims;
-
-// Sum over the elements of a Number.
-fn total(x: Number) -> f32 {
-  if (QUADS) {
-    return dot(vec4<f32>(x), vec4<f32>(1.0));
-  } else {
-    return vec4<f32>(x).x;
-  }
-}
 
 // Index of an invocation; workgroups are laid out in x, then y.
 fn index_of(id: vec3<u32>, groups: vec3<u32>) -> u32 {

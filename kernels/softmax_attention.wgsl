@@ -19,7 +19,7 @@
 //
 // forward, backward_query: one invocation T queries of a head, over all keys. The sums of forward are kept
 // relative to the largest score so far. backward_key: one invocation T keys, over all queries.
-// backward_delta: one invocation a query.
+// backward_delta: one invocation a query. Uses lib/number.wgsl.
 
 // one number, or four side by side where HEAD_DIM allows
 alias Number = f32;
@@ -47,11 +47,6 @@ struct Dims {
 @group(0) @binding(7) var<storage, read> delta: array<f32>;
 @group(0) @binding(8) var<storage, read_write> dqkv: array<Number>;
 @group(0) @binding(9) var<uniform> dims: Dims;
-
-// Sum over the elements of a Number.
-fn total(x: Number) -> f32 {
-  return dot(vec4<f32>(x), select(vec4<f32>(1.0, 0.0, 0.0, 0.0), vec4<f32>(1.0), HEAD_DIM != NUMBERS));
-}
 
 // First Number of the query (part 0), key (1) or value (2) of a token.
 fn part_of(image: u32, token: u32, part: u32, head: u32) -> u32 {

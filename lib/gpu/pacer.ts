@@ -67,17 +67,16 @@ export class Pacer {
     }
     await this.drain();
     const timed: Part[] = [];
-    const endOf = (first: number) => parts ? parts[timed.length]!.last : plan.partFrom(first, MOST_NEW, MOST_BYTES);
-    let last = endOf(0);
+    const endOf = (part: number, first: number) => parts ? parts[part]!.last : plan.partFrom(first, MOST_NEW, MOST_BYTES);
+    let last = endOf(0, 0);
     for (let first = 0; first < plan.length;) {
       if (this.#signal?.aborted && first < plan.commitsFrom) return "stopped";
       const started = performance.now();
       plan.submit(first, last);
-      const part = timed.push({ first, last, milliseconds: 0 }) - 1;
       // what follows is made ready meanwhile
-      const next = last < plan.length ? endOf(last) : last;
+      const next = last < plan.length ? endOf(timed.length + 1, last) : last;
       await this.#gpu.finish();
-      timed[part] = { first, last, milliseconds: performance.now() - started };
+      timed.push({ first, last, milliseconds: performance.now() - started });
       [first, last] = [last, next];
       await turn();
     }

@@ -82,15 +82,11 @@ async function createMethod(
   { tuningFile: file, signal, line }: RunOptions & Pick<Reporter, "line">,
 ): Promise<Method> {
   const begun = resume?.tuning;
-  if (training.tune === "off" || (resume && !begun)) {
-    gpu.choices.answer({});
-    return create();
-  }
-  if (begun?.adapter === gpu.adapter.name) {
-    gpu.choices.answer(begun.choices);
-    return create();
-  }
-  return await createTuned(gpu, create, { file, signal, line });
+  const untuned = training.tune === "off" || (resume && !begun);
+  const fixed = untuned ? {} : begun?.adapter === gpu.adapter.name ? begun.choices : undefined;
+  if (!fixed) return await createTuned(gpu, create, { file, signal, line });
+  gpu.choices.answer(fixed);
+  return create();
 }
 
 function openResume(folder: RunFolder, config: RunConfig): ReturnType<typeof readResume> {

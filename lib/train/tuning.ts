@@ -5,6 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { dirname } from "node:path";
 import type { OpenQuestion } from "../gpu/choices.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Interrupted } from "../interrupted.ts";
@@ -102,7 +103,7 @@ async function answerOpenQuestions(gpu: Gpu, options: TuningOptions): Promise<vo
 function keep(file: string, adapter: string, answers: Answers): string {
   try {
     const adapters = readTunings(file);
-    makeFolder(file.replace(/[^/]*$/, "") || ".");
+    makeFolder(dirname(file));
     writeFileAtomic(file, formatTunings({ ...adapters, [adapter]: { ...adapters[adapter], ...answers } }));
     return `kept in ${file}`;
   } catch (error) {

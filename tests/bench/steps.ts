@@ -69,8 +69,7 @@ export async function benchStep(
     method === "finetune"
       ? new Finetune(gpu, config, { images, labels, mass, split: { ...stratifiedSplit(labels, 1), train: all } }, new Map())
       : new Pretraining(gpu, config, { images, split: { train: all, val: all.subarray(0, 2) } }, new Map(), simclr(config));
-  using tuned = await createTuned(gpu, create, tuning);
-  tuned[Symbol.dispose]();
+  (await createTuned(gpu, create, tuning))[Symbol.dispose]();
   gpu.forgetPeak();
   const started = performance.now();
   using trained = create();

@@ -2,6 +2,7 @@
 
 import dropSource from "../../../kernels/lib/drop.wgsl" with { type: "text" };
 import dropoutSource from "../../../kernels/dropout.wgsl" with { type: "text" };
+import numberSource from "../../../kernels/lib/number.wgsl" with { type: "text" };
 import philoxSource from "../../../kernels/lib/philox.wgsl" with { type: "text" };
 import stepSource from "../../../kernels/lib/step.wgsl" with { type: "text" };
 import type { Tape } from "../tape.ts";
@@ -12,7 +13,7 @@ import { linearGrid, numbersIn } from "./grid.ts";
 
 /** The library that kernels need to draw. */
 export const DROP_SOURCE: string = dropSource + philoxSource + stepSource;
-const KERNEL = { name: "dropout", source: dropoutSource + DROP_SOURCE };
+const KERNEL = { name: "dropout", source: dropoutSource + numberSource + DROP_SOURCE };
 
 /** Probabilities of leaving out. */
 export interface DropRates {
@@ -75,14 +76,14 @@ export function residualGradient(tape: Tape, x: Tensor, branch: Tensor, y: Tenso
 export function applyDrop(tape: Tape, draw: Draw, x: Tensor, residual?: Tensor): Tensor {
   const y = tape.tensor(residual ? residual.storage.label : `dropout of ${x.storage.label}`, x.shape);
   // four elements drawn together are of one image
-  const { Number, count } = numbersIn(sizeOf(x.shape.slice(1)));
+  const { Number, QUADS, count } = numbersIn(sizeOf(x.shape.slice(1)));
   const images = x.shape[0]!;
   const words = [...dropWords(draw, x.shape), residual ? 1 : 0];
   tape.dispatch({
     kernel: KERNEL,
     entry: "apply",
     label: y.storage.label,
-    constants: { Number, QUADS: Number === "vec4<f32>" },
+    constants: { Number, QUADS },
     bindings: { x, y, step: tape.step, residual: residual ?? tape.unused },
     dims: [...words, 0],
     workgroups: linearGrid(count * images),

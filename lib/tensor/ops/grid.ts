@@ -28,13 +28,24 @@ export function elementwise(units: number, cut: readonly string[], items: number
   return { units, cut, part: (_, count) => ({ workgroups: linearGrid(items / units * count) }) };
 }
 
+/** How a kernel goes along an axis. */
+export interface Numbers {
+  /** What it works on at once. */
+  readonly Number: NumberType;
+  /** True if that are four, as kernels with kernels/lib/number.wgsl have to be told too. */
+  readonly QUADS: boolean;
+  /** How many of it there are. */
+  readonly count: number;
+}
+
 /**
  * The widest type with which a kernel can go along an axis, and how many of it there are.
  *
  * @param length elements of the axis (or of the whole tensor, for elementwise kernels)
  */
-export function numbersIn(length: number): { readonly Number: NumberType; readonly count: number } {
-  return length % 4 === 0 ? { Number: "vec4<f32>", count: length / 4 } : { Number: "f32", count: length };
+export function numbersIn(length: number): Numbers {
+  const QUADS = length % 4 === 0;
+  return QUADS ? { Number: "vec4<f32>", QUADS, count: length / 4 } : { Number: "f32", QUADS, count: length };
 }
 
 /**

@@ -1,6 +1,7 @@
 /** @file Layer normalisation. */
 
 import layerNormSource from "../../../kernels/layer_norm.wgsl" with { type: "text" };
+import numberSource from "../../../kernels/lib/number.wgsl" with { type: "text" };
 import type { AdapterFacts } from "../../gpu/device.ts";
 import type { Parameter } from "../parameters.ts";
 import type { LaunchSplit, Tape } from "../tape.ts";
@@ -10,7 +11,7 @@ import { finishColumnSum } from "./column_sum.ts";
 import { type Draw, drawFor, DROP_SOURCE, type DropRates, dropWords, NO_DROP, residual, residualGradient } from "./dropout.ts";
 import { lanesFor, linearGrid, numbersIn, segmentsFor, segmentsInParts } from "./grid.ts";
 
-const KERNEL = { name: "layer_norm", source: layerNormSource + DROP_SOURCE };
+const KERNEL = { name: "layer_norm", source: layerNormSource + numberSource + DROP_SOURCE };
 
 /**
  * What works on a row: one invocation, as suits software adapters, or on GPUs a workgroup, or a workgroup that is one subgroup. The
@@ -82,10 +83,10 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
   const y = tape.tensor(label, x.shape);
   const mean = tape.tensor(`${label}.mean`, [rows]);
   const rstd = tape.tensor(`${label}.rstd`, [rows]);
-  const { Number, count } = numbersIn(dim);
+  const { Number, QUADS, count } = numbersIn(dim);
   const by = options.by ?? workerFor(tape.gpu.adapter);
   const together = by !== "invocation";
-  const numbers = { Number, QUADS: Number === "vec4<f32>" };
+  const numbers = { Number, QUADS };
   // of a short row, not many invocations would have a part
   const width = by === "subgroup" ? tape.gpu.adapter.subgroup[0] : together && count <= 32 ? 32 : 64;
   const constants = { ...numbers, TOGETHER: together, SUBGROUP: by === "subgroup", WIDTH: width };

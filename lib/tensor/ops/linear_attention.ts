@@ -1,15 +1,16 @@
 /** @file ReLU linear attention: batched matrix products, and what is between them. */
 
-import source from "../../../kernels/linear_attention.wgsl" with { type: "text" };
+import attentionSource from "../../../kernels/linear_attention.wgsl" with { type: "text" };
+import numberSource from "../../../kernels/lib/number.wgsl" with { type: "text" };
 import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { finishColumnSum } from "./column_sum.ts";
 import { linearGrid, numbersIn } from "./grid.ts";
 import { matmul } from "./matmul.ts";
-import type { View } from "./matmul_product.ts";
+import { denseView, type View } from "./matmul_product.ts";
 
-const KERNEL = { name: "linear_attention", source };
+const KERNEL = { name: "linear_attention", source: attentionSource + numberSource };
 
 /**
  * out = temperature q (k^T v) / max(q . sum k, floor), for each head.
@@ -27,7 +28,7 @@ export function linearAttention(tape: Tape, qkv: Tensor, temperature: Parameter,
   const dim = width / 3;
   const size = dim / heads;
   const label = temperature.name.replace(/\.temperature$/, "");
-  const { Number, count: numbers } = numbersIn(size);
+  const { Number, QUADS, count: numbers } = numbersIn(size);
 
   // all but the temperature has images as its first axis
   const launch = (entry: string, bindings: Record<string, Tensor>, items: number) => {
@@ -36,7 +37,7 @@ export function linearAttention(tape: Tape, qkv: Tensor, temperature: Parameter,
       kernel: KERNEL,
       entry,
       label,
-      constants: { Number, QUADS: Number === "vec4<f32>", FLOOR: floor },
+      constants: { Number, QUADS, FLOOR: floor },
       bindings,
       ...dimsOf(images),
       workgroups: linearGrid(items),
@@ -50,7 +51,7 @@ export function linearAttention(tape: Tape, qkv: Tensor, temperature: Parameter,
   const parts = [0, 1, 2].map((part): View => ({ first: part * dim, row: 3 * dim, image: 3 * dim * tokens, head: size }));
   const [q, k, v] = parts as [View, View, View];
   const rows: View = { row: dim, image: dim * tokens, head: size };
-  const matrices: View = { row: size, image: heads * size ** 2, head: size ** 2 };
+  const matrices = denseView(size, size, heads);
   /** Sums over tokens, to one matrix a head. */
   const contract = (a: Tensor, b: Tensor, c: Tensor, views: [View, View], rowSums?: Tensor) =>
     matmul(tape, a, b, c, [size, size, tokens], {

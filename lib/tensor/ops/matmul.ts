@@ -11,17 +11,26 @@ import { DROP_SOURCE } from "./dropout.ts";
 import { finishColumnSum } from "./column_sum.ts";
 import { linearGrid } from "./grid.ts";
 import {
-  type Batches,
   byRows,
+  countOf,
+  denseView,
   type Epilogue,
   type Extent,
   extentOf,
   type MatmulOptions,
   type Product,
   roundUp,
-  type View,
+  type Views,
 } from "./matmul_product.ts";
-import { describeProduct, nameOf, type ProductLayout, type Sizes, type Variant, variantsFor } from "./matmul_variants.ts";
+import {
+  describeProduct,
+  nameOf,
+  type ProductLayout,
+  type Sizes,
+  tilesInRow,
+  type Variant,
+  variantsFor,
+} from "./matmul_variants.ts";
 import { transpose } from "./transpose.ts";
 
 const sourceOf = (variant: string) => productSource + variant + geluSource + DROP_SOURCE;
@@ -56,13 +65,13 @@ function prepare(tape: Tape, a: Tensor, b: Tensor, c: Tensor, sizes: Sizes, opti
   const { aTransposed = false, batches } = options;
   let { bTransposed = false } = options;
   const rest = epilogueOf(tape, options);
-  const count = batches ? batches.images * batches.heads : 1;
+  const count = countOf(batches), heads = batches?.heads ?? 1;
   const layout = { aTransposed, bTransposed, batches: count, splittable: !options.bias && !rest && !batches };
   const variant = options.variant ?? chooseVariant(tape.gpu, sizes, layout);
-  let views = batches?.views ?? denseViews(sizes, aTransposed, bTransposed);
+  let views = batches?.views ?? denseViews(sizes, aTransposed, bTransposed, heads);
   if (variant.entry === "broadcast" && bTransposed) {
-    b = transpose(tape, b, batches ? [batches.images, batches.heads, n, k] : [n, k]);
-    views = [views[0], { row: n, image: (batches?.heads ?? 1) * k * n, head: k * n }, views[2]];
+    b = transpose(tape, b, [batches?.images ?? 1, heads, n, k]);
+    views = [views[0], denseView(k, n, heads), views[2]];
     bTransposed = false;
   }
   // a sum over rows that cannot be bound at once has a part for each piece
@@ -82,7 +91,6 @@ function multiply(tape: Tape, product: Product): void {
   const { sizes: [, , k] } = product;
   const vectorised = entry !== "general";
   const inLine = entry === "tiled";
-  const free = entry === "general" || entry === "vectorised";
   const bindings = { ...operands, bias: bias ?? tape.unused, ...(inLine && rest?.bindings) };
   const images = operands.a.shape[0]!;
   const split: LaunchSplit = batches
@@ -99,7 +107,7 @@ function multiply(tape: Tape, product: Product): void {
       TN: tn,
       ...(vectorised && { A_TRANSPOSED: aTransposed, B_TRANSPOSED: bTransposed }),
       ...(entry === "vectorised" && { KSTEP: kStep }),
-      ...(free && { WIDTH: width[0] }),
+      ...(tilesInRow(entry) && { WIDTH: width[0] }),
       ...(inLine && { KTILE: kStep, ...rest?.constants }),
     },
     bindings: inQuads(bindings, vectorised),
@@ -155,9 +163,11 @@ function chooseVariant({ adapter, choices }: Gpu, sizes: Sizes, layout: ProductL
 }
 
 /** Views of matrices that fill their tensors. */
-function denseViews([m, n, k]: Sizes, aTransposed: boolean, bTransposed: boolean): Batches["views"] {
-  const dense = (row: number): View => ({ row, image: 0, head: 0 });
-  return [dense(aTransposed ? m : k), dense(bTransposed ? k : n), dense(n)];
+function denseViews([m, n, k]: Sizes, aTransposed: boolean, bTransposed: boolean, heads: number): Views {
+  const stored = (rows: number, columns: number, transposed = false) => {
+    return transposed ? denseView(columns, rows, heads) : denseView(rows, columns, heads);
+  };
+  return [stored(m, k, aTransposed), stored(k, n, bTransposed), stored(m, n)];
 }
 
 /** Where the kernel writes its row sums: parts, a tensor that nobody reads where it computes them unasked, or nowhere. */

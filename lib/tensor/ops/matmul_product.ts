@@ -4,7 +4,7 @@ import type { Launch, LaunchSplit } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { floatBits } from "./dims.ts";
 import { type Draw, dropWords, NO_DROP } from "./dropout.ts";
-import type { Sizes, Variant } from "./matmul_variants.ts";
+import { type Sizes, tilesInRow, type Variant } from "./matmul_variants.ts";
 
 /** What happens to a product before it is stored, in this order. */
 export interface Epilogue {
@@ -34,14 +34,22 @@ export interface View {
   readonly head: number;
 }
 
+/** Where the operands and the result of a product lie. */
+export type Views = readonly [a: View, b: View, c: View];
+
+/** The view of matrices that fill their tensor (images, heads, rows, columns). */
+export function denseView(rows: number, columns: number, heads = 1): View {
+  return { row: columns, image: heads * rows * columns, head: rows * columns };
+}
+
 /** Many products of one size: for each head of each image. */
 export interface Batches {
   /** How many images. */
   readonly images: number;
   /** Heads of an image. */
   readonly heads: number;
-  /** Where A, B and C lie. */
-  readonly views: readonly [a: View, b: View, c: View];
+  /** Where A, B and C lie, if they do not fill their tensors. */
+  readonly views?: Views;
 }
 
 /** How the matrices lie, and what a product does besides multiplying. */
@@ -71,7 +79,7 @@ export interface Product {
   /** How it is computed. */
   readonly variant: Variant;
   /** Where A, B and C lie. */
-  readonly views: Batches["views"];
+  readonly views: Views;
   /** A is given as (K, M). */
   readonly aTransposed: boolean;
   /** B is given as (N, K); it may have been transposed for the variant. */
@@ -119,20 +127,24 @@ export function byRows(
 /** Dims and workgroups of a launch, or of a part of it. */
 export type Part = ReturnType<LaunchSplit["part"]>;
 
+/** How many products. */
+export function countOf(batches: Batches | undefined): number {
+  return batches ? batches.images * batches.heads : 1;
+}
+
 /** Dims and workgroups of a launch that computes so much of a product; all of it where nothing else is said. */
 export function extentOf(product: Product, extent: Partial<Extent>): Required<Part> {
   const { sizes: [m, , k], options: { batches }, splits } = product;
-  const count = batches ? batches.images * batches.heads : 1;
-  const whole: Extent = { m, k, batches: count, splits, first: 0, firstSplit: 0 };
+  const whole: Extent = { m, k, batches: countOf(batches), splits, first: 0, firstSplit: 0 };
   return { dims: dimsOf(product, { ...whole, ...extent }), workgroups: workgroupsOf(product, { ...whole, ...extent }) };
 }
 
 function workgroupsOf({ sizes: [, n], variant }: Product, { m, batches, splits }: Extent): [number, number, number] {
   const { entry, tm, tn, width } = variant;
   const products = batches * splits;
-  const flat = entry === "general" || entry === "vectorised";
-  const tiles = Math.ceil(m / tm) * (flat ? products : 1);
-  return [Math.ceil(tiles / width[0]), Math.ceil(n / (tn * width[1])), flat ? 1 : products];
+  const inRow = tilesInRow(entry);
+  const tiles = Math.ceil(m / tm) * (inRow ? products : 1);
+  return [Math.ceil(tiles / width[0]), Math.ceil(n / (tn * width[1])), inRow ? 1 : products];
 }
 
 /** The words of `struct Dims` in kernels/lib/product.wgsl. */

@@ -6,7 +6,6 @@ import { Random } from "../../random.ts";
 import { Tape } from "../tape.ts";
 import { createTensor, type PlacedTensor, write } from "../tensor.ts";
 import { matmul, type ProductQuestion } from "./matmul.ts";
-import type { Batches, View } from "./matmul_product.ts";
 import { nameOf, type Sizes, type Variant, variantsFor } from "./matmul_variants.ts";
 
 /** Multiplications of a product that is measured, on a software adapter and on a GPU: larger ones are measured in part. */
@@ -52,14 +51,12 @@ export async function fastestVariant(
   const { aTransposed, bTransposed } = layout;
   const a = upload(gpu, "A", [batches, ...(aTransposed ? [k, m] : [m, k])], 1);
   const b = upload(gpu, "B", [batches, ...(bTransposed ? [n, k] : [k, n])], 2);
-  const dense = (row: number, rows: number): View => ({ row, image: row * rows, head: 0 });
-  const views = [aTransposed ? dense(m, k) : dense(k, m), bTransposed ? dense(k, n) : dense(n, k), dense(n, m)] as const;
-  const many: Batches | undefined = batches > 1 ? { images: batches, heads: 1, views } : undefined;
+  const many = batches > 1 && { batches: { images: batches, heads: 1 } };
   const record = (variant: Variant, times: number, poison: boolean) => {
     const tape = new Tape(gpu, { training: false });
     const c = tape.tensor("C", [batches, m, n]);
     for (let i = 0; i < times; i++) {
-      matmul(tape, a.tensor, b.tensor, c, sizes, { aTransposed, bTransposed, variant, ...(many && { batches: many }) });
+      matmul(tape, a.tensor, b.tensor, c, sizes, { aTransposed, bTransposed, variant, ...many });
     }
     return { c, plan: tape.compile({ poison }) };
   };

@@ -44,6 +44,11 @@ const LARGE = 2 ** 28;
 /** Multiplications from which on a GPU should. */
 const LARGE_ON_GPU = 2 ** 22;
 
+/** True if the tiles of all products and splits lie in one row of workgroups, of any width. */
+export function tilesInRow(entry: Variant["entry"]): boolean {
+  return entry === "general" || entry === "vectorised";
+}
+
 /** How a variant is called in files and messages. */
 export function nameOf({ entry, tm, tn, kStep, splits }: Variant): string {
   return `${entry} ${tm} x ${tn}, ${kStep} at a time${splits > 1 ? `, in ${splits} parts` : ""}`;

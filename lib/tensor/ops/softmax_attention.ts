@@ -1,11 +1,12 @@
 /** @file Softmax attention, for the decoder of masked pretraining. */
 
-import source from "../../../kernels/softmax_attention.wgsl" with { type: "text" };
+import attentionSource from "../../../kernels/softmax_attention.wgsl" with { type: "text" };
+import numberSource from "../../../kernels/lib/number.wgsl" with { type: "text" };
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { linearGrid, numbersIn } from "./grid.ts";
 
-const KERNEL = { name: "softmax_attention", source };
+const KERNEL = { name: "softmax_attention", source: attentionSource + numberSource };
 
 /** Numbers of a tile of queries or keys that an invocation keeps, of each of its arrays. */
 const KEPT = { software: 32, gpu: 8 };
@@ -21,9 +22,9 @@ const KEPT = { software: 32, gpu: 8 };
 export function softmaxAttention(tape: Tape, qkv: Tensor, heads: number, label: string): Tensor {
   const [batch, tokens, width] = qkv.shape as [number, number, number];
   const headDim = width / 3 / heads;
-  const { Number, count } = numbersIn(headDim);
+  const { Number, QUADS, count } = numbersIn(headDim);
   const tile = Math.max(1, Math.min(4, Math.floor((tape.gpu.adapter.software ? KEPT.software : KEPT.gpu) / count)));
-  const sizes = { Number, N: tokens, HEADS: heads, HEAD_DIM: headDim, NUMBERS: count, SCALE: headDim ** -0.5, T: tile };
+  const sizes = { Number, QUADS, N: tokens, HEADS: heads, HEAD_DIM: headDim, NUMBERS: count, SCALE: headDim ** -0.5, T: tile };
   const launch = (entry: string, bindings: Record<string, Tensor>) =>
     tape.dispatch({
       kernel: KERNEL,

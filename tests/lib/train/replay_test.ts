@@ -1,8 +1,6 @@
 /** @file A step that is computed twice. */
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { defaultConfig } from "../../../lib/config.ts";
-import { PackedImages } from "../../../lib/data/packed.ts";
 import type { Gpu } from "../../../lib/gpu/device.ts";
 import { Pacer } from "../../../lib/gpu/pacer.ts";
 import type { StagedBatch } from "../../../lib/nn/batches.ts";
@@ -14,31 +12,13 @@ import { RunFolder } from "../../../lib/train/run_folder.ts";
 import { Trainer, TrainingError } from "../../../lib/train/trainer.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { gpuTest } from "../../support/gpu.ts";
-import { randoms } from "../../support/ops.ts";
-
-const SIZE = { channels: 2, size: 12 };
-const COUNT = 16;
+import { noiseData, smallConfig } from "../../support/methods.ts";
 
 function setting() {
-  const config = defaultConfig();
-  const { model, data, training } = config;
-  Object.assign(model, {
-    in_channels: 2,
-    img_size: 12,
-    patch_size: 3,
-    embed_dim: 16,
-    depth: 1,
-    num_heads: 2,
-    lcm_kernel: 3,
-    dropout: 0.2,
-  });
-  Object.assign(data, { batch_size: 4, norm_scale: 1, augment: false });
-  training.epochs = 1;
-  const images = PackedImages.fromDense(randoms(COUNT * 12 * 12 * 2, 1).map(Math.abs), SIZE);
-  const numbers = Uint32Array.from({ length: COUNT }, (_, i) => i);
-  const split = { train: numbers, val: numbers, test: numbers };
-  const of = (value: (i: number) => number) => Array.from(numbers, value);
-  return { config, data: { images, labels: of((i) => i % 2), mass: of((i) => 50 + i), split } };
+  const config = smallConfig(4);
+  config.data.augment = false;
+  config.training.epochs = 1;
+  return { config, data: noiseData(16) };
 }
 
 /** Draws other dropout each time, as a kernel with a race computes something else each time. */

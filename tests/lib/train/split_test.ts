@@ -1,8 +1,7 @@
 /** @file Tensors that are larger than the adapter binds at once. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { defaultConfig, type RunConfig } from "../../../lib/config.ts";
-import { PackedImages } from "../../../lib/data/packed.ts";
+import type { RunConfig } from "../../../lib/config.ts";
 import { type Gpu, GpuError } from "../../../lib/gpu/device.ts";
 import { read } from "../../../lib/tensor/tensor.ts";
 import { Finetune } from "../../../lib/train/finetune.ts";
@@ -11,30 +10,11 @@ import { Pretraining } from "../../../lib/train/pretraining.ts";
 import { simclr } from "../../../lib/train/simclr.ts";
 import { assertClose } from "../../support/fixtures.ts";
 import { gpuTest, withGpu } from "../../support/gpu.ts";
-import { randoms } from "../../support/ops.ts";
+import { noiseData, smallConfig } from "../../support/methods.ts";
 
-const COUNT = 64, SIZE = 12, CHANNELS = 2;
-const ALL = Uint32Array.from({ length: COUNT }, (_, i) => i);
-const DATA = {
-  images: PackedImages.fromDense(randoms(COUNT * SIZE * SIZE * CHANNELS, 1).map((x) => Math.max(0, x - 1.6)), {
-    channels: CHANNELS,
-    size: SIZE,
-  }),
-  labels: Array.from(ALL, (i) => i % 2),
-  mass: Array.from(ALL, (i) => 50 + i),
-  split: { train: ALL, val: ALL, test: ALL },
-};
+const DATA = noiseData(64, (x) => Math.max(0, x - 1.6));
 /** Most that may be bound: a quarter of the largest tensor, less than the tokens of a batch, more than all weights. */
 const LITTLE = 40 * 1024;
-
-function configWith(embed_dim: number): RunConfig {
-  const config = defaultConfig();
-  const sizes = { in_channels: CHANNELS, img_size: SIZE, patch_size: 3, embed_dim, depth: 1, num_heads: 2, lcm_kernel: 3 };
-  Object.assign(config.model, { ...sizes, dropout: 0.2, drop_path_rate: 0.3, projection_dim: 8 });
-  Object.assign(config.data, { batch_size: 48, norm_scale: 1 });
-  Object.assign(config.augment, { drop_channels_min: 0, drop_channels_max: 1 });
-  return config;
-}
 
 const METHODS: Readonly<Record<string, (gpu: Gpu, config: RunConfig) => Method>> = {
   "finetuning": (gpu, config) => new Finetune(gpu, config, DATA, new Map()),
@@ -48,8 +28,8 @@ for (const [name, create] of Object.entries(METHODS)) {
       `${name} of width ${embed} has the same losses, gradients and statistics if its tensors are bound in parts`,
       async (gpu) => {
         const train = async (gpu: Gpu) => {
-          using method = create(gpu, configWith(embed));
-          for await (const batch of method.stage([ALL.subarray(0, 48)])) {
+          using method = create(gpu, smallConfig(48, { embed_dim: embed }));
+          for await (const batch of method.stage([DATA.split.train.subarray(0, 48)])) {
             method.run(batch, { seed: 3, step: 0, row: 0, learningRates: [1e-3, 1e-3] });
           }
           const { statistics } = method.model.parameters;
@@ -79,7 +59,7 @@ for (const [name, create] of Object.entries(METHODS)) {
 Deno.test("a tensor that cannot be bound in parts is refused by its name and size, before anything is computed", async () => {
   await withGpu({ maxBinding: 8 * 1024 }, (gpu) => {
     const error = assertThrows(
-      () => new Finetune(gpu, configWith(64), DATA, new Map()),
+      () => new Finetune(gpu, smallConfig(48, { embed_dim: 64 }), DATA, new Map()),
       GpuError,
       "Cannot bind",
     );
