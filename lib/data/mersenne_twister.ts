@@ -5,6 +5,8 @@
  * Matsumoto and Nishimura, "Mersenne Twister" (ACM TOMACS 8, 1998).
  */
 
+import { firstNumbers } from "../numbers.ts";
+
 const N = 624;
 const M = 397;
 
@@ -42,14 +44,15 @@ export class RandomState {
 
   /** The numbers 0 ... n - 1 in random order (`RandomState.permutation`). */
   permutation(n: number): Uint32Array {
-    return this.shuffle(Uint32Array.from({ length: n }, (_, i) => i));
+    return this.shuffle(firstNumbers(n));
   }
 
   /** Puts an array in random order, in place (`RandomState.shuffle`). */
-  shuffle<T extends { readonly length: number; [index: number]: number }>(values: T): T {
+  shuffle<List extends Uint32Array>(values: List): List {
     for (let i = values.length - 1; i > 0; i--) {
-      const j = this.interval(i);
-      [values[i], values[j]] = [values[j]!, values[i]!];
+      const j = this.interval(i), value = values[i]!;
+      values[i] = values[j]!;
+      values[j] = value;
     }
     return values;
   }

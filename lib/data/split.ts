@@ -3,9 +3,11 @@
  *
  * Published checkpoints were trained on `train_test_split(..., stratify=labels, random_state=42)`, taken twice:
  * 20 % for testing, then an eighth of the rest for validation. A model must be judged on images it has never
- * seen, so the same random numbers are drawn in the same order here.
+ * seen, so the same random numbers are drawn in the same order here. Lists of images are typed arrays throughout:
+ * ten million images take seconds, and a few words of memory each.
  */
 
+import { firstNumbers, pick } from "../numbers.ts";
 import { RandomState } from "./mersenne_twister.ts";
 
 /** Numbers of the images in each part, in scikit-learn's order. */
@@ -34,12 +36,11 @@ export const PUBLISHED_SHARES: SplitShares = { val: 0.1, test: 0.2 };
  *
  * @param labels class of each image
  * @param seed random_state of scikit-learn
- * @throws {RangeError} if a class has fewer than two images or a part would be empty
+ * @throws {RangeError} if a class has too few images, or if a part would have fewer images than there are classes
  */
 export function stratifiedSplit(labels: ArrayLike<number>, seed: number, shares: SplitShares = PUBLISHED_SHARES): Split {
-  const all = Uint32Array.from({ length: labels.length }, (_, i) => i);
-  const [rest, test] = trainTestSplit(all, labels, shares.test, seed);
-  const [train, val] = trainTestSplit(rest, Array.from(rest, (i) => labels[i]!), shares.val / (1 - shares.test), seed);
+  const [rest, test] = trainTestSplit(firstNumbers(labels.length), labels, shares.test, seed);
+  const [train, val] = trainTestSplit(rest, pick(labels, rest), shares.val / (1 - shares.test), seed, labels);
   return { train, val, test };
 }
 
@@ -48,38 +49,53 @@ export function stratifiedSplit(labels: ArrayLike<number>, seed: number, shares:
  *
  * @param indices what to divide
  * @param labels class of each of them
+ * @param whole classes of the whole data set, for what is said if a class has too few images
+ * @throws {RangeError} if a class has fewer than two images, or if a part would have fewer images than there are classes
  */
 export function trainTestSplit(
   indices: Uint32Array,
   labels: ArrayLike<number>,
   share: number,
   seed: number,
+  whole: ArrayLike<number> = labels,
 ): [train: Uint32Array, test: Uint32Array] {
   const nTest = Math.ceil(share * indices.length);
   const nTrain = indices.length - nTest;
-  const classes = [...new Set(Array.from(labels))].sort((a, b) => a - b);
-  const members = classes.map((c) => indicesWhere(labels, c));
-  const counts = members.map((list) => list.length);
-  const small = counts.findIndex((count) => count < 2);
-  if (small >= 0) throw new RangeError(`Cannot split: class ${classes[small]} has ${counts[small]} image, at least 2 are needed`);
-  if (nTest < classes.length || nTrain < classes.length) {
+  const members = membersOf(labels);
+  const counts = members.map(({ places }) => places.length);
+  const rare = members.find(({ places }) => places.length < 2);
+  if (rare) throw new RangeError(tooFew(rare.label, whole));
+  if (nTest < members.length || nTrain < members.length) {
     throw new RangeError(
-      `Cannot split ${indices.length} images of ${classes.length} classes: a part would have fewer images than classes`,
+      `Cannot divide ${whole.length} images of ${members.length} classes: a part would have fewer images than there are classes. ` +
+        "Add images",
     );
   }
   const random = new RandomState(seed);
   const trainCounts = approximateMode(counts, nTrain, random);
   const testCounts = approximateMode(counts.map((count, i) => count - trainCounts[i]!), nTest, random);
-  const train: number[] = [], test: number[] = [];
-  members.forEach((list, i) => {
-    const order = Array.from(random.permutation(list.length), (at) => list[at]!);
-    train.push(...order.slice(0, trainCounts[i]));
-    test.push(...order.slice(trainCounts[i], trainCounts[i]! + testCounts[i]!));
+  const train = new Uint32Array(nTrain), test = new Uint32Array(nTest);
+  let trained = 0, tested = 0;
+  members.forEach(({ places }, i) => {
+    const order = pick(places, random.permutation(places.length));
+    const cut = trainCounts[i]!, end = cut + testCounts[i]!;
+    train.set(order.subarray(0, cut), trained);
+    test.set(order.subarray(cut, end), tested);
+    trained += cut;
+    tested += end - cut;
   });
   // scikit-learn's `rng.permutation(train)`: the list itself is shuffled
-  const shuffled = (list: number[]) => Uint32Array.from(random.shuffle(list), (at) => indices[at]!);
+  const shuffled = (list: Uint32Array) => Uint32Array.from(pick(indices, random.shuffle(list)));
   const trainPart = shuffled(train);
   return [trainPart, shuffled(test)];
+}
+
+function tooFew(label: number, whole: ArrayLike<number>): string {
+  let images = 0;
+  for (let i = 0; i < whole.length; i++) if (whole[i] === label) images++;
+  const count = images === 1 ? "1 image" : `${images} images, of which 1 is left for training and validation`;
+  return `Cannot divide the images: class ${label} has ${count}; a class needs 2 to be divided. ` +
+    `Add images of class ${label}, or remove it`;
 }
 
 /** `sklearn.utils.extmath._approximate_mode`: how many of n draws fall on each class, ties broken at random. */
@@ -102,10 +118,20 @@ function approximateMode(counts: readonly number[], n: number, random: RandomSta
   return floored;
 }
 
-function indicesWhere(labels: ArrayLike<number>, value: number): number[] {
-  const found: number[] = [];
-  for (let i = 0; i < labels.length; i++) if (labels[i] === value) found.push(i);
-  return found;
+/** For each class that occurs, rising: where it occurs, rising. */
+function membersOf(labels: ArrayLike<number>): { readonly label: number; readonly places: Uint32Array }[] {
+  const counts = new Map<number, { images: number }>();
+  for (let i = 0; i < labels.length; i++) {
+    const known = counts.get(labels[i]!);
+    if (known) known.images++;
+    else counts.set(labels[i]!, { images: 1 });
+  }
+  const open = new Map([...counts].map(([label, { images }]) => [label, { places: new Uint32Array(images), at: 0 }]));
+  for (let i = 0; i < labels.length; i++) {
+    const found = open.get(labels[i]!)!;
+    found.places[found.at++] = i;
+  }
+  return [...open].sort(([a], [b]) => a - b).map(([label, { places }]) => ({ label, places }));
 }
 
 /**

@@ -1,7 +1,9 @@
-import { assertEquals, assertThrows } from "@std/assert";
-import { randomSplit, stratifiedSplit } from "../../../lib/data/split.ts";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { sha256 } from "../../../lib/data/fingerprint.ts";
+import { randomSplit, type Split, stratifiedSplit } from "../../../lib/data/split.ts";
 
-const golden = JSON.parse(Deno.readTextFileSync(new URL("../../fixtures/split.json", import.meta.url)));
+const fixture = (name: string) => JSON.parse(Deno.readTextFileSync(new URL(`../../fixtures/${name}`, import.meta.url)));
+const golden = fixture("split.json");
 
 for (const name of ["small", "big"]) {
   Deno.test(`stratifiedSplit() is scikit-learn's split, index for index (${name})`, () => {
@@ -13,8 +15,33 @@ for (const name of ["small", "big"]) {
   });
 }
 
-Deno.test("stratifiedSplit() refuses a class with one image", () => {
-  assertThrows(() => stratifiedSplit([0, 0, 0, 0, 0, 1], 42), RangeError, "class 1 has 1 image");
+for (const { images, modulus, seed, ...hashes } of fixture("split/large.json")) {
+  Deno.test(`stratifiedSplit() is scikit-learn's for ${images} images, their squares modulo ${modulus} as classes`, async () => {
+    const labels = Float64Array.from({ length: images }, (_, i) => i * i % modulus);
+    const split = stratifiedSplit(labels, seed);
+    for (const part of ["train", "val", "test"] as const) assertEquals(await sha256(bytesOf(split[part])), hashes[part], part);
+  });
+}
+
+Deno.test("stratifiedSplit() divides images of one class", () => {
+  const split = stratifiedSplit(new Float64Array(400), 42);
+  assertEquals(partsOf(split).map(({ length }) => length), [280, 40, 80]);
+  assertEquals(new Set(partsOf(split).flatMap((part) => [...part])).size, 400);
+});
+
+Deno.test("stratifiedSplit() refuses a class with too few images, as scikit-learn does, and names it with its count", () => {
+  const refused = (counts: readonly number[]) => {
+    const labels = counts.flatMap((count, label) => new Array<number>(count).fill(label));
+    return assertThrows(() => stratifiedSplit(labels, 42), RangeError).message;
+  };
+  assertEquals(
+    refused([500, 1]),
+    "Cannot divide the images: class 1 has 1 image; a class needs 2 to be divided. Add images of class 1, or remove it",
+  );
+  assertStringIncludes(refused([2, 2, 7]), "class 0 has 2 images, of which 1 is left for training and validation");
+  assertStringIncludes(refused([3, 3]), "6 images of 2 classes");
+  assertStringIncludes(refused([2]), "class 0 has 2 images");
+  assertStringIncludes(refused([]), "0 images of 0 classes");
 });
 
 Deno.test("randomSplit() covers every image once", () => {
@@ -22,3 +49,11 @@ Deno.test("randomSplit() covers every image once", () => {
   assertEquals(val.length, 50);
   assertEquals(new Set([...train, ...val]).size, 1000);
 });
+
+function partsOf({ train, val, test }: Split): Uint32Array[] {
+  return [train, val, test];
+}
+
+function bytesOf(numbers: Uint32Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Uint32Array.from(numbers).buffer);
+}

@@ -1,0 +1,25 @@
+/**
+ * @file Long lists of numbers, as typed arrays: ten million of them take a few words each, and no call has them all as its arguments.
+ */
+
+/** The numbers 0 ... n - 1. */
+export function firstNumbers(n: number): Uint32Array<ArrayBuffer> {
+  const numbers = new Uint32Array(n);
+  for (let i = 0; i < n; i++) numbers[i] = i;
+  return numbers;
+}
+
+/** The values at some places of a list. */
+export function pick(values: ArrayLike<number>, places: ArrayLike<number>): Float64Array<ArrayBuffer> {
+  const picked = new Float64Array(places.length);
+  for (let i = 0; i < places.length; i++) picked[i] = values[places[i]!]!;
+  return picked;
+}
+
+/** One list after the other. */
+export function joined(first: Uint32Array, second: Uint32Array): Uint32Array<ArrayBuffer> {
+  const both = new Uint32Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
+}
