@@ -65,7 +65,7 @@ export function trainTestSplit(
   const counts = members.map(({ places }) => places.length);
   const rare = members.find(({ places }) => places.length < 2);
   if (rare) throw new RangeError(tooFew(rare.label, whole));
-  if (nTest < members.length || nTrain < members.length) {
+  if (Math.min(nTest, nTrain) < Math.max(1, members.length)) {
     throw new RangeError(
       `Cannot divide ${whole.length} images of ${members.length} classes: a part would have fewer images than there are classes. ` +
         "Add images",
