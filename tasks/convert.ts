@@ -6,7 +6,8 @@ import { runTask, UsageError } from "../lib/cli/task.ts";
 import { writeFileAtomic } from "../lib/io/atomic.ts";
 import { exists } from "../lib/io/files.ts";
 import { encodeSafetensors } from "../lib/io/safetensors.ts";
-import { inferModel, readTensors, WeightsError } from "../lib/nn/weights.ts";
+import { readTensors, weightsOf } from "../lib/nn/weights.ts";
+import { describeAssumed } from "../lib/nn/weights_info.ts";
 
 const usage = {
   task: "convert",
@@ -19,12 +20,11 @@ await runTask(usage, ({ args }) => {
   const [from, to] = args.positional.map(rooted) as [string, string];
   if (exists(to)) throw new UsageError(`${to} is there already. Name another file, or remove it first`);
   const { tensors, metadata } = readTensors(from, args.get("key"));
-  try {
-    inferModel(new Map([...tensors].map(([name, { shape }]) => [name, shape])));
-  } catch (error) {
-    throw new WeightsError(`${from}: ${(error as Error).message}`);
-  }
+  const weights = weightsOf(from, { tensors, metadata });
   writeFileAtomic(to, encodeSafetensors({ tensors, metadata: { format: "pt", ...metadata } }));
   const also = Object.keys(metadata);
-  new ConsoleReporter().line(`${to}: ${tensors.size} tensors of ${from}${also.length > 0 ? `, with ${also.join(", ")}` : ""}`);
+  const reporter = new ConsoleReporter();
+  reporter.line(`${to}: ${tensors.size} tensors of ${from}${also.length > 0 ? `, with ${also.join(", ")}` : ""}`);
+  const assumed = describeAssumed(weights);
+  if (assumed !== undefined) reporter.line(assumed);
 });

@@ -5,8 +5,7 @@ import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { type Arguments, runTask, UsageError } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
-import { overrideWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
-import { readWeights } from "../lib/nn/weights.ts";
+import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
 
 const usage = {
   task: "eval",
@@ -26,11 +25,11 @@ const usage = {
 
 await runTask(usage, async ({ args, signal }) => {
   const formats = readFormats(args.get("format"));
-  const models = namedWeights(args).map(({ name, path }) => ({ name, ...overrideWeights(readWeights(rooted(path)), args) }));
+  const reporter = new ConsoleReporter();
+  const models = namedWeights(args).map(({ name, path }) => ({ name, ...openWeights(path, args, reporter) }));
   const { config } = models[0]!;
   config.data.labelled_path = args.get("data") ?? config.data.labelled_path;
   config.data.seed = args.whole("seed") ?? config.data.seed;
-  const reporter = new ConsoleReporter();
   using gpu = await openGpu(reporter);
   await evaluate(gpu, config, models, rooted(args.get("out") ?? "reports"), reporter, { formats, signal });
 });

@@ -5,8 +5,7 @@ import { explain } from "../lib/cli/explain.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
-import { overrideWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
-import { readWeights } from "../lib/nn/weights.ts";
+import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
 
 const usage = {
   task: "explain",
@@ -25,7 +24,7 @@ const usage = {
 
 await runTask(usage, async ({ args, signal }) => {
   const reporter = new ConsoleReporter();
-  const { weights, config } = overrideWeights(readWeights(rooted(args.need("weights"))), args);
+  const { weights, config } = openWeights(args.need("weights"), args, reporter);
   const options = {
     data: args.need("data"),
     indices: args.list("index")!,

@@ -3,12 +3,11 @@
 import { placeOf } from "../lib/cli/commands.ts";
 import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
-import { overrideWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
+import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
 import { runTask } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
 import { csvHeader, csvRow, predictImages } from "../lib/eval/evaluate.ts";
 import { writeFileAtomic } from "../lib/io/atomic.ts";
-import { readWeights } from "../lib/nn/weights.ts";
 import { openImages } from "../lib/train/data.ts";
 
 const usage = {
@@ -26,7 +25,7 @@ const usage = {
 
 await runTask(usage, async ({ args, signal }) => {
   const reporter = new ConsoleReporter();
-  const { weights, config } = overrideWeights(readWeights(rooted(args.need("weights"))), args);
+  const { weights, config } = openWeights(args.need("weights"), args, reporter);
   using gpu = await openGpu(reporter);
   const place = placeOf(args.need("data"), config);
   using data = await openImages(gpu, config, place, { progress: reporter.counting, signal });

@@ -1,12 +1,11 @@
 /** @file deno task probe: what a frozen backbone knows about class and mass. */
 
 import { ConsoleReporter } from "../lib/cli/console.ts";
-import { rooted } from "../lib/cli/paths.ts";
 import { probe } from "../lib/cli/probe.ts";
 import { runTask } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
-import { overrideWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
-import { readWeights } from "../lib/nn/weights.ts";
+import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
+import { MASS_SCALE } from "../lib/nn/weights_info.ts";
 
 const usage = {
   task: "probe",
@@ -23,11 +22,11 @@ const usage = {
 };
 
 await runTask(usage, async ({ args, signal }) => {
-  const { weights, config } = overrideWeights(readWeights(rooted(args.need("weights"))), args);
+  const reporter = new ConsoleReporter();
+  const { weights, config } = openWeights(args.need("weights"), args, reporter, MASS_SCALE);
   config.data.labelled_path = args.get("data") ?? config.data.labelled_path;
   config.data.seed = args.whole("seed") ?? config.data.seed;
   const neighbours = Math.max(1, args.whole("neighbours") ?? 20);
-  const reporter = new ConsoleReporter();
   using gpu = await openGpu(reporter);
   await probe(gpu, config, weights, neighbours, reporter, { signal });
 });

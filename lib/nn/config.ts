@@ -52,6 +52,11 @@ export function gridOf(config: ModelConfig): number {
   return Math.floor(config.img_size / config.patch_size);
 }
 
+/** Hidden width of the MLP; the product of a ratio that was computed misses the whole number by a rounding. */
+export function hiddenOf(config: ModelConfig): number {
+  return Math.round(config.embed_dim * config.mlp_ratio);
+}
+
 /**
  * Checks that sizes fit together.
  *
@@ -68,7 +73,7 @@ export function checkModel(config: ModelConfig): void {
     fail(`model.patch_size must not exceed model.img_size: ${config.patch_size} is more than ${config.img_size}`);
   }
   if (config.lcm_kernel % 2 !== 1) fail(`model.lcm_kernel must be odd: it is ${config.lcm_kernel}`);
-  if (!Number.isInteger(config.embed_dim * config.mlp_ratio)) {
+  if (Math.abs(config.embed_dim * config.mlp_ratio - hiddenOf(config)) > 1e-9) {
     fail(`model.mlp_ratio times model.embed_dim must be a whole number: it is ${config.embed_dim * config.mlp_ratio}`);
   }
 }

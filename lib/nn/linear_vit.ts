@@ -27,7 +27,7 @@ import { takeVisible, type TokenMask } from "../tensor/ops/tokens.ts";
 import { type Declaration, type Parameter, Parameters } from "../tensor/parameters.ts";
 import type { Tape } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkModel, gridOf, type ModelConfig } from "./config.ts";
+import { checkModel, gridOf, hiddenOf, type ModelConfig } from "./config.ts";
 import { Declarations } from "./layers.ts";
 
 /** Settings of a new model. */
@@ -218,7 +218,7 @@ export function shapesOf(config: ModelConfig): Map<string, readonly number[]> {
 
 function declareModel(d: Declarations, config: ModelConfig): void {
   const { in_channels, patch_size, embed_dim: dim, depth, num_heads, lcm_kernel: k } = config;
-  const hidden = Math.trunc(dim * config.mlp_ratio);
+  const hidden = hiddenOf(config);
   d.linear("patch_embed.proj", dim, in_channels, patch_size, patch_size);
   d.norm("patch_embed.norm", dim);
   d.normal("pos_embed", [1, gridOf(config) ** 2, dim]);

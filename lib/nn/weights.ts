@@ -4,6 +4,7 @@
  * Files that PyTorch wrote have no metadata: every size is then read off the tensors' shapes.
  */
 
+import { shorten } from "../format.ts";
 import { decodeTorch, isTorch, type TorchContents, TorchError } from "../io/torch.ts";
 import {
   decodeSafetensors,
@@ -14,27 +15,15 @@ import {
   toFloats,
 } from "../io/safetensors.ts";
 import type { StateDict } from "../tensor/parameters.ts";
-import { type ModelConfig, PUBLISHED_MODEL } from "./config.ts";
+import type { ModelConfig } from "./config.ts";
+import { finiteFloats } from "./finite.ts";
 import { isHead, shapesOf } from "./linear_vit.ts";
+import { decodeInfo, type WeightsInfo } from "./weights_info.ts";
 
 /** A weight file that does not fit. The message names the file, the tensor, and what to do. */
 export class WeightsError extends Error {
   /** Name of the error class. */
   override readonly name = "WeightsError";
-}
-
-/** What a weight file says about itself beside its tensors. */
-export interface WeightsInfo {
-  /** Model that the tensors belong to. */
-  readonly model: ModelConfig;
-  /** The mass head's output is in units of massStd around massMean (GeV). */
-  readonly massMean: number;
-  /** Deviation of the masses trained on, in GeV. */
-  readonly massStd: number;
-  /** Images are divided by it. */
-  readonly normScale: number;
-  /** Curves of the training run, by name. */
-  readonly history: Readonly<Record<string, readonly number[]>>;
 }
 
 /** The contents of a weight file. */
@@ -48,59 +37,42 @@ export interface Weights extends WeightsInfo {
 const COUNTER = ".num_batches_tracked";
 /** A tensor that every L2ViT has. */
 const MARKER = "patch_embed.proj.weight";
+/** Names of an L2ViT's tensors; what has other names, such as a projection head, is left out. */
+const OWN = /^(patch_embed|pos_embed|blocks|norm|cls_head|reg_head)(\.|$)/;
 
 /**
  * Reads a weight file.
  *
  * @param path a .safetensors file, or a checkpoint of PyTorch (.pt)
- * @throws {WeightsError} if it is missing, broken, or no L2ViT
+ * @throws {WeightsError} if it is missing, broken, no L2ViT, or holds a number that is not finite
  */
 export function readWeights(path: string): Weights {
-  const { tensors, metadata } = readTensors(path);
-  const state = modelState(tensors);
+  return weightsOf(path, readTensors(path));
+}
+
+/**
+ * What a file's tensors and metadata are as weights: every tensor checked, once.
+ *
+ * @param path where they come from
+ * @throws {WeightsError} if they are no L2ViT, or hold a number that is not finite
+ */
+export function weightsOf(path: string, { tensors, metadata }: Safetensors): Weights {
+  // PyTorch's batch counters are no weights
+  const own = [...tensors].filter(([name]) => OWN.test(name) && !name.endsWith(COUNTER));
   try {
-    const model = inferModel(new Map([...state].map(([name, { shape }]) => [name, shape])), metadata["model"]);
-    return {
-      path,
-      state,
-      model,
-      massMean: numberOf(metadata, "mass_mean", 0),
-      massStd: numberOf(metadata, "mass_std", 1),
-      normScale: numberOf(metadata, "norm_scale", 255),
-      history: historyOf(metadata["history"] ?? "{}"),
-    };
+    const info = decodeInfo(metadata, new Map(own.map(([name, { shape }]) => [name, shape])));
+    const expected = shapesOf(info.model);
+    const foreign = own.find(([name]) => !expected.has(name));
+    if (foreign) throw new Error(`tensor "${shorten(foreign[0])}" is no part of an L2ViT of these sizes`);
+    const state: StateDict = new Map(
+      own.map(([name, tensor]) => [name, { shape: tensor.shape, values: finiteFloats(name, tensor) }]),
+    );
+    const misfit = misfitOf(state, expected, false);
+    if (misfit) throw new Error(`${misfit}. This is not an L2ViT`);
+    return { path, state, ...info };
   } catch (error) {
     throw new WeightsError(`${path}: ${(error as Error).message}`);
   }
-}
-
-function numberOf(metadata: Safetensors["metadata"], key: string, absent: number): number {
-  const value = Number(metadata[key] ?? absent);
-  if (!Number.isFinite(value)) {
-    throw new Error(`its metadata say ${key} = ${JSON.stringify(metadata[key]!.slice(0, 40))}, which is no number`);
-  }
-  return value;
-}
-
-function historyOf(text: string): Record<string, number[]> {
-  const history: unknown = JSON.parse(text);
-  if (!isHistory(history)) throw new Error("its metadata hold no training curves under history");
-  return history;
-}
-
-/** True for curves by name. */
-export function isHistory(value: unknown): value is Record<string, number[]> {
-  return isRecord(value) && Object.values(value).every(isNumbers);
-}
-
-/** True for a list of numbers. */
-export function isNumbers(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((item) => typeof item === "number");
-}
-
-/** True for values by name. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /**
@@ -206,18 +178,6 @@ export function encodeModel(state: StateDict, model: ModelConfig, batches: numbe
   return tensors;
 }
 
-/** Metadata of a weight file. */
-export function encodeInfo({ model, massMean, massStd, normScale, history }: WeightsInfo): Record<string, string> {
-  return {
-    format: "l2vit",
-    model: JSON.stringify(model),
-    mass_mean: String(massMean),
-    mass_std: String(massStd),
-    norm_scale: String(normScale),
-    history: JSON.stringify(history),
-  };
-}
-
 /**
  * Checks that weights fit a model, and leaves out the heads if asked to.
  *
@@ -226,76 +186,23 @@ export function encodeInfo({ model, massMean, massStd, normScale, history }: Wei
  */
 export function fitWeights({ path, state }: Pick<Weights, "path" | "state">, model: ModelConfig, heads: boolean): StateDict {
   const expected = shapesOf(model);
-  const fitted: StateDict = new Map();
+  if (heads && ![...state.keys()].some(isHead)) {
+    throw new WeightsError(`${path}: it holds a backbone without heads. Train them with deno task finetune --pretrained`);
+  }
+  const misfit = misfitOf(state, expected, heads);
+  if (misfit) throw new WeightsError(`${path}: ${misfit}. Make the keys under model agree with the file`);
+  return new Map([...expected.keys()].filter((name) => heads || !isHead(name)).map((name) => [name, state.get(name)!]));
+}
+
+/** What is wrong with the first tensor that does not fit, if there is one. */
+function misfitOf(state: StateDict, expected: ReadonlyMap<string, readonly number[]>, heads: boolean): string | undefined {
   for (const [name, shape] of expected) {
     if (!heads && isHead(name)) continue;
-    const found = state.get(name);
-    if (!found) {
-      throw new WeightsError(`${path}: tensor "${name}" is missing. The file must hold the model that the config describes`);
+    const found = state.get(name)?.shape;
+    if (!found) return `tensor "${name}" is missing`;
+    if (found.join() !== shape.join()) {
+      return `tensor "${name}" has shape (${found.join(", ")}), and the model needs (${shape.join(", ")})`;
     }
-    if (found.shape.join() !== shape.join()) {
-      throw new WeightsError(
-        `${path}: tensor "${name}" has shape (${found.shape.join(", ")}) and the config's model needs (${shape.join(", ")}). ` +
-          "Make the keys under model agree with the file",
-      );
-    }
-    fitted.set(name, found);
   }
-  return fitted;
-}
-
-/** Model tensors as floats; PyTorch's batch counters, and optimiser state, are left out. */
-function modelState(tensors: ReadonlyMap<string, StoredTensor>): StateDict {
-  return new Map(
-    [...tensors].filter(([name]) => !name.endsWith(COUNTER)).map(([name, tensor]) => {
-      return [name, { shape: tensor.shape, values: toFloats(tensor) }];
-    }),
-  );
-}
-
-/**
- * A model's sizes from its tensors' shapes; rates and the denominator floor from the metadata or the defaults.
- *
- * @param shapes shape of each tensor by name
- * @param metadata the configuration as JSON, if the file has one
- * @throws {Error} naming the first tensor that is missing or misshapen
- */
-export function inferModel(shapes: ReadonlyMap<string, readonly number[]>, metadata?: string): ModelConfig {
-  const shape = (name: string, axes: number): number[] => {
-    const found = shapes.get(name);
-    if (!found) throw new Error(`tensor "${name}" is missing. This is not an L2ViT`);
-    if (found.length !== axes) throw new Error(`tensor "${name}" has ${found.length} axes, not ${axes}. This is not an L2ViT`);
-    return [...found];
-  };
-  const [embed_dim, in_channels, patch_size] = shape("patch_embed.proj.weight", 4) as [number, number, number];
-  const [, tokens] = shape("pos_embed", 3) as [number, number];
-  const grid = Math.round(Math.sqrt(tokens));
-  if (grid * grid !== tokens) throw new Error(`tensor "pos_embed" has ${tokens} tokens, which is no square grid`);
-  const depth = 1 + Math.max(...[...shapes.keys()].map((name) => Number(/^blocks\.(\d+)\./.exec(name)?.[1] ?? -1)));
-  if (depth === 0) throw new Error("there are no blocks. This is not an L2ViT");
-  const [num_heads] = shape("blocks.0.attn.temperature", 3) as [number];
-  const [hidden] = shape("blocks.0.mlp.fc1.weight", 2) as [number];
-  const [, , lcm_kernel] = shape("blocks.0.lcm.conv1.weight", 4) as [number, number, number];
-  const deep = shapes.has("cls_head.0.weight");
-  const head = deep ? "cls_head.2.weight" : "cls_head.weight";
-  // a backbone alone has no heads
-  const num_classes = shapes.has(head) ? shape(head, 2)[0]! : PUBLISHED_MODEL.num_classes;
-  const head_hidden = deep ? shape("cls_head.0.weight", 2)[0]! : 0;
-  const known: Partial<ModelConfig> = metadata === undefined ? {} : JSON.parse(metadata);
-  const { dropout, drop_path_rate, denominator_floor } = { ...PUBLISHED_MODEL, ...known };
-  return {
-    in_channels,
-    img_size: known.img_size !== undefined && Math.floor(known.img_size / patch_size) === grid ? known.img_size : grid * patch_size,
-    patch_size,
-    embed_dim,
-    depth,
-    num_heads,
-    mlp_ratio: hidden / embed_dim,
-    num_classes,
-    dropout,
-    drop_path_rate,
-    lcm_kernel,
-    denominator_floor,
-    head_hidden,
-  };
+  return undefined;
 }

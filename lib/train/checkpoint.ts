@@ -4,9 +4,12 @@ import { createHash } from "node:crypto";
 import { parseConfig, type RunConfig } from "../config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { decodeSafetensors, type Safetensors, type StoredTensor, storeFloats, toFloats } from "../io/safetensors.ts";
-import { encodeInfo, encodeModel, isHistory, isNumbers, isRecord } from "../nn/weights.ts";
+import { isRecord } from "../json.ts";
+import { type History, readCurve, readHistory } from "../nn/history.ts";
+import { encodeModel } from "../nn/weights.ts";
+import { encodeInfo } from "../nn/weights_info.ts";
 import { type PlacedTensor, read, write } from "../tensor/tensor.ts";
-import type { History, Method } from "./method.ts";
+import type { Method } from "./method.ts";
 import { parseTuning, type Tuning, tuningOf } from "./tuning.ts";
 
 const FORMAT = "l2vit-resume";
@@ -154,14 +157,14 @@ function parseProgress(metadata: Safetensors["metadata"], path: string): Pick<Re
 }
 
 function checkState(state: unknown): RunState {
-  const right = isRecord(state) &&
-    [state["epoch"], state["stepInEpoch"], state["step"], state["skipped"], state["skippedInARow"], state["stale"]].every(
-      isCount,
-    ) &&
-    isNumbers(state["sums"]) && (state["best"] === null || Number.isFinite(state["best"])) &&
-    (state["finished"] === null || typeof state["finished"] === "string") && isHistory(state["history"]);
-  if (!right) throw new Error("it does not say where the run was");
-  return state as unknown as RunState;
+  if (isRecord(state)) {
+    const { epoch, stepInEpoch, step, skipped, skippedInARow, stale, best, finished } = state;
+    const sums = readCurve(state["sums"]), history = readHistory(state["history"]);
+    const right = [epoch, stepInEpoch, step, skipped, skippedInARow, stale].every(isCount) && sums && history &&
+      (best === null || Number.isFinite(best)) && (finished === null || typeof finished === "string");
+    if (right) return { ...state, sums, history } as RunState;
+  }
+  throw new Error("it does not say where the run was");
 }
 
 function isCount(value: unknown): boolean {

@@ -9,7 +9,8 @@ import type { Plan } from "../gpu/plan.ts";
 import type { WorkOptions } from "../interrupted.ts";
 import { BatchBuffers, type StagedBatch } from "../nn/batches.ts";
 import { isHead } from "../nn/linear_vit.ts";
-import type { WeightsInfo } from "../nn/weights.ts";
+import type { History } from "../nn/history.ts";
+import type { WeightsInfo } from "../nn/weights_info.ts";
 import { ImageViews } from "../tensor/ops/images.ts";
 import { crossEntropy, smoothL1 } from "../tensor/ops/losses.ts";
 import { recordTotal } from "../tensor/ops/record.ts";
@@ -18,7 +19,7 @@ import type { StepNumbers } from "../tensor/step.ts";
 import { Tape } from "../tensor/tape.ts";
 import { createTensor, type PlacedTensor, write } from "../tensor/tensor.ts";
 import { finetuneAugmentation } from "./augmentation.ts";
-import { type History, Method, type TrainingImages } from "./method.ts";
+import { Method, type TrainingImages } from "./method.ts";
 
 /** Images with their labels, and who is trained on which. */
 export interface LabelledData extends TrainingImages {
@@ -106,7 +107,7 @@ export class Finetune extends Method {
   /** What is known about the weights, for their file. */
   override info(history: History): WeightsInfo {
     const { norm_scale: normScale } = this.config.data;
-    return { model: this.model.config, massMean: this.#massMean, massStd: this.#massStd, normScale, history };
+    return { model: this.model.config, massMean: this.#massMean, massStd: this.#massStd, normScale, history, assumed: [] };
   }
 
   /** Frees the buffers. */

@@ -8,7 +8,8 @@ import type { Plan } from "../gpu/plan.ts";
 import type { WorkOptions } from "../interrupted.ts";
 import { type BatchBuffers, type ResidentImages, stageAhead, type StagedBatch } from "../nn/batches.ts";
 import { LinearViT, type LinearViTOptions } from "../nn/linear_vit.ts";
-import type { WeightsInfo } from "../nn/weights.ts";
+import type { History } from "../nn/history.ts";
+import { NO_MASS, type WeightsInfo } from "../nn/weights_info.ts";
 import { AdamW, type AdamWOptions } from "../tensor/ops/adamw.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import { createStep, type StepNumbers, writeStep } from "../tensor/step.ts";
@@ -16,9 +17,6 @@ import { createTensor, type PlacedTensor } from "../tensor/tensor.ts";
 
 /** Rows of the tables that steps write their results to; as many as may be pending. */
 export const TABLE_ROWS: number = MOST_PENDING;
-
-/** Curves by name: one value an epoch. */
-export type History = Record<string, number[]>;
 
 /** Images to train on. */
 export interface TrainingImages {
@@ -119,7 +117,7 @@ export abstract class Method {
 
   /** What is known about the weights, for their file. */
   info(history: History): WeightsInfo {
-    return { model: this.model.config, massMean: 0, massStd: 1, normScale: this.config.data.norm_scale, history };
+    return { ...NO_MASS, model: this.model.config, normScale: this.config.data.norm_scale, history };
   }
 
   /** Frees the buffers. */

@@ -1,0 +1,32 @@
+/** @file A weight file's numbers as 32-bit floats, all of them finite: one that is not spoils every prediction, without a word. */
+
+import { type StoredTensor, toFloats } from "../io/safetensors.ts";
+
+/**
+ * A stored tensor's values as 32-bit floats.
+ *
+ * @param name of the tensor, for the message
+ * @throws {Error} saying where the first value is that is not finite, or that 32-bit floats do not hold
+ */
+export function finiteFloats(name: string, tensor: StoredTensor): Float32Array {
+  const values = toFloats(tensor);
+  // x - x is 0 for finite numbers alone
+  const bad = values.findIndex((x) => x - x !== 0);
+  if (bad < 0) return values;
+  const stored = tensor.dtype === "F64" ? new DataView(tensor.bytes.slice(8 * bad).buffer).getFloat64(0, true) : values[bad]!;
+  const why = Number.isFinite(stored)
+    ? "more than a 32-bit float holds"
+    : "no weight. Its training had diverged: take an earlier checkpoint";
+  throw new Error(`tensor "${name}" holds ${stored}${placeOf(bad, tensor.shape)}, which is ${why}`);
+}
+
+/** Where an element is, as " at (row, column)". */
+function placeOf(element: number, shape: readonly number[]): string {
+  const place: number[] = [];
+  let rest = element;
+  for (const size of shape.toReversed()) {
+    place.unshift(rest % size);
+    rest = Math.floor(rest / size);
+  }
+  return shape.length === 0 ? "" : ` at (${place.join(", ")})`;
+}

@@ -1,0 +1,41 @@
+/** @file The curves of a training run: numbers by name, one an epoch, of which some may be NaN. */
+
+import { isRecord } from "../json.ts";
+
+/** Curves by name, such as "train_loss": one value an epoch, NaN where a loss was not finite. */
+export type History = Record<string, number[]>;
+
+/**
+ * Curves out of JSON, which has no NaN: JavaScript writes null for it.
+ *
+ * @returns undefined if these are no curves
+ */
+export function readHistory(value: unknown): History | undefined {
+  if (!isRecord(value)) return undefined;
+  const curves = Object.entries(value).map(([name, values]): [string, number[] | undefined] => [name, readCurve(values)]);
+  return curves.every((entry): entry is [string, number[]] => entry[1] !== undefined) ? Object.fromEntries(curves) : undefined;
+}
+
+/** Numbers out of JSON, with null for NaN; undefined if these are none. */
+export function readCurve(values: unknown): number[] | undefined {
+  if (!Array.isArray(values) || !values.every((item) => item === null || typeof item === "number")) return undefined;
+  return values.map((item) => item ?? NaN);
+}
+
+/**
+ * Curves out of text; NaN and Infinity, which Python writes into its JSON, count as NaN.
+ *
+ * @throws {Error} if the text holds none
+ */
+export function parseHistory(text: string): History {
+  const json = text.replaceAll(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, (part) => part.startsWith('"') ? part : "null");
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    // said below
+  }
+  const history = readHistory(value);
+  if (!history) throw new Error("its metadata hold no training curves under history");
+  return history;
+}

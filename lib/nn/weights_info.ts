@@ -1,0 +1,158 @@
+/**
+ * @file What a weight file says about its model beside the tensors, as text by key, and what has to be assumed where it does not.
+ *
+ * A number that is assumed is used like one that is known, so every task that computes with it names it. It is never written: a
+ * copy of a file knows no more than the file.
+ */
+
+import { shorten } from "../format.ts";
+import { isRecord } from "../json.ts";
+import { gridOf, type ModelConfig } from "./config.ts";
+import { parseHistory } from "./history.ts";
+import { inferModel, type KnownModel } from "./infer_model.ts";
+
+/** What a weight file says about itself beside its tensors. */
+export interface WeightsInfo {
+  /** Model that the tensors belong to. */
+  readonly model: ModelConfig;
+  /** The mass head's output is in units of massStd around massMean (GeV). */
+  readonly massMean: number;
+  /** Deviation of the masses trained on, in GeV. */
+  readonly massStd: number;
+  /** Images are divided by it. */
+  readonly normScale: number;
+  /** Curves of the training run, by name. */
+  readonly history: Readonly<Record<string, readonly number[]>>;
+  /** Which of these numbers the file does not tell. */
+  readonly assumed: readonly Assumable[];
+}
+
+/** A number that a file may not tell, by the key that sets it. */
+export type Assumable = "mass_mean" | "mass_std" | "data.norm_scale" | "model.img_size" | "model.denominator_floor";
+
+/** What turns the mass head's output into GeV. */
+export const MASS_SCALE: readonly Assumable[] = ["mass_mean", "mass_std"];
+
+/** Values that the keys of a model may have. */
+const MAY_BE: Readonly<Record<keyof KnownModel, (value: number) => boolean>> = {
+  img_size: (value) => Number.isSafeInteger(value) && value > 0,
+  denominator_floor: (value) => value > 0,
+  dropout: (value) => value >= 0 && value < 1,
+  drop_path_rate: (value) => value >= 0 && value < 1,
+};
+
+/** What is not known of a backbone that was trained without masses. */
+export const NO_MASS: Pick<WeightsInfo, "massMean" | "massStd" | "assumed"> = {
+  massMean: 0,
+  massStd: 1,
+  assumed: MASS_SCALE,
+};
+
+/** What is known, as metadata of a weight file. */
+export function encodeInfo(info: WeightsInfo): Record<string, string> {
+  const { massMean, massStd, normScale, history, assumed } = info;
+  const known = (key: Assumable) => !assumed.includes(key);
+  const model = Object.entries(info.model).filter(([key]) => !assumed.some((name) => name === `model.${key}`));
+  return {
+    format: "l2vit",
+    model: JSON.stringify(Object.fromEntries(model)),
+    ...(known("mass_mean") && { mass_mean: String(massMean) }),
+    ...(known("mass_std") && { mass_std: String(massStd) }),
+    ...(known("data.norm_scale") && { norm_scale: String(normScale) }),
+    history: JSON.stringify(history),
+  };
+}
+
+/**
+ * What a weight file says, and what its tensors tell.
+ *
+ * @param shapes shape of each tensor by name
+ * @throws {Error} naming the key or the tensor that is wrong
+ */
+export function decodeInfo(
+  metadata: Readonly<Record<string, string>>,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): WeightsInfo {
+  const known = knownModel(metadata["model"]);
+  const sizes = inferModel(shapes);
+  const fits = known.img_size !== undefined && gridOf({ ...sizes, img_size: known.img_size }) === gridOf(sizes);
+  const model = { ...sizes, ...known, img_size: fits ? known.img_size! : sizes.img_size };
+  const told = {
+    "mass_mean": numberOf(metadata, "mass_mean"),
+    "mass_std": positive("mass_std", numberOf(metadata, "mass_std")),
+    "data.norm_scale": positive("norm_scale", numberOf(metadata, "norm_scale")),
+    "model.img_size": fits || sizes.patch_size === 1 ? model.img_size : undefined,
+    "model.denominator_floor": known.denominator_floor,
+  };
+  return {
+    model,
+    massMean: told["mass_mean"] ?? NO_MASS.massMean,
+    massStd: told["mass_std"] ?? NO_MASS.massStd,
+    normScale: told["data.norm_scale"] ?? 255,
+    history: parseHistory(metadata["history"] ?? "{}"),
+    assumed: (Object.keys(told) as Assumable[]).filter((key) => told[key] === undefined),
+  };
+}
+
+/**
+ * The numbers that are assumed, in one line; undefined if there are none.
+ *
+ * @param ignored numbers that nothing is computed with
+ */
+export function describeAssumed(
+  info: WeightsInfo & { readonly path: string },
+  ignored: readonly Assumable[] = [],
+): string | undefined {
+  const keys = info.assumed.filter((key) => !ignored.includes(key));
+  if (keys.length === 0) return undefined;
+  const values = keys.map((key) => `${key} ${valueOf(info, key)}`).join(", ");
+  const units = keys.includes("mass_std") ? "; masses are in units of the training masses' deviation, not in GeV" : "";
+  return `Assumed, since ${info.path} does not say: ${values}${units}`;
+}
+
+function valueOf({ massMean, massStd, normScale, model }: WeightsInfo, key: Assumable): number {
+  return {
+    "mass_mean": massMean,
+    "mass_std": massStd,
+    "data.norm_scale": normScale,
+    "model.img_size": model.img_size,
+    "model.denominator_floor": model.denominator_floor,
+  }[key];
+}
+
+/** A number of the metadata; undefined if there is none, or Python's None. */
+function numberOf(metadata: Readonly<Record<string, string>>, key: string): number | undefined {
+  const text = metadata[key]?.trim();
+  if (text === undefined || ["", "None", "null"].includes(text)) return undefined;
+  // a list of one number, as Python prints it
+  const value = Number(/^[[(](.*?),?[\])]$/.exec(text)?.[1] ?? text);
+  if (!Number.isFinite(value)) throw new Error(`its metadata say ${key} = ${JSON.stringify(shorten(text))}, which is no number`);
+  return value;
+}
+
+function positive(key: string, value: number | undefined): number | undefined {
+  if (value !== undefined && !(value > 0)) throw new Error(`its metadata say ${key} = ${value}, which must be more than 0`);
+  return value;
+}
+
+/** What the metadata say of the model that shapes do not tell. */
+function knownModel(text: string | undefined): KnownModel {
+  if (text === undefined) return {};
+  let values: unknown;
+  try {
+    values = JSON.parse(text);
+  } catch {
+    // said below
+  }
+  if (!isRecord(values)) throw new Error("its metadata hold no configuration under model");
+  const known: Record<string, unknown> = {};
+  for (const [key, may] of Object.entries(MAY_BE)) {
+    const value = values[key];
+    if (value === undefined || value === null) continue;
+    if (typeof value !== "number" || !may(value)) {
+      throw new Error(`its metadata say model.${key} = ${shorten(JSON.stringify(value))}, which is no value for it`);
+    }
+    known[key] = value;
+  }
+  return known;
+}

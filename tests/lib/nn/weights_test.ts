@@ -1,0 +1,111 @@
+/** @file What a weight file may hold, what it says, and what is assumed where it says nothing. */
+
+import { assertEquals, assertThrows } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { decodeSafetensors, encodeSafetensors, type StoredTensor, toFloats } from "../../../lib/io/safetensors.ts";
+import { readWeights, WeightsError, weightsOf } from "../../../lib/nn/weights.ts";
+import { decodeInfo, describeAssumed, encodeInfo } from "../../../lib/nn/weights_info.ts";
+
+const MODEL = new URL("../../fixtures/torch/model.safetensors", import.meta.url).pathname;
+const { tensors: TENSORS } = decodeSafetensors(Deno.readFileSync(MODEL));
+
+/** The fixture's tensors with one changed. */
+function changed(name: string, change: (tensor: StoredTensor) => StoredTensor): Map<string, StoredTensor> {
+  return new Map(TENSORS).set(name, change(TENSORS.get(name)!));
+}
+
+/** Another number at one place. */
+function holding(value: number, at: number): (tensor: StoredTensor) => StoredTensor {
+  return (tensor) => {
+    const values = toFloats(tensor);
+    values[at] = value;
+    return { ...tensor, bytes: new Uint8Array(values.buffer) };
+  };
+}
+
+const double = (factor: number) => (tensor: StoredTensor): StoredTensor => {
+  return { ...tensor, dtype: "F64", bytes: new Uint8Array(Float64Array.from(toFloats(tensor), (x) => factor * x).buffer) };
+};
+
+describe("weightsOf()", () => {
+  const refuses = (tensors: Map<string, StoredTensor>, why: string, metadata: Record<string, string> = {}) => {
+    const error = assertThrows(() => weightsOf("x.pt", { tensors, metadata }), WeightsError, why);
+    assertEquals(error.message.split("\n").length, 1);
+  };
+
+  it("names the place of a NaN", () => {
+    refuses(changed("cls_head.weight", holding(NaN, 11)), 'x.pt: tensor "cls_head.weight" holds NaN at (1, 3)');
+  });
+  it("names the place of an infinity", () => {
+    refuses(changed("norm.bias", holding(-Infinity, 2)), 'tensor "norm.bias" holds -Infinity at (2)');
+  });
+  it("names a double that a 32-bit float does not hold", () => {
+    refuses(changed("norm.weight", double(1e300)), "more than a 32-bit float holds");
+  });
+  it("takes doubles that it holds", () => {
+    const { state } = weightsOf("x.pt", { tensors: changed("norm.weight", double(1)), metadata: {} });
+    assertEquals(state.get("norm.weight")!.values, toFloats(TENSORS.get("norm.weight")!));
+  });
+  it("names a tensor that an L2ViT has no place for", () => {
+    refuses(new Map(TENSORS).set("blocks.0.ls1.gamma", TENSORS.get("norm.bias")!), '"blocks.0.ls1.gamma" is no part of an L2ViT');
+  });
+  it("names a tensor that is missing in the middle", () => {
+    const tensors = new Map(TENSORS);
+    tensors.delete("blocks.0.lcm.bn.running_var");
+    refuses(tensors, '"blocks.0.lcm.bn.running_var" is missing');
+  });
+  it("leaves out what belongs to no L2ViT, even a NaN in it", () => {
+    const tensors = new Map(TENSORS).set("projection.0.bias", holding(NaN, 0)(TENSORS.get("norm.bias")!));
+    assertEquals(weightsOf("x.pt", { tensors, metadata: {} }).state.has("projection.0.bias"), false);
+  });
+  for (
+    const [metadata, why] of [
+      [{ mass_mean: "heavy" }, 'mass_mean = "heavy", which is no number'],
+      [{ mass_std: "0" }, "mass_std = 0, which must be more than 0"],
+      [{ norm_scale: "-255" }, "norm_scale = -255, which must be more than 0"],
+      [{ model: "{" }, "no configuration under model"],
+      [{ model: '{"denominator_floor":"low"}' }, 'model.denominator_floor = "low"'],
+      [{ history: '{"loss":[1,"x"]}' }, "no training curves"],
+    ] as const
+  ) it(`refuses metadata that say ${JSON.stringify(metadata)}`, () => refuses(TENSORS, why, metadata));
+});
+
+describe("what a file does not say", () => {
+  const shapes = new Map([...TENSORS].map(([name, { shape }]) => [name, shape]));
+
+  it("is assumed, and said", () => {
+    assertEquals(
+      describeAssumed(readWeights(MODEL)),
+      `Assumed, since ${MODEL} does not say: mass_mean 0, mass_std 1, data.norm_scale 255, model.img_size 6, ` +
+        "model.denominator_floor 100; masses are in units of the training masses' deviation, not in GeV",
+    );
+  });
+  it("is not written", () => {
+    const metadata = { mass_mean: "142.5", model: JSON.stringify({ denominator_floor: 1 }) };
+    const info = decodeInfo(metadata, shapes);
+    assertEquals(info.assumed, ["mass_std", "data.norm_scale", "model.img_size"]);
+    assertEquals(decodeInfo(encodeInfo(info), shapes), info);
+  });
+  it("does not include what it does say, in words of Python too", () => {
+    const { massMean, massStd, assumed } = decodeInfo({ mass_mean: "[142.5]", mass_std: "(51.0,)", norm_scale: "None" }, shapes);
+    assertEquals([massMean, massStd], [142.5, 51]);
+    assertEquals(assumed, ["data.norm_scale", "model.img_size", "model.denominator_floor"]);
+  });
+  it("includes an image size that does not fit the tokens", () => {
+    assertEquals(decodeInfo({ model: '{"img_size":7}' }, shapes).model.img_size, 7);
+    assertEquals(decodeInfo({ model: '{"img_size":224}' }, shapes).assumed.includes("model.img_size"), true);
+  });
+});
+
+describe("curves", () => {
+  it("keep their place where a loss was not finite", () => {
+    const curves = '{"a":[1,NaN,0.5],"NaN":[Infinity,-Infinity,null]}';
+    const { history } = weightsOf("x.pt", { tensors: TENSORS, metadata: { history: curves } });
+    assertEquals(history, { a: [1, NaN, 0.5], NaN: [NaN, NaN, NaN] });
+  });
+  it("survive writing", () => {
+    const info = weightsOf("x.pt", { tensors: TENSORS, metadata: { history: '{"a":[1,NaN]}' } });
+    const written = decodeSafetensors(encodeSafetensors({ tensors: TENSORS, metadata: encodeInfo(info) }));
+    assertEquals(weightsOf("y.pt", written).history, info.history);
+  });
+});
