@@ -7,6 +7,7 @@ import { summarise, type Summary } from "../eval/summary.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
 import type { Weights } from "../nn/weights.ts";
+import { describeAssumed } from "../nn/weights_info.ts";
 import { type ReportInput, reportPage, sections } from "../report/page.ts";
 import { figureDocument } from "../report/svg.ts";
 import { describeComparison, formatMeasure, MEASURE_LABELS } from "../report/words.ts";
@@ -65,7 +66,8 @@ export async function evaluate(
     for (const p of predictions) rows.push([name, ...csvRow(p), String(data.labels[p.index]), String(data.mass[p.index])]);
   }
   const summary = summarise(models, config.data.seed);
-  const numbers = { data: place.path, seed: config.data.seed, images: test.length, ...summary };
+  const notes = candidates.map(({ weights }) => describeAssumed(weights)).filter((note) => note !== undefined);
+  const numbers = { data: place.path, seed: config.data.seed, images: test.length, notes, ...summary };
   Deno.mkdirSync(out, { recursive: true });
   if (formats.includes("json")) writeFileAtomic(`${out}/metrics.json`, JSON.stringify(numbers, null, 2) + "\n");
   if (formats.includes("csv")) writeFileAtomic(`${out}/predictions.csv`, rows.map((row) => row.join(",") + "\n").join(""));
@@ -73,7 +75,7 @@ export async function evaluate(
     const of = <Value>(value: (weights: Weights) => Value) =>
       new Map(candidates.map(({ name, weights }) => [name, value(weights)]));
     const histories = of(({ history }) => history), weights = of(({ path }) => path);
-    writeReport({ data: place.path, seed: config.data.seed, models, histories, weights, summary }, out);
+    writeReport({ data: place.path, seed: config.data.seed, models, histories, weights, summary, notes }, out);
   }
   reporter.line(`Test split of ${place.path}: ${test.length} images; 95 % intervals by bootstrap\n`);
   reporter.line(measuresTable(summary.models));

@@ -3,7 +3,7 @@
 import { Chart, rangeOf, series } from "./chart.ts";
 import type { Figure } from "./svg.ts";
 
-/** Curves of a run by name, such as "train_loss", one value an epoch. */
+/** Curves of a run by name, such as "train_loss", one value an epoch; NaN where there is none. */
 export type History = Readonly<Record<string, readonly number[]>>;
 
 const CURVES = [
@@ -17,16 +17,18 @@ export function curveFigures(runs: ReadonlyMap<string, History>): Figure[] {
   return CURVES.flatMap(({ key, title, unit }) => {
     const curves = [...runs].flatMap(([name, history], i) =>
       ["train", "val"].flatMap((part) => {
-        const values = history[`${part}_${key}`];
-        return values && values.length > 0 ? [{ name, part, values, colour: series(i).colour }] : [];
+        // an epoch whose value was not finite has no point
+        const values = (history[`${part}_${key}`] ?? []).map((value, epoch): [number, number] => [epoch + 1, value])
+          .filter(([, value]) => Number.isFinite(value));
+        return values.length > 0 ? [{ name, part, values, colour: series(i).colour }] : [];
       })
     );
     if (curves.length === 0) return [];
-    const epochs = Math.max(...curves.map(({ values }) => values.length));
+    const epochs = Math.max(...curves.map(({ values }) => values.at(-1)![0]));
     const chart = new Chart({
       title,
       x: { label: "epoch", domain: [Math.min(1, epochs - 1), epochs] },
-      y: { label: unit, domain: rangeOf(curves.flatMap(({ values }) => values)) },
+      y: { label: unit, domain: rangeOf(curves.flatMap(({ values }) => values.map(([, value]) => value))) },
       legend: curves.map(({ name, part, colour }) => ({
         text: `${name}, ${part === "train" ? "training" : "validation"}`,
         colour,
@@ -34,14 +36,11 @@ export function curveFigures(runs: ReadonlyMap<string, History>): Figure[] {
       })),
     });
     for (const { name, part, values, colour } of curves) {
-      chart.line(values.map((value, epoch): [number, number] => [epoch + 1, value]), {
-        colour,
-        dash: part === "train" ? "2 3" : undefined,
-      });
+      chart.line(values, { colour, dash: part === "train" ? "2 3" : undefined });
       if (part === "train") continue;
-      values.forEach((value, epoch) =>
-        chart.point(epoch + 1, value, colour, `${name}, epoch ${epoch + 1}: ${value.toPrecision(4)}`, 2.4)
-      );
+      for (const [epoch, value] of values) {
+        chart.point(epoch, value, colour, `${name}, epoch ${epoch}: ${value.toPrecision(4)}`, 2.4);
+      }
     }
     return [chart.figure(`curves-${key}`)];
   });

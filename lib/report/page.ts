@@ -22,6 +22,8 @@ export interface ReportInput {
   readonly weights: ReadonlyMap<string, string>;
   /** Their measures. */
   readonly summary: Summary;
+  /** What a reader has to know before the numbers, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 /** A part of the report: figures side by side under one heading. */
@@ -84,7 +86,7 @@ export function sections({ models, histories, summary }: ReportInput): Section[]
 
 /** The whole page. */
 export function reportPage(input: ReportInput, parts: readonly Section[]): string {
-  const { summary, data, seed } = input;
+  const { summary, data, seed, notes } = input;
   const { images } = Object.values(summary.models)[0]!;
   const body = [
     element("h1", {}, "L2ViT on the test split"),
@@ -92,6 +94,7 @@ export function reportPage(input: ReportInput, parts: readonly Section[]): strin
       `${images} images of ${data} that no model has been trained on (seed ${seed} of the split). ` +
         "Intervals are 95 %, by bootstrap over the test images. Point at a mark to see its numbers.",
     ),
+    ...notes.map(paragraph),
     ...summary.comparisons.map((comparison) =>
       element("p", { class: "verdict" }, escapeText(describeComparison(comparison)).replace("\n", "<br>"))
     ),
