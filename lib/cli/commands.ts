@@ -2,7 +2,6 @@
 
 import type { RunConfig } from "../config.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { fitWeights, readWeights } from "../nn/weights.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import type { RunState } from "../train/checkpoint.ts";
 import { type DataPlace, openLabelled, openUnlabelled } from "../train/data.ts";
@@ -14,11 +13,14 @@ import { simclr } from "../train/simclr.ts";
 import type { TrainerOptions } from "../train/trainer.ts";
 import { rooted } from "./paths.ts";
 import type { TrainingSetup } from "./training.ts";
+import { startingWeights } from "./weights.ts";
 
 /** Options of a training command. */
 export interface TrainingOptions extends TrainerOptions {
   /** Weights to start from, heads included. */
   readonly init?: string | undefined;
+  /** Takes weights that were trained on other numbers than the configuration's. */
+  readonly mismatch?: boolean;
 }
 
 /** Trains a backbone on unlabelled images. */
@@ -32,7 +34,7 @@ export async function pretrain(
   using data = await openUnlabelled(gpu, config, place, { progress: reporter.counting, ...options });
   const { train: training, val } = data.split;
   reporter.line(`${place.path}: ${data.images.count} images: ${training.length} training, ${val.length} validation`);
-  const start = () => initialWeights(config, options, "");
+  const start = () => initialWeights(setup, options, "");
   const objective = config.training.method === "mae" ? mae(config) : simclr(config);
   const create = (weights: StateDict) => new Pretraining(gpu, config, data, weights, objective);
   const state = await train(gpu, config, folder, create, start, reporter, { ...options, ...tuningIn(place) });
@@ -53,7 +55,7 @@ export async function finetune(
   reporter.line(
     `${place.path}: ${data.images.count} images: ${training.length} training, ${val.length} validation, ${test.length} test`,
   );
-  const start = () => initialWeights(config, options, config.pretrained_weights);
+  const start = () => initialWeights(setup, options, config.pretrained_weights);
   const create = (weights: StateDict) => new Finetune(gpu, config, data, weights);
   const state = await train(gpu, config, folder, create, start, reporter, { ...options, ...tuningIn(place) });
   reporter.line(`Done: ${state.finished}. Best validation loss ${state.best?.toFixed(4)}; weights in ${folder.best}`);
@@ -70,7 +72,11 @@ function tuningIn({ cache }: DataPlace): RunOptions {
 }
 
 /** Weights that a new run starts with: all of a file's, the backbone of another's, or none. */
-function initialWeights(config: RunConfig, { init }: TrainingOptions, backbone: string): StateDict {
-  if (init !== undefined) return fitWeights(readWeights(rooted(init)), config.model, true);
-  return backbone === "" ? new Map() : fitWeights(readWeights(rooted(backbone)), config.model, false);
+function initialWeights(
+  { config, reporter }: Pick<TrainingSetup, "config" | "reporter">,
+  { init, mismatch = false }: TrainingOptions,
+  backbone: string,
+): StateDict {
+  const path = init ?? backbone;
+  return path === "" ? new Map() : startingWeights(path, config, { heads: init !== undefined, mismatch }, reporter);
 }

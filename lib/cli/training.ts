@@ -19,12 +19,13 @@ export const TRAINING_OPTIONS = {
 /** Flags of both training tasks. */
 export const TRAINING_FLAGS = {
   "fresh": "set earlier files in the folder aside instead of resuming",
+  "mismatch": "start from weights that were trained with another data.norm_scale or model.denominator_floor",
   "deterministic-check": "first compute a step twice and compare every bit of it",
 } as const;
 
 /** How a training task is started and stopped, from its command line. */
 export function trainingOptions({ args, signal }: TaskContext): TrainingOptions {
-  return { signal, init: args.get("init"), deterministicCheck: args.has("deterministic-check") };
+  return { signal, init: args.get("init"), mismatch: args.has("mismatch"), deterministicCheck: args.has("deterministic-check") };
 }
 
 /** What a training task works with; it holds on to the run's folder. */

@@ -2,8 +2,9 @@
 
 import { parseConfig, type RunConfig } from "../config.ts";
 import { checkModel } from "../nn/config.ts";
-import { readWeights, type Weights } from "../nn/weights.ts";
+import { fitWeights, readWeights, type Weights, WeightsError } from "../nn/weights.ts";
 import { type Assumable, describeAssumed, MASS_SCALE } from "../nn/weights_info.ts";
+import type { StateDict } from "../tensor/parameters.ts";
 import type { ConsoleReporter } from "./console.ts";
 import { rooted } from "./paths.ts";
 import { type Arguments, UsageError } from "./task.ts";
@@ -72,4 +73,43 @@ function massValue(pair: string): number {
     throw new UsageError(`--set ${pair}: ${key} must be a number${key === "mass_std" ? " above 0" : ""}, in GeV`);
   }
   return value;
+}
+
+/**
+ * Weights that training starts from. They mean what they were trained to mean only on images scaled as theirs were, and with
+ * their floor of the attention's denominator.
+ *
+ * @param path as given on the command line or in the configuration
+ * @param heads false takes the backbone alone
+ * @param mismatch takes weights that were trained on other numbers
+ * @throws {WeightsError} if they do not fit the configuration
+ */
+export function startingWeights(
+  path: string,
+  config: RunConfig,
+  { heads, mismatch }: { readonly heads: boolean; readonly mismatch: boolean },
+  reporter: Pick<ConsoleReporter, "line">,
+): StateDict {
+  const weights = readWeights(rooted(path));
+  const { assumed, normScale, model } = weights;
+  const numbers: [key: Assumable, theirs: number, ours: number][] = [
+    ["data.norm_scale", normScale, config.data.norm_scale],
+    ["model.denominator_floor", model.denominator_floor, config.model.denominator_floor],
+  ];
+  const unknown = numbers.filter(([key]) => assumed.includes(key));
+  if (unknown.length > 0) {
+    const values = unknown.map(([key, , ours]) => `${key} ${ours}`).join(", ");
+    reporter.line(`Assumed, since ${weights.path} does not say: it was trained with ${values}, as the configuration says`);
+  }
+  const other = numbers.filter(([key, theirs, ours]) => !assumed.includes(key) && theirs !== ours);
+  if (other.length > 0) {
+    const values = other.map(([key, theirs, ours]) => `${key} ${theirs}, and the configuration says ${ours}`).join("; ");
+    const line = `${weights.path} was trained with ${values}`;
+    if (!mismatch) {
+      const set = other.map(([key, theirs]) => `--set ${key}=${theirs}`).join(" ");
+      throw new WeightsError(`${line}. Train as it was with ${set}, or take it all the same with --mismatch`);
+    }
+    reporter.line(`${line}; taken all the same`);
+  }
+  return fitWeights(weights, config.model, heads);
 }
