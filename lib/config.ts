@@ -281,7 +281,8 @@ function apply(target: Record<string, unknown>, schema: Section, tree: unknown, 
     const entry = Object.hasOwn(schema, key) ? schema[key] : undefined;
     if (!entry) throw new ConfigError(unknownKey(source, prefix + key));
     if (isLeaf(entry)) target[key] = check(entry, value, `${source}: ${prefix}${key}`);
-    else apply(target[key] as Record<string, unknown>, entry, value, source, `${prefix}${key}.`);
+    // a section without keys is null in YAML
+    else apply(target[key] as Record<string, unknown>, entry, value ?? {}, source, `${prefix}${key}.`);
   }
 }
 

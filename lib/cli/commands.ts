@@ -4,10 +4,12 @@ import type { RunConfig } from "../config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import type { RunState } from "../train/checkpoint.ts";
-import { type DataPlace, openLabelled, openUnlabelled } from "../train/data.ts";
+import { type DataFacts, type DataPlace, type Known, openLabelled, openUnlabelled } from "../train/data.ts";
 import { Finetune } from "../train/finetune.ts";
-import { type RunOptions, train } from "../train/run.ts";
+import { checkData, openResume, type Origin, type Run, train } from "../train/run.ts";
 import { mae } from "../train/mae.ts";
+import type { TrainingImages } from "../train/method.ts";
+import { checkMasses, stepsPerEpoch } from "../train/preconditions.ts";
 import { Pretraining } from "../train/pretraining.ts";
 import { simclr } from "../train/simclr.ts";
 import type { TrainerOptions } from "../train/trainer.ts";
@@ -23,21 +25,22 @@ export interface TrainingOptions extends TrainerOptions {
   readonly mismatch?: boolean;
 }
 
+type Setup = Omit<TrainingSetup, keyof Disposable>;
+
 /** Trains a backbone on unlabelled images. */
 export async function pretrain(
   gpu: Gpu,
-  setup: Omit<TrainingSetup, keyof Disposable>,
+  setup: Setup,
   options: TrainingOptions,
 ): Promise<RunState> {
   const { config, folder, reporter } = setup;
-  const place = placeOf(config.data.unlabelled_path, config);
-  using data = await openUnlabelled(gpu, config, place, { progress: reporter.counting, ...options });
-  const { train: training, val } = data.split;
-  reporter.line(`${place.path}: ${data.images.count} images: ${training.length} training, ${val.length} validation`);
-  const start = () => initialWeights(setup, options, "");
   const objective = config.training.method === "mae" ? mae(config) : simclr(config);
+  const origin = originOf(setup, options, "");
+  const place = placeOf(config.data.unlabelled_path, config);
+  const check = ({ train }: DataFacts) => void stepsPerEpoch(config.data.batch_size, train.length);
+  using data = await openUnlabelled(gpu, config, place, { progress: reporter.counting, check, ...options });
   const create = (weights: StateDict) => new Pretraining(gpu, config, data, weights, objective);
-  const state = await train(gpu, config, folder, create, start, reporter, { ...options, ...tuningIn(place) });
+  const state = await begin(gpu, setup, { create, origin, data }, place, options);
   reporter.line(`Done: ${state.finished}. Best validation loss ${state.best?.toFixed(4)}; backbone in ${folder.best}`);
   return state;
 }
@@ -45,19 +48,19 @@ export async function pretrain(
 /** Trains backbone and heads on labelled images. */
 export async function finetune(
   gpu: Gpu,
-  setup: Omit<TrainingSetup, keyof Disposable>,
+  setup: Setup,
   options: TrainingOptions,
 ): Promise<RunState> {
   const { config, folder, reporter } = setup;
+  const origin = originOf(setup, options, config.pretrained_weights);
   const place = placeOf(config.data.labelled_path, config);
-  using data = await openLabelled(gpu, config, place, { progress: reporter.counting, ...options });
-  const { train: training, val, test } = data.split;
-  reporter.line(
-    `${place.path}: ${data.images.count} images: ${training.length} training, ${val.length} validation, ${test.length} test`,
-  );
-  const start = () => initialWeights(setup, options, config.pretrained_weights);
+  const check = ({ train, mass }: DataFacts) => {
+    stepsPerEpoch(config.data.batch_size, train.length);
+    checkMasses(mass!, place.path);
+  };
+  using data = await openLabelled(gpu, config, place, { progress: reporter.counting, check, ...options });
   const create = (weights: StateDict) => new Finetune(gpu, config, data, weights);
-  const state = await train(gpu, config, folder, create, start, reporter, { ...options, ...tuningIn(place) });
+  const state = await begin(gpu, setup, { create, origin, data }, place, options);
   reporter.line(`Done: ${state.finished}. Best validation loss ${state.best?.toFixed(4)}; weights in ${folder.best}`);
   return state;
 }
@@ -67,16 +70,33 @@ export function placeOf(path: string, { data }: Pick<RunConfig, "data">): DataPl
   return { path: rooted(path), cache: data.cache_dir === "" ? "" : rooted(data.cache_dir) };
 }
 
-function tuningIn({ cache }: DataPlace): RunOptions {
-  return { tuningFile: cache === "" ? undefined : `${cache}/tuning.json` };
+/** Says what there is to train on, and trains: from here on files of the run's folder are written. */
+async function begin(
+  gpu: Gpu,
+  { config, folder, fresh, reporter }: Setup,
+  { create, origin, data }: Pick<Run, "create" | "origin"> & { readonly data: TrainingImages & Known },
+  { path, cache }: DataPlace,
+  options: TrainingOptions,
+): Promise<RunState> {
+  const { images, train: training, val, test } = data.trainedOn;
+  const parts = `${training} training, ${val} validation${test > 0 ? `, ${test} test` : ""}`;
+  const run: Run = { create, origin, data: data.trainedOn, tuningFile: cache === "" ? undefined : `${cache}/tuning.json` };
+  checkData(origin, run.data, path);
+  const kept = folder.begin(fresh);
+  if (kept) reporter.line(`Earlier files of this folder are now in ${kept}`);
+  reporter.line(`${path}: ${images} images: ${parts}`);
+  return await train(gpu, config, folder, run, reporter, options);
 }
 
-/** Weights that a new run starts with: all of a file's, the backbone of another's, or none. */
-function initialWeights(
-  { config, reporter }: Pick<TrainingSetup, "config" | "reporter">,
+/** What a run goes on from, or starts with: the folder's checkpoint, all weights of a file, the backbone of another, or nothing. */
+function originOf(
+  { config, folder, fresh, reporter }: Setup,
   { init, mismatch = false }: TrainingOptions,
   backbone: string,
-): StateDict {
+): Origin {
+  const resume = folder.used && !fresh ? openResume(folder, config) : undefined;
+  if (resume) return { resume };
   const path = init ?? backbone;
-  return path === "" ? new Map() : startingWeights(path, config, { heads: init !== undefined, mismatch }, reporter);
+  if (path === "") return { start: new Map(), trainedOn: [] };
+  return startingWeights(path, config, { heads: init !== undefined, mismatch }, reporter);
 }

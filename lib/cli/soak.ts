@@ -129,7 +129,7 @@ async function round(gpu: Gpu, config: RunConfig, labels: boolean, signal: Abort
   const path = rooted(FOLDERS.run);
   if (exists(path)) Deno.removeSync(path, { recursive: true });
   using folder = new RunFolder(path);
-  const setup = { config, folder, reporter: QUIET };
+  const setup = { config, folder, fresh: false, reporter: QUIET };
   const { step } = labels ? await finetune(gpu, setup, { signal }) : await pretrain(gpu, setup, { signal });
   return step;
 }

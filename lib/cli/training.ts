@@ -2,6 +2,7 @@
 
 import { ConfigError, parseConfig, type RunConfig } from "../config.ts";
 import { type AdapterFacts, Gpu } from "../gpu/device.ts";
+import { checkTraining } from "../train/preconditions.ts";
 import { RunFolder } from "../train/run_folder.ts";
 import { ConsoleReporter } from "./console.ts";
 import type { TrainingOptions } from "./commands.ts";
@@ -32,21 +33,41 @@ export function trainingOptions({ args, signal }: TaskContext): TrainingOptions 
 export interface TrainingSetup extends Disposable {
   readonly config: RunConfig;
   readonly folder: RunFolder;
+  /** Sets earlier files of the folder aside instead of resuming from them. */
+  readonly fresh: boolean;
   readonly reporter: Pick<ConsoleReporter, "line" | "progress" | "counting">;
 }
 
-/** Reads a configuration and applies overrides such as "training.epochs=2". */
+/**
+ * Reads a configuration and applies overrides such as "training.epochs=2".
+ *
+ * @throws {ConfigError} if there is no such file, or no text in UTF-8 in it
+ */
 export function readConfig(path: string, overrides: readonly string[]): RunConfig {
-  let text: string;
+  let bytes: Uint8Array;
   try {
-    text = Deno.readTextFileSync(path);
+    bytes = Deno.readFileSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) {
       throw new ConfigError(`${path}: there is no such configuration. See the folder configs`);
     }
+    if (error instanceof Deno.errors.IsADirectory) {
+      throw new ConfigError(`${path}: this is a folder; name a configuration in it`);
+    }
     throw error;
   }
-  return parseConfig(text, path, overrides);
+  return parseConfig(decodeText(bytes, path), path, overrides);
+}
+
+/** Text of a file; editors of Windows like to write UTF-16. */
+function decodeText(bytes: Uint8Array, path: string): string {
+  const wide = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff) || bytes.includes(0);
+  if (wide) throw new ConfigError(`${path}: this is no text in UTF-8, but in UTF-16 or no text at all. Save it as UTF-8`);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new ConfigError(`${path}: this is no text in UTF-8. Save it as UTF-8`);
+  }
 }
 
 /** The configuration, the run's folder and where to print, from the command line of a training task. */
@@ -57,16 +78,16 @@ export function setUp({ args }: Pick<TaskContext, "args">): TrainingSetup {
 }
 
 /**
- * Makes the run's folder.
+ * Takes hold of the run's folder; nothing in it is touched before the run begins.
  *
  * @param fresh sets earlier files of the folder aside instead of resuming from them
+ * @throws {ConfigError} if the configuration cannot be trained
  */
 export function prepare(config: RunConfig, fresh: boolean): TrainingSetup {
+  checkTraining(config);
   const folder = new RunFolder(rooted(config.output.dir));
-  const kept = fresh ? folder.setAside() : undefined;
   const reporter = new ConsoleReporter((line) => folder.log(line));
-  if (kept) reporter.line(`Earlier files of this folder are now in ${kept}`);
-  return { config, folder, reporter, [Symbol.dispose]: () => folder[Symbol.dispose]() };
+  return { config, folder, fresh, reporter, [Symbol.dispose]: () => folder[Symbol.dispose]() };
 }
 
 /** Opens the adapter and says what it is; a software adapter is slow, and the user should know. */

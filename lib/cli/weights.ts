@@ -89,7 +89,7 @@ export function startingWeights(
   config: RunConfig,
   { heads, mismatch }: { readonly heads: boolean; readonly mismatch: boolean },
   reporter: Pick<ConsoleReporter, "line">,
-): StateDict {
+): { readonly start: StateDict; readonly trainedOn: Weights["trainedOn"] } {
   const weights = readWeights(rooted(path));
   const { assumed, normScale, model } = weights;
   const numbers: [key: Assumable, theirs: number, ours: number][] = [
@@ -111,5 +111,5 @@ export function startingWeights(
     }
     reporter.line(`${line}; taken all the same`);
   }
-  return fitWeights(weights, config.model, heads);
+  return { start: fitWeights(weights, config.model, heads), trainedOn: weights.trainedOn };
 }

@@ -109,6 +109,10 @@ export class Loader implements ImageSource {
     }
   }
 
+  fingerprint(): Promise<string> {
+    return this.#ask("fingerprint", undefined);
+  }
+
   batch(images: ArrayLike<number>): Promise<PackedBatch> {
     return this.#ask("batch", images);
   }

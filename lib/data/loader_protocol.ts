@@ -11,6 +11,7 @@ export interface Requests {
   };
   scalars: { given: JetScalar; answer: Float64Array };
   pack: { given: string; answer: { encoding: Encoding; words: number; mostPerImage: number } };
+  fingerprint: { given: undefined; answer: string };
   batch: { given: ArrayLike<number>; answer: PackedBatch };
 }
 

@@ -30,6 +30,7 @@ const handlers: { [Name in keyof Requests]: (given: Requests[Name]["given"]) => 
     const { encoding, words, mostPerImage } = source;
     return { encoding, words, mostPerImage };
   },
+  fingerprint: () => source!.fingerprint(),
   batch: (images) => source!.batch(images),
 };
 

@@ -1,6 +1,7 @@
 /** @file Sources of packed images: what a loader takes batches from, and images packed in memory. */
 
-import { type Encoding, NonFiniteValue, pack, type PackedBatch } from "./entries.ts";
+import { checksum, type Encoding, NonFiniteValue, pack, type PackedBatch } from "./entries.ts";
+import { imagesFingerprint } from "./provenance.ts";
 
 /** Sizes of the images of a data set. */
 export interface ImageSize {
@@ -20,6 +21,8 @@ export interface ImageSource extends ImageSize {
   readonly words: number;
   /** Most words of any image. */
   readonly mostPerImage: number;
+  /** Hash of all images, see provenance.ts. */
+  fingerprint(): Promise<string>;
   /** The images with these numbers, in this order. */
   batch(images: ArrayLike<number>): Promise<PackedBatch>;
 }
@@ -69,6 +72,13 @@ export class PackedImages implements ImageSource {
 
   get words(): number {
     return this.#packed.words.length;
+  }
+
+  fingerprint(): Promise<string> {
+    const { offsets, words } = this.#packed;
+    return imagesFingerprint(
+      Uint32Array.from({ length: this.count }, (_, i) => checksum(words.subarray(offsets[i], offsets[i + 1]))),
+    );
   }
 
   batch(images: ArrayLike<number>): Promise<PackedBatch> {

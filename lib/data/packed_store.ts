@@ -16,6 +16,7 @@ import { decodeLayout, SafetensorsError, type TensorLayout } from "../io/safeten
 import { checksum, type Encoding, type PackedBatch, WORDS_PER_ENTRY } from "./entries.ts";
 import { DataError } from "./errors.ts";
 import type { Fingerprint } from "./fingerprint.ts";
+import { imagesFingerprint } from "./provenance.ts";
 import { collect, type ImageSource, mostWords } from "./packed.ts";
 
 /** Bytes before the words: the header is written last, into space that was set aside. */
@@ -72,6 +73,10 @@ export class PackedStore implements ImageSource {
       this.#file.close();
       throw error instanceof SafetensorsError ? damaged(path, error.message) : error;
     }
+  }
+
+  fingerprint(): Promise<string> {
+    return imagesFingerprint(this.#checks);
   }
 
   batch(images: ArrayLike<number>): Promise<PackedBatch> {

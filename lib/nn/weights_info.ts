@@ -5,11 +5,15 @@
  * copy of a file knows no more than the file.
  */
 
+import { parseTrainedOn, type TrainedOn } from "../data/provenance.ts";
 import { shorten } from "../format.ts";
 import { isRecord } from "../json.ts";
 import { gridOf, type ModelConfig } from "./config.ts";
 import { parseHistory } from "./history.ts";
 import { inferModel, type KnownModel } from "./infer_model.ts";
+
+/** Raised when the meaning of a key changes; version 1 did not say what the weights were trained on. */
+const VERSION = 2;
 
 /** What a weight file says about itself beside its tensors. */
 export interface WeightsInfo {
@@ -21,6 +25,8 @@ export interface WeightsInfo {
   readonly massStd: number;
   /** Images are divided by it. */
   readonly normScale: number;
+  /** Data that the weights were trained on, the last ones last; none are known of weights that others wrote. */
+  readonly trainedOn: readonly TrainedOn[];
   /** Curves of the training run, by name. */
   readonly history: Readonly<Record<string, readonly number[]>>;
   /** Which of these numbers the file does not tell. */
@@ -50,15 +56,17 @@ export const NO_MASS: Pick<WeightsInfo, "massMean" | "massStd" | "assumed"> = {
 
 /** What is known, as metadata of a weight file. */
 export function encodeInfo(info: WeightsInfo): Record<string, string> {
-  const { massMean, massStd, normScale, history, assumed } = info;
+  const { massMean, massStd, normScale, trainedOn, history, assumed } = info;
   const known = (key: Assumable) => !assumed.includes(key);
   const model = Object.entries(info.model).filter(([key]) => !assumed.some((name) => name === `model.${key}`));
   return {
     format: "l2vit",
+    version: String(VERSION),
     model: JSON.stringify(Object.fromEntries(model)),
     ...(known("mass_mean") && { mass_mean: String(massMean) }),
     ...(known("mass_std") && { mass_std: String(massStd) }),
     ...(known("data.norm_scale") && { norm_scale: String(normScale) }),
+    trained_on: JSON.stringify(trainedOn),
     history: JSON.stringify(history),
   };
 }
@@ -73,6 +81,10 @@ export function decodeInfo(
   metadata: Readonly<Record<string, string>>,
   shapes: ReadonlyMap<string, readonly number[]>,
 ): WeightsInfo {
+  const { version = "1" } = metadata;
+  if (Number(version) > VERSION) {
+    throw new Error(`it is of version ${shorten(version)}, and this program knows those up to ${VERSION}: use a newer program`);
+  }
   const known = knownModel(metadata["model"]);
   const sizes = inferModel(shapes);
   const fits = known.img_size !== undefined && gridOf({ ...sizes, img_size: known.img_size }) === gridOf(sizes);
@@ -89,6 +101,7 @@ export function decodeInfo(
     massMean: told["mass_mean"] ?? NO_MASS.massMean,
     massStd: told["mass_std"] ?? NO_MASS.massStd,
     normScale: told["data.norm_scale"] ?? 255,
+    trainedOn: parseTrainedOn(metadata["trained_on"]),
     history: parseHistory(metadata["history"] ?? "{}"),
     assumed: (Object.keys(told) as Assumable[]).filter((key) => told[key] === undefined),
   };

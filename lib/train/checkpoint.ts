@@ -2,6 +2,8 @@
 
 import { createHash } from "node:crypto";
 import { parseConfig, type RunConfig } from "../config.ts";
+import { parseTrainedOn, type TrainedOn } from "../data/provenance.ts";
+import { shorten } from "../format.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { decodeSafetensors, type Safetensors, type StoredTensor, storeFloats, toFloats } from "../io/safetensors.ts";
 import { isRecord } from "../json.ts";
@@ -13,11 +15,13 @@ import type { Method } from "./method.ts";
 import { parseTuning, type Tuning, tuningOf } from "./tuning.ts";
 
 const FORMAT = "l2vit-resume";
+/** Raised when the meaning of a file changes; files without a number are of version 1, which did not say what data a run has. */
+const VERSION = 2;
 
-/** A file to resume from that is not as it was written. */
-export class DamagedCheckpoint extends Error {
+/** A file to resume from that is not as it was written, or of a program that does things differently. */
+export class UnusableCheckpoint extends Error {
   /** Name of the error class. */
-  override readonly name = "DamagedCheckpoint";
+  override readonly name = "UnusableCheckpoint";
 }
 
 /** Where a run is. */
@@ -61,27 +65,46 @@ export function freshState(columns: number): RunState {
 }
 
 /** The weight file of a method's model as it is now. */
-export async function encodeWeights(method: Method, state: RunState): Promise<Safetensors> {
+export async function encodeWeights(
+  method: Method,
+  { state, trainedOn }: RunProgress,
+): Promise<Safetensors> {
   const { model, batchesPerStep } = method;
   const tensors = encodeModel(await model.parameters.state(), model.config, state.step * batchesPerStep);
-  return { tensors, metadata: encodeInfo(method.info(state.history)) };
+  return { tensors, metadata: encodeInfo({ ...method.info(state.history), trainedOn }) };
 }
 
 /** Everything needed to resume, with the hash of it all. */
-export async function encodeResume(gpu: Gpu, method: Method, state: RunState, config: RunConfig): Promise<Safetensors> {
+export async function encodeResume(
+  gpu: Gpu,
+  method: Method,
+  { state, trainedOn }: RunProgress,
+  config: RunConfig,
+): Promise<Safetensors> {
   const tensors = new Map<string, StoredTensor>();
   const flat: Record<string, PlacedTensor> = flatTensors(method);
   for (const [name, tensor] of Object.entries(flat)) tensors.set(name, storeFloats(tensor.shape, await read(gpu, tensor)));
-  const tuning = JSON.stringify(tuningOf(gpu));
-  const metadata = { format: FORMAT, config: JSON.stringify(config), state: JSON.stringify(state), tuning };
+  const { massMean, massStd } = method.info(state.history);
+  const metadata = {
+    format: FORMAT,
+    version: String(VERSION),
+    config: JSON.stringify(config),
+    state: JSON.stringify(state),
+    tuning: JSON.stringify(tuningOf(gpu)),
+    trained_on: JSON.stringify(trainedOn),
+    mass_mean: String(massMean),
+    mass_std: String(massStd),
+  };
   return { tensors, metadata: { ...metadata, sha256: hashOfResume({ tensors, metadata }) } };
 }
 
-/** SHA-256 over names, shapes and contents of a resume file, the hash itself left out. */
+/** SHA-256 over metadata, names, shapes and contents of a resume file, the hash itself left out. */
 export function hashOfResume({ tensors, metadata }: Safetensors): string {
   const hash = createHash("sha256");
-  const { config, state, tuning } = metadata;
-  hash.update(JSON.stringify(tuning === undefined ? [config, state] : [config, state, tuning]));
+  const { config, state, tuning, version, sha256: _, ...others } = metadata;
+  const first = [config, state, tuning].filter((text) => text !== undefined);
+  // version 1 hashed these alone
+  hash.update(JSON.stringify(version === undefined ? first : [...first, version, Object.entries(others).sort()]));
   for (const name of [...tensors.keys()].sort()) {
     const { dtype, shape, bytes } = tensors.get(name)!;
     hash.update(JSON.stringify([name, dtype, shape])).update(bytes);
@@ -92,18 +115,24 @@ export function hashOfResume({ tensors, metadata }: Safetensors): string {
 /**
  * Reads the bytes of a resume file and compares its hash.
  *
- * @throws {DamagedCheckpoint} if they are not what was written
+ * @throws {UnusableCheckpoint} if they are not what was written
  */
 function decodeResume(bytes: Uint8Array, path: string): Safetensors {
   let contents: Safetensors;
   try {
     contents = decodeSafetensors(bytes);
   } catch (error) {
-    throw new DamagedCheckpoint(`${path} is damaged: ${(error as Error).message}`);
+    throw new UnusableCheckpoint(`${path} is damaged: ${(error as Error).message}`);
   }
-  if (contents.metadata["format"] !== FORMAT) throw new DamagedCheckpoint(`${path} is not a file to resume from`);
+  const { format, version = "1" } = contents.metadata;
+  if (format !== FORMAT) throw new UnusableCheckpoint(`${path} is not a file to resume from`);
+  if (Number(version) > VERSION) {
+    throw new UnusableCheckpoint(
+      `${path} is of version ${shorten(version)}, and this program knows those up to ${VERSION}: use a newer program`,
+    );
+  }
   if (contents.metadata["sha256"] !== hashOfResume(contents)) {
-    throw new DamagedCheckpoint(`${path} is damaged: its contents do not have the hash that was written with them`);
+    throw new UnusableCheckpoint(`${path} is damaged: its contents do not have the hash that was written with them`);
   }
   return contents;
 }
@@ -113,12 +142,16 @@ export function verifyResume(path: string): (written: Uint8Array) => void {
   return (written) => void decodeResume(written, path);
 }
 
+/** Where a run is, and what its weights were trained on, the run's own data last. */
+export interface RunProgress {
+  readonly state: RunState;
+  readonly trainedOn: readonly TrainedOn[];
+}
+
 /** A file written by {@linkcode encodeResume}, read but not yet applied. */
-export interface Resume {
+export interface Resume extends RunProgress {
   /** Configuration of the run. */
   readonly config: RunConfig;
-  /** Where the run was. */
-  readonly state: RunState;
   /** Variants of kernels that it uses; none before there was a choice. */
   readonly tuning: Tuning | undefined;
   /** Puts weights and moments back. */
@@ -128,7 +161,7 @@ export interface Resume {
 /**
  * Reads a resume file.
  *
- * @throws {DamagedCheckpoint} if it is none, or not as it was written
+ * @throws {UnusableCheckpoint} if it is none, not as it was written, or of another version of the program
  */
 export function readResume(path: string): Resume {
   const { tensors, metadata } = decodeResume(Deno.readFileSync(path), path);
@@ -138,7 +171,7 @@ export function readResume(path: string): Resume {
       for (const [name, tensor] of Object.entries(flatTensors(method))) {
         const stored = tensors.get(name);
         if (!stored || stored.shape.join() !== tensor.shape.join()) {
-          throw new DamagedCheckpoint(`${path}: "${name}" does not fit the model. Start anew with --fresh`);
+          throw new UnusableCheckpoint(`${path}: "${name}" does not fit the model. Start anew with --fresh`);
         }
         write(gpu, tensor, toFloats(stored));
       }
@@ -146,13 +179,30 @@ export function readResume(path: string): Resume {
   };
 }
 
-function parseProgress(metadata: Safetensors["metadata"], path: string): Pick<Resume, "config" | "state" | "tuning"> {
-  const { config, state, tuning } = metadata;
+function parseProgress(metadata: Safetensors["metadata"], path: string): Omit<Resume, "apply"> {
+  const { state, tuning, trained_on: trainedOn } = metadata;
+  const config = configOf(metadata, path);
+  try {
+    return {
+      config,
+      state: checkState(JSON.parse(state ?? "")),
+      tuning: parseTuning(tuning),
+      trainedOn: parseTrainedOn(trainedOn),
+    };
+  } catch (error) {
+    throw new UnusableCheckpoint(`${path} is damaged: ${(error as Error).message}`);
+  }
+}
+
+/** The configuration of a run. The file is as it was written: one that does not fit is of another version of this program. */
+function configOf({ config }: Safetensors["metadata"], path: string): RunConfig {
   try {
     // JSON is YAML
-    return { config: parseConfig(config ?? "", path), state: checkState(JSON.parse(state ?? "")), tuning: parseTuning(tuning) };
+    return parseConfig(config ?? "", path);
   } catch (error) {
-    throw new DamagedCheckpoint(`${path} is damaged: ${(error as Error).message}`);
+    throw new UnusableCheckpoint(
+      `${(error as Error).message}: the run is of another version of this program, which knows other keys`,
+    );
   }
 }
 

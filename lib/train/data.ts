@@ -3,6 +3,7 @@
 import { ConfigError, type RunConfig } from "../config.ts";
 import { DataError } from "../data/errors.ts";
 import type { JetNames } from "../data/jet_file.ts";
+import { labelsFingerprint, type TrainedOn } from "../data/provenance.ts";
 import { Loader } from "../data/loader.ts";
 import type { Progress } from "../data/packed.ts";
 import { randomSplit, stratifiedSplit } from "../data/split.ts";
@@ -29,8 +30,31 @@ export interface OpenOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What is known of a data set before its images are packed. */
+export interface DataFacts {
+  /** Number of images. */
+  readonly images: number;
+  /** Images in each part. */
+  readonly train: Uint32Array;
+  readonly val: Uint32Array;
+  /** Mass of each image in GeV, if masses are used. */
+  readonly mass?: Float64Array;
+}
+
+/** How data to train on are opened. */
+export interface TrainingOpenOptions extends OpenOptions {
+  /** Looks at the data before the images are packed, which may take long; what it throws ends the opening. */
+  readonly check?: (facts: DataFacts) => void;
+}
+
+/** Data whose contents are known by their hashes. */
+export interface Known {
+  /** What weights that are trained on them say about it. */
+  readonly trainedOn: TrainedOn;
+}
+
 /** Names of datasets from the config; empty ones are looked for. */
-export function jetNames({ keys }: RunConfig["data"]): JetNames {
+export function jetNames({ keys }: Pick<RunConfig["data"], "keys">): JetNames {
   return Object.fromEntries(Object.entries(keys).filter(([, name]) => name !== ""));
 }
 
@@ -44,8 +68,8 @@ export async function openLabelled(
   gpu: Gpu,
   config: RunConfig,
   place: DataPlace,
-  options: OpenOptions = {},
-): Promise<LabelledData & Disposable> {
+  options: TrainingOpenOptions = {},
+): Promise<LabelledData & Known & Disposable> {
   const { path } = place;
   const loader = await openMatching(config, path);
   return await guarded(loader, async () => {
@@ -60,11 +84,14 @@ export async function openLabelled(
     const mass = await loader.scalars("mass");
     let split: LabelledData["split"];
     try {
-      split = stratifiedSplit(labels, config.data.seed);
+      split = limited(stratifiedSplit(labels, config.data.seed), config);
     } catch (error) {
       throw new DataError(`${path}: ${(error as Error).message}`);
     }
-    return { ...await openPackedImages(gpu, config, loader, place, options), labels, mass, split: limited(split, config) };
+    options.check?.({ images: loader.count, ...split, mass });
+    const opened = await openPackedImages(gpu, config, loader, place, options);
+    const known = { path: config.data.labelled_path, labels: await labelsFingerprint(labels, mass), split };
+    return { ...opened, labels, mass, split, trainedOn: await provenance(config, loader, known) };
   });
 }
 
@@ -73,13 +100,16 @@ export async function openUnlabelled(
   gpu: Gpu,
   config: RunConfig,
   place: DataPlace,
-  options: OpenOptions = {},
-): Promise<TrainingImages & Disposable> {
+  options: TrainingOpenOptions = {},
+): Promise<TrainingImages & Known & Disposable> {
   const loader = await openMatching(config, place.path);
   return await guarded(loader, async () => {
     if (loader.count < 4) throw new DataError(`${place.path}: it holds ${loader.count} images; at least 4 are needed`);
     const split = limited(randomSplit(loader.count, config.data.seed), config);
-    return { ...await openPackedImages(gpu, config, loader, place, options), split };
+    options.check?.({ images: loader.count, ...split });
+    const opened = await openPackedImages(gpu, config, loader, place, options);
+    const known = { path: config.data.unlabelled_path, labels: null, split: { ...split, test: [] } };
+    return { ...opened, split, trainedOn: await provenance(config, loader, known) };
   });
 }
 
@@ -109,6 +139,26 @@ export async function openImages(
     const scalars = await Promise.all(known.map(async (quantity) => [quantity, await loader.scalars(quantity)]));
     return { ...await openPackedImages(gpu, config, loader, place, options), ...Object.fromEntries(scalars) };
   });
+}
+
+/** What weights that are trained on these images say about them. */
+async function provenance(
+  { data: { keys, seed } }: Pick<RunConfig, "data">,
+  loader: Loader,
+  { path, labels, split }: { path: string; labels: string | null; split: Record<"train" | "val" | "test", ArrayLike<number>> },
+): Promise<TrainedOn> {
+  return {
+    path,
+    keys: jetNames({ keys }),
+    images: loader.count,
+    fingerprint: await loader.fingerprint(),
+    labels,
+    split: labels === null ? "random" : "stratified",
+    seed,
+    train: split.train.length,
+    val: split.val.length,
+    test: split.test.length,
+  };
 }
 
 /** The split with no more training images than the configuration allows. */

@@ -105,7 +105,7 @@ export class Finetune extends Method {
   }
 
   /** What is known about the weights, for their file. */
-  override info(history: History): WeightsInfo {
+  override info(history: History): Omit<WeightsInfo, "trainedOn"> {
     const { norm_scale: normScale } = this.config.data;
     return { model: this.model.config, massMean: this.#massMean, massStd: this.#massStd, normScale, history, assumed: [] };
   }

@@ -116,7 +116,7 @@ export abstract class Method {
   abstract validate(options?: WorkOptions): Promise<Record<string, number> & { loss: number }>;
 
   /** What is known about the weights, for their file. */
-  info(history: History): WeightsInfo {
+  info(history: History): Omit<WeightsInfo, "trainedOn"> {
     return { ...NO_MASS, model: this.model.config, normScale: this.config.data.norm_scale, history };
   }
 

@@ -1,11 +1,12 @@
 /** @file A training run from its configuration to its last checkpoint, new or resumed. */
 
 import { ConfigError, differences, type RunConfig } from "../config.ts";
+import { differentData, type TrainedOn } from "../data/provenance.ts";
 import { formatBytes } from "../format.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { exists } from "../io/files.ts";
 import type { StateDict } from "../tensor/parameters.ts";
-import { DamagedCheckpoint, freshState, readResume, type Resume, type RunState } from "./checkpoint.ts";
+import { freshState, readResume, type Resume, type RunState, UnusableCheckpoint } from "./checkpoint.ts";
 import type { Method } from "./method.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { type Reporter, Trainer, type TrainerOptions } from "./trainer.ts";
@@ -23,8 +24,18 @@ const FREE_KEYS = [
   "training.recompute",
 ];
 
-/** How a run is tuned, stopped and checked. */
-export interface RunOptions extends TrainerOptions {
+/** What a run goes on from, or the weights that it starts with and what those were trained on. */
+export type Origin =
+  | { readonly resume: Resume }
+  | { readonly resume?: never; readonly start: StateDict; readonly trainedOn: readonly TrainedOn[] };
+
+/** What is trained, from what on, and on what. */
+export interface Run {
+  /** Makes the method from the weights to start with. */
+  create(start: StateDict): Method;
+  readonly origin: Origin;
+  /** The data. */
+  readonly data: TrainedOn;
   /** File of the variants that were chosen on adapters used before; none measures them for each run. */
   readonly tuningFile?: string | undefined;
 }
@@ -32,30 +43,24 @@ export interface RunOptions extends TrainerOptions {
 /**
  * Trains, or goes on training.
  *
- * @param create makes the method from the weights to start with
- * @param start weights of a new run
  * @returns the state at the end
- * @throws {ConfigError} if the folder holds a run of another configuration
+ * @throws {TrainingError} if numbers stop being finite
+ * @throws {Interrupted} if the signal was aborted; the state is saved
  */
 export async function train(
   gpu: Gpu,
   config: RunConfig,
   folder: RunFolder,
-  create: (start: StateDict) => Method,
-  start: () => StateDict,
+  run: Run,
   reporter: Reporter,
-  options: RunOptions,
+  options: TrainerOptions,
 ): Promise<RunState> {
-  const resume = folder.used ? openResume(folder, config) : undefined;
+  const { resume } = run.origin;
   if (resume?.state.finished) {
     reporter.line(`This run is complete (${resume.state.finished}); its weights are in ${folder.best}. Start anew with --fresh`);
     return resume.state;
   }
-  const weights = resume ? new Map() : start();
-  using method = await createMethod(gpu, config, resume, () => create(weights), {
-    ...options,
-    line: (text) => reporter.line(text),
-  });
+  using method = await createMethod(gpu, config, run, { ...options, line: (text) => reporter.line(text) });
   // an adapter without enough memory says so before the first step
   await gpu.finish();
   reporter.line(`Memory on the adapter: ${formatBytes(gpu.memory.bytes)}`);
@@ -68,7 +73,8 @@ export async function train(
       `Resuming after epoch ${state.epoch}${state.stepInEpoch ? `, step ${state.stepInEpoch}` : ""} from ${folder.resume}`,
     );
   }
-  const trainer = new Trainer(gpu, config, method, folder, state, reporter, options);
+  const trainedOn = resume ? resume.trainedOn : [...run.origin.trainedOn, run.data];
+  const trainer = new Trainer(gpu, config, method, folder, { state, trainedOn }, reporter, options);
   if (!resume) await trainer.begin();
   return await trainer.run();
 }
@@ -77,10 +83,12 @@ export async function train(
 async function createMethod(
   gpu: Gpu,
   { training }: RunConfig,
-  resume: Resume | undefined,
-  create: () => Method,
-  { tuningFile: file, signal, line }: RunOptions & Pick<Reporter, "line">,
+  run: Run,
+  { signal, line }: TrainerOptions & Pick<Reporter, "line">,
 ): Promise<Method> {
+  const { origin, tuningFile: file } = run;
+  const { resume } = origin;
+  const create = () => run.create(resume ? new Map() : origin.start);
   const begun = resume?.tuning;
   const untuned = training.tune === "off" || (resume && !begun);
   const fixed = untuned ? {} : begun?.adapter === gpu.adapter.name ? begun.choices : undefined;
@@ -89,17 +97,22 @@ async function createMethod(
   return create();
 }
 
-function openResume(folder: RunFolder, config: RunConfig): ReturnType<typeof readResume> {
+/**
+ * The checkpoint that a folder's run goes on from.
+ *
+ * @throws {ConfigError} if there is none, it cannot be used, or it is of a run with another configuration
+ */
+export function openResume(folder: RunFolder, config: RunConfig): Resume {
   if (!exists(folder.resume)) {
     throw new ConfigError(
       `${folder.path} holds another run, without a file to resume from. Use another --out, or --fresh to start anew`,
     );
   }
-  let resume: ReturnType<typeof readResume>;
+  let resume: Resume;
   try {
     resume = readResume(folder.resume);
   } catch (error) {
-    if (!(error instanceof DamagedCheckpoint)) throw error;
+    if (!(error instanceof UnusableCheckpoint)) throw error;
     throw new ConfigError(
       `${error.message}. Use --fresh to start anew; ${folder.latest} can be given with --init to start from its weights`,
     );
@@ -108,8 +121,24 @@ function openResume(folder: RunFolder, config: RunConfig): ReturnType<typeof rea
   if (changed.length > 0) {
     throw new ConfigError(
       `${folder.path} holds a run with another configuration (${changed.join("; ")}). ` +
-        "Use the same configuration to go on, another --out, or --fresh to start anew",
+        `Use the same configuration to go on, or --fresh to start anew; with another --out, --init ${folder.latest} starts from its weights`,
     );
   }
   return resume;
+}
+
+/**
+ * Checks that a run goes on with the images that it began with.
+ *
+ * @param path of the data now
+ * @throws {ConfigError} if they are others; a checkpoint from before this was kept is believed
+ */
+export function checkData({ resume }: Origin, now: TrainedOn, path: string): void {
+  const begun = resume?.trainedOn.at(-1);
+  const different = begun && differentData(begun, now);
+  if (different === undefined) return;
+  throw new ConfigError(
+    `${path}: these are not the data that the run began with (${begun!.path}): ${different}. ` +
+      "Bring them back to go on, or start anew with --fresh",
+  );
 }

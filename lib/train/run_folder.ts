@@ -27,6 +27,10 @@ export class RunFolder {
   /** The folder, without a slash at its end. */
   readonly path: string;
   readonly #lock: Disposable;
+  /** True if this made the folder: one that stays empty goes again. */
+  readonly #made: boolean;
+  /** Lines of the log that wait until the run begins; undefined from then on. */
+  #waiting: string[] | undefined = [];
 
   /**
    * Makes the folder and takes hold of it.
@@ -37,15 +41,17 @@ export class RunFolder {
    */
   constructor(path: string) {
     this.path = path.replace(/\/+$/, "");
+    this.#made = !exists(this.path);
     makeFolder(this.path);
     const lock = tryLock(`${this.path}/run.lock`);
     if (!lock) throw new FolderInUse(`Another task is training in ${this.path}. Wait until it ends, or use another --out`);
     this.#lock = lock;
   }
 
-  /** Lets go of the folder. */
+  /** Lets go of the folder; nothing is left of one that was made for a run that never began. */
   [Symbol.dispose](): void {
     this.#lock[Symbol.dispose]();
+    if (this.#made && this.#waiting) Deno.removeSync(this.path);
   }
 
   /** Weights with the lowest validation loss. */
@@ -74,11 +80,20 @@ export class RunFolder {
   }
 
   /**
-   * Moves what an earlier run has left into a folder "previous-N" inside.
+   * Begins to write: everything that could be checked before has been. What was logged up to now is written.
    *
-   * @returns that folder, or undefined if there was nothing
+   * @param fresh moves what an earlier run has left into a folder "previous-N" inside
+   * @returns that folder, or undefined if nothing was moved
    */
-  setAside(): string | undefined {
+  begin(fresh: boolean): string | undefined {
+    const kept = fresh ? this.#setAside() : undefined;
+    const lines = this.#waiting ?? [];
+    this.#waiting = undefined;
+    if (lines.length > 0) this.#append(lines);
+    return kept;
+  }
+
+  #setAside(): string | undefined {
     const names = ["best.safetensors", "latest.safetensors", "resume.safetensors", "metrics.jsonl", "config.yaml", "log.txt"];
     const present = names.filter((name) => exists(`${this.path}/${name}`));
     if (present.length === 0) return undefined;
@@ -117,9 +132,15 @@ export class RunFolder {
     writeFileAtomic(this.metrics, kept.map((line) => line + "\n").join(""));
   }
 
-  /** Adds a line to log.txt. */
+  /** Adds a line to log.txt, once the run has begun. */
   log(line: string): void {
-    appendText(`${this.path}/log.txt`, `${new Date().toISOString()} ${line}\n`);
+    const stamped = `${new Date().toISOString()} ${line}`;
+    if (this.#waiting) this.#waiting.push(stamped);
+    else this.#append([stamped]);
+  }
+
+  #append(lines: readonly string[]): void {
+    appendText(`${this.path}/log.txt`, lines.map((line) => line + "\n").join(""));
   }
 }
 

@@ -1,6 +1,6 @@
 /** @file SimCLR: two augmented views of each image must find each other (Chen et al., arXiv:2002.05709). */
 
-import type { RunConfig } from "../config.ts";
+import { ConfigError, type RunConfig } from "../config.ts";
 import { declareProjection, project } from "../nn/projection_head.ts";
 import { ntXent } from "../tensor/ops/losses.ts";
 import { contrastiveAugmentation } from "./augmentation.ts";
@@ -9,10 +9,15 @@ import type { Objective } from "./pretraining.ts";
 /**
  * NT-Xent on pairs of views; "acc" is the share of views whose nearest neighbour is their other view.
  *
- * @throws {ConfigError} if more channels are to be left out than there are
+ * @throws {ConfigError} if a batch has no others, or the views of an image cannot differ
  */
 export function simclr(config: RunConfig): Objective {
-  const { model: { embed_dim, projection_dim }, training: { temperature } } = config;
+  const { model: { embed_dim, projection_dim }, training: { temperature }, data: { batch_size } } = config;
+  if (batch_size < 2) {
+    throw new ConfigError(
+      `data.batch_size is ${batch_size}: SimCLR tells an image from the others of its batch, so that it needs at least 2`,
+    );
+  }
   return {
     metrics: ["loss", "acc"],
     views: 2,

@@ -10,11 +10,13 @@ import type { RunConfig } from "../config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
 import { Interrupted } from "../interrupted.ts";
+import { exists } from "../io/files.ts";
 import { batchesOf } from "../nn/batches.ts";
 import { Random, STREAMS } from "../random.ts";
 import { read } from "../tensor/tensor.ts";
-import { encodeResume, encodeWeights, type RunState, verifyResume } from "./checkpoint.ts";
+import { encodeResume, encodeWeights, type RunProgress, type RunState, verifyResume } from "./checkpoint.ts";
 import { type Method, TABLE_ROWS } from "./method.ts";
+import { stepsPerEpoch } from "./preconditions.ts";
 import { replayStep } from "./replay.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { learningRateFactor } from "./schedule.ts";
@@ -50,6 +52,7 @@ export class Trainer {
   readonly #reporter: Reporter;
   readonly #options: TrainerOptions;
   readonly #state: RunState;
+  readonly #trainedOn: RunProgress["trainedOn"];
   readonly #stepsPerEpoch: number;
   readonly #pacer: Pacer;
   #collected: number;
@@ -62,7 +65,7 @@ export class Trainer {
     config: RunConfig,
     method: Method,
     folder: RunFolder,
-    state: RunState,
+    { state, trainedOn }: RunProgress,
     reporter: Reporter,
     options: TrainerOptions = {},
   ) {
@@ -73,14 +76,10 @@ export class Trainer {
     this.#reporter = reporter;
     this.#options = options;
     this.#state = state;
+    this.#trainedOn = trainedOn;
     this.#collected = state.step;
     this.#pacer = new Pacer(gpu, { signal: options.signal });
-    this.#stepsPerEpoch = Math.floor(method.images.length / method.batchSize);
-    if (this.#stepsPerEpoch === 0) {
-      throw new TrainingError(
-        `data.batch_size is ${method.batchSize} and there are ${method.images.length} training images: use a smaller batch or more data`,
-      );
-    }
+    this.#stepsPerEpoch = stepsPerEpoch(method.batchSize, method.images.length);
   }
 
   /** Writes the state before the first step, so that a run can be resumed from its beginning. */
@@ -164,9 +163,16 @@ export class Trainer {
     if (state.skippedInARow >= most) {
       throw new TrainingError(
         `${state.skippedInARow} steps in a row had numbers that are not finite, the first in ${await this.#badTensor()}. ` +
-          `The weights are as before those steps, in ${this.#folder.latest}. Use a smaller learning rate, or check the data`,
+          this.#remedy,
       );
     }
+  }
+
+  /** What to do about numbers that are not finite; another learning rate makes another run. */
+  get #remedy(): string {
+    const { latest } = this.#folder;
+    const weights = exists(latest) ? `, from its last weights with --init ${latest}` : "";
+    return `Check the data, or train in another --out with smaller learning rates or training.clip_norm${weights}`;
   }
 
   async #checkReplay(prepare: () => void): Promise<void> {
@@ -215,7 +221,7 @@ export class Trainer {
       throw new TrainingError(
         `The validation loss is ${val.loss} in epoch ${state.epoch + 1}; the first tensor that is not finite is ${await this
           .#badTensor()}. ` +
-          "Use a smaller learning rate, or check the data",
+          this.#remedy,
       );
     }
     for (const [prefix, metrics] of Object.entries({ train, val })) {
@@ -258,7 +264,7 @@ export class Trainer {
 
   /** Writes the weights, as the best ones too if they are, and the state to resume from. */
   async #save(best = false): Promise<void> {
-    const weights = await encodeWeights(this.#method, this.#state);
+    const weights = await encodeWeights(this.#method, this.#progress);
     if (best) this.#folder.save(this.#folder.best, weights);
     await this.#saveResume();
     this.#folder.save(this.#folder.latest, weights);
@@ -267,7 +273,11 @@ export class Trainer {
 
   async #saveResume(): Promise<void> {
     const { resume } = this.#folder;
-    this.#folder.save(resume, await encodeResume(this.#gpu, this.#method, this.#state, this.#config), verifyResume(resume));
+    this.#folder.save(resume, await encodeResume(this.#gpu, this.#method, this.#progress, this.#config), verifyResume(resume));
+  }
+
+  get #progress(): RunProgress {
+    return { state: this.#state, trainedOn: this.#trainedOn };
   }
 }
 

@@ -13,7 +13,7 @@ import { openZip } from "../../lib/io/zip.ts";
 import { isHead } from "../../lib/nn/linear_vit.ts";
 import { fitWeights, readTensors, readWeights, WeightsError } from "../../lib/nn/weights.ts";
 import type { Random } from "../../lib/random.ts";
-import { DamagedCheckpoint, freshState, hashOfResume, readResume } from "../../lib/train/checkpoint.ts";
+import { freshState, hashOfResume, readResume, UnusableCheckpoint } from "../../lib/train/checkpoint.ts";
 import { RunFolder } from "../../lib/train/run_folder.ts";
 import { formatTunings, readTunings } from "../../lib/train/tuning.ts";
 import { zipOf } from "../support/zip.ts";
@@ -106,7 +106,7 @@ export async function targets(folder: string): Promise<Target[]> {
       seeds: [resumeSeed()],
       mutate: mutateResume,
       read: (path) => void readResume(path),
-      refusals: [DamagedCheckpoint],
+      refusals: [UnusableCheckpoint],
     },
   ];
 }

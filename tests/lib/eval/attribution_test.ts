@@ -15,7 +15,15 @@ function caseOf(name: string): { weights: Weights; pixels: Float32Array; size: {
   const { in_channels: channels, img_size: size } = fixture.config;
   const pixels = channelsLast(fixture.floats("input"), fixture.shape("input"));
   const state = fixture.state("weight.");
-  const info = { model: fixture.config, massMean: 100, massStd: EXPECTED.mass_std, normScale: 1, history: {}, assumed: [] };
+  const info = {
+    model: fixture.config,
+    massMean: 100,
+    massStd: EXPECTED.mass_std,
+    normScale: 1,
+    trainedOn: [],
+    history: {},
+    assumed: [],
+  };
   return { weights: { path: "fixture", state, ...info }, pixels, size: { channels, size } };
 }
 

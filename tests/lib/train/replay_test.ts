@@ -59,6 +59,8 @@ gpuTest("Trainer stops before the first step if a repeated step differs", async 
   using temporary = temporaryFolder();
   using folder = new RunFolder(temporary.path);
   const reporter = { line: () => {}, progress: () => {} };
-  const trainer = new Trainer(gpu, config, method, folder, freshState(4), reporter, { deterministicCheck: true });
+  const trainer = new Trainer(gpu, config, method, folder, { state: freshState(4), trainedOn: [] }, reporter, {
+    deterministicCheck: true,
+  });
   await assertRejects(() => trainer.run(), TrainingError, "does not compute the same twice");
 });

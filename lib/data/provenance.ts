@@ -1,0 +1,82 @@
+/**
+ * @file Where weights come from: which images they were trained on, so that a run goes on with the same ones, and so that
+ * nobody takes them for images that a model has not seen.
+ *
+ * Images are known by their contents: neither the path, nor the time, nor the storage of their file counts.
+ */
+
+import { sha256 } from "./fingerprint.ts";
+import type { JetNames } from "./jet_file.ts";
+
+/** A data set that weights were trained on, and how it was divided. */
+export interface TrainedOn {
+  /** The file, as the configuration names it. */
+  readonly path: string;
+  /** Names of its datasets, where they were given. */
+  readonly keys: JetNames;
+  /** Number of images in it. */
+  readonly images: number;
+  /** Hash of all images, see {@linkcode imagesFingerprint}. */
+  readonly fingerprint: string;
+  /** Hash of classes and masses, see {@linkcode labelsFingerprint}; null if they were not used. */
+  readonly labels: string | null;
+  /** "stratified" as scikit-learn does it, or "random" for images without labels. */
+  readonly split: "stratified" | "random";
+  /** Seed of the split. */
+  readonly seed: number;
+  /** Images in each part. */
+  readonly train: number;
+  readonly val: number;
+  readonly test: number;
+}
+
+/** SHA-256 over the check sums of all images, in their order: the same images give the same, however they are stored. */
+export function imagesFingerprint(checks: Uint32Array): Promise<string> {
+  return hash(checks);
+}
+
+/** SHA-256 over the class of each image, then over the mass of each. */
+export function labelsFingerprint(labels: Float64Array, mass: Float64Array): Promise<string> {
+  return hash(labels, mass);
+}
+
+/**
+ * What differs between the data that a run began with and those it is to go on with, in words; undefined if nothing does.
+ *
+ * @param begun as in the checkpoint
+ * @param now as in the files of today
+ */
+export function differentData(begun: TrainedOn, now: TrainedOn): string | undefined {
+  if (begun.images !== now.images) return `it has ${now.images} images and had ${begun.images}`;
+  if (begun.labels !== now.labels) return "its classes or masses are others";
+  if (begun.fingerprint !== now.fingerprint) return "its images are others";
+  const parts = (of: TrainedOn) => `${of.train} training, ${of.val} validation and ${of.test} test images`;
+  return parts(begun) === parts(now) ? undefined : `it is divided into ${parts(now)}, and was into ${parts(begun)}`;
+}
+
+/**
+ * Reads what the metadata of a weight file or of a checkpoint say about its data.
+ *
+ * @param text JSON; absent in files that others wrote
+ * @throws {Error} if it is not in the form in which it is written
+ */
+export function parseTrainedOn(text: string | undefined): TrainedOn[] {
+  const list: unknown = JSON.parse(text ?? "[]");
+  if (Array.isArray(list) && list.every(isTrainedOn)) return list;
+  throw new Error("its metadata do not say what it was trained on under trained_on");
+}
+
+function isTrainedOn(value: unknown): value is TrainedOn {
+  if (typeof value !== "object" || value === null) return false;
+  const { path, keys, images, fingerprint, labels, split, seed, train, val, test } = value as Record<string, unknown>;
+  return typeof path === "string" && typeof keys === "object" && keys !== null &&
+    Object.values(keys).every((name) => typeof name === "string") &&
+    [images, seed, train, val, test].every((n) => Number.isSafeInteger(n) && (n as number) >= 0) &&
+    typeof fingerprint === "string" && (labels === null || typeof labels === "string") &&
+    (split === "stratified" || split === "random");
+}
+
+async function hash(...lists: (Uint32Array | Float64Array)[]): Promise<string> {
+  const bytes = lists.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
+  return await sha256(new Uint8Array(await new Blob(bytes as Uint8Array<ArrayBuffer>[]).arrayBuffer()));
+}

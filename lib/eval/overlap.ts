@@ -1,0 +1,42 @@
+/** @file Which images of a test set a model has met before: numbers on those say nothing about new ones. */
+
+import type { TrainedOn } from "../data/provenance.ts";
+import { stratifiedSplit } from "../data/split.ts";
+
+/** Images of a test set that a model has met. */
+export interface SeenImages {
+  /** Trained or validated on, with their classes and masses. */
+  readonly labelled: number;
+  /** Pretrained on, without them. */
+  readonly unlabelled: number;
+}
+
+/**
+ * Counts the images of a test set that weights were trained, validated or pretrained on.
+ *
+ * @param trainedOn what the weights say about themselves; weights that say nothing count as having seen nothing
+ * @param data the file of the test set
+ * @param labels class of each of its images
+ * @param test numbers of the test images
+ */
+export function seenImages(
+  trainedOn: readonly TrainedOn[],
+  data: TrainedOn,
+  labels: ArrayLike<number>,
+  test: Uint32Array,
+): SeenImages {
+  const met = { labelled: new Set<number>(), unlabelled: new Set<number>() };
+  for (const known of trainedOn) {
+    const same = known.fingerprint === data.fingerprint || (known.labels !== null && known.labels === data.labels);
+    if (!same) continue;
+    if (known.split === "random") {
+      for (const image of test) met.unlabelled.add(image);
+      continue;
+    }
+    const { train, val } = stratifiedSplit(labels, known.seed);
+    for (const image of train.subarray(0, known.train)) met.labelled.add(image);
+    for (const image of val) met.labelled.add(image);
+  }
+  const among = (images: Set<number>) => test.reduce((sum, image) => sum + (images.has(image) ? 1 : 0), 0);
+  return { labelled: among(met.labelled), unlabelled: among(met.unlabelled) };
+}

@@ -1,0 +1,80 @@
+/**
+ * @file What must hold of a configuration and its data before the first step: where it does not, the mathematics still gives
+ * numbers, and they mean nothing.
+ */
+
+import { ConfigError, type RunConfig } from "../config.ts";
+import { DataError } from "../data/errors.ts";
+import { describe } from "../data/statistics.ts";
+import { checkModel } from "../nn/config.ts";
+
+/** Beyond this a mass is no mass, in whatever unit. */
+const LARGEST_MASS = 1e15;
+/** Deviations of the other images that one may lie away from their mean. */
+const FARTHEST = 1000;
+/** Deviation over mean below which masses count as equal. */
+const SMALLEST_SPREAD = 0.01;
+
+/**
+ * Checks sizes and rates that no data are needed for.
+ *
+ * @throws {ConfigError} naming the key
+ */
+export function checkTraining(config: RunConfig): void {
+  try {
+    checkModel(config.model);
+  } catch (error) {
+    throw new ConfigError((error as Error).message);
+  }
+  const { lambda_cls, lambda_reg } = config.training;
+  if (lambda_cls === 0 && lambda_reg === 0) {
+    throw new ConfigError(
+      "training.lambda_cls and training.lambda_reg are both 0: there is nothing to learn. Set one of them to 1",
+    );
+  }
+  const { augment: { roll, max_towers }, model: { img_size, patch_size } } = config;
+  if (roll === "towers" && max_towers >= Math.floor(img_size / patch_size)) {
+    throw new ConfigError(
+      `augment.max_towers ${max_towers} may shift an image of ${
+        Math.floor(img_size / patch_size)
+      } towers out of itself. Use fewer, such as 2`,
+    );
+  }
+}
+
+/**
+ * Checks that the training images fill a batch.
+ *
+ * @returns steps of an epoch; the last partial batch is left out
+ * @throws {ConfigError} with the numbers of both
+ */
+export function stepsPerEpoch(batchSize: number, images: number): number {
+  const steps = Math.floor(images / batchSize);
+  if (steps > 0) return steps;
+  throw new ConfigError(
+    `data.batch_size is ${batchSize} and there are ${images} training images: use a smaller batch or more data`,
+  );
+}
+
+/**
+ * Checks that masses can be learned from and judged: no image may lie so far from all others that their differences vanish beside it.
+ *
+ * @param mass of each image in GeV
+ * @throws {DataError} naming the image
+ */
+export function checkMasses(mass: Float64Array, path: string): void {
+  const refuse = (image: number, why: string) => {
+    throw new DataError(`${path}: the mass of image ${image} is ${mass[image]} GeV, ${why}. Remove that image, or mend its mass`);
+  };
+  const beyond = mass.findIndex((value) => Math.abs(value) > LARGEST_MASS);
+  if (beyond >= 0) refuse(beyond, "which is no mass in any unit");
+  const { mean } = describe(mass);
+  let farthest = 0;
+  mass.forEach((value, i) => {
+    if (Math.abs(value - mean) > Math.abs(mass[farthest]! - mean)) farthest = i;
+  });
+  const others = describe(mass.filter((_, i) => i !== farthest));
+  const unit = Math.max(others.std, SMALLEST_SPREAD * Math.abs(others.mean));
+  if (Math.abs(mass[farthest]! - others.mean) <= FARTHEST * unit) return;
+  refuse(farthest, `and the ${mass.length - 1} others lie between ${others.least} and ${others.most} GeV`);
+}

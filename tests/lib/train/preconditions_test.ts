@@ -1,0 +1,29 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { ConfigError } from "../../../lib/config.ts";
+import { DataError } from "../../../lib/data/errors.ts";
+import { checkMasses, stepsPerEpoch } from "../../../lib/train/preconditions.ts";
+
+const jets = Float64Array.from({ length: 400 }, (_, i) => 80 + i % 2 * 100 + i % 7);
+
+Deno.test("checkMasses() takes masses in any unit, with outliers that real files have", () => {
+  for (const unit of [1e-3, 1, 1e3, 1e9]) checkMasses(jets.map((mass) => mass * unit), "f.h5");
+  checkMasses(jets.with(3, 14_000), "f.h5");
+  checkMasses(jets.with(3, -999), "f.h5");
+  checkMasses(new Float64Array(10).fill(100), "f.h5");
+  checkMasses(new Float64Array(10).fill(100).with(2, 200), "f.h5");
+  checkMasses(new Float64Array(10), "f.h5");
+});
+
+Deno.test("checkMasses() names the image whose mass would drown all others, wherever it is", () => {
+  for (const mass of [1e30, -1e30, 1e300, 1e7]) {
+    for (const image of [0, 7, 399]) {
+      const error = assertThrows(() => checkMasses(jets.with(image, mass), "f.h5"), DataError);
+      assertEquals(error.message.includes(`the mass of image ${image} is ${mass} GeV`), true, error.message);
+    }
+  }
+});
+
+Deno.test("stepsPerEpoch() counts whole batches, and refuses a batch that is never full", () => {
+  assertEquals([stepsPerEpoch(20, 70), stepsPerEpoch(70, 70), stepsPerEpoch(1, 1)], [3, 1, 1]);
+  assertThrows(() => stepsPerEpoch(71, 70), ConfigError, "data.batch_size is 71 and there are 70 training images");
+});
