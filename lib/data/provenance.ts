@@ -24,9 +24,11 @@ export interface TrainedOn {
   readonly split: "stratified" | "random";
   /** Seed of the split. */
   readonly seed: number;
-  /** Images in each part. */
+  /** Images trained on. */
   readonly train: number;
+  /** Images validated on. */
   readonly val: number;
+  /** Images left for testing. */
   readonly test: number;
 }
 

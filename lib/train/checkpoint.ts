@@ -144,7 +144,9 @@ export function verifyResume(path: string): (written: Uint8Array) => void {
 
 /** Where a run is, and what its weights were trained on, the run's own data last. */
 export interface RunProgress {
+  /** Counters and curves. */
   readonly state: RunState;
+  /** All data that had a part in the weights. */
   readonly trainedOn: readonly TrainedOn[];
 }
 

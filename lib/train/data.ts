@@ -34,8 +34,9 @@ export interface OpenOptions {
 export interface DataFacts {
   /** Number of images. */
   readonly images: number;
-  /** Images in each part. */
+  /** Images to train on. */
   readonly train: Uint32Array;
+  /** Images to validate on. */
   readonly val: Uint32Array;
   /** Mass of each image in GeV, if masses are used. */
   readonly mass?: Float64Array;

@@ -33,6 +33,7 @@ export type Origin =
 export interface Run {
   /** Makes the method from the weights to start with. */
   create(start: StateDict): Method;
+  /** Where it begins. */
   readonly origin: Origin;
   /** The data. */
   readonly data: TrainedOn;
