@@ -1,5 +1,6 @@
 /** @file deno task eval: models judged on the held-out test split, in a report. */
 
+import { evaluationConfig } from "../lib/cli/evaluation_data.ts";
 import { evaluate, REPORT_FORMATS, type ReportFormat } from "../lib/cli/evaluate.ts";
 import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
@@ -14,8 +15,8 @@ const usage = {
     "pretrained=FILE": "weights finetuned from a pretrained backbone",
     "scratch=FILE": "weights trained from scratch",
     "model=NAME=FILE": "any other weights, under a name of your own",
-    "data=FILE": "labelled HDF5 file (data.labelled_path)",
-    "seed=N": "seed of the split (data.seed)",
+    "data=FILE": "labelled HDF5 file (the one that the models were trained on)",
+    "seed=N": "seed of the split (the one that the models were trained with)",
     "out=DIR": "folder for the report (reports)",
     "format=LIST": "what to write: html, json, csv, with commas between them (all three)",
     ...WEIGHT_OPTIONS,
@@ -26,10 +27,8 @@ const usage = {
 await runTask(usage, async ({ args, signal }) => {
   const formats = readFormats(args.get("format"));
   const reporter = new ConsoleReporter();
-  const models = namedWeights(args).map(({ name, path }) => ({ name, ...openWeights(path, args, reporter) }));
-  const { config } = models[0]!;
-  config.data.labelled_path = args.get("data") ?? config.data.labelled_path;
-  config.data.seed = args.whole("seed") ?? config.data.seed;
+  const models = namedWeights(args).map(({ name, path }) => ({ name, ...openWeights(path, "eval", args, reporter) }));
+  const config = evaluationConfig(models, args, reporter);
   using gpu = await openGpu(reporter);
   await evaluate(gpu, config, models, rooted(args.get("out") ?? "reports"), reporter, { formats, signal });
 });

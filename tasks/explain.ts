@@ -24,7 +24,7 @@ const usage = {
 
 await runTask(usage, async ({ args, signal }) => {
   const reporter = new ConsoleReporter();
-  const { weights, config } = openWeights(args.need("weights"), args, reporter);
+  const { weights, config } = openWeights(args.need("weights"), "explain", args, reporter);
   const options = {
     data: args.need("data"),
     indices: args.list("index")!,

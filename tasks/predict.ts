@@ -25,7 +25,7 @@ const usage = {
 
 await runTask(usage, async ({ args, signal }) => {
   const reporter = new ConsoleReporter();
-  const { weights, config } = openWeights(args.need("weights"), args, reporter);
+  const { weights, config } = openWeights(args.need("weights"), "predict", args, reporter);
   using gpu = await openGpu(reporter);
   const place = placeOf(args.need("data"), config);
   using data = await openImages(gpu, config, place, { progress: reporter.counting, signal });

@@ -1,20 +1,20 @@
 /** @file deno task probe: what a frozen backbone knows about class and mass. */
 
 import { ConsoleReporter } from "../lib/cli/console.ts";
+import { evaluationConfig } from "../lib/cli/evaluation_data.ts";
 import { probe } from "../lib/cli/probe.ts";
 import { runTask } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
 import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
-import { MASS_SCALE } from "../lib/nn/weights_info.ts";
 
 const usage = {
   task: "probe",
   summary: "judge a pretrained backbone in a minute: nearest neighbours and linear regressions on its features",
   options: {
     "weights=FILE": "weights from deno task pretrain, or any others",
-    "data=FILE": "labelled HDF5 file (data.labelled_path)",
+    "data=FILE": "labelled HDF5 file (the one that the weights were trained on)",
     "neighbours=K": "nearest neighbours that vote (20)",
-    "seed=N": "seed of the split (data.seed)",
+    "seed=N": "seed of the split (the one that the weights were trained with)",
     ...WEIGHT_OPTIONS,
   },
   repeated: ["set"],
@@ -23,9 +23,9 @@ const usage = {
 
 await runTask(usage, async ({ args, signal }) => {
   const reporter = new ConsoleReporter();
-  const { weights, config } = openWeights(args.need("weights"), args, reporter, MASS_SCALE);
-  config.data.labelled_path = args.get("data") ?? config.data.labelled_path;
-  config.data.seed = args.whole("seed") ?? config.data.seed;
+  const path = args.need("weights");
+  const opened = openWeights(path, "probe", args, reporter), { weights } = opened;
+  const config = evaluationConfig([{ name: path, ...opened }], args, reporter);
   const neighbours = Math.max(1, args.whole("neighbours") ?? 20);
   using gpu = await openGpu(reporter);
   await probe(gpu, config, weights, neighbours, reporter, { signal });

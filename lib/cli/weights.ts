@@ -14,6 +14,29 @@ export const WEIGHT_OPTIONS = {
   "set=KEY=VALUE": "what the weights' file does not tell, such as model.denominator_floor=1, data.norm_scale=1 or mass_mean=142.5",
 } as const;
 
+const IMAGES = [
+  "model.denominator_floor",
+  "model.img_size",
+  "data.norm_scale",
+  "data.batch_size",
+  "data.cache_dir",
+  "data.gpu_share",
+  "data.keys.images",
+];
+const TRUTH = ["data.keys.labels", "data.keys.mass"];
+const SPLIT = ["data.labelled_path", "data.seed"];
+
+/** Keys that `--set` takes, task by task: those that the task uses and that the file's tensors do not tell. */
+const SETTABLE = {
+  predict: [...IMAGES, ...MASS_SCALE],
+  explain: [...IMAGES, ...TRUTH, ...MASS_SCALE],
+  eval: [...IMAGES, ...TRUTH, ...SPLIT, ...MASS_SCALE],
+  probe: [...IMAGES, ...TRUTH, ...SPLIT],
+} as const satisfies Record<string, readonly string[]>;
+
+/** A task that uses weights. */
+export type WeightTask = keyof typeof SETTABLE;
+
 /** Weights, and a configuration for reading their data. */
 export interface OpenedWeights {
   readonly weights: Weights;
@@ -24,28 +47,28 @@ export interface OpenedWeights {
  * Reads weights, applies `--set` to what their file says, and prints what neither tells.
  *
  * @param path as given on the command line
- * @param ignored numbers that the task does not use
- * @throws {UsageError} if a value cannot be
+ * @throws {UsageError} if a key is not used, or cannot have the value
  */
 export function openWeights(
   path: string,
+  task: WeightTask,
   args: Pick<Arguments, "all">,
   reporter: Pick<ConsoleReporter, "line">,
-  ignored: readonly Assumable[] = [],
 ): OpenedWeights {
-  const opened = overrideWeights(readWeights(rooted(path)), args);
-  const line = describeAssumed(opened.weights, ignored);
+  const keys: readonly string[] = SETTABLE[task];
+  const opened = overrideWeights(readWeights(rooted(path)), args, keys);
+  const line = describeAssumed(opened.weights, MASS_SCALE.filter((key) => !keys.includes(key)));
   if (line !== undefined) reporter.line(`${line}. Give what you know with --set KEY=VALUE`);
   return opened;
 }
 
-/**
- * Applies `--set` to what a weight file says: keys under model, data.norm_scale and data.batch_size, mass_mean and mass_std.
- *
- * @returns the weights with those values, and a configuration for reading their data
- */
-export function overrideWeights(weights: Weights, args: Pick<Arguments, "all">): OpenedWeights {
+/** Applies `--set` to what a weight file says. */
+function overrideWeights(weights: Weights, args: Pick<Arguments, "all">, keys: readonly string[]): OpenedWeights {
   const given = args.all("set"), keyOf = (pair: string) => pair.split("=", 1)[0]!;
+  const unused = given.find((pair) => !keys.includes(keyOf(pair)));
+  if (unused !== undefined) {
+    throw new UsageError(`--set ${unused}: this task does not use that key; it takes ${keys.join(", ")}`);
+  }
   const isMass = (pair: string) => MASS_SCALE.some((key) => key === keyOf(pair));
   const known = { model: weights.model, data: { norm_scale: weights.normScale } };
   const config = parseConfig(JSON.stringify(known), weights.path, given.filter((pair) => !isMass(pair)));
