@@ -23,7 +23,10 @@
  * @module
  */
 
-export * from "./lib/config.ts";
+export * from "./lib/config/help.ts";
+export * from "./lib/config/keys.ts";
+export * from "./lib/config/parse.ts";
+export * from "./lib/config/schema.ts";
 export * from "./lib/data/entries.ts";
 export * from "./lib/data/errors.ts";
 export * from "./lib/data/fingerprint.ts";

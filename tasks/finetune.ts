@@ -2,7 +2,7 @@
 
 import { finetune } from "../lib/cli/commands.ts";
 import { runTask } from "../lib/cli/task.ts";
-import { openGpu, setUp, TRAINING_FLAGS, TRAINING_OPTIONS, trainingOptions } from "../lib/cli/training.ts";
+import { describeKeys, openGpu, setUp, TRAINING_FLAGS, TRAINING_OPTIONS, trainingOptions } from "../lib/cli/training.ts";
 
 const usage = {
   task: "finetune",
@@ -11,6 +11,7 @@ const usage = {
   flags: TRAINING_FLAGS,
   repeated: ["set"],
   required: ["config"],
+  details: describeKeys(),
 };
 
 await runTask(usage, async ({ args, signal }) => {

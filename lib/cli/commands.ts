@@ -1,6 +1,6 @@
 /** @file The work of the training tasks, for those tasks and for the demonstration. */
 
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/keys.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import type { RunState } from "../train/checkpoint.ts";

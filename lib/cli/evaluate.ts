@@ -1,6 +1,6 @@
 /** @file The work of deno task eval: models judged on the test split, printed and written to files. */
 
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/keys.ts";
 import { csvHeader, csvRow, predictImages } from "../eval/evaluate.ts";
 import { judge, type Judged, MEASURES } from "../eval/measures.ts";
 import { summarise, type Summary } from "../eval/summary.ts";

@@ -1,6 +1,6 @@
 /** @file Which file and which split models are evaluated on: what the command line says, or else what their weights say. */
 
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/keys.ts";
 import type { TrainedOn } from "../data/provenance.ts";
 import type { ConsoleReporter } from "./console.ts";
 import { type Arguments, UsageError } from "./task.ts";

@@ -1,6 +1,6 @@
 /** @file The work of deno task explain: what drives a model's predictions for single events, drawn and in numbers. */
 
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/keys.ts";
 import { DataError } from "../data/errors.ts";
 import type { ImageSize } from "../data/packed.ts";
 import { channelName } from "../data/statistics.ts";

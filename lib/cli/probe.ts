@@ -1,6 +1,6 @@
 /** @file The work of deno task probe: features of a backbone and of an untrained one, and what can be read off them. */
 
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/keys.ts";
 import { ImageMap } from "../eval/predictor.ts";
 import { linearProbe, neighbourProbe } from "../eval/probe.ts";
 import { summarise, type Summary } from "../eval/summary.ts";

@@ -5,7 +5,7 @@
  * After each round all of that must be gone again, from the adapter to the last buffer.
  */
 
-import { defaultConfig, type RunConfig } from "../config.ts";
+import { defaultConfig, type RunConfig } from "../config/keys.ts";
 import { writeSynthetic } from "../data/synth/write.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Interrupted } from "../interrupted.ts";

@@ -26,6 +26,8 @@ export interface Usage {
   readonly repeated?: readonly string[];
   /** Options that must be there. */
   readonly required?: readonly string[];
+  /** What `--help` adds at the end. */
+  readonly details?: string;
 }
 
 /** Values of a command line. */
@@ -86,7 +88,7 @@ export async function runTask(usage: Usage, main: (context: TaskContext) => Prom
 
 /** The usage as text. */
 export function formatUsage(usage: Usage): string {
-  const { task, summary, positional = [], options = {}, flags = {}, required = [], repeated = [] } = usage;
+  const { task, summary, positional = [], options = {}, flags = {}, required = [], repeated = [], details } = usage;
   const rows = [
     ...Object.entries(options).map(([name, meaning]) => {
       const key = name.split("=")[0]!;
@@ -101,7 +103,8 @@ export function formatUsage(usage: Usage): string {
   ];
   const width = Math.max(...rows.map(([left]) => left!.length));
   const command = [`deno task ${task}`, ...positional].join(" ");
-  return [`${command}: ${summary}`, "", ...rows.map(([left, right]) => `  ${left!.padEnd(width)}  ${right}`)].join("\n");
+  const lines = [`${command}: ${summary}`, "", ...rows.map(([left, right]) => `  ${left!.padEnd(width)}  ${right}`)];
+  return [...lines, ...(details === undefined ? [] : ["", details])].join("\n");
 }
 
 function readArguments(usage: Usage, given: readonly string[]): Arguments | undefined {

@@ -1,10 +1,12 @@
 /** @file What the two training tasks share: configuration, folder, device, and the first and last lines. */
 
-import { ConfigError, parseConfig, type RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/keys.ts";
+import { keyRows } from "../config/help.ts";
+import { ConfigError, parseConfig } from "../config/parse.ts";
 import { type AdapterFacts, Gpu } from "../gpu/device.ts";
 import { checkTraining } from "../train/preconditions.ts";
 import { RunFolder } from "../train/run_folder.ts";
-import { ConsoleReporter } from "./console.ts";
+import { ConsoleReporter, table } from "./console.ts";
 import type { TrainingOptions } from "./commands.ts";
 import { rooted } from "./paths.ts";
 import type { TaskContext, Usage } from "./task.ts";
@@ -23,6 +25,12 @@ export const TRAINING_FLAGS = {
   "mismatch": "start from weights that were trained with another data.norm_scale or model.denominator_floor",
   "deterministic-check": "first compute a step twice and compare every bit of it",
 } as const;
+
+/** Every key of a configuration, for `--help`. */
+export function describeKeys(): string {
+  const rows = keyRows().map(([name, initial, meaning]) => [name, `${meaning} (${initial})`]);
+  return table(["key of the configuration, and of --set", "meaning (default)"], rows);
+}
 
 /** How a training task is started and stopped, from its command line. */
 export function trainingOptions({ args, signal }: TaskContext): TrainingOptions {

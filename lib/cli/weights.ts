@@ -1,6 +1,7 @@
 /** @file Weights as tasks take them: what their file does not say can be said on the command line, and what is assumed is printed. */
 
-import { parseConfig, type RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/keys.ts";
+import { parseConfig } from "../config/parse.ts";
 import { checkModel } from "../nn/config.ts";
 import { fitWeights, readWeights, type Weights, WeightsError } from "../nn/weights.ts";
 import { type Assumable, describeAssumed, MASS_SCALE } from "../nn/weights_info.ts";

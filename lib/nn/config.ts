@@ -1,51 +1,17 @@
-/** @file Sizes and rates of a model, with the key names of the PyTorch project's configs. */
+/** @file Sizes and rates of a model. */
 
-/** Everything that determines a {@linkcode LinearViT}'s shape and its behaviour in training. */
-export interface ModelConfig {
-  /** Channels of an image. */
-  readonly in_channels: number;
-  /** Pixels along each side of an image. */
-  readonly img_size: number;
-  /** Pixels along each side of a patch; a remainder at the edge is left out. */
-  readonly patch_size: number;
-  /** Width of a token. */
-  readonly embed_dim: number;
-  /** Number of blocks. */
-  readonly depth: number;
-  /** Attention heads; divides embed_dim. */
-  readonly num_heads: number;
-  /** Hidden width of the MLP over embed_dim. */
-  readonly mlp_ratio: number;
-  /** Classes that the classification head tells apart. */
-  readonly num_classes: number;
-  /** Probability of dropout after embedding, attention, and both layers of the MLP. */
-  readonly dropout: number;
-  /** Drop path of the last block; rises linearly from 0. */
-  readonly drop_path_rate: number;
-  /** Side of the depthwise kernels of the local concentration module, odd. */
-  readonly lcm_kernel: number;
-  /** Smallest denominator of the linear attention. */
-  readonly denominator_floor: number;
-  /** Hidden width of the heads; 0 for single linear layers. */
-  readonly head_hidden: number;
-}
+import { defaultConfig, type RunConfig } from "../config/keys.ts";
+
+/** Everything that determines a {@linkcode LinearViT}'s shape and its behaviour in training; lib/config/keys.ts describes each key. */
+export type ModelConfig = Readonly<Omit<RunConfig["model"], "projection_dim">>;
 
 /** The published model: 5,111,579 parameters. */
-export const PUBLISHED_MODEL: ModelConfig = {
-  in_channels: 8,
-  img_size: 125,
-  patch_size: 5,
-  embed_dim: 256,
-  depth: 6,
-  num_heads: 4,
-  mlp_ratio: 4,
-  num_classes: 2,
-  dropout: 0.1,
-  drop_path_rate: 0.1,
-  lcm_kernel: 7,
-  denominator_floor: 100,
-  head_hidden: 0,
-};
+export const PUBLISHED_MODEL: ModelConfig = publishedModel();
+
+function publishedModel(): ModelConfig {
+  const { projection_dim: _, ...model } = defaultConfig().model;
+  return model;
+}
 
 /** Side of the token grid. */
 export function gridOf(config: ModelConfig): number {

@@ -1,6 +1,7 @@
 /** @file Which augmentations a run uses. */
 
-import { ConfigError, type RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/keys.ts";
+import { ConfigError } from "../config/parse.ts";
 import { type Augmentation, NO_AUGMENTATION } from "../tensor/ops/images.ts";
 
 /** Flips and roll, if finetuning augments at all. */

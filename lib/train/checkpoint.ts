@@ -1,7 +1,8 @@
 /** @file What a run needs to go on exactly where it was: weights, moments, and the trainer's own counters. */
 
 import { createHash } from "node:crypto";
-import { parseConfig, type RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/keys.ts";
+import { parseConfig } from "../config/parse.ts";
 import { parseTrainedOn, type TrainedOn } from "../data/provenance.ts";
 import { shorten } from "../format.ts";
 import type { Gpu } from "../gpu/device.ts";

@@ -1,6 +1,7 @@
 /** @file A run's data: a file opened in a Worker, checked against the model, packed, divided, and on the adapter if it fits. */
 
-import { ConfigError, type RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/keys.ts";
+import { ConfigError } from "../config/parse.ts";
 import { DataError } from "../data/errors.ts";
 import type { JetNames } from "../data/jet_file.ts";
 import { labelsFingerprint, type TrainedOn } from "../data/provenance.ts";

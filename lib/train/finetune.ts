@@ -1,6 +1,6 @@
 /** @file Finetuning: cross entropy on the class and smooth L1 on the normalised mass. */
 
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/keys.ts";
 import type { Split } from "../data/split.ts";
 import { accuracy, argmax, crossEntropyLoss, meanAbsoluteError, smoothL1Loss } from "../eval/metrics.ts";
 import { Predictor } from "../eval/predictor.ts";

@@ -1,6 +1,7 @@
 /** @file MAE: the pixels of masked tokens must follow from the visible ones (He et al., arXiv:2111.06377). */
 
-import { ConfigError, type RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/keys.ts";
+import { ConfigError } from "../config/parse.ts";
 import { gridOf } from "../nn/config.ts";
 import { declareDecoder, decode, type DecoderConfig } from "../nn/mae_decoder.ts";
 import { maskedError } from "../tensor/ops/losses.ts";

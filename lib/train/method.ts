@@ -1,6 +1,6 @@
 /** @file What ways to train have in common, as the trainer sees them. */
 
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/keys.ts";
 import type { ImageSource } from "../data/packed.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { MOST_PENDING } from "../gpu/pacer.ts";

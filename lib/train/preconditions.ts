@@ -3,7 +3,8 @@
  * numbers, and they mean nothing.
  */
 
-import { ConfigError, type RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/keys.ts";
+import { ConfigError } from "../config/parse.ts";
 import { DataError } from "../data/errors.ts";
 import { describe } from "../data/statistics.ts";
 import { checkModel } from "../nn/config.ts";

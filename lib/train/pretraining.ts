@@ -1,6 +1,6 @@
 /** @file Pretraining: an objective on images without labels, with a plan to train it and one to validate it. */
 
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/keys.ts";
 import { Interrupted, type WorkOptions } from "../interrupted.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";

@@ -1,6 +1,7 @@
 /** @file A training run from its configuration to its last checkpoint, new or resumed. */
 
-import { ConfigError, differences, type RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/keys.ts";
+import { ConfigError, differences } from "../config/parse.ts";
 import { differentData, type TrainedOn } from "../data/provenance.ts";
 import { formatBytes } from "../format.ts";
 import type { Gpu } from "../gpu/device.ts";

@@ -10,7 +10,8 @@
  *     run.lock             held by the task that trains here, as long as it does
  */
 
-import { formatConfig, type RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/keys.ts";
+import { formatConfig } from "../config/parse.ts";
 import { appendText, makeFolder, writeFileAtomic } from "../io/atomic.ts";
 import { exists } from "../io/files.ts";
 import { tryLock } from "../io/lock.ts";

@@ -1,6 +1,7 @@
 /** @file SimCLR: two augmented views of each image must find each other (Chen et al., arXiv:2002.05709). */
 
-import { ConfigError, type RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/keys.ts";
+import { ConfigError } from "../config/parse.ts";
 import { declareProjection, project } from "../nn/projection_head.ts";
 import { ntXent } from "../tensor/ops/losses.ts";
 import { contrastiveAugmentation } from "./augmentation.ts";

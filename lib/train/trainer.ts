@@ -6,7 +6,7 @@
  * was stopped anywhere continues as if it had not been.
  */
 
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/keys.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
 import { Interrupted } from "../interrupted.ts";

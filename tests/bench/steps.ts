@@ -1,6 +1,6 @@
 /** @file Whole training steps at the small and the full size, and what they spend their time on. */
 
-import { defaultConfig, type RunConfig } from "../../lib/config.ts";
+import { defaultConfig, type RunConfig } from "../../lib/config/keys.ts";
 import { PackedImages } from "../../lib/data/packed.ts";
 import { stratifiedSplit } from "../../lib/data/split.ts";
 import type { Gpu } from "../../lib/gpu/device.ts";

@@ -1,6 +1,7 @@
 /** @file What is fuzzed: for each kind of file that users are given by others, how to read all of it, and what may be thrown. */
 
-import { ConfigError, defaultConfig, formatConfig, parseConfig } from "../../lib/config.ts";
+import { defaultConfig } from "../../lib/config/keys.ts";
+import { ConfigError, formatConfig, parseConfig } from "../../lib/config/parse.ts";
 import { DataError } from "../../lib/data/errors.ts";
 import { hdf5Memory } from "../../lib/data/hdf5.ts";
 import { JetFile } from "../../lib/data/jet_file.ts";

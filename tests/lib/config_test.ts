@@ -1,6 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { ConfigError, defaultConfig, differences, formatConfig, parseConfig } from "../../lib/config.ts";
+import { defaultConfig } from "../../lib/config/keys.ts";
+import { keysMarkdown } from "../../lib/config/help.ts";
+import { ConfigError, differences, formatConfig, parseConfig } from "../../lib/config/parse.ts";
 
 function refuses(yaml: string, why: string, overrides: string[] = []): void {
   assertThrows(() => parseConfig(yaml, "c.yaml", overrides), ConfigError, why);
@@ -43,6 +45,12 @@ describe("parseConfig()", () => {
 Deno.test("differences() names the keys that differ", () => {
   const other = parseConfig("", "", ["training.lr=1", "output.dir=elsewhere"]);
   assertEquals(differences(defaultConfig(), other, ["output.dir"]), ["training.lr: 0.0003 -> 1"]);
+});
+
+Deno.test("the README's table of keys is the one that follows from their declaration", () => {
+  const readme = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
+  const begin = readme.indexOf("| key | default | meaning |");
+  assertEquals(readme.slice(begin, readme.indexOf("\n\n", begin)), keysMarkdown());
 });
 
 Deno.test("every configuration in configs/ is valid", () => {

@@ -1,6 +1,6 @@
 /** @file Methods small enough for a test to make several of them: 16 tokens, a block or a few, images of noise. */
 
-import { defaultConfig, type RunConfig } from "../../lib/config.ts";
+import { defaultConfig, type RunConfig } from "../../lib/config/keys.ts";
 import { PackedImages } from "../../lib/data/packed.ts";
 import type { ModelConfig } from "../../lib/nn/config.ts";
 import type { LabelledData } from "../../lib/train/finetune.ts";

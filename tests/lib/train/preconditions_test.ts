@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { ConfigError } from "../../../lib/config.ts";
+import { ConfigError } from "../../../lib/config/parse.ts";
 import { DataError } from "../../../lib/data/errors.ts";
 import { checkMasses, stepsPerEpoch } from "../../../lib/train/preconditions.ts";
 

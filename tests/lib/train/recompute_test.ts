@@ -1,7 +1,7 @@
 /** @file Blocks that are computed again instead of kept. */
 
 import { assert, assertEquals } from "@std/assert";
-import type { RunConfig } from "../../../lib/config.ts";
+import type { RunConfig } from "../../../lib/config/keys.ts";
 import type { Gpu } from "../../../lib/gpu/device.ts";
 import { read } from "../../../lib/tensor/tensor.ts";
 import { Finetune } from "../../../lib/train/finetune.ts";

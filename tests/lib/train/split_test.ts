@@ -1,7 +1,7 @@
 /** @file Tensors that are larger than the adapter binds at once. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import type { RunConfig } from "../../../lib/config.ts";
+import type { RunConfig } from "../../../lib/config/keys.ts";
 import { type Gpu, GpuError } from "../../../lib/gpu/device.ts";
 import { read } from "../../../lib/tensor/tensor.ts";
 import { Finetune } from "../../../lib/train/finetune.ts";

@@ -1,0 +1,92 @@
+/**
+ * @file How a configuration is declared: each key once, with its default, what it means and what it may be.
+ *
+ * The type of a configuration follows from its declaration ({@linkcode ConfigOf}), and so do its defaults, its checks and its
+ * documentation: a key that is used and not declared does not compile, and there is no second list to keep in step.
+ */
+
+/** A declared key. */
+export interface Key<Value extends string | number | boolean> {
+  /** Value where none is given. */
+  readonly initial: Value;
+  /** What it means, for help and README. */
+  readonly meaning: string;
+  /** Unit of the value, if it has one. */
+  readonly unit?: string;
+  /** Where the idea comes from, such as "arXiv:2002.05709". */
+  readonly source?: string;
+  /** Says what a value is not ("a whole number", "at least 1"); undefined if it may be. */
+  readonly refuses: (value: unknown) => string | undefined;
+}
+
+/** Keys by name, in sections. */
+export interface Section {
+  /** A key, or a section of its own. */
+  readonly [name: string]: Key<string> | Key<number> | Key<boolean> | Section;
+}
+
+/** The configuration that a section declares. */
+export type ConfigOf<Declared> = {
+  -readonly [Name in keyof Declared]: Declared[Name] extends Key<infer Value> ? Value : ConfigOf<Declared[Name]>;
+};
+
+/** What is said about a key beside its default and meaning. */
+export type About = Partial<Pick<Key<string>, "unit" | "source">>;
+
+/** True for a key, false for a section. */
+export function isKey(entry: Section[string]): entry is Key<string> | Key<number> | Key<boolean> {
+  return typeof entry["refuses"] === "function";
+}
+
+/** A key that takes any text. */
+export function text(initial: string, meaning: string, about: About = {}): Key<string> {
+  return { initial, meaning, ...about, refuses: (value) => typeof value === "string" ? undefined : "text" };
+}
+
+/** A key that takes one of some words, the first by default. */
+export function oneOf<Word extends string>(words: readonly [Word, ...Word[]], meaning: string, about: About = {}): Key<Word> {
+  const refuses = (value: unknown) => {
+    if (typeof value !== "string") return "text";
+    return words.some((word) => word === value) ? undefined : `one of ${words.join(", ")}`;
+  };
+  return { initial: words[0], meaning, ...about, refuses };
+}
+
+/** A key that is true or false. */
+export function flag(initial: boolean, meaning: string, about: About = {}): Key<boolean> {
+  return { initial, meaning, ...about, refuses: (value) => typeof value === "boolean" ? undefined : "true or false" };
+}
+
+/** Smallest and largest value of a number, and what is said about it. */
+export type NumberAbout = About & { readonly least?: number; readonly most?: number };
+
+/** A key that takes a whole number, from 1 if nothing else is said. */
+export function whole(initial: number, meaning: string, { least = 1, most = 2 ** 31, ...about }: NumberAbout = {}): Key<number> {
+  const refuses = (value: unknown) => Number.isInteger(value) ? outside(value as number, least, most) : "a whole number";
+  return { initial, meaning, ...about, refuses };
+}
+
+/** A key that takes a number, from 0 if nothing else is said. */
+export function real(initial: number, meaning: string, { least = 0, most = Infinity, ...about }: NumberAbout = {}): Key<number> {
+  const refuses = (value: unknown) => Number.isFinite(value) ? outside(value as number, least, most) : "a number";
+  return { initial, meaning, ...about, refuses };
+}
+
+function outside(value: number, least: number, most: number): string | undefined {
+  return value < least ? `at least ${least}` : value > most ? `at most ${most}` : undefined;
+}
+
+/** Every key with its default. */
+export function defaultsOf<Declared extends Section>(section: Declared): ConfigOf<Declared> {
+  const fill = (of: Section): Record<string, unknown> =>
+    Object.fromEntries(Object.entries(of).map(([name, entry]) => [name, isKey(entry) ? entry.initial : fill(entry)]));
+  // the type follows from the declaration, as the values do
+  return fill(section) as ConfigOf<Declared>;
+}
+
+/** All keys under their full names, such as "data.keys.images". */
+export function keysOf(section: Section, prefix = ""): [name: string, key: Key<string> | Key<number> | Key<boolean>][] {
+  return Object.entries(section).flatMap(([name, entry]) =>
+    isKey(entry) ? [[prefix + name, entry]] : keysOf(entry, `${prefix}${name}.`)
+  );
+}
