@@ -51,6 +51,8 @@ export * from "./lib/eval/probe.ts";
 export * from "./lib/eval/summary.ts";
 export * from "./lib/gpu/choices.ts";
 export * from "./lib/gpu/device.ts";
+export * from "./lib/gpu/dispatch.ts";
+export * from "./lib/gpu/grid.ts";
 export * from "./lib/gpu/pacer.ts";
 export * from "./lib/gpu/pipelines.ts";
 export * from "./lib/gpu/plan.ts";

@@ -52,37 +52,37 @@ fn workgroup_sum(lane: u32, mine: f32) -> f32 {
 }
 
 @compute @workgroup_size(BLOCK)
-fn square_sums(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3<u32>) {
+fn square_sums(ids: Ids) {
+  let range = workgroup_number(ids);
+  if (range >= PARTS) {
+    return;
+  }
   let blocks = arrayLength(&group_of_block);
-  let first = group.x * blocks / PARTS;
-  let last = (group.x + 1u) * blocks / PARTS;
+  let first = part_start(range, blocks, PARTS);
+  let last = part_start(range + 1u, blocks, PARTS);
   var sum = 0.0;
   for (var block = first; block < last; block++) {
     if (group_of_block[block] != FROZEN) {
-      let g = gradient[block * BLOCK + lane];
+      let g = gradient[block * BLOCK + ids.lane];
       sum = fma(g, g, sum);
     }
   }
-  let total = workgroup_sum(lane, sum);
-  if (lane == 0u) {
-    parts_out[group.x] = total;
+  let total = workgroup_sum(ids.lane, sum);
+  if (ids.lane == 0u) {
+    parts_out[range] = total;
   }
 }
 
 @compute @workgroup_size(BLOCK)
-fn update(
-  @builtin(local_invocation_index) lane: u32,
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
-) {
+fn update(ids: Ids) {
   var mine = 0.0;
-  for (var p = lane; p < PARTS; p += BLOCK) {
+  for (var p = ids.lane; p < PARTS; p += BLOCK) {
     mine += parts[p];
   }
-  let squares = workgroup_sum(lane, mine);
+  let squares = workgroup_sum(ids.lane, mine);
   let norm = sqrt(squares);
   let finite = (bitcast<u32>(squares) & 0x7f800000u) != 0x7f800000u;
-  if (group.x == 0u && lane == 0u) {
+  if (workgroup_number(ids) == 0u && ids.lane == 0u) {
     report[2u * step.row] = norm;
     report[2u * step.row + 1u] = f32(!finite);
   }
@@ -93,10 +93,10 @@ fn update(
   if (CLIP_NORM > 0.0) {
     scale = min(1.0, CLIP_NORM / (norm + 1e-6));
   }
-  for (var block = group.x; block < arrayLength(&group_of_block); block += groups.x) {
+  for (var block = workgroup_number(ids); block < arrayLength(&group_of_block); block += workgroup_count(ids)) {
     let parameter_group = group_of_block[block];
     if (parameter_group != FROZEN) {
-      update_element(block * BLOCK + lane, scale, step.learning_rate[parameter_group]);
+      update_element(block * BLOCK + ids.lane, scale, step.learning_rate[parameter_group]);
     }
   }
 }

@@ -23,7 +23,6 @@ const N: u32 = 9u;
 const HEADS: u32 = 2u;
 const HEAD_DIM: u32 = 8u;
 const FLOOR: f32 = 100.0;
-const WIDTH: u32 = 64u;
 
 const DIM: u32 = HEADS * HEAD_DIM;
 
@@ -42,21 +41,22 @@ fn positive(b: u32, n: u32, part: u32, head: u32, e: u32) -> f32 {
 }
 
 @compute @workgroup_size(WIDTH)
-fn sum_keys(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= arrayLength(&ksum_out)) {
+fn sum_keys(ids: Ids) {
+  let i = invocation(ids);
+  if (i >= arrayLength(&ksum_out)) {
     return;
   }
-  let pair = id.x / HEAD_DIM;
+  let pair = i / HEAD_DIM;
   var sum = 0.0;
   for (var n = 0u; n < N; n++) {
-    sum += positive(pair / HEADS, n, 1u, pair % HEADS, id.x % HEAD_DIM);
+    sum += positive(pair / HEADS, n, 1u, pair % HEADS, i % HEAD_DIM);
   }
-  ksum_out[id.x] = sum;
+  ksum_out[i] = sum;
 }
 
 @compute @workgroup_size(WIDTH)
-fn masses(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let i = id.x + id.y * groups.x * WIDTH;
+fn masses(ids: Ids) {
+  let i = invocation(ids);
   if (i >= arrayLength(&mass_out)) {
     return;
   }
@@ -69,21 +69,22 @@ fn masses(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
 }
 
 @compute @workgroup_size(WIDTH)
-fn sum_queries(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= arrayLength(&qsum_out)) {
+fn sum_queries(ids: Ids) {
+  let i = invocation(ids);
+  if (i >= arrayLength(&qsum_out)) {
     return;
   }
-  let pair = id.x / HEAD_DIM;
+  let pair = i / HEAD_DIM;
   var sum = 0.0;
   for (var n = 0u; n < N; n++) {
-    sum += positive(pair / HEADS, n, 0u, pair % HEADS, id.x % HEAD_DIM) / max(mass[pair * N + n], FLOOR);
+    sum += positive(pair / HEADS, n, 0u, pair % HEADS, i % HEAD_DIM) / max(mass[pair * N + n], FLOOR);
   }
-  qsum_out[id.x] = sum;
+  qsum_out[i] = sum;
 }
 
 @compute @workgroup_size(WIDTH)
-fn receive(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let i = id.x + id.y * groups.x * WIDTH;
+fn receive(ids: Ids) {
+  let i = invocation(ids);
   if (i >= arrayLength(&received)) {
     return;
   }

@@ -35,8 +35,6 @@ const EPS: f32 = 1e-5;
 const MOMENTUM: f32 = 0.1;
 const GELU_BACKWARD: bool = false; // of backward_input: x is gelu(pre), and the gradient of pre is wanted
 const RUNNING: bool = false; // predicting: the statistics do not depend on x
-const WIDTH: u32 = 64u; // along elements
-const LANES: u32 = 64u; // along columns
 
 @group(0) @binding(0) var<storage, read> x: array<Number>;
 @group(0) @binding(1) var<storage, read_write> parts_out: array<Number>;
@@ -64,23 +62,26 @@ const LANES: u32 = 64u; // along columns
 struct Dims {
   rows: u32,       // of a group
   first_row: u32,  // rows of all groups before those that are bound
-  first_part: u32, // segments of all groups before those that are bound
+  first_part: u32, // segments of all groups before those of this launch
+  segments: u32,   // of this launch
 }
 
 fn first_row(segment: u32) -> u32 {
-  return segment * dims.rows / SEGMENTS;
+  return part_start(segment, dims.rows, SEGMENTS);
 }
 
-@compute @workgroup_size(LANES)
-fn statistics(@builtin(global_invocation_id) id: vec3<u32>) {
-  let group = (dims.first_part + id.y) / SEGMENTS;
-  let segment = (dims.first_part + id.y) % SEGMENTS;
-  if (id.x >= DIM) {
+@compute @workgroup_size(WIDTH)
+fn statistics(ids: Ids) {
+  let at = cell(ids, DIM);
+  if (at.column >= DIM || at.row >= dims.segments) {
     return;
   }
+  let part = dims.first_part + at.row;
+  let group = part / SEGMENTS;
+  let segment = part % SEGMENTS;
   let first = first_row(segment);
   let last = first_row(segment + 1u);
-  let base = (group * dims.rows - dims.first_row) * DIM + id.x;
+  let base = (group * dims.rows - dims.first_row) * DIM + at.column;
   var sum = Number();
   for (var r = first; r < last; r++) {
     sum += x[base + r * DIM];
@@ -91,8 +92,8 @@ fn statistics(@builtin(global_invocation_id) id: vec3<u32>) {
     let d = x[base + r * DIM] - m;
     squares = fma(d, d, squares);
   }
-  parts_out[(dims.first_part + id.y) * 2u * DIM + id.x] = m;
-  parts_out[(dims.first_part + id.y) * 2u * DIM + DIM + id.x] = squares;
+  parts_out[part * 2u * DIM + at.column] = m;
+  parts_out[part * 2u * DIM + DIM + at.column] = squares;
 }
 
 struct Merged {
@@ -117,46 +118,49 @@ fn merged(group: u32, column: u32) -> Merged {
   return result;
 }
 
-@compute @workgroup_size(LANES)
-fn merge(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= DIM) {
+@compute @workgroup_size(WIDTH)
+fn merge(ids: Ids) {
+  let column = invocation(ids);
+  if (column >= DIM) {
     return;
   }
   for (var group = 0u; group < GROUPS; group++) {
-    let all = merged(group, id.x);
-    mean_out[group * DIM + id.x] = all.mean;
-    rstd_out[group * DIM + id.x] = inverseSqrt(all.squares / all.count + EPS);
-  }
-}
-
-@compute @workgroup_size(LANES)
-fn update_running(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= DIM) {
-    return;
-  }
-  for (var group = 0u; group < GROUPS; group++) {
-    let all = merged(group, id.x);
-    // a step with NaN or Infinity is skipped as a whole: it must not spoil the running statistics either
-    let finite = all.squares <= Number(3.0e38);
-    let old_mean = running_mean_out[id.x];
-    let old_var = running_var_out[id.x];
-    running_mean_out[id.x] = select(old_mean, old_mean + MOMENTUM * (all.mean - old_mean), finite);
-    running_var_out[id.x] = select(old_var, old_var + MOMENTUM * (all.squares / max(all.count - 1.0, 1.0) - old_var), finite);
-  }
-}
-
-// Predicting: mean and rstd from the running statistics.
-@compute @workgroup_size(LANES)
-fn from_running(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x < DIM) {
-    mean_out[id.x] = running_mean[id.x];
-    rstd_out[id.x] = inverseSqrt(running_var[id.x] + EPS);
+    let all = merged(group, column);
+    mean_out[group * DIM + column] = all.mean;
+    rstd_out[group * DIM + column] = inverseSqrt(all.squares / all.count + EPS);
   }
 }
 
 @compute @workgroup_size(WIDTH)
-fn normalise(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let i = id.x + id.y * groups.x * WIDTH;
+fn update_running(ids: Ids) {
+  let column = invocation(ids);
+  if (column >= DIM) {
+    return;
+  }
+  for (var group = 0u; group < GROUPS; group++) {
+    let all = merged(group, column);
+    // a step with NaN or Infinity is skipped as a whole: it must not spoil the running statistics either
+    let finite = all.squares <= Number(3.0e38);
+    let old_mean = running_mean_out[column];
+    let old_var = running_var_out[column];
+    running_mean_out[column] = select(old_mean, old_mean + MOMENTUM * (all.mean - old_mean), finite);
+    running_var_out[column] = select(old_var, old_var + MOMENTUM * (all.squares / max(all.count - 1.0, 1.0) - old_var), finite);
+  }
+}
+
+// Predicting: mean and rstd from the running statistics.
+@compute @workgroup_size(WIDTH)
+fn from_running(ids: Ids) {
+  let column = invocation(ids);
+  if (column < DIM) {
+    mean_out[column] = running_mean[column];
+    rstd_out[column] = inverseSqrt(running_var[column] + EPS);
+  }
+}
+
+@compute @workgroup_size(WIDTH)
+fn normalise(ids: Ids) {
+  let i = invocation(ids);
   if (i >= arrayLength(&x)) {
     return;
   }
@@ -165,16 +169,18 @@ fn normalise(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgrou
   y[i] = fma((x[i] - mean[at]) * rstd[at], weight[column], bias[column]);
 }
 
-@compute @workgroup_size(LANES)
-fn backward_sums(@builtin(global_invocation_id) id: vec3<u32>) {
-  let group = (dims.first_part + id.y) / SEGMENTS;
-  let segment = (dims.first_part + id.y) % SEGMENTS;
-  if (id.x >= DIM) {
+@compute @workgroup_size(WIDTH)
+fn backward_sums(ids: Ids) {
+  let at = cell(ids, DIM);
+  if (at.column >= DIM || at.row >= dims.segments) {
     return;
   }
-  let m = mean[group * DIM + id.x];
-  let r = rstd[group * DIM + id.x];
-  let base = (group * dims.rows - dims.first_row) * DIM + id.x;
+  let part = dims.first_part + at.row;
+  let group = part / SEGMENTS;
+  let segment = part % SEGMENTS;
+  let m = mean[group * DIM + at.column];
+  let r = rstd[group * DIM + at.column];
+  let base = (group * dims.rows - dims.first_row) * DIM + at.column;
   var sum = Number();
   var sum_xhat = Number();
   for (var row = first_row(segment); row < first_row(segment + 1u); row++) {
@@ -182,13 +188,14 @@ fn backward_sums(@builtin(global_invocation_id) id: vec3<u32>) {
     sum += g;
     sum_xhat = fma(g, (x[base + row * DIM] - m) * r, sum_xhat);
   }
-  parts_out[(dims.first_part + id.y) * 2u * DIM + id.x] = sum;
-  parts_out[(dims.first_part + id.y) * 2u * DIM + DIM + id.x] = sum_xhat;
+  parts_out[part * 2u * DIM + at.column] = sum;
+  parts_out[part * 2u * DIM + DIM + at.column] = sum_xhat;
 }
 
-@compute @workgroup_size(LANES)
-fn backward_merge(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= DIM) {
+@compute @workgroup_size(WIDTH)
+fn backward_merge(ids: Ids) {
+  let column = invocation(ids);
+  if (column >= DIM) {
     return;
   }
   var total = Number();
@@ -197,22 +204,22 @@ fn backward_merge(@builtin(global_invocation_id) id: vec3<u32>) {
     var sum = Number();
     var sum_xhat = Number();
     for (var segment = 0u; segment < SEGMENTS; segment++) {
-      let at = (group * SEGMENTS + segment) * 2u * DIM + id.x;
+      let at = (group * SEGMENTS + segment) * 2u * DIM + column;
       sum += parts[at];
       sum_xhat += parts[at + DIM];
     }
-    sums_out[group * 2u * DIM + id.x] = sum;
-    sums_out[group * 2u * DIM + DIM + id.x] = sum_xhat;
+    sums_out[group * 2u * DIM + column] = sum;
+    sums_out[group * 2u * DIM + DIM + column] = sum_xhat;
     total += sum;
     total_xhat += sum_xhat;
   }
-  dbias[id.x] = total;
-  dweight[id.x] = total_xhat;
+  dbias[column] = total;
+  dweight[column] = total_xhat;
 }
 
 @compute @workgroup_size(WIDTH)
-fn backward_input(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let i = id.x + id.y * groups.x * WIDTH;
+fn backward_input(ids: Ids) {
+  let i = invocation(ids);
   if (i >= arrayLength(&x)) {
     return;
   }

@@ -11,11 +11,12 @@
 
 // a column, or four neighbouring ones where their number allows; dims.columns counts these
 alias Number = f32;
-const LANES: u32 = 64u;
 
 struct Dims {
   columns: u32,
-  first: u32, // of partial: segments before those of this launch
+  // of partial
+  segments: u32, // of this launch
+  first: u32,    // segments before those
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Number>;
@@ -24,29 +25,30 @@ struct Dims {
 @group(0) @binding(3) var<storage, read_write> y: array<Number>;
 @group(0) @binding(4) var<uniform> dims: Dims;
 
-@compute @workgroup_size(LANES)
-fn partial(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  if (id.x >= dims.columns) {
+@compute @workgroup_size(WIDTH)
+fn partial(ids: Ids) {
+  let at = cell(ids, dims.columns);
+  if (at.column >= dims.columns || at.row >= dims.segments) {
     return;
   }
   let rows = arrayLength(&x) / dims.columns;
-  let first = id.y * rows / groups.y;
-  let last = (id.y + 1u) * rows / groups.y;
+  let last = part_start(at.row + 1u, rows, dims.segments);
   var sum = Number();
-  for (var r = first; r < last; r++) {
-    sum += x[r * dims.columns + id.x];
+  for (var r = part_start(at.row, rows, dims.segments); r < last; r++) {
+    sum += x[r * dims.columns + at.column];
   }
-  parts_out[(dims.first + id.y) * dims.columns + id.x] = sum;
+  parts_out[(dims.first + at.row) * dims.columns + at.column] = sum;
 }
 
-@compute @workgroup_size(64)
-fn finish(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= dims.columns) {
+@compute @workgroup_size(WIDTH)
+fn finish(ids: Ids) {
+  let column = invocation(ids);
+  if (column >= dims.columns) {
     return;
   }
   var sum = Number();
-  for (var i = id.x; i < arrayLength(&parts); i += dims.columns) {
+  for (var i = column; i < arrayLength(&parts); i += dims.columns) {
     sum += parts[i];
   }
-  y[id.x] = sum;
+  y[column] = sum;
 }

@@ -20,13 +20,14 @@ const WEIGHT: f32 = 1.0;
 @group(0) @binding(3) var<storage, read_write> correct: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dlogits: array<f32>;
 
-@compute @workgroup_size(64)
-fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
+@compute @workgroup_size(WIDTH)
+fn forward(ids: Ids) {
+  let row = invocation(ids);
   let rows = arrayLength(&label);
-  if (id.x >= rows) {
+  if (row >= rows) {
     return;
   }
-  let base = id.x * CLASSES;
+  let base = row * CLASSES;
   var best = 0u;
   for (var c = 1u; c < CLASSES; c++) {
     best = select(best, c, logits[base + c] > logits[base + best]);
@@ -36,11 +37,11 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
   for (var c = 0u; c < CLASSES; c++) {
     sum += exp(logits[base + c] - largest);
   }
-  let target_class = label[id.x];
+  let target_class = label[row];
   for (var c = 0u; c < CLASSES; c++) {
     let p = exp(logits[base + c] - largest) / sum;
     dlogits[base + c] = (p - f32(c == target_class)) * WEIGHT / f32(rows);
   }
-  loss[id.x] = log(sum) + largest - logits[base + target_class];
-  correct[id.x] = f32(best == target_class);
+  loss[row] = log(sum) + largest - logits[base + target_class];
+  correct[row] = f32(best == target_class);
 }

@@ -28,12 +28,13 @@ const GRID: u32 = 3u;
 const CHANNELS: u32 = 16u;
 const DIM: u32 = 16u; // CHANNELS in Numbers
 const KERNEL: u32 = 3u;
-const LANES: u32 = 64u;
 const FUSED: bool = false;
 
 struct Dims {
   flip: u32, // 1: the kernel is turned by 180 degrees and no bias is added; one compiled program serves both
-  first: u32, // of backward_weight: segments before those of this launch
+  // of backward_weight
+  segments: u32, // of this launch
+  first: u32,    // segments before those
 }
 
 const PAD: u32 = KERNEL / 2u;
@@ -59,30 +60,33 @@ const SPAN_OF_CHUNK: u32 = CHUNK + HALO;
 @group(0) @binding(13) var<storage, read> row_moments: array<Number>;
 @group(0) @binding(14) var<storage, read_write> moments_out: array<Number>;
 
-@compute @workgroup_size(64)
-fn reorder(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x < CHANNELS * TAPS) {
-    taps_out[id.x] = weight[id.x % CHANNELS * TAPS + id.x / CHANNELS];
+@compute @workgroup_size(WIDTH)
+fn reorder(ids: Ids) {
+  let i = invocation(ids);
+  if (i < CHANNELS * TAPS) {
+    taps_out[i] = weight[i % CHANNELS * TAPS + i / CHANNELS];
   }
 }
 
-@compute @workgroup_size(64)
-fn finish_weight(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x < CHANNELS * TAPS) {
+@compute @workgroup_size(WIDTH)
+fn finish_weight(ids: Ids) {
+  let i = invocation(ids);
+  if (i < CHANNELS * TAPS) {
     var sum = 0.0;
-    for (var i = id.x % TAPS * CHANNELS + id.x / TAPS; i < arrayLength(&dtaps); i += CHANNELS * TAPS) {
-      sum += dtaps[i];
+    for (var at = i % TAPS * CHANNELS + i / TAPS; at < arrayLength(&dtaps); at += CHANNELS * TAPS) {
+      sum += dtaps[at];
     }
-    dweight[id.x] = sum;
+    dweight[i] = sum;
   }
 }
 
-@compute @workgroup_size(LANES)
-fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
-  let channel = id.x;
-  let row = id.y;
-  let image = id.z * GRID * GRID * DIM + channel;
-  if (channel >= DIM) {
+@compute @workgroup_size(WIDTH)
+fn forward(ids: Ids) {
+  let at = cell(ids, DIM);
+  let channel = at.column;
+  let row = at.row % GRID;
+  let image = at.row / GRID * GRID * GRID * DIM + channel;
+  if (channel >= DIM || image >= arrayLength(&y)) {
     return;
   }
   var sum: array<Number, GRID>;
@@ -126,9 +130,8 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
     for (var c = 0u; c < GRID; c++) {
       squares = fma(sum[c] - mean, sum[c] - mean, squares);
     }
-    let at = (id.z * GRID + row) * 2u * DIM + channel;
-    row_moments_out[at] = mean;
-    row_moments_out[at + DIM] = squares;
+    row_moments_out[at.row * 2u * DIM + channel] = mean;
+    row_moments_out[at.row * 2u * DIM + DIM + channel] = squares;
   }
   // unroll
   for (var c = 0u; c < GRID; c++) {
@@ -136,12 +139,14 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
   }
 }
 
-@compute @workgroup_size(LANES)
-fn combine(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= DIM) {
+@compute @workgroup_size(WIDTH)
+fn combine(ids: Ids) {
+  let at = cell(ids, DIM);
+  let to = at.row * 2u * DIM + at.column;
+  if (at.column >= DIM || to >= arrayLength(&moments_out)) {
     return;
   }
-  let first = id.y * GRID * 2u * DIM + id.x;
+  let first = at.row * GRID * 2u * DIM + at.column;
   var mean = Number();
   for (var row = 0u; row < GRID; row++) {
     mean += row_moments[first + row * 2u * DIM] / f32(GRID);
@@ -151,22 +156,23 @@ fn combine(@builtin(global_invocation_id) id: vec3<u32>) {
     let d = row_moments[first + row * 2u * DIM] - mean;
     squares += fma(d * f32(GRID), d, row_moments[first + row * 2u * DIM + DIM]);
   }
-  moments_out[id.y * 2u * DIM + id.x] = mean;
-  moments_out[id.y * 2u * DIM + DIM + id.x] = squares;
+  moments_out[to] = mean;
+  moments_out[to + DIM] = squares;
 }
 
-@compute @workgroup_size(LANES)
-fn backward_weight(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let channel = id.x;
-  let i = id.y;
-  if (channel >= DIM) {
+@compute @workgroup_size(WIDTH)
+fn backward_weight(ids: Ids) {
+  let at = cell(ids, DIM);
+  let channel = at.column;
+  let i = at.row % KERNEL;
+  let segment = at.row / KERNEL;
+  if (channel >= DIM || segment >= dims.segments) {
     return;
   }
   let images = arrayLength(&x) / (GRID * GRID * DIM);
-  let first = id.z * images / groups.z;
-  let last = (id.z + 1u) * images / groups.z;
+  let last = part_start(segment + 1u, images, dims.segments);
   var sum: array<Number, KERNEL>;
-  for (var n = first; n < last; n++) {
+  for (var n = part_start(segment, images, dims.segments); n < last; n++) {
     let image = n * GRID * GRID * DIM + channel;
     for (var row = 0u; row < GRID; row++) {
       let input_row = row + i - PAD;
@@ -200,6 +206,6 @@ fn backward_weight(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_wo
   }
   // unroll
   for (var j = 0u; j < KERNEL; j++) {
-    dtaps_out[((dims.first + id.z) * TAPS + i * KERNEL + j) * DIM + channel] = sum[j];
+    dtaps_out[((dims.first + segment) * TAPS + i * KERNEL + j) * DIM + channel] = sum[j];
   }
 }

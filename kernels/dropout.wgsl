@@ -10,7 +10,6 @@
 
 // one element, or four where the size of an image allows
 alias Number = f32;
-const WIDTH: u32 = 64u;
 
 struct Dims {
   drop: Drop,
@@ -34,8 +33,8 @@ fn scale_of(i: u32) -> Number {
 }
 
 @compute @workgroup_size(WIDTH)
-fn apply(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let i = id.x + id.y * groups.x * WIDTH;
+fn apply(ids: Ids) {
+  let i = invocation(ids);
   if (i < arrayLength(&y)) {
     y[i] = scale_of(dims.first + i) * x[i] + select(Number(), residual[i], dims.residual == 1u);
   }

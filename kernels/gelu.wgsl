@@ -9,7 +9,6 @@
 
 // one number, or four side by side where sizes allow
 alias Number = f32;
-const WIDTH: u32 = 64u;
 
 @group(0) @binding(0) var<storage, read> x: array<Number>;
 @group(0) @binding(1) var<storage, read_write> y: array<Number>;
@@ -17,16 +16,16 @@ const WIDTH: u32 = 64u;
 @group(0) @binding(3) var<storage, read_write> dx: array<Number>;
 
 @compute @workgroup_size(WIDTH)
-fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let i = id.x + id.y * groups.x * WIDTH;
+fn forward(ids: Ids) {
+  let i = invocation(ids);
   if (i < arrayLength(&x)) {
     y[i] = gelu(x[i]);
   }
 }
 
 @compute @workgroup_size(WIDTH)
-fn backward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let i = id.x + id.y * groups.x * WIDTH;
+fn backward(ids: Ids) {
+  let i = invocation(ids);
   if (i < arrayLength(&x)) {
     dx[i] = dy[i] * gelu_grad(x[i]);
   }

@@ -45,13 +45,14 @@ const NOISE_PROBABILITY: f32 = 0.7;
 const SIGMA: f32 = 0.02;
 
 struct Dims {
-  first_row: u32, // of scatter and list: rows before those that are bound
-  most: u32,      // of list: entries in a row of its result
+  // of scatter and list
+  first_row: u32, // rows before those that are bound
+  rows: u32,      // that are bound
+  most: u32,      // entries that a row may have
 }
 
 const GRID: u32 = SIZE / PATCH;
 const FEATURES: u32 = CHANNELS * PATCH * PATCH;
-const WIDTH: u32 = 64u;
 alias Number = f32;
 
 @group(0) @binding(0) var<storage, read> ranges: array<vec2<u32>>;
@@ -65,8 +66,8 @@ alias Number = f32;
 @group(0) @binding(8) var<storage, read_write> listed: array<vec2<u32>>;
 
 @compute @workgroup_size(WIDTH)
-fn clear(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let i = id.x + id.y * groups.x * WIDTH;
+fn clear(ids: Ids) {
+  let i = invocation(ids);
   if (i < arrayLength(&cleared)) {
     cleared[i] = Number(0.0);
   }
@@ -78,8 +79,8 @@ fn below(word: u32, n: u32) -> u32 {
 }
 
 @compute @workgroup_size(WIDTH)
-fn draw(@builtin(global_invocation_id) id: vec3<u32>) {
-  let row = id.x;
+fn draw(ids: Ids) {
+  let row = invocation(ids);
   if (row >= arrayLength(&draws_out)) {
     return;
   }
@@ -168,27 +169,29 @@ fn transform(row: u32, word: u32) -> Pixel {
 }
 
 @compute @workgroup_size(WIDTH)
-fn scatter(@builtin(global_invocation_id) id: vec3<u32>) {
-  let row = dims.first_row + id.y;
+fn scatter(ids: Ids) {
+  let at = cell(ids, dims.most);
+  let row = dims.first_row + at.row;
   let range = ranges[row % BATCH];
-  let word = range.x + WORDS * id.x;
-  if (word >= range.y) {
+  let word = range.x + WORDS * at.column;
+  if (at.row >= dims.rows || word >= range.y) {
     return;
   }
   let pixel = transform(row, word);
   if (pixel.kept) {
-    patches[id.y * GRID * GRID * FEATURES + pixel.address] = pixel.value;
+    patches[at.row * GRID * GRID * FEATURES + pixel.address] = pixel.value;
   }
 }
 
 @compute @workgroup_size(WIDTH)
-fn list(@builtin(global_invocation_id) id: vec3<u32>) {
-  let row = dims.first_row + id.y;
-  let range = ranges[row % BATCH];
-  let word = range.x + WORDS * id.x;
-  if (id.x >= dims.most) {
+fn list(ids: Ids) {
+  let at = cell(ids, dims.most);
+  if (at.row >= dims.rows || at.column >= dims.most) {
     return;
   }
+  let row = dims.first_row + at.row;
+  let range = ranges[row % BATCH];
+  let word = range.x + WORDS * at.column;
   var entry = vec2<u32>();
   if (word < range.y) {
     let pixel = transform(row, word);
@@ -196,5 +199,5 @@ fn list(@builtin(global_invocation_id) id: vec3<u32>) {
       entry = vec2<u32>(pixel.address, bitcast<u32>(pixel.value));
     }
   }
-  listed[id.y * dims.most + id.x] = entry;
+  listed[at.row * dims.most + at.column] = entry;
 }

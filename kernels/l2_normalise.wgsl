@@ -18,12 +18,13 @@ const EPS: f32 = 1e-12;
 @group(0) @binding(5) var<storage, read> dy: array<f32>;
 @group(0) @binding(6) var<storage, read_write> dx: array<f32>;
 
-@compute @workgroup_size(64)
-fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= arrayLength(&norm_out)) {
+@compute @workgroup_size(WIDTH)
+fn forward(ids: Ids) {
+  let row = invocation(ids);
+  if (row >= arrayLength(&norm_out)) {
     return;
   }
-  let base = id.x * DIM;
+  let base = row * DIM;
   var squares = 0.0;
   for (var i = 0u; i < DIM; i++) {
     squares = fma(x[base + i], x[base + i], squares);
@@ -32,16 +33,17 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
   for (var i = 0u; i < DIM; i++) {
     y[base + i] = x[base + i] / length;
   }
-  norm_out[id.x] = length;
+  norm_out[row] = length;
 }
 
-@compute @workgroup_size(64)
-fn backward(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= arrayLength(&norm)) {
+@compute @workgroup_size(WIDTH)
+fn backward(ids: Ids) {
+  let row = invocation(ids);
+  if (row >= arrayLength(&norm)) {
     return;
   }
-  let base = id.x * DIM;
-  let length = norm[id.x];
+  let base = row * DIM;
+  let length = norm[row];
   var dot = 0.0;
   for (var i = 0u; i < DIM; i++) {
     dot = fma(y_in[base + i], dy[base + i], dot);

@@ -24,17 +24,16 @@
 // one number, or four side by side where sizes allow
 alias Number = f32;
 const EPS: f32 = 1e-5;
-const WIDTH: u32 = 64u;
 const TOGETHER: bool = false;
 const SUBGROUP: bool = false; // with TOGETHER: a workgroup is one subgroup
-const LANES: u32 = 64u; // of backward_weight
 const RESIDUAL: bool = false;
 const DROP: bool = false;
 
 struct Dims {
   numbers: u32,    // Numbers in a row, for backward_weight
   accumulate: u32, // 1: the input has a gradient already, else a stand-in is bound
-  first: u32,      // of backward_weight: segments before those of this launch; with DROP: Numbers before those that are bound
+  segments: u32,   // of backward_weight: those of this launch
+  first: u32,      // segments before those; with DROP: Numbers before those that are bound
   @align(16) drop: Drop,
 }
 
@@ -80,9 +79,8 @@ fn row_means(a: Number, b: Number, lane: u32) -> vec2<f32> {
 }
 
 // Which row an invocation works on.
-fn row_of(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> u32 {
-  let index = group.x + group.y * groups.x;
-  return select(index * WIDTH + lane, index, TOGETHER);
+fn row_of(ids: Ids) -> u32 {
+  return select(invocation(ids), workgroup_number(ids), TOGETHER);
 }
 
 // The first Number of the row that it visits, and the step to the next.
@@ -118,28 +116,24 @@ fn look_again(i: u32) -> Number {
 }
 
 @compute @workgroup_size(WIDTH)
-fn forward(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = row_of(group, groups, lane);
+fn forward(ids: Ids) {
+  let row = row_of(ids);
   if (row >= arrayLength(&mean_out)) {
     return;
   }
   let base = row * arrayLength(&weight);
-  let part = part_of(lane);
+  let part = part_of(ids.lane);
   var sum = Number();
   for (var i = part.x; i < arrayLength(&weight); i += part.y) {
     sum += first_look(base + i);
   }
-  let m = row_means(sum, Number(), lane).x;
+  let m = row_means(sum, Number(), ids.lane).x;
   var squares = Number();
   for (var i = part.x; i < arrayLength(&weight); i += part.y) {
     let d = look_again(base + i) - m;
     squares = fma(d, d, squares);
   }
-  let r = inverseSqrt(row_means(squares, Number(), lane).x + EPS);
+  let r = inverseSqrt(row_means(squares, Number(), ids.lane).x + EPS);
   for (var i = part.x; i < arrayLength(&weight); i += part.y) {
     y[base + i] = fma((look_again(base + i) - m) * r, weight[i], bias[i]);
   }
@@ -150,17 +144,13 @@ fn forward(
 }
 
 @compute @workgroup_size(WIDTH)
-fn backward_input(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = row_of(group, groups, lane);
+fn backward_input(ids: Ids) {
+  let row = row_of(ids);
   if (row >= arrayLength(&mean)) {
     return;
   }
   let base = row * arrayLength(&weight);
-  let part = part_of(lane);
+  let part = part_of(ids.lane);
   let m = mean[row];
   let r = rstd[row];
   var sum = Number();
@@ -170,7 +160,7 @@ fn backward_input(
     sum += g;
     sum_xhat = fma(g, (x[base + i] - m) * r, sum_xhat);
   }
-  let means = row_means(sum, sum_xhat, lane);
+  let means = row_means(sum, sum_xhat, ids.lane);
   for (var i = part.x; i < arrayLength(&weight); i += part.y) {
     let xhat = (x[base + i] - m) * r;
     let value = r * (dy[base + i] * weight[i] - means.x - xhat * means.y);
@@ -178,21 +168,21 @@ fn backward_input(
   }
 }
 
-@compute @workgroup_size(LANES)
-fn backward_weight(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  if (id.x >= dims.numbers) {
+@compute @workgroup_size(WIDTH)
+fn backward_weight(ids: Ids) {
+  let at = cell(ids, dims.numbers);
+  if (at.column >= dims.numbers || at.row >= dims.segments) {
     return;
   }
   let rows = arrayLength(&mean);
-  let first = id.y * rows / groups.y;
-  let last = (id.y + 1u) * rows / groups.y;
+  let last = part_start(at.row + 1u, rows, dims.segments);
   var dweight = Number();
   var dbias = Number();
-  for (var row = first; row < last; row++) {
-    let g = dy[row * dims.numbers + id.x];
-    dweight = fma(g, (x[row * dims.numbers + id.x] - mean[row]) * rstd[row], dweight);
+  for (var row = part_start(at.row, rows, dims.segments); row < last; row++) {
+    let g = dy[row * dims.numbers + at.column];
+    dweight = fma(g, (x[row * dims.numbers + at.column] - mean[row]) * rstd[row], dweight);
     dbias += g;
   }
-  dweight_parts[(dims.first + id.y) * dims.numbers + id.x] = dweight;
-  dbias_parts[(dims.first + id.y) * dims.numbers + id.x] = dbias;
+  dweight_parts[(dims.first + at.row) * dims.numbers + at.column] = dweight;
+  dbias_parts[(dims.first + at.row) * dims.numbers + at.column] = dbias;
 }

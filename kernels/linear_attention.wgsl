@@ -31,7 +31,6 @@
 // one element, or four where E allows
 alias Number = f32;
 const FLOOR: f32 = 100.0;
-const WIDTH: u32 = 64u;
 
 struct Dims {
   tokens: u32,
@@ -61,14 +60,9 @@ struct Dims {
 @group(0) @binding(18) var<storage, read_write> dqkv: array<Number>;
 @group(0) @binding(19) var<uniform> dims: Dims;
 
-// Index of an invocation; workgroups are laid out in x, then y.
-fn index_of(id: vec3<u32>, groups: vec3<u32>) -> u32 {
-  return id.x + id.y * groups.x * WIDTH;
-}
-
 @compute @workgroup_size(WIDTH)
-fn normalise(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let index = index_of(id, groups);
+fn normalise(ids: Ids) {
+  let index = invocation(ids);
   if (index >= dims.items) {
     return;
   }
@@ -90,8 +84,8 @@ fn normalise(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgrou
 }
 
 @compute @workgroup_size(WIDTH)
-fn backward_rows(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let index = index_of(id, groups);
+fn backward_rows(ids: Ids) {
+  let index = invocation(ids);
   if (index >= dims.items) {
     return;
   }
@@ -107,8 +101,8 @@ fn backward_rows(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_work
 }
 
 @compute @workgroup_size(WIDTH)
-fn backward_ksum(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let index = index_of(id, groups);
+fn backward_ksum(ids: Ids) {
+  let index = invocation(ids);
   if (index >= dims.items) {
     return;
   }
@@ -123,8 +117,8 @@ fn backward_ksum(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_work
 }
 
 @compute @workgroup_size(WIDTH)
-fn backward_matrices(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let index = index_of(id, groups);
+fn backward_matrices(ids: Ids) {
+  let index = invocation(ids);
   if (index >= dims.items) {
     return;
   }
@@ -142,8 +136,8 @@ fn backward_matrices(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_
 }
 
 @compute @workgroup_size(WIDTH)
-fn backward_relu(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let index = index_of(id, groups);
+fn backward_relu(ids: Ids) {
+  let index = invocation(ids);
   if (index >= dims.items) {
     return;
   }

@@ -19,7 +19,6 @@ const PATCH: u32 = 5u;
 const CHANNELS: u32 = 3u;
 const N: u32 = 9u;
 const KEEP: u32 = 2u;
-const WIDTH: u32 = 64u;
 
 const F: u32 = PATCH * PATCH * CHANNELS;
 
@@ -36,8 +35,8 @@ fn error(token: u32, f: u32) -> f32 {
 }
 
 @compute @workgroup_size(WIDTH)
-fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let token = id.x + id.y * groups.x * WIDTH;
+fn forward(ids: Ids) {
+  let token = invocation(ids);
   if (token >= arrayLength(&loss)) {
     return;
   }
@@ -52,8 +51,8 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
 }
 
 @compute @workgroup_size(WIDTH)
-fn backward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let i = id.x + id.y * groups.x * WIDTH;
+fn backward(ids: Ids) {
+  let i = invocation(ids);
   if (i >= arrayLength(&dprediction)) {
     return;
   }

@@ -14,7 +14,6 @@
 // sum_parts adds the parts of a sum that was cut.
 
 const KSTEP: u32 = 4u; // k at a time, of vectorised
-const WIDTH: u32 = 8u; // tiles of a workgroup of general or vectorised, along rows
 const TN8: u32 = TN / 8u;
 
 // Which tile an invocation of general or vectorised computes.
@@ -25,14 +24,15 @@ struct Task {
   split: u32,
 }
 
-fn task_of(id: vec3<u32>) -> Task {
-  let part = id.x / dims.row_tiles;
-  return Task(id.x % dims.row_tiles * TM, id.y * TN, part % dims.batches, part / dims.batches);
+fn task_of(ids: Ids) -> Task {
+  let at = cell(ids, dims.row_tiles * dims.batches * dims.splits);
+  let product = at.column / dims.row_tiles;
+  return Task(at.column % dims.row_tiles * TM, at.row * TN, product % dims.batches, product / dims.batches);
 }
 
 @compute @workgroup_size(WIDTH)
-fn general(@builtin(global_invocation_id) id: vec3<u32>) {
-  let task = task_of(id);
+fn general(ids: Ids) {
+  let task = task_of(ids);
   if (task.split >= dims.splits || task.column >= dims.n) {
     return;
   }
@@ -89,8 +89,8 @@ fn store(task: Task, i: u32, j: u32, sum: f32) {
 }
 
 @compute @workgroup_size(WIDTH)
-fn vectorised(@builtin(global_invocation_id) id: vec3<u32>) {
-  let task = task_of(id);
+fn vectorised(ids: Ids) {
+  let task = task_of(ids);
   let row = task.row;
   let column = task.column;
   if (task.split >= dims.splits || column >= dims.n) {
@@ -189,12 +189,16 @@ fn store4(start: u32, row: u32, column: u32, i: u32, j: u32, value: vec4<f32>) {
 }
 
 @compute @workgroup_size(8)
-fn broadcast(@builtin(global_invocation_id) id: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
+fn broadcast(ids: Ids, @builtin(subgroup_invocation_id) lane: u32) {
+  let at = workgroup_cell(ids, (dims.row_tiles + 7u) / 8u, (dims.n + TN - 1u) / TN);
+  let batch = at.z % dims.batches;
+  let split = at.z / dims.batches;
+  if (split >= dims.splits) {
+    return;
+  }
   // rows beyond the end are computed too, from the last ones: every invocation has to lend its values
-  let row = id.x * TM;
-  let column = id.y * TN;
-  let batch = id.z % dims.batches;
-  let split = id.z / dims.batches;
+  let row = (8u * at.x + ids.lane) * TM;
+  let column = at.y * TN;
   // in quads
   let a_start = start_of(dims.a, batch) / 4u;
   let b_start = start_of(dims.b, batch) / 4u;
@@ -273,31 +277,32 @@ fn broadcast(@builtin(global_invocation_id) id: vec3<u32>, @builtin(subgroup_inv
   }
 }
 
-@compute @workgroup_size(64)
-fn epilogue(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let i = id.x + id.y * groups.x * 64u;
+@compute @workgroup_size(WIDTH)
+fn epilogue(ids: Ids) {
+  let i = invocation(ids);
   if (i < arrayLength(&c)) {
     c[i] = finish(i, c[i]);
   }
 }
 
-@compute @workgroup_size(64)
-fn epilogue4(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let i = id.x + id.y * groups.x * 64u;
+@compute @workgroup_size(WIDTH)
+fn epilogue4(ids: Ids) {
+  let i = invocation(ids);
   if (i < arrayLength(&c4)) {
     c4[i] = finish4(i, c4[i]);
   }
 }
 
 // c[i] = sum over z of parts[z][i], parts being the (M, N) results of the splits.
-@compute @workgroup_size(64)
-fn sum_parts(@builtin(global_invocation_id) id: vec3<u32>) {
+@compute @workgroup_size(WIDTH)
+fn sum_parts(ids: Ids) {
+  let i = invocation(ids);
   let size = arrayLength(&c);
-  if (id.x < size) {
+  if (i < size) {
     var sum = 0.0;
-    for (var i = id.x; i < arrayLength(&parts); i += size) {
-      sum += parts[i];
+    for (var at = i; at < arrayLength(&parts); at += size) {
+      sum += parts[at];
     }
-    c[id.x] = sum;
+    c[i] = sum;
   }
 }

@@ -53,15 +53,16 @@ fn block_b(start: u32, x: u32, k: u32, last: u32) -> mat4x4<f32> {
 }
 
 @compute @workgroup_size(SIDE, SIDE)
-fn tiled(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(local_invocation_id) local: vec3<u32>,
-  @builtin(local_invocation_index) index: u32,
-) {
-  let row0 = group.x * 4u * BM4;
-  let column0 = group.y * 4u * BN4;
-  let batch = group.z % dims.batches;
-  let split = group.z / dims.batches;
+fn tiled(ids: Ids) {
+  let at = workgroup_cell(ids, (dims.m + 4u * BM4 - 1u) / (4u * BM4), (dims.n + 4u * BN4 - 1u) / (4u * BN4));
+  let batch = at.z % dims.batches;
+  let split = at.z / dims.batches;
+  if (split >= dims.splits) {
+    return;
+  }
+  let local = vec2<u32>(ids.lane % SIDE, ids.lane / SIDE);
+  let row0 = at.x * 4u * BM4;
+  let column0 = at.y * 4u * BN4;
   let a_start = start_of(dims.a, batch);
   let b_start = start_of(dims.b, batch);
   let first = split * dims.k_per_split;
@@ -75,14 +76,14 @@ fn tiled(
   for (var k = first; k < last + KTILE; k += KTILE) {
     // unroll
     for (var s = 0u; s < BLOCKS_A; s++) {
-      let block = index + 256u * s;
+      let block = ids.lane + 256u * s;
       if (k < last && block < KTILE4 * BM4) {
         blocks_a[s] = block_a(a_start, row0 + 4u * (block % BM4), k + 4u * (block / BM4), last);
       }
     }
     // unroll
     for (var s = 0u; s < BLOCKS_B; s++) {
-      let block = index + 256u * s;
+      let block = ids.lane + 256u * s;
       if (k < last && block < KTILE4 * BN4) {
         blocks_b[s] = block_b(b_start, column0 + 4u * (block % BN4), k + 4u * (block / BN4), last);
       }
@@ -114,7 +115,7 @@ fn tiled(
     }
     // unroll
     for (var s = 0u; s < BLOCKS_A; s++) {
-      let block = index + 256u * s;
+      let block = ids.lane + 256u * s;
       if (block < KTILE4 * BM4) {
         // unroll
         for (var p = 0u; p < 4u; p++) {
@@ -124,7 +125,7 @@ fn tiled(
     }
     // unroll
     for (var s = 0u; s < BLOCKS_B; s++) {
-      let block = index + 256u * s;
+      let block = ids.lane + 256u * s;
       if (block < KTILE4 * BN4) {
         // unroll
         for (var p = 0u; p < 4u; p++) {
@@ -153,7 +154,7 @@ fn tiled(
     // unroll
     for (var i = 0u; i < TM4; i++) {
       let row = row0 + 4u * (i * SIDE + local.y);
-      if (group.y == 0u && local.x == 0u && row < dims.m) {
+      if (at.y == 0u && local.x == 0u && row < dims.m) {
         row_sums4[(sums_of(batch, split) + row) / 4u] = row_sum[i];
       }
     }

@@ -9,7 +9,6 @@
 
 const N: u32 = 9u;
 const DIM: u32 = 16u;
-const WIDTH: u32 = 64u;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
@@ -17,21 +16,22 @@ const WIDTH: u32 = 64u;
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
 
 @compute @workgroup_size(WIDTH)
-fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= arrayLength(&y)) {
+fn forward(ids: Ids) {
+  let i = invocation(ids);
+  if (i >= arrayLength(&y)) {
     return;
   }
-  let base = (id.x / DIM) * N * DIM + id.x % DIM;
+  let base = (i / DIM) * N * DIM + i % DIM;
   var sum = 0.0;
   for (var n = 0u; n < N; n++) {
     sum += x[base + n * DIM];
   }
-  y[id.x] = sum / f32(N);
+  y[i] = sum / f32(N);
 }
 
 @compute @workgroup_size(WIDTH)
-fn backward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let i = id.x + id.y * groups.x * WIDTH;
+fn backward(ids: Ids) {
+  let i = invocation(ids);
   if (i < arrayLength(&dx)) {
     dx[i] = dy[i / (N * DIM) * DIM + i % DIM] / f32(N);
   }

@@ -15,8 +15,6 @@
 //
 // forward: one invocation a row. backward: one invocation an element.
 
-const ROWS: u32 = 12u;
-
 @group(0) @binding(0) var<storage, read> s: array<f32>;
 @group(0) @binding(1) var<storage, read_write> lse_out: array<f32>;
 @group(0) @binding(2) var<storage, read_write> loss: array<f32>;
@@ -24,24 +22,25 @@ const ROWS: u32 = 12u;
 @group(0) @binding(4) var<storage, read> lse: array<f32>;
 @group(0) @binding(5) var<storage, read_write> h: array<f32>;
 
-fn other_view(i: u32) -> u32 {
-  return (i + ROWS / 2u) % ROWS;
+fn other_view(i: u32, rows: u32) -> u32 {
+  return (i + rows / 2u) % rows;
 }
 
-@compute @workgroup_size(64)
-fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
-  let i = id.x;
-  if (i >= ROWS) {
+@compute @workgroup_size(WIDTH)
+fn forward(ids: Ids) {
+  let rows = arrayLength(&loss);
+  let i = invocation(ids);
+  if (i >= rows) {
     return;
   }
-  let positive = s[i * ROWS + other_view(i)];
+  let positive = s[i * rows + other_view(i, rows)];
   var largest = positive;
-  for (var j = 0u; j < ROWS; j++) {
-    largest = select(max(largest, s[i * ROWS + j]), largest, j == i);
+  for (var j = 0u; j < rows; j++) {
+    largest = select(max(largest, s[i * rows + j]), largest, j == i);
   }
   var sum = 0.0;
-  for (var j = 0u; j < ROWS; j++) {
-    sum += select(exp(s[i * ROWS + j] - largest), 0.0, j == i);
+  for (var j = 0u; j < rows; j++) {
+    sum += select(exp(s[i * rows + j] - largest), 0.0, j == i);
   }
   let total = log(sum) + largest;
   lse_out[i] = total;
@@ -49,13 +48,15 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
   correct[i] = f32(positive == largest);
 }
 
-@compute @workgroup_size(64)
-fn backward(@builtin(global_invocation_id) id: vec3<u32>) {
-  let i = id.x / ROWS;
-  let j = id.x % ROWS;
-  if (i >= ROWS) {
+@compute @workgroup_size(WIDTH)
+fn backward(ids: Ids) {
+  let at = invocation(ids);
+  if (at >= arrayLength(&h)) {
     return;
   }
-  let value = exp(s[id.x] - lse[i]) + exp(s[id.x] - lse[j]) - select(0.0, 2.0, j == other_view(i));
-  h[id.x] = select(value / f32(ROWS), 0.0, i == j);
+  let rows = arrayLength(&lse);
+  let i = at / rows;
+  let j = at % rows;
+  let value = exp(s[at] - lse[i]) + exp(s[at] - lse[j]) - select(0.0, 2.0, j == other_view(i, rows));
+  h[at] = select(value / f32(rows), 0.0, i == j);
 }

@@ -16,7 +16,6 @@
 
 // one column, or four neighbouring ones where their number allows
 alias Number = f32;
-const LANES: u32 = 64u;
 
 struct Dims {
   numbers: u32,   // Numbers of D
@@ -26,7 +25,9 @@ struct Dims {
   batch: u32,
   most: u32,
   words: u32,     // of an entry
-  first_part: u32, // of backward_weight: segments before those of this launch
+  // of backward_weight
+  segments: u32,  // of this launch
+  first: u32,     // segments before those
 }
 
 @group(0) @binding(0) var<storage, read> listed: array<vec2<u32>>;
@@ -44,43 +45,48 @@ fn count_of(row: u32) -> u32 {
   return (range.y - range.x) / dims.words;
 }
 
-@compute @workgroup_size(LANES)
-fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= dims.numbers) {
+@compute @workgroup_size(WIDTH)
+fn forward(ids: Ids) {
+  let at = cell(ids, dims.numbers);
+  let column = at.column;
+  let row = at.row;
+  if (column >= dims.numbers || row >= dims.rows) {
     return;
   }
   let size = arrayLength(&y) / dims.rows;
-  let base = id.y * size + id.x;
-  let b = bias[id.x];
-  for (var i = base; i < (id.y + 1u) * size; i += dims.numbers) {
+  let base = row * size + column;
+  let b = bias[column];
+  for (var i = base; i < (row + 1u) * size; i += dims.numbers) {
     y[i] = b;
   }
-  let count = count_of(dims.first_row + id.y);
+  let count = count_of(dims.first_row + row);
   for (var i = 0u; i < count; i++) {
-    let entry = listed[id.y * dims.most + i];
+    let entry = listed[row * dims.most + i];
     let at = base + entry.x / dims.features * dims.numbers;
-    y[at] = fma(Number(bitcast<f32>(entry.y)), taps[entry.x % dims.features * dims.numbers + id.x], y[at]);
+    y[at] = fma(Number(bitcast<f32>(entry.y)), taps[entry.x % dims.features * dims.numbers + column], y[at]);
   }
 }
 
-@compute @workgroup_size(LANES)
-fn backward_weight(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  if (id.x >= dims.numbers) {
+@compute @workgroup_size(WIDTH)
+fn backward_weight(ids: Ids) {
+  let at = cell(ids, dims.numbers);
+  let column = at.column;
+  let segment = at.row;
+  if (column >= dims.numbers || segment >= dims.segments) {
     return;
   }
   let size = arrayLength(&dy) / dims.rows;
-  let first = id.y * dims.rows / groups.y;
-  let last = (id.y + 1u) * dims.rows / groups.y;
-  let base = (dims.first_part + id.y) * dims.features * dims.numbers + id.x;
+  let last = part_start(segment + 1u, dims.rows, dims.segments);
+  let base = (dims.first + segment) * dims.features * dims.numbers + column;
   for (var i = base; i < base + dims.features * dims.numbers; i += dims.numbers) {
     parts[i] = Number();
   }
-  for (var row = first; row < last; row++) {
+  for (var row = part_start(segment, dims.rows, dims.segments); row < last; row++) {
     let count = count_of(dims.first_row + row);
     for (var i = 0u; i < count; i++) {
       let entry = listed[row * dims.most + i];
       let at = base + entry.x % dims.features * dims.numbers;
-      let g = dy[row * size + entry.x / dims.features * dims.numbers + id.x];
+      let g = dy[row * size + entry.x / dims.features * dims.numbers + column];
       parts[at] = fma(Number(bitcast<f32>(entry.y)), g, parts[at]);
     }
   }

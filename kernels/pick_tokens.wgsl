@@ -19,7 +19,6 @@ const FROM: u32 = 2u;
 const TO: u32 = 9u;
 const NUMBERS: u32 = 16u; // in a token
 const FILLED: bool = false;
-const WIDTH: u32 = 64u;
 
 @group(0) @binding(0) var<storage, read> x: array<Number>;
 @group(0) @binding(1) var<storage, read> index: array<u32>;
@@ -27,8 +26,8 @@ const WIDTH: u32 = 64u;
 @group(0) @binding(3) var<storage, read_write> y: array<Number>;
 
 @compute @workgroup_size(WIDTH)
-fn pick(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let i = id.x + id.y * groups.x * WIDTH;
+fn pick(ids: Ids) {
+  let i = invocation(ids);
   if (i >= arrayLength(&y)) {
     return;
   }
@@ -46,8 +45,8 @@ fn pick(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 }
 
 @compute @workgroup_size(WIDTH)
-fn beyond(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let i = id.x + id.y * groups.x * WIDTH;
+fn beyond(ids: Ids) {
+  let i = invocation(ids);
   if (i >= arrayLength(&y)) {
     return;
   }

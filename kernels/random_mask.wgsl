@@ -13,7 +13,6 @@
 const N: u32 = 9u;
 const KEEP: u32 = 2u;
 const STREAM: u32 = 0u;
-const WIDTH: u32 = 64u;
 
 @group(0) @binding(0) var<storage, read_write> words_out: array<u32>;
 @group(0) @binding(1) var<storage, read> words: array<u32>;
@@ -22,16 +21,16 @@ const WIDTH: u32 = 64u;
 @group(0) @binding(4) var<uniform> step: Step;
 
 @compute @workgroup_size(WIDTH)
-fn draw(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let i = id.x + id.y * groups.x * WIDTH;
+fn draw(ids: Ids) {
+  let i = invocation(ids);
   if (i < arrayLength(&words_out)) {
     words_out[i] = philox(vec4<u32>(i, STREAM, step.step, 0u), step.seed).x;
   }
 }
 
 @compute @workgroup_size(WIDTH)
-fn rank(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let i = id.x + id.y * groups.x * WIDTH;
+fn rank(ids: Ids) {
+  let i = invocation(ids);
   if (i >= arrayLength(&restore)) {
     return;
   }

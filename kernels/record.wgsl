@@ -8,7 +8,6 @@
 // total: one workgroup, the same tree of sums every time. store_rows: one invocation an element; rows beyond
 // the end of the output are dropped (the last batch may be padded). Uses lib/step.wgsl.
 
-const WIDTH: u32 = 64u;
 
 struct Dims {
   columns: u32,
@@ -24,27 +23,28 @@ struct Dims {
 var<workgroup> shared_sum: array<f32, WIDTH>;
 
 @compute @workgroup_size(WIDTH)
-fn total(@builtin(local_invocation_index) lane: u32) {
+fn total(ids: Ids) {
   var sum = 0.0;
-  for (var i = lane; i < arrayLength(&x); i += WIDTH) {
+  for (var i = ids.lane; i < arrayLength(&x); i += WIDTH) {
     sum += x[i];
   }
-  shared_sum[lane] = sum;
+  shared_sum[ids.lane] = sum;
   for (var half = WIDTH / 2u; half > 0u; half /= 2u) {
     workgroupBarrier();
-    if (lane < half) {
-      shared_sum[lane] += shared_sum[lane + half];
+    if (ids.lane < half) {
+      shared_sum[ids.lane] += shared_sum[ids.lane + half];
     }
   }
-  if (lane == 0u) {
+  if (ids.lane == 0u) {
     table[step.row * dims.columns + dims.column] = dims.scale * shared_sum[0];
   }
 }
 
 @compute @workgroup_size(WIDTH)
-fn store_rows(@builtin(global_invocation_id) id: vec3<u32>) {
-  let at = step.first_row * dims.columns + id.x;
-  if (id.x < arrayLength(&x) && at < arrayLength(&table)) {
-    table[at] = x[id.x];
+fn store_rows(ids: Ids) {
+  let i = invocation(ids);
+  let at = step.first_row * dims.columns + i;
+  if (i < arrayLength(&x) && at < arrayLength(&table)) {
+    table[at] = x[i];
   }
 }

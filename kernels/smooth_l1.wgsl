@@ -19,14 +19,15 @@ const WEIGHT: f32 = 1.0;
 @group(0) @binding(3) var<storage, read_write> distance: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dprediction: array<f32>;
 
-@compute @workgroup_size(64)
-fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
+@compute @workgroup_size(WIDTH)
+fn forward(ids: Ids) {
+  let row = invocation(ids);
   let rows = arrayLength(&goal);
-  if (id.x >= rows) {
+  if (row >= rows) {
     return;
   }
-  let d = prediction[id.x] - goal[id.x];
-  loss[id.x] = select(abs(d) - 0.5, 0.5 * d * d, abs(d) < 1.0);
-  distance[id.x] = abs(d);
-  dprediction[id.x] = clamp(d, -1.0, 1.0) * WEIGHT / f32(rows);
+  let d = prediction[row] - goal[row];
+  loss[row] = select(abs(d) - 0.5, 0.5 * d * d, abs(d) < 1.0);
+  distance[row] = abs(d);
+  dprediction[row] = clamp(d, -1.0, 1.0) * WEIGHT / f32(rows);
 }

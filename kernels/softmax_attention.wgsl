@@ -29,7 +29,6 @@ const HEAD_DIM: u32 = 8u;
 const NUMBERS: u32 = 8u; // in a head
 const SCALE: f32 = 1.0;
 const T: u32 = 2u;
-const WIDTH: u32 = 64u;
 
 const TILES: u32 = (N + T - 1u) / T;
 
@@ -69,8 +68,8 @@ fn tile_of(i: u32) -> Tile {
 }
 
 @compute @workgroup_size(WIDTH)
-fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let tile = tile_of(id.x + id.y * groups.x * WIDTH);
+fn forward(ids: Ids) {
+  let tile = tile_of(invocation(ids));
   if (tile.image >= dims.images) {
     return;
   }
@@ -133,8 +132,8 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
 }
 
 @compute @workgroup_size(WIDTH)
-fn backward_delta(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let i = id.x + id.y * groups.x * WIDTH;
+fn backward_delta(ids: Ids) {
+  let i = invocation(ids);
   if (i >= arrayLength(&delta_out)) {
     return;
   }
@@ -147,8 +146,8 @@ fn backward_delta(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_wor
 }
 
 @compute @workgroup_size(WIDTH)
-fn backward_query(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let tile = tile_of(id.x + id.y * groups.x * WIDTH);
+fn backward_query(ids: Ids) {
+  let tile = tile_of(invocation(ids));
   if (tile.image >= dims.images) {
     return;
   }
@@ -210,8 +209,8 @@ fn backward_query(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_wor
 }
 
 @compute @workgroup_size(WIDTH)
-fn backward_key(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let tile = tile_of(id.x + id.y * groups.x * WIDTH);
+fn backward_key(ids: Ids) {
+  let tile = tile_of(invocation(ids));
   if (tile.image >= dims.images) {
     return;
   }

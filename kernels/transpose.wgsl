@@ -14,9 +14,9 @@ struct Dims {
 @group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let block = id.x + id.y * groups.x * 64u;
+@compute @workgroup_size(WIDTH)
+fn main(ids: Ids) {
+  let block = invocation(ids);
   let j = block % dims.columns4;
   let i = block / dims.columns4 % dims.rows4;
   let n = block / dims.columns4 / dims.rows4;

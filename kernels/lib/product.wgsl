@@ -70,7 +70,7 @@ struct Dims {
   b_strides: vec2<u32>,
   alpha: f32,
   split_stride: u32,
-  row_tiles: u32, // tiles of general and vectorised along M
+  row_tiles: u32, // tiles of an invocation along M
   splits: u32,
   drop: Drop,
   first: u32,       // elements of the whole of C before those that are bound, for dropout
@@ -158,5 +158,6 @@ fn finish4(i: u32, sum: vec4<f32>) -> vec4<f32> {
 // Four columns of alpha sum + bias, under ReLU.
 fn linear4(column: u32, sum: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
   let value = fma(vec4<f32>(dims.alpha), sum, b);
-  return select(value, vec4<f32>(), (value < vec4<f32>()) & vec4<bool>(column < dims.relu));
+  let cut = vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(dims.relu);
+  return select(value, vec4<f32>(), (value < vec4<f32>()) & cut);
 }

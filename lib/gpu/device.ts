@@ -8,6 +8,7 @@
 
 import { formatBytes } from "../format.ts";
 import { Choices } from "./choices.ts";
+import type { GridLimits } from "./grid.ts";
 import { PipelineCache } from "./pipelines.ts";
 
 /** Facts about the adapter a program runs on. */
@@ -30,6 +31,8 @@ export interface GpuOptions {
   readonly software?: boolean;
   /** Most bytes of a tensor that a kernel can bind. */
   readonly maxBinding?: number;
+  /** Most workgroups in a row of a launch. */
+  readonly workgroupsInRow?: number;
 }
 
 /** No adapter, or one that lacks what the kernels need. The message says what to do. */
@@ -74,6 +77,8 @@ export class Gpu {
   readonly limits: GPUSupportedLimits;
   /** Most bytes of a tensor that a kernel can bind. */
   readonly maxBinding: number;
+  /** Most workgroups along each axis of a launch. */
+  readonly grid: GridLimits;
   /** Compiled kernels. */
   readonly pipelines: PipelineCache;
   /** Which variants of kernels are used. */
@@ -83,11 +88,13 @@ export class Gpu {
   #error: GpuError | undefined;
   #memory = { buffers: 0, bytes: 0, peak: 0 };
 
-  private constructor(opened: Opened, { software, maxBinding = Infinity }: GpuOptions) {
+  private constructor(opened: Opened, { software, maxBinding = Infinity, workgroupsInRow = Infinity }: GpuOptions) {
     const { device } = opened;
     this.device = device;
     this.limits = device.limits;
     this.maxBinding = Math.min(maxBinding, device.limits.maxStorageBufferBindingSize);
+    const { maxComputeWorkgroupsPerDimension: most } = device.limits;
+    this.grid = { x: Math.min(workgroupsInRow, most), y: most };
     const found = describe(opened);
     this.adapter = { ...found, software: software ?? found.software };
     this.pipelines = new PipelineCache(this);

@@ -8,12 +8,13 @@
 
 import type { Gpu } from "./device.ts";
 import { type Binding, bindingsOf, type Constants, specialise } from "./wgsl.ts";
+import invocationSource from "../../kernels/lib/invocation.wgsl" with { type: "text" };
 
 /** A kernel file: its text, and a name for messages and profiles. */
 export interface KernelSource {
   /** File name without its ending. */
   readonly name: string;
-  /** The text of the file, its library files appended. */
+  /** The text of the file, its library files appended but for lib/invocation.wgsl, which every kernel has. */
   readonly source: string;
 }
 
@@ -93,7 +94,7 @@ export class PipelineCache {
         buffer: { type: access === "uniform" ? "uniform" : access === "read" ? "read-only-storage" : "storage" },
       })),
     });
-    const module = device.createShaderModule({ label, code: specialise(kernel.source, constants, entry) });
+    const module = device.createShaderModule({ label, code: specialise(kernel.source + invocationSource, constants, entry) });
     const compute = device.createComputePipeline({
       label,
       layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),

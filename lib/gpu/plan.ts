@@ -13,48 +13,10 @@
 
 import type { Gpu } from "./device.ts";
 import { GpuError } from "./device.ts";
-import { formatBytes } from "../format.ts";
+import { checkDispatch, type Dispatch, type Place, type Storage } from "./dispatch.ts";
+import { layOut } from "./grid.ts";
 import { bindingsOfKernel, type KernelSource, type Pipeline } from "./pipelines.ts";
-import type { Constants } from "./wgsl.ts";
 import finiteSource from "../../kernels/finite.wgsl" with { type: "text" };
-
-/** A range of adapter memory. Transient storage gets its buffer when a plan is made. */
-export interface Storage {
-  /** Name in error messages: the layer or tensor. */
-  readonly label: string;
-  /** Size in bytes, a multiple of 4. */
-  readonly bytes: number;
-  /** Where it is, for storage that outlives plans. */
-  readonly place?: Place;
-  /** What it is a part of, and where in it, in bytes: for storage that is larger than the adapter binds at once. */
-  readonly part?: { readonly of: Storage; readonly offset: number };
-}
-
-/** A range of a buffer. */
-export interface Place {
-  /** The buffer. */
-  readonly buffer: GPUBuffer;
-  /** First byte, a multiple of the adapter's offset alignment (256 suits all). */
-  readonly offset: number;
-}
-
-/** One kernel launch. */
-export interface Dispatch {
-  /** File of the kernel. */
-  readonly kernel: KernelSource;
-  /** Entry point in the kernel file. */
-  readonly entry: string;
-  /** Layer or tensor it works for, in messages and profiles. */
-  readonly label: string;
-  /** Values for the file's const declarations. */
-  readonly constants: Constants;
-  /** Storage for each binding the entry point uses, by the name in the file. */
-  readonly bindings: Readonly<Record<string, Storage>>;
-  /** Contents of the file's `var<uniform> dims`, if it has one. */
-  readonly dims?: readonly number[];
-  /** Workgroups in x, y and z. */
-  readonly workgroups: readonly [number, number, number];
-}
 
 /** How a plan places its tensors. */
 export interface PlanOptions {
@@ -84,6 +46,7 @@ interface Step {
   readonly dispatch: Dispatch;
   readonly pipeline: Pipeline;
   readonly group: GPUBindGroup;
+  readonly grid: readonly [x: number, y: number];
 }
 
 const FINITE: KernelSource = { name: "finite", source: finiteSource };
@@ -106,7 +69,7 @@ export class Plan {
   /**
    * Compiles and places the dispatches.
    *
-   * @throws {GpuError} if a tensor is larger than the adapter can bind
+   * @throws {GpuError} if a launch cannot be made, as {@linkcode checkDispatch} says
    */
   constructor(gpu: Gpu, dispatches: readonly Dispatch[], options: PlanOptions = {}) {
     this.#gpu = gpu;
@@ -114,7 +77,7 @@ export class Plan {
     this.#poison = poison;
     this.#dispatches = [...dispatches, ...commits];
     this.commitsFrom = dispatches.length;
-    for (const dispatch of this.#dispatches) this.#check(dispatch);
+    for (const dispatch of this.#dispatches) checkDispatch(gpu, dispatch);
     this.#place(this.#dispatches);
     this.#writeDims(this.#dispatches);
   }
@@ -193,7 +156,7 @@ export class Plan {
         label: storage.label,
         constants: { FLAG: flag },
         bindings: { x: storage, flags: { label: "flags", bytes: flags.size, place: { buffer: flags, offset: 0 } } },
-        workgroups: [1, 1, 1],
+        workgroups: 1,
       })
     );
     const encoder = this.#gpu.device.createCommandEncoder();
@@ -310,21 +273,6 @@ export class Plan {
     return this.#bind({ ...dispatch, bindings: { ...dispatch.bindings, dims } });
   }
 
-  #check({ kernel, entry, bindings }: Dispatch): void {
-    const declared = bindingsOfKernel(kernel);
-    const most = this.#gpu.maxBinding;
-    for (const [name, { label, bytes }] of Object.entries(bindings)) {
-      if (!declared.has(name)) throw new Error(`Cannot bind "${name}": kernel ${kernel.name}.${entry} does not declare it`);
-      if (bytes > most) {
-        throw new GpuError(
-          `Cannot bind "${label}" (${formatBytes(bytes)}): the adapter binds at most ${
-            formatBytes(most)
-          }. Use a smaller data.batch_size`,
-        );
-      }
-    }
-  }
-
   #bind(dispatch: Dispatch): Step {
     const { device, pipelines } = this.#gpu;
     const pipeline = pipelines.get(dispatch.kernel, dispatch.entry, Object.keys(dispatch.bindings), dispatch.constants);
@@ -333,7 +281,8 @@ export class Plan {
       return { binding: pipeline.bindings.get(name)!.index, resource: { buffer, offset, size: storage.bytes } };
     });
     const label = `${pipeline.label} of ${dispatch.label}`;
-    return { dispatch, pipeline, group: device.createBindGroup({ label, layout: pipeline.layout, entries }) };
+    const group = device.createBindGroup({ label, layout: pipeline.layout, entries });
+    return { dispatch, pipeline, group, grid: layOut(dispatch.workgroups, this.#gpu.grid) };
   }
 
   #outputs({ kernel, bindings }: Dispatch): Storage[] {
@@ -348,10 +297,10 @@ export class Plan {
   }
 }
 
-function encode(pass: GPUComputePassEncoder, { pipeline, group, dispatch }: Step): void {
+function encode(pass: GPUComputePassEncoder, { pipeline, group, grid }: Step): void {
   pass.setPipeline(pipeline.compute);
   pass.setBindGroup(0, group);
-  pass.dispatchWorkgroups(...dispatch.workgroups);
+  pass.dispatchWorkgroups(...grid);
 }
 
 /** The smallest free slot that fits; else the largest free one, to be grown; else a new one. */

@@ -1,7 +1,7 @@
 /**
  * @file The only thing that happens to a kernel's text between the file a reviewer reads and the adapter.
  *
- * A `.wgsl` file compiles as it stands. {@linkcode specialise} changes these things in it, all marked
+ * A `.wgsl` file compiles as it stands, with its libraries. {@linkcode specialise} changes these things in it, all marked
  * in the file itself:
  *
  * - `const NAME: type = value;` takes another value, so that sizes and tile shapes are constants for

@@ -11,7 +11,8 @@
  */
 
 import type { Gpu } from "../gpu/device.ts";
-import { type Dispatch, Plan, type PlanOptions, type Storage } from "../gpu/plan.ts";
+import type { Dispatch, Storage } from "../gpu/dispatch.ts";
+import { Plan, type PlanOptions } from "../gpu/plan.ts";
 import type { Parameter } from "./parameters.ts";
 import { add } from "./ops/add.ts";
 import type { Draw } from "./ops/dropout.ts";

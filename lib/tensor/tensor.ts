@@ -6,7 +6,7 @@
  */
 
 import type { Gpu } from "../gpu/device.ts";
-import type { Place, Storage } from "../gpu/plan.ts";
+import type { Place, Storage } from "../gpu/dispatch.ts";
 
 /** What a tensor holds: 32-bit floats, or 32-bit unsigned integers for labels and indices. */
 export type DType = "f32" | "u32";

@@ -2,6 +2,7 @@
 
 import type { Gpu } from "../../lib/gpu/device.ts";
 import { Plan } from "../../lib/gpu/plan.ts";
+import { workgroupsFor } from "../../lib/tensor/ops/grid.ts";
 import { createTensor } from "../../lib/tensor/tensor.ts";
 
 /** Best rates measured. */
@@ -16,9 +17,10 @@ export interface Ceilings {
 const ARITHMETIC = `
 const STEPS: u32 = 256u;
 @group(0) @binding(0) var<storage, read_write> y: array<f32>;
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  let a = f32(id.x) * 1e-9 + 0.999;
+@compute @workgroup_size(WIDTH)
+fn main(ids: Ids) {
+  let id = invocation(ids);
+  let a = f32(id) * 1e-9 + 0.999;
   var s: array<vec4<f32>, 4>;
   for (var i = 0u; i < STEPS; i++) {
     // unroll
@@ -26,15 +28,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
       s[k % 4u] = fma(s[k % 4u], vec4<f32>(a), vec4<f32>(0.5));
     }
   }
-  y[id.x] = dot(s[0] + s[1] + s[2] + s[3], vec4<f32>(1.0));
+  y[id] = dot(s[0] + s[1] + s[2] + s[3], vec4<f32>(1.0));
 }`;
 
 const COPY = `
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  y[id.x] = x[id.x];
+@compute @workgroup_size(WIDTH)
+fn main(ids: Ids) {
+  y[invocation(ids)] = x[invocation(ids)];
 }`;
 
 /** Best of a few runs, in seconds. */
@@ -61,18 +63,16 @@ export async function measureCeilings(gpu: Gpu): Promise<Ceilings> {
   const x = createTensor(gpu, "x", [elements]).storage;
   const y = createTensor(gpu, "y", [elements]).storage;
   const common = { entry: "main", label: "ceiling", constants: {} };
-  const groups = (n: number): [number, number, number] => [n / 64, 1, 1];
   using arithmetic = new Plan(gpu, [{
     ...common,
     kernel: { name: "alu", source: ARITHMETIC },
     bindings: { y },
-    workgroups: groups(invocations),
+    workgroups: workgroupsFor(invocations),
   }]);
   const copy = { ...common, kernel: { name: "copy", source: COPY }, bindings: { x, y } };
-  const perDispatch = Math.min(elements / 4, 65535 * 64);
-  using copying = new Plan(gpu, [{ ...copy, workgroups: groups(perDispatch) }]);
+  using copying = new Plan(gpu, [{ ...copy, workgroups: workgroupsFor(elements / 4) }]);
   const gflops = 2 * 4 * 32 * 256 * invocations / await bestTime(gpu, arithmetic) / 1e9;
-  const gbytes = 2 * 16 * perDispatch / await bestTime(gpu, copying) / 1e9;
+  const gbytes = 2 * 4 * elements / await bestTime(gpu, copying) / 1e9;
   x.place.buffer.destroy();
   y.place.buffer.destroy();
   return { gflops, gbytes };

@@ -5,10 +5,16 @@ import { Gpu, type GpuOptions } from "../../lib/gpu/device.ts";
 
 const opened = new Map<string, Promise<Gpu>>();
 
+/** Rows of a launch so short that nearly all launches have several: a kernel that ignored them would compute a part. */
+const FOLDED: GpuOptions = { workgroupsInRow: 3 };
+/** Rows as long as the adapter takes them, as in programs. */
+export const UNFOLDED: GpuOptions = { workgroupsInRow: Infinity };
+
 /** The device, opened at first use and kept until the tests of the file have ended. */
-export function testGpu(options: GpuOptions = {}): Promise<Gpu> {
+export function testGpu(given: GpuOptions = {}): Promise<Gpu> {
   hideWaylandWarning();
-  const key = JSON.stringify(options);
+  const options = { ...FOLDED, ...given };
+  const key = Object.values(options).join();
   const gpu = opened.get(key) ?? open(options);
   opened.set(key, gpu);
   return gpu;

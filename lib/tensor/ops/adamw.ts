@@ -64,11 +64,11 @@ export class AdamW {
     const constants = { CLIP_NORM: clipNorm, WEIGHT_DECAY: weightDecay, BETA1: betas[0], BETA2: betas[1], EPS: eps };
     const launch = { kernel: KERNEL, label: "optimiser", constants };
     const sums = { gradient, group_of_block, parts_out: parts };
-    tape.dispatch({ ...launch, entry: "square_sums", bindings: sums, workgroups: [PARTS, 1, 1] });
+    tape.dispatch({ ...launch, entry: "square_sums", bindings: sums, workgroups: PARTS });
     const blocks = group_of_block.shape[0]!;
     const { m, v } = this;
     const bindings = { gradient, group_of_block, parts, value: values, m, v, report, step: tape.step };
-    const workgroups = [Math.min(blocks, this.#gpu.adapter.software ? 64 : WORKGROUPS), 1, 1] as const;
+    const workgroups = Math.min(blocks, this.#gpu.adapter.software ? 64 : WORKGROUPS);
     tape.dispatch({ ...launch, entry: "update", bindings, workgroups, commit: true });
   }
 

@@ -5,7 +5,7 @@ import type { Tape } from "../tape.ts";
 import { createTensor, type PlacedTensor, rowsAndColumns, sizeOf, type Tensor } from "../tensor.ts";
 import type { Parameter } from "../parameters.ts";
 import { columnSum } from "./column_sum.ts";
-import { elementwise, linearGrid, numbersIn } from "./grid.ts";
+import { elementwise, numbersIn, workgroupsFor } from "./grid.ts";
 
 const KERNEL = { name: "add", source };
 
@@ -30,7 +30,7 @@ export function add(tape: Tape, a: Tensor, b?: Tensor, target?: Tensor): Tensor 
     label: y.storage.label,
     constants: { Number },
     bindings: b ? { a, b, y } : { a, y },
-    workgroups: linearGrid(count),
+    workgroups: workgroupsFor(count),
     split: elementwise(a.shape[0]!, b ? ["a", "b", "y"] : ["a", "y"], count),
   });
   return y;
@@ -51,7 +51,7 @@ export function addRepeated(tape: Tape, x: Tensor, p: Parameter): Tensor {
     label: p.name,
     constants: { Number },
     bindings: { a: x, b: p, y },
-    workgroups: linearGrid(count * x.shape[0]!),
+    workgroups: workgroupsFor(count * x.shape[0]!),
     split: elementwise(x.shape[0]!, ["a", "y"], count * x.shape[0]!),
   });
   tape.derive(y, [x, p], (dy) => {

@@ -3,7 +3,7 @@
 import source from "../../../kernels/attention_received.wgsl" with { type: "text" };
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
-import { linearGrid } from "./grid.ts";
+import { workgroupsFor } from "./grid.ts";
 
 const KERNEL = { name: "attention_received", source };
 
@@ -29,7 +29,7 @@ export function attentionReceived(tape: Tape, qkv: Tensor, heads: number, floor:
       label: output.storage.label,
       constants,
       bindings,
-      workgroups: linearGrid(sizeOf(output.shape)),
+      workgroups: workgroupsFor(sizeOf(output.shape)),
     });
   launch("sum_keys", { qkv, ksum_out: ksum }, ksum);
   launch("masses", { qkv, ksum, mass_out: mass }, mass);

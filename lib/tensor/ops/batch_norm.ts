@@ -3,10 +3,10 @@
 import batchNormSource from "../../../kernels/batch_norm.wgsl" with { type: "text" };
 import geluSource from "../../../kernels/lib/gelu.wgsl" with { type: "text" };
 import type { Parameter } from "../parameters.ts";
-import type { Launch, LaunchSplit, Tape } from "../tape.ts";
+import type { Launch, Tape } from "../tape.ts";
 import type { PlacedTensor, Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
-import { lanesFor, linearGrid, numbersIn, segmentsFor } from "./grid.ts";
+import { lanesFor, numbersIn, segmentsFor, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
 const KERNEL = { name: "batch_norm", source: batchNormSource + geluSource };
 
@@ -22,6 +22,9 @@ export interface BatchNormTensors {
   readonly runningVar: PlacedTensor;
 }
 
+/** How much a launch computes. */
+type LaunchSize = Pick<Launch, "workgroups"> & Partial<Launch>;
+
 /**
  * Normalises each column over all rows: by the batch when training, by the running statistics otherwise.
  * eps is 1e-5 and momentum 0.1, as in PyTorch.
@@ -34,61 +37,57 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
   const { weight, bias, runningMean, runningVar } = tensors;
   const dim = weight.shape[0]!;
   const allRows = expectColumns(x, dim, weight.name);
+  const images = x.shape[0]!;
   const parts = tape.training ? groups : 1;
-  if (allRows % parts !== 0) throw new Error(`Cannot split ${allRows} rows of "${x.storage.label}" into ${groups} equal groups`);
+  if (images % parts !== 0) throw new Error(`Cannot split ${images} images of "${x.storage.label}" into ${groups} equal groups`);
   const rows = allRows / parts;
   const label = weight.name.replace(/\.weight$/, "");
   const { Number, count } = numbersIn(dim);
-  const images = x.shape[0]!;
   // what cannot be bound at once is summed image by image
   const byImages = moments !== undefined || tape.atOnce(images, [x]) < images;
   const segments = byImages ? images / parts : segmentsFor(rows, count * parts);
   const lanes = lanesFor(tape, count);
-  const constants = { Number, DIM: count, GROUPS: parts, SEGMENTS: segments, LANES: lanes, RUNNING: !tape.training };
-  const perColumn = [Math.ceil(count / lanes), 1, 1] as const;
-  const perSegment = [Math.ceil(count / lanes), parts * segments, 1] as const;
-  const perElement = linearGrid(allRows * count);
-  const bySegment = (cut: readonly string[]): LaunchSplit => ({
-    units: images,
-    cut,
-    part: (first, n) => ({ dims: [rows, allRows / images * first, first], workgroups: [perSegment[0], n, 1] }),
-  });
-  const byImage = (cut: readonly string[]): LaunchSplit => ({
-    units: images,
-    cut,
-    part: (first, n) => ({
-      dims: [rows, allRows / images * first, 0],
-      workgroups: linearGrid(allRows / images * n * count),
-    }),
-  });
+  const constants = { Number, DIM: count, GROUPS: parts, SEGMENTS: segments, RUNNING: !tape.training };
+  const perColumn = { constants: { ...constants, WIDTH: lanes }, workgroups: workgroupsFor(count, lanes) };
+  const perSegment = (cut: readonly string[]): LaunchSize => {
+    const part = (first: number, n: number) => ({
+      dims: [rows, allRows / images * first, first, n],
+      workgroups: workgroupsForTable(count, n, lanes),
+    });
+    return { ...perColumn, ...part(0, parts * segments), split: { units: images, cut, part } };
+  };
+  const perElement = (cut: readonly string[]): LaunchSize => {
+    const part = (first: number, n: number) => ({
+      dims: [rows, allRows / images * first],
+      workgroups: workgroupsFor(allRows / images * n * count),
+    });
+    return { ...part(0, images), split: { units: images, cut, part } };
+  };
 
-  const launch = (
-    entry: string,
-    bindings: Record<string, Tensor>,
-    workgroups: readonly [number, number, number],
-    more: Partial<Pick<Launch, "commit" | "constants" | "split">> = {},
-  ) => tape.dispatch({ kernel: KERNEL, entry, label, constants, bindings, dims: [rows, 0, 0], workgroups, ...more });
+  const launch = (entry: string, bindings: Record<string, Tensor>, extent: LaunchSize) =>
+    tape.dispatch({ kernel: KERNEL, entry, label, constants, bindings, dims: [rows], ...extent });
 
   const mean = tape.tensor(`${label}.mean`, [parts, dim]);
   const rstd = tape.tensor(`${label}.rstd`, [parts, dim]);
   const normalisers = { mean_out: mean, rstd_out: rstd };
   if (tape.training) {
     const ofSegments = moments ?? tape.tensor(`${label}.moments`, [parts, segments, 2, dim]);
-    if (!moments) launch("statistics", { x, parts_out: ofSegments }, perSegment, { split: bySegment(["x"]) });
+    if (!moments) launch("statistics", { x, parts_out: ofSegments }, perSegment(["x"]));
     launch("merge", { parts: ofSegments, ...normalisers }, perColumn);
-    launch("update_running", { parts: ofSegments, running_mean_out: runningMean, running_var_out: runningVar }, perColumn, {
+    launch("update_running", { parts: ofSegments, running_mean_out: runningMean, running_var_out: runningVar }, {
+      ...perColumn,
       commit: true,
     });
   } else {
     launch("from_running", { running_mean: runningMean, running_var: runningVar, ...normalisers }, perColumn);
   }
   const y = tape.tensor(label, x.shape);
-  launch("normalise", { x, mean, rstd, weight, bias, y }, perElement, { split: byImage(["x", "y"]) });
+  launch("normalise", { x, mean, rstd, weight, bias, y }, perElement(["x", "y"]));
 
   tape.derive(y, [x, weight, bias], (dy) => {
     const partial = tape.tensor(`parts of ${label}`, [parts, segments, 2, dim]);
     const sums = tape.tensor(`sums of ${label}`, [parts, 2, dim]);
-    launch("backward_sums", { x, mean, rstd, dy, parts_out: partial }, perSegment, { split: bySegment(["x", "dy"]) });
+    launch("backward_sums", { x, mean, rstd, dy, parts_out: partial }, perSegment(["x", "dy"]));
     tape.accumulateParameter(
       weight,
       (dweight) =>
@@ -100,9 +99,9 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
     if (!tape.wants(x)) return;
     const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
     const pre = tape.takeWork(x, ["geluBackward"])?.geluBackward;
-    launch("backward_input", { x, mean, rstd, weight, dy, sums, dx, ...(pre && { pre }) }, perElement, {
+    launch("backward_input", { x, mean, rstd, weight, dy, sums, dx, ...(pre && { pre }) }, {
+      ...perElement(["x", "dy", "dx", ...(pre ? ["pre"] : [])]),
       constants: { ...constants, GELU_BACKWARD: pre !== undefined },
-      split: byImage(["x", "dy", "dx", ...(pre ? ["pre"] : [])]),
     });
     tape.accumulate(x, dx);
   });

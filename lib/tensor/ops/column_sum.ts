@@ -3,7 +3,7 @@
 import source from "../../../kernels/column_sum.wgsl" with { type: "text" };
 import type { Tape } from "../tape.ts";
 import { rowsAndColumns, sizeOf, type Tensor } from "../tensor.ts";
-import { lanesFor, linearGrid, numbersIn, segmentsFor, segmentsInParts } from "./grid.ts";
+import { lanesFor, numbersIn, segmentsFor, segmentsInParts, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
 const KERNEL = { name: "column_sum", source };
 
@@ -19,14 +19,14 @@ export function columnSum(tape: Tape, x: Tensor, target: Tensor): void {
     kernel: KERNEL,
     entry: "partial",
     label: target.storage.label,
-    constants: { Number, LANES: lanes },
-    dims: [count, 0],
+    constants: { Number, WIDTH: lanes },
     bindings: { x, parts_out: parts },
-    workgroups: [Math.ceil(count / lanes), segments, 1],
+    dims: [count, segments, 0],
+    workgroups: workgroupsForTable(count, segments, lanes),
     split: {
       units: images,
       cut: ["x"],
-      part: (_first, _images, i) => ({ dims: [count, i * each], workgroups: [Math.ceil(count / lanes), each, 1] }),
+      part: (_first, _images, i) => ({ dims: [count, each, i * each], workgroups: workgroupsForTable(count, each, lanes) }),
     },
   });
   finishColumnSum(tape, parts, target);
@@ -42,6 +42,6 @@ export function finishColumnSum(tape: Tape, parts: Tensor, target: Tensor): void
     constants: { Number },
     dims: [count],
     bindings: { parts, y: target },
-    workgroups: linearGrid(count),
+    workgroups: workgroupsFor(count),
   });
 }

@@ -8,7 +8,7 @@ import type { Tensor } from "../tensor.ts";
 import { columnSum } from "./column_sum.ts";
 import { expectColumns } from "./add.ts";
 import { gelu, geluBackward } from "./gelu.ts";
-import { lanesFor, linearGrid, numbersIn, segmentsInParts } from "./grid.ts";
+import { lanesFor, numbersIn, segmentsInParts, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
 const KERNEL = { name: "depthwise_conv", source: convSource + geluSource };
 
@@ -55,20 +55,20 @@ function convolve(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, fus
   const label = weight.name.replace(/\.weight$/, "");
   const { Number, count } = numbersIn(dim);
   const lanes = lanesFor(tape, count);
-  const constants = { Number, GRID: grid, CHANNELS: dim, DIM: count, KERNEL: size, LANES: lanes };
-  const perRow = [Math.ceil(count / lanes), grid, batch] as const;
-  const perElement = linearGrid(dim * size * size);
+  const constants = { Number, GRID: grid, CHANNELS: dim, DIM: count, KERNEL: size, WIDTH: lanes };
+  const perRow = (images: number) => workgroupsForTable(count, images * grid, lanes);
+  const perElement = workgroupsFor(dim * size * size, lanes);
 
   const launch = (
     entry: string,
     bindings: Record<string, Tensor>,
-    workgroups: readonly [number, number, number],
+    workgroups: number,
     more: Partial<Pick<Launch, "constants" | "dims" | "split">> = {},
   ) => tape.dispatch({ kernel: KERNEL, entry, label, constants, bindings, workgroups, ...more });
   const byImage: LaunchSplit = {
     units: batch,
     cut: ["x", "y"],
-    part: (_, images) => ({ workgroups: [perRow[0], perRow[1], images] }),
+    part: (_, images) => ({ workgroups: perRow(images) }),
   };
 
   const taps = tape.tensor(`${label}.taps`, [size, size, dim]);
@@ -78,32 +78,33 @@ function convolve(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, fus
   const moments = fused ? tape.tensor(`${label}.moments`, [batch, 2, dim]) : undefined;
   if (pre && moments) {
     const rows = tape.tensor(`${label}.row_moments`, [batch, grid, 2, dim]);
-    launch("forward", { x, taps, bias, y, pre_out: pre, row_moments_out: rows }, perRow, {
+    launch("forward", { x, taps, bias, y, pre_out: pre, row_moments_out: rows }, perRow(batch), {
       constants: { ...constants, FUSED: true },
       dims: [0],
       split: { ...byImage, cut: ["x", "y", "pre_out", "row_moments_out"] },
     });
-    launch("combine", { row_moments: rows, moments_out: moments }, [perRow[0], batch, 1]);
+    launch("combine", { row_moments: rows, moments_out: moments }, workgroupsForTable(count, batch, lanes));
     tape.leaveWork(y, { geluBackward: pre });
-  } else launch("forward", { x, taps, bias, y }, perRow, { dims: [0], split: byImage });
+  } else launch("forward", { x, taps, bias, y }, perRow(batch), { dims: [0], split: byImage });
 
   tape.derive(y, [x, weight, bias], (dgelu) => {
     const dy = pre && tape.remainingWork(y) ? geluBackward(tape, pre, dgelu) : dgelu;
     tape.accumulateParameter(bias, (target) => columnSum(tape, { ...dy, shape: [batch, tokens, dim] }, target));
     const [segments, each] = segmentsInParts(Math.min(batch, 32), batch, tape.atOnce(batch, [x, dy]));
     const dtaps = tape.tensor(`parts of ${weight.name}`, [segments, size, size, dim]);
-    launch("backward_weight", { x, dy, dtaps_out: dtaps }, [Math.ceil(count / lanes), size, segments], {
-      dims: [0, 0],
+    const perKernelRow = (n: number) => workgroupsForTable(count, n * size, lanes);
+    launch("backward_weight", { x, dy, dtaps_out: dtaps }, perKernelRow(segments), {
+      dims: [0, segments, 0],
       split: {
         units: batch,
         cut: ["x", "dy"],
-        part: (_first, _images, i) => ({ dims: [0, i * each], workgroups: [Math.ceil(count / lanes), size, each] }),
+        part: (_first, _images, i) => ({ dims: [0, each, i * each], workgroups: perKernelRow(each) }),
       },
     });
     tape.accumulateParameter(weight, (dweight) => launch("finish_weight", { dtaps, dweight }, perElement));
     if (!tape.wants(x)) return;
     const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
-    launch("forward", { x: dy, taps, bias, y: dx }, perRow, { dims: [1], split: byImage });
+    launch("forward", { x: dy, taps, bias, y: dx }, perRow(batch), { dims: [1], split: byImage });
     tape.accumulate(x, dx);
   });
   return { y, moments };

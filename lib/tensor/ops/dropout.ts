@@ -9,7 +9,7 @@ import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { add } from "./add.ts";
 import { floatBits } from "./dims.ts";
-import { linearGrid, numbersIn } from "./grid.ts";
+import { numbersIn, workgroupsFor } from "./grid.ts";
 
 /** The library that kernels need to draw. */
 export const DROP_SOURCE: string = dropSource + philoxSource + stepSource;
@@ -86,11 +86,11 @@ export function applyDrop(tape: Tape, draw: Draw, x: Tensor, residual?: Tensor):
     constants: { Number, QUADS },
     bindings: { x, y, step: tape.step, residual: residual ?? tape.unused },
     dims: [...words, 0],
-    workgroups: linearGrid(count * images),
+    workgroups: workgroupsFor(count * images),
     split: {
       units: images,
       cut: residual ? ["x", "y", "residual"] : ["x", "y"],
-      part: (first, n) => ({ dims: [...words, first * count], workgroups: linearGrid(count * n) }),
+      part: (first, n) => ({ dims: [...words, first * count], workgroups: workgroupsFor(count * n) }),
     },
   });
   return y;

@@ -4,7 +4,7 @@ import geluSource from "../../../kernels/gelu.wgsl" with { type: "text" };
 import libSource from "../../../kernels/lib/gelu.wgsl" with { type: "text" };
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
-import { elementwise, linearGrid, numbersIn } from "./grid.ts";
+import { elementwise, numbersIn, workgroupsFor } from "./grid.ts";
 
 const KERNEL = { name: "gelu", source: geluSource + libSource };
 
@@ -32,7 +32,7 @@ function launch(tape: Tape, entry: string, result: Tensor, bindings: Record<stri
     label: result.storage.label,
     constants: { Number },
     bindings,
-    workgroups: linearGrid(count),
+    workgroups: workgroupsFor(count),
     split: elementwise(result.shape[0]!, Object.keys(bindings), count),
   });
 }

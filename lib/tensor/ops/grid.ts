@@ -1,20 +1,30 @@
-/** @file How many workgroups cover a tensor. */
+/** @file How many workgroups cover a tensor; kernels/lib/invocation.wgsl says which of it each computes. */
 
 import type { NumberType } from "../../gpu/wgsl.ts";
 import type { LaunchSplit, Tape } from "../tape.ts";
 
-const MOST = 65535;
+/** Invocations of a workgroup, unless a launch gives the kernel's WIDTH another value. */
+const WIDTH = 64;
 
 /**
- * Workgroups for one invocation an element, spread over x and y since one axis holds 65,535 at most.
+ * Workgroups for a kernel that numbers its invocations.
  *
  * @param items invocations needed
- * @param width invocations in a workgroup
+ * @param width invocations of a workgroup
  */
-export function linearGrid(items: number, width = 64): [number, number, number] {
-  const groups = Math.ceil(items / width);
-  const y = Math.ceil(groups / MOST);
-  return [Math.ceil(groups / y), y, 1];
+export function workgroupsFor(items: number, width = WIDTH): number {
+  return Math.ceil(items / width);
+}
+
+/**
+ * Workgroups for a kernel whose invocations are cells of a table: each row takes its own.
+ *
+ * @param columns cells of a row
+ * @param rows rows of the table
+ * @param width invocations of a workgroup
+ */
+export function workgroupsForTable(columns: number, rows: number, width = WIDTH): number {
+  return Math.ceil(columns / width) * rows;
 }
 
 /**
@@ -25,7 +35,7 @@ export function linearGrid(items: number, width = 64): [number, number, number] 
  * @param items invocations for all units
  */
 export function elementwise(units: number, cut: readonly string[], items: number): LaunchSplit {
-  return { units, cut, part: (_, count) => ({ workgroups: linearGrid(items / units * count) }) };
+  return { units, cut, part: (_, count) => ({ workgroups: workgroupsFor(items / units * count) }) };
 }
 
 /** How a kernel goes along an axis. */

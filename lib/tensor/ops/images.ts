@@ -6,7 +6,7 @@ import stepSource from "../../../kernels/lib/step.wgsl" with { type: "text" };
 import { type Encoding, WORDS_PER_ENTRY } from "../../data/entries.ts";
 import type { Launch, Tape } from "../tape.ts";
 import { type PlacedTensor, sizeOf, type Tensor } from "../tensor.ts";
-import { elementwise, linearGrid, numbersIn } from "./grid.ts";
+import { elementwise, numbersIn, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
 const KERNEL = { name: "images", source: imagesSource + philoxSource + stepSource };
 
@@ -116,7 +116,7 @@ export class ImageViews {
       BYTES: packed.encoding === "u8",
       STREAM: tape.nextStream(),
     };
-    this.#launch("draw", { draws_out: this.#draws, step: tape.step }, linearGrid(rows));
+    this.#launch("draw", { draws_out: this.#draws, step: tape.step }, workgroupsFor(rows));
   }
 
   /** The views as patches, with their zeros. */
@@ -125,7 +125,7 @@ export class ImageViews {
     const patches = this.#tape.tensor("patches", this.shape);
     const { Number, count } = numbersIn(sizeOf(this.shape));
     const [rows] = this.shape;
-    this.#launch("clear", { cleared: patches }, linearGrid(count), {
+    this.#launch("clear", { cleared: patches }, workgroupsFor(count), {
       constants: { ...this.#constants, Number },
       split: elementwise(rows, ["cleared"], count),
     });
@@ -144,22 +144,22 @@ export class ImageViews {
   /** Records a launch with an invocation for each entry that a row may have. */
   #perEntry(entry: string, output: Record<string, Tensor>): void {
     const { ranges, words } = this.#packed;
-    const groups = Math.ceil(this.#most / 64);
     const [rows] = this.shape;
-    this.#launch(entry, { ranges, words, draws: this.#draws, step: this.#tape.step, ...output }, [groups, rows, 1], {
-      dims: [0, this.#most],
-      split: {
-        units: rows,
-        cut: Object.keys(output),
-        part: (first, n) => ({ dims: [first, this.#most], workgroups: [groups, n, 1] }),
-      },
+    const part = (first: number, n: number) => ({
+      dims: [first, n, this.#most],
+      workgroups: workgroupsForTable(this.#most, n),
+    });
+    const { dims, workgroups } = part(0, rows);
+    this.#launch(entry, { ranges, words, draws: this.#draws, step: this.#tape.step, ...output }, workgroups, {
+      dims,
+      split: { units: rows, cut: Object.keys(output), part },
     });
   }
 
   #launch(
     entry: string,
     bindings: Record<string, Tensor>,
-    workgroups: readonly [number, number, number],
+    workgroups: number,
     more: Partial<Pick<Launch, "constants" | "dims" | "split">> = {},
   ): void {
     this.#tape.dispatch({ kernel: KERNEL, entry, label: "images", constants: this.#constants, bindings, workgroups, ...more });

@@ -3,6 +3,7 @@
 import source from "../../../kernels/l2_normalise.wgsl" with { type: "text" };
 import type { Tape } from "../tape.ts";
 import { rowsAndColumns, type Tensor } from "../tensor.ts";
+import { workgroupsFor } from "./grid.ts";
 
 const KERNEL = { name: "l2_normalise", source };
 
@@ -10,7 +11,7 @@ const KERNEL = { name: "l2_normalise", source };
 export function l2Normalise(tape: Tape, x: Tensor): Tensor {
   const [rows, dim] = rowsAndColumns(x.shape);
   const constants = { DIM: dim };
-  const workgroups = [Math.ceil(rows / 64), 1, 1] as const;
+  const workgroups = workgroupsFor(rows);
   const y = tape.tensor("unit vectors", x.shape);
   const norm = tape.tensor("lengths", [rows]);
   const label = y.storage.label;

@@ -9,7 +9,7 @@ import type { Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { finishColumnSum } from "./column_sum.ts";
 import { type Draw, drawFor, DROP_SOURCE, type DropRates, dropWords, NO_DROP, residual, residualGradient } from "./dropout.ts";
-import { lanesFor, linearGrid, numbersIn, segmentsFor, segmentsInParts } from "./grid.ts";
+import { lanesFor, numbersIn, segmentsFor, segmentsInParts, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
 const KERNEL = { name: "layer_norm", source: layerNormSource + numberSource + DROP_SOURCE };
 
@@ -90,7 +90,7 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
   // of a short row, not many invocations would have a part
   const width = by === "subgroup" ? tape.gpu.adapter.subgroup[0] : together && count <= 32 ? 32 : 64;
   const constants = { ...numbers, TOGETHER: together, SUBGROUP: by === "subgroup", WIDTH: width };
-  const perRow = (n: number) => linearGrid(together ? n : Math.ceil(n / width), 1);
+  const perRow = (n: number) => together ? n : workgroupsFor(n, width);
   const images = x.shape[0]!;
   const byImage = (cut: readonly string[]): LaunchSplit => {
     return { units: images, cut, part: (_, n) => ({ workgroups: perRow(rows / images * n) }) };
@@ -99,19 +99,19 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
   const { draw, ...terms } = sumOf ?? {};
   const inputs = sumOf ? { ...terms, x_out: x } as Record<string, Tensor> : { x };
   const drop = draw ? dropWords(draw, x.shape) : NO_DROP;
-  const dimsOf = (accumulate: number, first: number) => [count, accumulate, first, 0, ...drop];
+  const dimsOf = ({ accumulate = 0, segments = 0, first = 0 }) => [count, accumulate, segments, first, ...drop];
   tape.dispatch({
     kernel: KERNEL,
     entry: "forward",
     label,
     constants: { ...constants, RESIDUAL: sumOf !== undefined, DROP: draw !== undefined },
     bindings: { ...inputs, weight, bias, ...outputs, ...(draw && { step: tape.step }) },
-    dims: dimsOf(0, 0),
+    dims: dimsOf({}),
     workgroups: perRow(rows),
     split: {
       units: images,
       cut: [...Object.keys(inputs), "y", "mean_out", "rstd_out"],
-      part: (first, n) => ({ dims: dimsOf(0, rows / images * count * first), workgroups: perRow(rows / images * n) }),
+      part: (first, n) => ({ dims: dimsOf({ first: rows / images * count * first }), workgroups: perRow(rows / images * n) }),
     },
   });
   tape.derive(y, [x, weight, bias], (dy) => {
@@ -123,14 +123,17 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
       kernel: KERNEL,
       entry: "backward_weight",
       label,
-      constants: { ...numbers, LANES: lanes },
+      constants: { ...numbers, WIDTH: lanes },
       bindings: { x, dy, mean, rstd, dweight_parts: dweight, dbias_parts: dbias },
-      dims: dimsOf(0, 0),
-      workgroups: [Math.ceil(count / lanes), segments, 1],
+      dims: dimsOf({ segments }),
+      workgroups: workgroupsForTable(count, segments, lanes),
       split: {
         units: images,
         cut: ["x", "dy", "mean", "rstd"],
-        part: (_first, _images, i) => ({ dims: dimsOf(0, i * each), workgroups: [Math.ceil(count / lanes), each, 1] }),
+        part: (_first, _images, i) => ({
+          dims: dimsOf({ segments: each, first: i * each }),
+          workgroups: workgroupsForTable(count, each, lanes),
+        }),
       },
     });
     tape.accumulateParameter(weight, (target) => finishColumnSum(tape, dweight, target));
@@ -144,7 +147,7 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
       label,
       constants,
       bindings: { x, weight, mean, rstd, dy, dx, dx_before: before ?? tape.unused },
-      dims: dimsOf(before ? 1 : 0, 0),
+      dims: dimsOf({ accumulate: before ? 1 : 0 }),
       workgroups: perRow(rows),
       split: byImage(["x", "mean", "rstd", "dy", "dx", ...(before ? ["dx_before"] : [])]),
     });

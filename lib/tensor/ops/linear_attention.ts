@@ -6,7 +6,7 @@ import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { finishColumnSum } from "./column_sum.ts";
-import { linearGrid, numbersIn } from "./grid.ts";
+import { numbersIn, workgroupsFor } from "./grid.ts";
 import { matmul } from "./matmul.ts";
 import { denseView, type View } from "./matmul_product.ts";
 
@@ -40,11 +40,11 @@ export function linearAttention(tape: Tape, qkv: Tensor, temperature: Parameter,
       constants: { Number, QUADS, FLOOR: floor },
       bindings,
       ...dimsOf(images),
-      workgroups: linearGrid(items),
+      workgroups: workgroupsFor(items),
       split: {
         units: images,
         cut: Object.keys(bindings).filter((name) => name !== "temperature"),
-        part: (_, count) => ({ ...dimsOf(count), workgroups: linearGrid(items / images * count) }),
+        part: (_, count) => ({ ...dimsOf(count), workgroups: workgroupsFor(items / images * count) }),
       },
     });
   };

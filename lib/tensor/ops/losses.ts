@@ -11,7 +11,7 @@ import ntXentSource from "../../../kernels/nt_xent.wgsl" with { type: "text" };
 import smoothL1Source from "../../../kernels/smooth_l1.wgsl" with { type: "text" };
 import type { Loss, Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
-import { linearGrid } from "./grid.ts";
+import { workgroupsFor } from "./grid.ts";
 import type { ImageLayout } from "./images.ts";
 import { matmul } from "./matmul.ts";
 import type { TokenMask } from "./tokens.ts";
@@ -40,7 +40,7 @@ export function crossEntropy(tape: Tape, logits: Tensor, label: Tensor, weight =
     label: loss.storage.label,
     constants: { CLASSES: classes, WEIGHT: weight },
     bindings: { logits, label, loss, correct, dlogits },
-    workgroups: linearGrid(rows),
+    workgroups: workgroupsFor(rows),
   });
   tape.derive(loss, [logits], () => tape.accumulate(logits, dlogits));
   return { loss, correct };
@@ -65,7 +65,7 @@ export function smoothL1(tape: Tape, prediction: Tensor, goal: Tensor, weight = 
     label: loss.storage.label,
     constants: { WEIGHT: weight },
     bindings: { prediction, goal, loss, distance, dprediction },
-    workgroups: linearGrid(rows),
+    workgroups: workgroupsFor(rows),
   });
   tape.derive(loss, [prediction], () => tape.accumulate(prediction, dprediction));
   return { loss, distance };
@@ -98,7 +98,7 @@ export function maskedError(
       label: loss.storage.label,
       constants,
       bindings: { ...inputs, ...y },
-      workgroups: linearGrid(invocations),
+      workgroups: workgroupsFor(invocations),
     });
   launch("forward", { loss }, batch * tokens);
   tape.derive(loss, [prediction], () => {
@@ -122,22 +122,15 @@ export function ntXent(tape: Tape, z: Tensor, temperature: number): { loss: Loss
   const loss: Loss = { ...tape.tensor("NT-Xent", [rows]), isLoss: true };
   const lse = tape.tensor("log of sums", [rows]);
   const correct = tape.tensor("correct", [rows]);
-  const constants = { ROWS: rows };
-  const label = loss.storage.label;
+  const launch = { kernel: NT_XENT, label: loss.storage.label, constants: {} };
   matmul(tape, z, z, similarity, [rows, rows, dim], { bTransposed: true, alpha: 1 / temperature });
-  tape.dispatch({
-    kernel: NT_XENT,
-    entry: "forward",
-    label,
-    constants,
-    bindings: { s: similarity, lse_out: lse, loss, correct },
-    workgroups: linearGrid(rows),
-  });
+  const outputs = { lse_out: lse, loss, correct };
+  tape.dispatch({ ...launch, entry: "forward", bindings: { s: similarity, ...outputs }, workgroups: workgroupsFor(rows) });
   tape.derive(loss, [z], () => {
     const h = tape.tensor("gradient of similarities", [rows, rows]);
     const dz = tape.tensor(`gradient of ${z.storage.label}`, z.shape);
-    const workgroups = [Math.ceil(rows * rows / 64), 1, 1] as const;
-    tape.dispatch({ kernel: NT_XENT, entry: "backward", label, constants, bindings: { s: similarity, lse, h }, workgroups });
+    const bindings = { s: similarity, lse, h };
+    tape.dispatch({ ...launch, entry: "backward", bindings, workgroups: workgroupsFor(rows * rows) });
     matmul(tape, h, z, dz, [rows, dim, rows], { alpha: 1 / temperature });
     tape.accumulate(z, dz);
   });

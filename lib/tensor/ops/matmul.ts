@@ -9,7 +9,7 @@ import type { Launch, LaunchSplit, Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { DROP_SOURCE } from "./dropout.ts";
 import { finishColumnSum } from "./column_sum.ts";
-import { linearGrid } from "./grid.ts";
+import { workgroupsFor } from "./grid.ts";
 import {
   byRows,
   countOf,
@@ -122,7 +122,7 @@ function finishInPlace(tape: Tape, product: Product): void {
   const quads = n % 4 === 0;
   const bindings = { c, ...rest!.bindings };
   const part = ({ m: rows = m, first = 0 }: Partial<Extent>) => {
-    return { ...extentOf(product, { first }), workgroups: linearGrid(quads ? rows * n / 4 : rows * n) };
+    return { ...extentOf(product, { first }), workgroups: workgroupsFor(quads ? rows * n / 4 : rows * n) };
   };
   tape.dispatch({
     kernel: KERNEL,
@@ -143,7 +143,7 @@ function sumSplits(tape: Tape, { c, sizes: [m, n], operands, options: { rowSums 
     label: c.storage.label,
     constants: {},
     bindings: { parts: operands.c, c },
-    workgroups: linearGrid(m * n),
+    workgroups: workgroupsFor(m * n),
   });
   if (rowSums) finishColumnSum(tape, operands.row_sums!, rowSums);
 }

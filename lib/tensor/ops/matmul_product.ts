@@ -4,6 +4,7 @@ import type { Launch, LaunchSplit } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { floatBits } from "./dims.ts";
 import { type Draw, dropWords, NO_DROP } from "./dropout.ts";
+import { workgroupsForTable } from "./grid.ts";
 import { type Sizes, tilesInRow, type Variant } from "./matmul_variants.ts";
 
 /** What happens to a product before it is stored, in this order. */
@@ -139,12 +140,12 @@ export function extentOf(product: Product, extent: Partial<Extent>): Required<Pa
   return { dims: dimsOf(product, { ...whole, ...extent }), workgroups: workgroupsOf(product, { ...whole, ...extent }) };
 }
 
-function workgroupsOf({ sizes: [, n], variant }: Product, { m, batches, splits }: Extent): [number, number, number] {
+function workgroupsOf({ sizes: [, n], variant }: Product, { m, batches, splits }: Extent): number {
   const { entry, tm, tn, width } = variant;
   const products = batches * splits;
   const inRow = tilesInRow(entry);
   const tiles = Math.ceil(m / tm) * (inRow ? products : 1);
-  return [Math.ceil(tiles / width[0]), Math.ceil(n / (tn * width[1])), inRow ? 1 : products];
+  return workgroupsForTable(tiles, Math.ceil(n / (tn * width[1])), width[0]) * (inRow ? 1 : products);
 }
 
 /** The words of `struct Dims` in kernels/lib/product.wgsl. */

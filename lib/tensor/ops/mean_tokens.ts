@@ -3,7 +3,7 @@
 import source from "../../../kernels/mean_tokens.wgsl" with { type: "text" };
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
-import { elementwise, linearGrid } from "./grid.ts";
+import { elementwise, workgroupsFor } from "./grid.ts";
 
 const KERNEL = { name: "mean_tokens", source };
 
@@ -19,12 +19,12 @@ export function meanTokens(tape: Tape, x: Tensor): Tensor {
     label,
     constants,
     bindings: { x, y },
-    workgroups: linearGrid(batch * dim),
+    workgroups: workgroupsFor(batch * dim),
     split: elementwise(batch, ["x", "y"], batch * dim),
   });
   tape.derive(y, [x], (dy) => {
     const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
-    const workgroups = linearGrid(sizeOf(x.shape));
+    const workgroups = workgroupsFor(sizeOf(x.shape));
     tape.dispatch({
       kernel: KERNEL,
       entry: "backward",

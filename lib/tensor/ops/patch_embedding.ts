@@ -6,7 +6,7 @@ import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { columnSum, finishColumnSum } from "./column_sum.ts";
-import { lanesFor, numbersIn, segmentsInParts } from "./grid.ts";
+import { lanesFor, numbersIn, segmentsInParts, workgroupsForTable } from "./grid.ts";
 import type { ImageViews } from "./images.ts";
 import { transpose } from "./transpose.ts";
 
@@ -42,9 +42,11 @@ export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter,
   const label = weight.name.replace(/\.weight$/, "");
   const { Number, count } = numbersIn(dim);
   const lanes = lanesFor(tape, count);
-  const columns = Math.ceil(count / lanes);
-  const constants = { Number, LANES: lanes };
-  const dimsOf = (first: number, n: number, firstPart = 0) => [count, features, first, n, batch, most, words, firstPart];
+  const constants = { Number, WIDTH: lanes };
+  const perRow = (n: number) => workgroupsForTable(count, n, lanes);
+  const dimsOf = (first: number, n: number, segments = 0, firstSegment = 0) => {
+    return [count, features, first, n, batch, most, words, segments, firstSegment];
+  };
 
   const y = tape.tensor(label, [rows, tokens, dim]);
   tape.dispatch({
@@ -54,11 +56,11 @@ export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter,
     constants,
     bindings: { listed, ranges, taps: transpose(tape, weight, [dim, features]), bias, y },
     dims: dimsOf(0, rows),
-    workgroups: [columns, rows, 1],
+    workgroups: perRow(rows),
     split: {
       units: rows,
       cut: ["listed", "y"],
-      part: (first, n) => ({ dims: dimsOf(first, n), workgroups: [columns, n, 1] }),
+      part: (first, n) => ({ dims: dimsOf(first, n), workgroups: perRow(n) }),
     },
   });
   tape.derive(y, [weight, bias], (dy) => {
@@ -71,12 +73,12 @@ export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter,
       label,
       constants,
       bindings: { listed, ranges, dy, parts },
-      dims: dimsOf(0, rows),
-      workgroups: [columns, segments, 1],
+      dims: dimsOf(0, rows, segments, 0),
+      workgroups: perRow(segments),
       split: {
         units: rows,
         cut: ["listed", "dy"],
-        part: (first, n, i) => ({ dims: dimsOf(first, n, i * each), workgroups: [columns, each, 1] }),
+        part: (first, n, i) => ({ dims: dimsOf(first, n, each, i * each), workgroups: perRow(each) }),
       },
     });
     tape.accumulateParameter(weight, (target) => {

@@ -5,7 +5,7 @@ import stepSource from "../../../kernels/lib/step.wgsl" with { type: "text" };
 import type { Tape } from "../tape.ts";
 import { type PlacedTensor, sizeOf, type Tensor } from "../tensor.ts";
 import { floatBits } from "./dims.ts";
-import { linearGrid } from "./grid.ts";
+import { workgroupsFor } from "./grid.ts";
 
 const KERNEL = { name: "record", source: recordSource + stepSource };
 
@@ -18,7 +18,7 @@ export function recordTotal(tape: Tape, x: Tensor, table: PlacedTensor, column: 
     constants: {},
     bindings: { x, table, step: tape.step },
     dims: [table.shape[1]!, column, floatBits(scale)],
-    workgroups: [1, 1, 1],
+    workgroups: 1,
   });
 }
 
@@ -31,6 +31,6 @@ export function storeRows(tape: Tape, x: Tensor, output: PlacedTensor): void {
     constants: {},
     bindings: { x, table: output, step: tape.step },
     dims: [output.shape[1]!],
-    workgroups: linearGrid(sizeOf(x.shape)),
+    workgroups: workgroupsFor(sizeOf(x.shape)),
   });
 }

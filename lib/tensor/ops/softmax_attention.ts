@@ -4,7 +4,7 @@ import attentionSource from "../../../kernels/softmax_attention.wgsl" with { typ
 import numberSource from "../../../kernels/lib/number.wgsl" with { type: "text" };
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
-import { linearGrid, numbersIn } from "./grid.ts";
+import { numbersIn, workgroupsFor } from "./grid.ts";
 
 const KERNEL = { name: "softmax_attention", source: attentionSource + numberSource };
 
@@ -33,7 +33,7 @@ export function softmaxAttention(tape: Tape, qkv: Tensor, heads: number, label: 
       constants: sizes,
       bindings,
       dims: [batch],
-      workgroups: linearGrid(batch * heads * Math.ceil(tokens / tile)),
+      workgroups: workgroupsFor(batch * heads * Math.ceil(tokens / tile)),
     });
 
   const out = tape.tensor(label, [batch, tokens, heads * headDim]);
@@ -48,7 +48,7 @@ export function softmaxAttention(tape: Tape, qkv: Tensor, heads: number, label: 
       label,
       constants: sizes,
       bindings: { out_in: out, dout, delta_out: delta },
-      workgroups: linearGrid(batch * heads * tokens),
+      workgroups: workgroupsFor(batch * heads * tokens),
     });
     launch("backward_query", { qkv, dout, lse, delta, dqkv });
     launch("backward_key", { qkv, dout, lse, delta, dqkv });

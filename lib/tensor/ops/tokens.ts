@@ -8,7 +8,7 @@ import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { columnSum } from "./column_sum.ts";
-import { linearGrid, numbersIn } from "./grid.ts";
+import { numbersIn, workgroupsFor } from "./grid.ts";
 
 const MASK = { name: "random_mask", source: maskSource + philoxSource + stepSource };
 const PICK = { name: "pick_tokens", source: pickSource };
@@ -33,7 +33,7 @@ export function randomMask(tape: Tape, batch: number, tokens: number, visible: n
   const restore = tape.tensor("places of tokens", [batch, tokens], "u32");
   const keep = tape.tensor("visible tokens", [batch, visible], "u32");
   const constants = { N: tokens, KEEP: visible, STREAM: tape.nextStream() };
-  const workgroups = linearGrid(batch * tokens);
+  const workgroups = workgroupsFor(batch * tokens);
   const launch = (entry: string, bindings: Record<string, Tensor>) =>
     tape.dispatch({ kernel: MASK, entry, label: "mask", constants, bindings, workgroups });
   launch("draw", { words_out: words, step: tape.step });
@@ -92,6 +92,6 @@ function launchOf(y: Tensor, from: number) {
     kernel: PICK,
     label: y.storage.label,
     constants: { Number, FROM: from, TO: to, NUMBERS: count },
-    workgroups: linearGrid(sizeOf(y.shape) / dim * count),
+    workgroups: workgroupsFor(sizeOf(y.shape) / dim * count),
   };
 }

@@ -3,7 +3,7 @@
 import source from "../../../kernels/transpose.wgsl" with { type: "text" };
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
-import { linearGrid } from "./grid.ts";
+import { workgroupsFor } from "./grid.ts";
 
 const KERNEL = { name: "transpose", source };
 
@@ -25,7 +25,7 @@ export function transpose(tape: Tape, x: Tensor, shape: readonly number[] = x.sh
     constants: {},
     bindings: { x, y },
     dims: [rows / 4, columns / 4, sizeOf(shape) / rows / columns],
-    workgroups: linearGrid(sizeOf(shape) / 16),
+    workgroups: workgroupsFor(sizeOf(shape) / 16),
   });
   return y;
 }

@@ -13,7 +13,7 @@ const dispatch = (source: string, bindings: Record<string, { label: string; byte
   label: "layer 7",
   constants: {},
   bindings,
-  workgroups: [1, 1, 1] as const,
+  workgroups: 1,
 });
 
 const DOUBLE = `

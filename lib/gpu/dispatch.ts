@@ -1,0 +1,89 @@
+/**
+ * @file A kernel launch as a plan records it, and what is checked of it before anything is computed.
+ *
+ * An adapter reports a launch that breaks its limits late, and without names; a number that 32 bits do not hold it does not
+ * report at all.
+ */
+
+import { formatBytes } from "../format.ts";
+import { type Gpu, GpuError } from "./device.ts";
+import { mostWorkgroups } from "./grid.ts";
+import { bindingsOfKernel, type KernelSource } from "./pipelines.ts";
+import type { Constants } from "./wgsl.ts";
+
+/** A range of adapter memory. Transient storage gets its buffer when a plan is made. */
+export interface Storage {
+  /** Name in error messages: the layer or tensor. */
+  readonly label: string;
+  /** Size in bytes, a multiple of 4. */
+  readonly bytes: number;
+  /** Where it is, for storage that outlives plans. */
+  readonly place?: Place;
+  /** What it is a part of, and where in it, in bytes: for storage that is larger than the adapter binds at once. */
+  readonly part?: { readonly of: Storage; readonly offset: number };
+}
+
+/** A range of a buffer. */
+export interface Place {
+  /** The buffer. */
+  readonly buffer: GPUBuffer;
+  /** First byte, a multiple of the adapter's offset alignment (256 suits all). */
+  readonly offset: number;
+}
+
+/** One kernel launch. */
+export interface Dispatch {
+  /** File of the kernel. */
+  readonly kernel: KernelSource;
+  /** Entry point in the kernel file. */
+  readonly entry: string;
+  /** Layer or tensor it works for, in messages and profiles. */
+  readonly label: string;
+  /** Values for the file's const declarations. */
+  readonly constants: Constants;
+  /** Storage for each binding the entry point uses, by the name in the file. */
+  readonly bindings: Readonly<Record<string, Storage>>;
+  /** Contents of the file's `var<uniform> dims`, if it has one. */
+  readonly dims?: readonly number[];
+  /** How many workgroups; grid.ts lays them out. */
+  readonly workgroups: number;
+}
+
+/** One more than the largest number that a kernel holds. */
+const LIMIT = 2 ** 32;
+const REMEDY = "Use a smaller data.batch_size";
+
+/**
+ * Checks that a launch can be made, and that its kernel can number what it works on.
+ *
+ * @throws {GpuError} if a tensor is empty or too large, or the launch has no workgroup or too many
+ */
+export function checkDispatch(gpu: Gpu, { kernel, entry, label, bindings, dims = [], workgroups }: Dispatch): void {
+  const name = `${kernel.name}.${entry}`;
+  const declared = bindingsOfKernel(kernel);
+  for (const [binding, storage] of Object.entries(bindings)) {
+    if (!declared.has(binding)) throw new Error(`Cannot bind "${binding}": kernel ${name} does not declare it`);
+    checkStorage(gpu, storage, name);
+  }
+  const sizes = () => Object.entries(bindings).map(([binding, { bytes }]) => `${binding} ${bytes / 4}`).join(", ");
+  const what = () => `Cannot launch kernel ${name} for "${label}" (elements: ${sizes()})`;
+  if (!dims.every((word) => Number.isInteger(word) && word >= 0 && word < LIMIT)) {
+    throw new GpuError(`${what()}: of its dims [${dims.join(", ")}] 32 bits do not hold all. ${REMEDY}`);
+  }
+  const most = mostWorkgroups(gpu.grid);
+  if (!(workgroups >= 1 && workgroups <= most)) {
+    throw new GpuError(`${what()}: it takes ${workgroups} workgroups, and may take 1 to ${most}. ${REMEDY}`);
+  }
+}
+
+function checkStorage({ maxBinding }: Gpu, { label, bytes, part }: Storage, kernel: string): void {
+  if (bytes === 0) throw new GpuError(`Cannot bind "${label}" to kernel ${kernel}: it is empty`);
+  const elements = (part?.of.bytes ?? bytes) / 4;
+  if (elements > LIMIT) {
+    throw new GpuError(`Cannot bind "${label}" to kernel ${kernel}: 32 bits do not number its ${elements} elements. ${REMEDY}`);
+  }
+  if (bytes > maxBinding) {
+    const [size, most] = [bytes, maxBinding].map(formatBytes);
+    throw new GpuError(`Cannot bind "${label}" (${size}) to kernel ${kernel}: the adapter binds at most ${most}. ${REMEDY}`);
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * @file How the workgroups of a launch lie in its grid: a launch has a number of them, and an adapter takes so many along an axis.
+ *
+ * They lie in rows along x, and the rows along y. kernels/lib/invocation.wgsl is the other side: it numbers them again.
+ */
+
+/** Most workgroups along each axis of a launch. */
+export interface GridLimits {
+  /** In a row. */
+  readonly x: number;
+  /** Rows. */
+  readonly y: number;
+}
+
+/** Most workgroups of a launch: kernels number the invocations of each, up to 64, with 32 bits. */
+const MOST = 2 ** 26;
+
+/** Most workgroups that a launch may have. */
+export function mostWorkgroups({ x, y }: GridLimits): number {
+  return Math.min(MOST, x * y);
+}
+
+/**
+ * Columns and rows of workgroups that hold so many: no more rows than it takes, and all of one length, so that few are left over.
+ *
+ * @param workgroups a whole number from 1 to {@linkcode mostWorkgroups}
+ */
+export function layOut(workgroups: number, limits: GridLimits): readonly [x: number, y: number] {
+  const y = Math.ceil(workgroups / limits.x);
+  return [Math.ceil(workgroups / y), y];
+}

@@ -1,0 +1,140 @@
+/** @file Where workgroups lie, that every kernel numbers them by one rule, and what cannot be launched. */
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { type Gpu, GpuError } from "../../../lib/gpu/device.ts";
+import { layOut, mostWorkgroups } from "../../../lib/gpu/grid.ts";
+import { Plan } from "../../../lib/gpu/plan.ts";
+import { read } from "../../../lib/tensor/tensor.ts";
+import { gpuTest, UNFOLDED } from "../../support/gpu.ts";
+import { placed } from "../../support/ops.ts";
+
+const KERNELS = new URL("../../../kernels/", import.meta.url);
+const ADAPTER = { x: 65_535, y: 65_535 };
+
+Deno.test("layOut() takes rows no longer than the adapter allows, and leaves less than a row over", () => {
+  for (const workgroups of [1, 2, 65_534, 65_535, 65_536, 131_071, 1_000_003, 2 ** 26]) {
+    const [x, y] = layOut(workgroups, ADAPTER);
+    assert(x >= 1 && x <= ADAPTER.x && y <= ADAPTER.y, `${workgroups} as ${x} x ${y}`);
+    assert(x * y >= workgroups && x * y - workgroups < y, `${workgroups} as ${x} x ${y}`);
+  }
+  assertEquals(layOut(65_535, ADAPTER), [65_535, 1]);
+  assertEquals(layOut(65_536, ADAPTER), [32_768, 2]);
+  assertEquals(layOut(8, { x: 3, y: 65_535 }), [3, 3]);
+  assertEquals([mostWorkgroups(ADAPTER), mostWorkgroups({ x: 3, y: 5 })], [2 ** 26, 15]);
+});
+
+/** Entry points of a file: workgroup size, name, parameters, body. */
+function entryPoints(source: string): { size: string; name: string; parameters: string; body: string }[] {
+  const pattern = /@compute @workgroup_size\(([^)]*)\)\s*fn (\w+)\(([^{]*)\) \{\n([^]*?)\n\}/g;
+  return [...source.matchAll(pattern)].map(([, size, name, parameters, body]) => {
+    return { size: size!, name: name!, parameters: parameters!, body: body! };
+  });
+}
+
+Deno.test("every entry point of every kernel numbers its invocations by lib/invocation.wgsl, and knows of no axis of the grid", async () => {
+  let found = 0;
+  for await (const file of Deno.readDir(KERNELS)) {
+    if (!file.isFile) continue;
+    const source = await Deno.readTextFile(new URL(file.name, KERNELS));
+    const entries = entryPoints(source);
+    assertEquals(entries.length, source.match(/@compute/g)!.length, file.name);
+    assertEquals(source.match(/\bids\.(?!lane\b)\w+/g), null, `${file.name} reads of ids more than the place in the workgroup`);
+    for (const { size, name, parameters, body } of entries) {
+      const what = `${file.name}, ${name}`;
+      assertEquals(parameters.replace(/, @builtin\(subgroup_invocation_id\) lane: u32$/, ""), "ids: Ids", what);
+      // what numbers invocations counts WIDTH of them in a workgroup
+      if (/\b(invocation|cell|\w+_of)\(ids\b/.test(body)) assertEquals(size, "WIDTH", what);
+      found++;
+    }
+  }
+  assert(found >= 70, `${found} entry points`);
+});
+
+/** Each invocation counts how often its number occurs. */
+const COUNT = `
+struct Dims { columns: u32, rows: u32, }
+@group(0) @binding(0) var<storage, read_write> counts: array<atomic<u32>>;
+@group(0) @binding(1) var<uniform> dims: Dims;
+@compute @workgroup_size(WIDTH) fn line(ids: Ids) {
+  let i = invocation(ids);
+  if (i < dims.columns * dims.rows) { atomicAdd(&counts[i], 1u); }
+}
+@compute @workgroup_size(WIDTH) fn table(ids: Ids) {
+  let at = cell(ids, dims.columns);
+  if (at.column < dims.columns && at.row < dims.rows) { atomicAdd(&counts[at.row * dims.columns + at.column], 1u); }
+}
+@compute @workgroup_size(1) fn layers(ids: Ids) {
+  let at = workgroup_cell(ids, dims.columns / 3u, 3u);
+  let i = (at.z * 3u + at.y) * (dims.columns / 3u) + at.x;
+  if (i < dims.columns * dims.rows) { atomicAdd(&counts[i], 1u); }
+}`;
+
+for (const [how, options] of Object.entries({ "rows of 3": {}, "the adapter's rows": UNFOLDED })) {
+  gpuTest(`kernels/lib/invocation.wgsl gives every number and every cell once, in ${how}`, async (gpu) => {
+    const [columns, rows] = [150, 517];
+    const run = async (entry: string, workgroups: number) => {
+      const counts = placed(gpu, "counts", [rows, columns], new Float32Array(rows * columns));
+      const dispatch = { kernel: { name: "count", source: COUNT }, entry, label: "counts", constants: {}, dims: [columns, rows] };
+      new Plan(gpu, [{ ...dispatch, bindings: { counts: counts.storage }, workgroups }]).run();
+      const found = new Uint32Array((await read(gpu, counts)).buffer);
+      assert(found.every((count) => count === 1), `${entry}: ${found.filter((count) => count !== 1).length} are off`);
+    };
+    await run("line", Math.ceil(columns * rows / 64));
+    await run("table", Math.ceil(columns / 64) * rows);
+    await run("layers", columns * rows);
+  }, options);
+}
+
+const FILL = {
+  name: "fill",
+  source: `
+@group(0) @binding(0) var<storage, read_write> y: array<f32>;
+@compute @workgroup_size(WIDTH) fn main(ids: Ids) { y[invocation(ids)] = 1.0; }`,
+};
+const launch = { kernel: FILL, entry: "main", label: "layer 7", constants: {}, workgroups: 1 };
+const y = { label: "features", bytes: 1024 };
+
+/** What a plan of one launch is refused with, before anything is compiled or allocated. */
+function refusal(gpu: Gpu, changes: Partial<ConstructorParameters<typeof Plan>[1][number]>): string {
+  const before = gpu.memory.buffers;
+  const { message } = assertThrows(() => new Plan(gpu, [{ ...launch, bindings: { y }, ...changes }]), GpuError);
+  assertEquals(gpu.memory.buffers, before);
+  gpu.check();
+  assertEquals(message.includes("driver"), false, message);
+  return message;
+}
+
+gpuTest("Plan refuses a launch of no workgroup, of a part of one, or of too many, with kernel and sizes", (gpu) => {
+  for (const workgroups of [0, 0.5, -1, NaN, 2 ** 26 + 1, 2 ** 40]) {
+    assertEquals(
+      refusal(gpu, { workgroups }),
+      `Cannot launch kernel fill.main for "layer 7" (elements: y 256): it takes ${workgroups} workgroups, and may take 1 to 67108864. ` +
+        "Use a smaller data.batch_size",
+    );
+  }
+  return Promise.resolve();
+}, UNFOLDED);
+
+gpuTest("Plan refuses what 32 bits do not number: dims, and the elements of a tensor that is bound in parts", (gpu) => {
+  for (const dims of [[1, 2 ** 32], [-1], [0.5], [NaN]]) {
+    assertEquals(refusal(gpu, { dims }).includes(`of its dims [${dims.join(", ")}] 32 bits do not hold all`), true);
+  }
+  const whole = { label: "tokens", bytes: 4 * (2 ** 32 + 64) };
+  const part = { label: "tokens", bytes: 256, part: { of: whole, offset: 0 } };
+  assertEquals(
+    refusal(gpu, { bindings: { y: part } }),
+    'Cannot bind "tokens" to kernel fill.main: 32 bits do not number its 4294967360 elements. Use a smaller data.batch_size',
+  );
+  return Promise.resolve();
+});
+
+gpuTest("Plan refuses a tensor that is empty, or too large to be bound, with its name and its kernel", (gpu) => {
+  assertEquals(
+    refusal(gpu, { bindings: { y: { label: "tokens", bytes: 0 } } }),
+    'Cannot bind "tokens" to kernel fill.main: it is empty',
+  );
+  const most = gpu.limits.maxStorageBufferBindingSize;
+  const message = refusal(gpu, { bindings: { y: { label: "tokens", bytes: most + 4 } } });
+  assert(message.startsWith('Cannot bind "tokens" (') && message.includes("to kernel fill.main"), message);
+  return Promise.resolve();
+});
