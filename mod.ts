@@ -107,6 +107,7 @@ export * from "./lib/train/data.ts";
 export * from "./lib/train/finetune.ts";
 export * from "./lib/train/mae.ts";
 export * from "./lib/train/method.ts";
+export * from "./lib/train/methods.ts";
 export * from "./lib/train/preconditions.ts";
 export * from "./lib/train/pretraining.ts";
 export * from "./lib/train/replay.ts";

@@ -2,16 +2,24 @@
 
 import { pretrain } from "../lib/cli/commands.ts";
 import { runTask } from "../lib/cli/task.ts";
-import { describeKeys, openGpu, setUp, TRAINING_FLAGS, TRAINING_OPTIONS, trainingOptions } from "../lib/cli/training.ts";
+import {
+  describeKeys,
+  describeMethods,
+  openGpu,
+  setUp,
+  TRAINING_FLAGS,
+  TRAINING_OPTIONS,
+  trainingOptions,
+} from "../lib/cli/training.ts";
 
 const usage = {
   task: "pretrain",
-  summary: "train a backbone on unlabelled images with SimCLR or MAE",
+  summary: "train a backbone on unlabelled images",
   options: TRAINING_OPTIONS,
   flags: TRAINING_FLAGS,
   repeated: ["set"],
   required: ["config"],
-  details: describeKeys(),
+  details: `${describeMethods()}\n\n${describeKeys()}`,
 };
 
 await runTask(usage, async ({ args, signal }) => {

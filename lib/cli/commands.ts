@@ -7,11 +7,10 @@ import type { RunState } from "../train/checkpoint.ts";
 import { type DataFacts, type DataPlace, type Known, openLabelled, openUnlabelled } from "../train/data.ts";
 import { Finetune } from "../train/finetune.ts";
 import { checkData, openResume, type Origin, type Run, train } from "../train/run.ts";
-import { mae } from "../train/mae.ts";
+import { objectiveOf } from "../train/methods.ts";
 import type { TrainingImages } from "../train/method.ts";
 import { checkMasses, stepsPerEpoch } from "../train/preconditions.ts";
 import { Pretraining } from "../train/pretraining.ts";
-import { simclr } from "../train/simclr.ts";
 import type { TrainerOptions } from "../train/trainer.ts";
 import { rooted } from "./paths.ts";
 import type { TrainingSetup } from "./training.ts";
@@ -34,7 +33,7 @@ export async function pretrain(
   options: TrainingOptions,
 ): Promise<RunState> {
   const { config, folder, reporter } = setup;
-  const objective = config.training.method === "mae" ? mae(config) : simclr(config);
+  const objective = objectiveOf(config);
   const origin = originOf(setup, options, "");
   const place = placeOf(config.data.unlabelled_path, config);
   const check = ({ train }: DataFacts) => void stepsPerEpoch(config.data.batch_size, train.length);

@@ -4,6 +4,7 @@ import type { RunConfig } from "../config/keys.ts";
 import { keyRows } from "../config/help.ts";
 import { ConfigError, parseConfig } from "../config/parse.ts";
 import { type AdapterFacts, Gpu } from "../gpu/device.ts";
+import { PRETRAINING_METHODS } from "../train/methods.ts";
 import { checkTraining } from "../train/preconditions.ts";
 import { RunFolder } from "../train/run_folder.ts";
 import { ConsoleReporter, table } from "./console.ts";
@@ -30,6 +31,11 @@ export const TRAINING_FLAGS = {
 export function describeKeys(): string {
   const rows = keyRows().map(([name, initial, meaning]) => [name, `${meaning} (${initial})`]);
   return table(["key of the configuration, and of --set", "meaning (default)"], rows);
+}
+
+/** Every way to pretrain, for `--help`. */
+export function describeMethods(): string {
+  return table(["training.method", "what is learned"], [...PRETRAINING_METHODS].map(([name, { summary }]) => [name, summary]));
 }
 
 /** How a training task is started and stopped, from its command line. */

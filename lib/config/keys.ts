@@ -67,7 +67,7 @@ export const KEYS = {
     decoder_num_heads: whole(4, "attention heads of the decoder"),
   },
   training: {
-    method: oneOf(["simclr", "mae"], "how pretraining works", { source: "arXiv:2002.05709, arXiv:2111.06377" }),
+    method: text("simclr", "how pretraining works: simclr or mae", { source: "arXiv:2002.05709, arXiv:2111.06377" }),
     epochs: whole(50, "most epochs"),
     warmup_epochs: whole(3, "epochs of a linear rise of the learning rate; then it falls as a cosine", {
       least: 0,

@@ -173,6 +173,7 @@ Deno.test("what is wrong with a configuration is said before data are packed or 
     ["simclr", "augment.drop_channels_max must be at most 2", "augment.drop_channels_max=3"],
     ["simclr", "nothing would be left of a view", "augment.drop_channels_min=2", "augment.drop_channels_max=2"],
     ["mae", "masks none of 16 tokens", "mae.mask_ratio=0"],
+    ["mae", "training.method must be one of simclr, mae", "training.method=moco"],
   ];
   for (const [method, why, ...sets] of unsupervised) {
     const options = sets.flatMap((pair) => ["--set", pair]);
