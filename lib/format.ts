@@ -10,3 +10,13 @@ export function shorten(text: string): string {
   const line = text.replaceAll(/\p{Cc}+/gu, " ");
   return line.length > 80 ? `${line.slice(0, 80)}...` : line;
 }
+
+/** What stands in tables for a number that is not defined, such as an AUC of one class. */
+export const NOT_DEFINED = "not defined";
+
+/** A number with so many digits after the point, fewer where it is huge; {@linkcode NOT_DEFINED} for null. */
+export function formatReal(value: number | null, digits: number): string {
+  if (value === null) return NOT_DEFINED;
+  if (!Number.isFinite(value)) return String(value).replace("Infinity", "\u221e");
+  return Math.abs(value) < 1e9 ? value.toFixed(digits) : value.toPrecision(6);
+}

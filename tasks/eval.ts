@@ -46,6 +46,8 @@ function namedWeights(args: Arguments): { name: string; path: string }[] {
     }
     named.push({ name, path });
   }
+  const control = named.find(({ name }) => /\p{Cc}/u.test(name));
+  if (control) throw new UsageError(`--model ${JSON.stringify(control.name)}: a name may not hold line breaks or tabs`);
   const twice = named.find(({ name }, i) => named.findIndex((other) => other.name === name) < i);
   if (twice) throw new UsageError(`two models are called "${twice.name}". Give each a name of its own`);
   if (named.length === 0) {

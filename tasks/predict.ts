@@ -1,5 +1,6 @@
 /** @file deno task predict: classes and masses of the images of a file. */
 
+import { dirname } from "node:path";
 import { placeOf } from "../lib/cli/commands.ts";
 import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
@@ -7,7 +8,10 @@ import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
 import { runTask } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
 import { csvHeader, csvRow, predictImages } from "../lib/eval/evaluate.ts";
-import { writeFileAtomic } from "../lib/io/atomic.ts";
+import { makeFolder } from "../lib/io/atomic.ts";
+import { csvLine } from "../lib/io/csv.ts";
+import { PendingFile } from "../lib/io/pending_file.ts";
+import { firstNumbers } from "../lib/numbers.ts";
 import { openImages } from "../lib/train/data.ts";
 
 const usage = {
@@ -26,14 +30,19 @@ const usage = {
 await runTask(usage, async ({ args, signal }) => {
   const reporter = new ConsoleReporter();
   const { weights, config } = openWeights(args.need("weights"), "predict", args, reporter);
+  const out = rooted(args.need("out"));
+  makeFolder(dirname(out));
+  using file = new PendingFile(out);
   using gpu = await openGpu(reporter);
   const place = placeOf(args.need("data"), config);
   using data = await openImages(gpu, config, place, { progress: reporter.counting, signal });
-  const all = Uint32Array.from({ length: data.images.count }, (_, i) => i);
+  file.write(csvLine(csvHeader(weights.model.num_classes)));
   const options = { progress: reporter.counting("predicting"), signal };
-  const predictions = await predictImages(gpu, weights, data, all, config.data.batch_size, options);
-  const rows = [csvHeader(weights.model.num_classes), ...predictions.map(csvRow)];
-  const out = rooted(args.need("out"));
-  writeFileAtomic(out, rows.map((row) => row.join(",") + "\n").join(""));
-  reporter.line(`${predictions.length} rows in ${out}`);
+  const { count } = data.images;
+  for await (const prediction of predictImages(gpu, weights, data, firstNumbers(count), config.data.batch_size, options)) {
+    file.write(csvLine(csvRow(prediction)));
+  }
+  file.complete();
+  file.place();
+  reporter.line(`${count} rows in ${out}`);
 });

@@ -14,6 +14,7 @@ const usage = {
     "weights=FILE": "weights from deno task pretrain, or any others",
     "data=FILE": "labelled HDF5 file (the one that the weights were trained on)",
     "neighbours=K": "nearest neighbours that vote (20)",
+    "images=N": "images that are used at most, of training and test part together; 0: all (50000)",
     "seed=N": "seed of the split (the one that the weights were trained with)",
     ...WEIGHT_OPTIONS,
   },
@@ -26,7 +27,7 @@ await runTask(usage, async ({ args, signal }) => {
   const path = args.need("weights");
   const opened = openWeights(path, "probe", args, reporter), { weights } = opened;
   const config = evaluationConfig([{ name: path, ...opened }], args, reporter);
-  const neighbours = Math.max(1, args.whole("neighbours") ?? 20);
+  const options = { neighbours: args.whole("neighbours", 1) ?? 20, images: args.whole("images") ?? 50_000, signal };
   using gpu = await openGpu(reporter);
-  await probe(gpu, config, weights, neighbours, reporter, { signal });
+  await probe(gpu, config, weights, options, reporter);
 });

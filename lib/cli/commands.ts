@@ -9,7 +9,7 @@ import { Finetune } from "../train/finetune.ts";
 import { checkData, openResume, type Origin, type Run, train } from "../train/run.ts";
 import { objectiveOf } from "../train/methods.ts";
 import type { TrainingImages } from "../train/method.ts";
-import { checkMasses, stepsPerEpoch } from "../train/preconditions.ts";
+import { checkClasses, checkMasses, stepsPerEpoch } from "../train/preconditions.ts";
 import { Pretraining } from "../train/pretraining.ts";
 import type { TrainerOptions } from "../train/trainer.ts";
 import { rooted } from "./paths.ts";
@@ -53,8 +53,9 @@ export async function finetune(
   const { config, folder, reporter } = setup;
   const origin = originOf(setup, options, config.pretrained_weights);
   const place = placeOf(config.data.labelled_path, config);
-  const check = ({ train, mass }: DataFacts) => {
+  const check = ({ train, labels, mass }: DataFacts) => {
     stepsPerEpoch(config.data.batch_size, train.length);
+    checkClasses(labels!, train, config, place.path);
     checkMasses(mass!, place.path);
   };
   using data = await openLabelled(gpu, config, place, { progress: reporter.counting, check, ...options });

@@ -1,5 +1,6 @@
 /** @file What tasks print: a bar that moves on a terminal, plain lines elsewhere. */
 
+import { NOT_DEFINED } from "../format.ts";
 import type { Reporter } from "../train/trainer.ts";
 
 const BAR = 24;
@@ -84,11 +85,14 @@ export function duration(seconds: number): string {
   return `${s} s`;
 }
 
+/** Cells that stand in columns of numbers. */
+const NUMBER = new RegExp(`^[-\\d\u221e]|^$|^${NOT_DEFINED}$`);
+
 /** Rows under headings, columns of numbers to the right. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = headings.map((heading, i) => Math.max(heading.length, ...rows.map((row) => row[i]!.length)));
+  const widths = headings.map((heading, i) => rows.reduce((most, row) => Math.max(most, row[i]!.length), heading.length));
   const numbers = headings.map((_, i) =>
-    i > 0 && rows.some((row) => /\d/.test(row[i]!)) && rows.every((row) => /^[-\d]|^$/.test(row[i]!))
+    i > 0 && rows.some((row) => /\d/.test(row[i]!)) && rows.every((row) => NUMBER.test(row[i]!))
   );
   const format = (row: readonly string[]) =>
     row.map((cell, i) => numbers[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)).join("  ").trimEnd();

@@ -1,19 +1,27 @@
 /** @file The work of deno task eval: models judged on the test split, printed and written to files. */
 
 import type { RunConfig } from "../config/keys.ts";
+import { ConfigError } from "../config/parse.ts";
+import type { ImageSize } from "../data/packed.ts";
 import { csvHeader, csvRow, predictImages } from "../eval/evaluate.ts";
-import { judge, type Judged, MEASURES } from "../eval/measures.ts";
+import { Judge, type Judged, MEASURES } from "../eval/measures.ts";
 import { summarise, type Summary } from "../eval/summary.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { writeFileAtomic } from "../io/atomic.ts";
+import { csvLine } from "../io/csv.ts";
+import type { WorkOptions } from "../interrupted.ts";
+import { formatJson } from "../io/json.ts";
+import type { PendingFile } from "../io/pending_file.ts";
+import { readsImages } from "../nn/config.ts";
 import type { Weights } from "../nn/weights.ts";
 import { describeAssumed } from "../nn/weights_info.ts";
 import { type ReportInput, reportPage, sections } from "../report/page.ts";
 import { figureDocument } from "../report/svg.ts";
-import { describeComparison, formatMeasure, MEASURE_LABELS } from "../report/words.ts";
+import { describeComparison, formatMeasure, MEASURE_LABELS, missingClasses } from "../report/words.ts";
 import { openLabelled } from "../train/data.ts";
+import type { LabelledData } from "../train/finetune.ts";
 import { placeOf } from "./commands.ts";
 import { type ConsoleReporter, table } from "./console.ts";
+import { ReportFolder } from "./report_folder.ts";
 
 /** A model to be judged. */
 export interface Candidate {
@@ -45,6 +53,7 @@ export interface EvaluateOptions {
  *
  * @param config whose data and model describe the file
  * @param out folder for the files
+ * @throws {ConfigError} if the models tell different classes apart, or read other images than the file has
  */
 export async function evaluate(
   gpu: Gpu,
@@ -54,52 +63,97 @@ export async function evaluate(
   reporter: ConsoleReporter,
   { formats = REPORT_FORMATS, signal }: EvaluateOptions = {},
 ): Promise<Summary> {
+  checkClasses(candidates);
+  using folder = new ReportFolder(out);
+  const rows = formats.includes("csv") ? folder.begin("predictions.csv") : undefined;
   const place = placeOf(config.data.labelled_path, config);
   using data = await openLabelled(gpu, config, place, { progress: reporter.counting, ...(signal && { signal }) });
-  const { test } = data.split;
+  for (const candidate of candidates) checkImages(candidate, place.path, data.images);
+  const { seed, batch_size: batch } = config.data, images = data.split.test.length;
+  rows?.write(csvLine(["model", ...csvHeader(config.model.num_classes), "label", "mass_true"]));
   const models = new Map<string, Judged>();
-  const rows = [["model", ...csvHeader(config.model.num_classes), "label", "mass_true"]];
-  for (const { name, weights } of candidates) {
-    const options = { progress: reporter.counting(name), signal };
-    const predictions = await predictImages(gpu, weights, data, test, config.data.batch_size, options);
-    models.set(name, judge(predictions, data.labels, data.mass));
-    for (const p of predictions) rows.push([name, ...csvRow(p), String(data.labels[p.index]), String(data.mass[p.index])]);
+  for (const candidate of candidates) {
+    models.set(
+      candidate.name,
+      await judge(gpu, candidate, data, batch, rows, { progress: reporter.counting(candidate.name), signal }),
+    );
   }
-  const summary = summarise(models, config.data.seed);
-  const notes = candidates.map(({ weights }) => describeAssumed(weights)).filter((note) => note !== undefined);
-  const numbers = { data: place.path, seed: config.data.seed, images: test.length, notes, ...summary };
-  Deno.mkdirSync(out, { recursive: true });
-  if (formats.includes("json")) writeFileAtomic(`${out}/metrics.json`, JSON.stringify(numbers, null, 2) + "\n");
-  if (formats.includes("csv")) writeFileAtomic(`${out}/predictions.csv`, rows.map((row) => row.join(",") + "\n").join(""));
+  const summary = await summarise(models, seed, { progress: reporter.counting("95 % intervals"), signal });
+  const [judged] = [...models.values()];
+  const missing = missingClasses(judged!);
+  const assumed = candidates.map(({ weights }) => describeAssumed(weights)).filter((note) => note !== undefined);
+  const about = { data: place.path, seed, notes: [...assumed, ...missing] };
+  if (formats.includes("json")) folder.begin("metrics.json").write(formatJson({ ...about, images, ...summary }));
   if (formats.includes("html")) {
     const of = <Value>(value: (weights: Weights) => Value) =>
       new Map(candidates.map(({ name, weights }) => [name, value(weights)]));
     const histories = of(({ history }) => history), weights = of(({ path }) => path);
-    writeReport({ data: place.path, seed: config.data.seed, models, histories, weights, summary, notes }, out);
+    writeReport({ ...about, models, histories, weights, summary }, folder);
   }
-  reporter.line(`Test split of ${place.path}: ${test.length} images; 95 % intervals by bootstrap\n`);
+  folder.publish();
+  reporter.line(`Test split of ${place.path}: ${images} images; 95 % intervals by bootstrap\n`);
+  for (const note of missing) reporter.line(`${note}\n`);
   reporter.line(measuresTable(summary.models));
   for (const comparison of summary.comparisons) reporter.line(`\n${describeComparison(comparison)}`);
   reporter.line(`\nIn ${out}: ${formats.map((format) => WRITTEN[format]).join(", ")}`);
   return summary;
 }
 
+/** A model's predictions of the test images beside the truth; each is a row too, if rows are wanted. */
+async function judge(
+  gpu: Gpu,
+  { name, weights }: Candidate,
+  data: LabelledData,
+  batch: number,
+  rows: PendingFile | undefined,
+  options: WorkOptions,
+): Promise<Judged> {
+  const { labels, mass, split: { test } } = data;
+  const judging = new Judge(weights.model.num_classes, test.length);
+  for await (const prediction of predictImages(gpu, weights, data, test, batch, options)) {
+    const truth = [labels[prediction.index]!, mass[prediction.index]!] as const;
+    judging.add(prediction, ...truth);
+    rows?.write(csvLine([name, ...csvRow(prediction), ...truth]));
+  }
+  return judging.judged();
+}
+
+/** Refuses models that tell different classes apart. */
+function checkClasses(candidates: readonly Candidate[]): void {
+  const classesOf = ({ weights }: Candidate) => weights.model.num_classes;
+  const describe = (candidate: Candidate) =>
+    `"${candidate.name}" (${candidate.weights.path}) knows ${classesOf(candidate)} classes`;
+  const [first] = candidates, other = candidates.find((candidate) => classesOf(candidate) !== classesOf(first!));
+  if (!other) return;
+  throw new ConfigError(
+    `${describe(first!)} and ${describe(other)}: they cannot be judged together. Judge each by itself, with an --out of its own`,
+  );
+}
+
+/** Refuses a model that cannot read the images. */
+function checkImages({ name, weights: { path, model } }: Candidate, data: string, images: ImageSize): void {
+  if (readsImages(model, images)) return;
+  throw new ConfigError(
+    `"${name}" (${path}) reads images of ${model.img_size} x ${model.img_size} with ${model.in_channels} channels, and those of ` +
+      `${data} are ${images.size} x ${images.size} with ${images.channels}. Judge it by itself, on other data`,
+  );
+}
+
 /** Measures of models with their intervals, a column for each model. */
 export function measuresTable(models: Summary["models"]): string {
-  const names = Object.keys(models);
   return table(
-    ["", ...names],
+    ["", ...models.keys()],
     MEASURES.map((measure) => {
-      return [MEASURE_LABELS[measure].text, ...names.map((name) => formatMeasure(models[name]!, measure))];
+      const cells = [...models.values()].map((model) => Object.values(formatMeasure(model, measure)).join(" ").trimEnd());
+      return [MEASURE_LABELS[measure].text, ...cells];
     }),
   );
 }
 
-function writeReport(input: ReportInput, out: string): void {
+function writeReport(input: ReportInput, folder: ReportFolder): void {
   const parts = sections(input);
-  Deno.mkdirSync(`${out}/figures`, { recursive: true });
   for (const figure of parts.flatMap(({ figures }) => figures)) {
-    writeFileAtomic(`${out}/figures/${figure.name}.svg`, figureDocument(figure));
+    folder.begin(`figures/${figure.name}.svg`).write(figureDocument(figure));
   }
-  writeFileAtomic(`${out}/report.html`, reportPage(input, parts));
+  folder.begin("report.html").write(reportPage(input, parts));
 }

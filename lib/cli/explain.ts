@@ -7,6 +7,7 @@ import { channelName } from "../data/statistics.ts";
 import { Explainer, type Explanation } from "../eval/attribution.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
+import { csvLine } from "../io/csv.ts";
 import type { Weights } from "../nn/weights.ts";
 import { explanationFigure } from "../report/explanation_figure.ts";
 import { figureDocument } from "../report/svg.ts";
@@ -95,11 +96,11 @@ function channelRows({ toClass, toMass }: Explanation, channels: number): string
 
 /** A row for each value of the image that is not zero. */
 function contributionsCsv({ values, toClass, toMass, explained }: Explanation, { size, channels }: ImageSize): string {
-  const lines = [`row,column,channel,value,to_class_${explained},to_mass_gev`];
+  const lines = [csvLine(["row", "column", "channel", "value", `to_class_${explained}`, "to_mass_gev"])];
   values.forEach((value, i) => {
     if (value === 0) return;
     const pixel = Math.floor(i / channels);
-    lines.push([Math.floor(pixel / size), pixel % size, i % channels, value, toClass[i], toMass[i]].join(","));
+    lines.push(csvLine([Math.floor(pixel / size), pixel % size, i % channels, value, toClass[i]!, toMass[i]!]));
   });
-  return lines.join("\n") + "\n";
+  return lines.join("");
 }

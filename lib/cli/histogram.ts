@@ -13,14 +13,16 @@ const PARTS = ["", "\u258f", "\u258e", "\u258d", "\u258c", "\u258b", "\u258a", "
  */
 export function histogram(values: ArrayLike<number>, low: number, high: number, bins: number): string {
   const counts = new Array<number>(bins).fill(0);
+  let open = false;
   for (let i = 0; i < values.length; i++) {
-    const bin = Math.floor(bins * (values[i]! - low) / (high - low));
+    // beside values so large that a bin has no width, all are in the first
+    const bin = Math.floor(bins * (values[i]! - low) / (high - low)) || 0;
     counts[Math.min(bins - 1, Math.max(0, bin))]!++;
+    open ||= values[i]! >= high;
   }
-  const most = Math.max(1, ...counts);
-  const open = Array.from(values).some((value) => value >= high);
+  const most = counts.reduce((a, b) => Math.max(a, b), 1);
   const edges = counts.map((_, i) => `${Math.round(low + i * (high - low) / bins)}${open ? (i === bins - 1 ? "+" : " ") : ""}`);
-  const width = Math.max(...edges.map((edge) => edge.length));
+  const width = edges.reduce((longest, edge) => Math.max(longest, edge.length), 0);
   const digits = String(most).length;
   return counts.map((count, i) => {
     const eighths = Math.round(8 * WIDTH * count / most);

@@ -7,14 +7,16 @@ import { Hdf5File } from "../data/hdf5.ts";
 import { JetFile } from "../data/jet_file.ts";
 import { packRows } from "../data/pack_rows.ts";
 import { compareWithPublished, datasetRows, PUBLISHED_FILES, type PublishedKind } from "../data/published.ts";
-import { stratifiedSplit } from "../data/split.ts";
+import { type Split, stratifiedSplit } from "../data/split.ts";
 import { CHANNEL_NAMES, describe, hasPublishedChannels, ImageStatistics } from "../data/statistics.ts";
 import { handMadeFloor } from "../eval/floor.ts";
 import { measure } from "../eval/measures.ts";
+import { Matrix } from "../eval/regression.ts";
+import { formatReal } from "../format.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
 import { eventFigure } from "../report/event_figure.ts";
 import { figureDocument } from "../report/svg.ts";
-import { Interrupted } from "../interrupted.ts";
+import { pauses } from "../interrupted.ts";
 import { type ConsoleReporter, table } from "./console.ts";
 import { histogram } from "./histogram.ts";
 
@@ -32,6 +34,8 @@ export interface InspectOptions {
 
 /** Fewest test images for which an accuracy is worth a line. */
 const FEWEST_TEST_IMAGES = 20;
+/** Most images whose hand-made features are kept. */
+const MOST_FEATURED = 50_000;
 
 /**
  * Prints what a file holds.
@@ -67,10 +71,17 @@ function checkIndices(indices: readonly number[], { path, count }: JetFile): voi
   if (bad !== undefined) throw new DataError(`${path}: there is no image ${bad}: the last is ${count - 1}. Change --index`);
 }
 
+/** Most classes that are listed: more of them are something else than classes. */
+const MOST_CLASSES = 20;
+
 function classBalance(labels: Float64Array): string {
-  const classes = [...new Set(labels)].sort((a, b) => a - b);
-  return classes.map((value) => {
-    const n = labels.filter((label) => label === value).length;
+  const counts = new Map<number, number>();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  if (counts.size > MOST_CLASSES) {
+    const { least, most } = describe(labels);
+    return `${counts.size} different labels, from ${least} to ${most}`;
+  }
+  return [...counts].sort(([a], [b]) => a - b).map(([value, n]) => {
     return `${n} of class ${value} (${(100 * n / labels.length).toFixed(1)} %)`;
   }).join(", ");
 }
@@ -92,29 +103,27 @@ async function lookAtImages(
 ): Promise<void> {
   const count = sample === 0 ? file.count : Math.min(sample, file.count);
   const statistics = new ImageStatistics(file);
-  const features: Float64Array[] = [];
-  const chosen = Array.from({ length: count }, (_, i) => Math.floor(i * file.count / count));
-  const progress = reporter.counting("reading images");
-  for (const [done, index] of chosen.entries()) {
+  const featured: { index: number; features: Float64Array }[] = [];
+  const every = Math.ceil(count / MOST_FEATURED);
+  const pause = pauses({ progress: reporter.counting("reading images"), signal }, `Stopped while reading ${file.path}`);
+  for (let done = 0; done < count; done++) {
+    const index = Math.floor(done * file.count / count);
     const { packed, encoding } = readPacked(file, index);
     statistics.add(packed, encoding);
-    if (hasPublishedChannels(file)) features.push(jetFeatures(packed.words, encoding, file));
-    if (done % 100 !== 99) continue;
-    progress(done + 1, count);
-    // lets a signal in
-    await new Promise((resolve) => setTimeout(resolve));
-    if (signal.aborted) throw new Interrupted(`Stopped while reading ${file.path}`);
+    if (hasPublishedChannels(file) && done % every === 0) {
+      featured.push({ index, features: jetFeatures(packed.words, encoding, file) });
+    }
+    await pause(done + 1, count);
   }
-  progress(count, count);
   reporter.line(`\nImages: ${describeCount(file, count)}; ${(100 * statistics.zeros).toFixed(2)} % of their values are zero`);
   reporter.line(
     `Values: ${statistics.wholeNumbers ? "whole numbers from 0 to 255: one byte each" : "not all whole numbers from 0 to 255"}`,
   );
   reporter.line(table(["channel", "active", "mean", "std", "mean of active", "largest"], channelRows(statistics)));
-  if (labels && mass && features.length > 0) {
-    const of = (values: Float64Array) => chosen.map((index) => values[index]!);
-    reportFloor(features, of(labels), of(mass), reporter);
-  }
+  if (!labels || !mass || featured.length === 0) return;
+  const of = (values: Float64Array) => featured.map(({ index }) => values[index]!);
+  const features = Matrix.of(featured.length, FEATURES.length, (row, i) => row.set(featured[i]!.features));
+  await reportFloor(features, of(labels), of(mass), { reporter, signal });
 }
 
 function readPacked(file: JetFile, index: number): { packed: PackedBatch; encoding: Encoding } {
@@ -137,18 +146,39 @@ function channelRows(statistics: ImageStatistics): string[][] {
   ]);
 }
 
-function reportFloor(features: readonly Float64Array[], labels: number[], mass: number[], reporter: ConsoleReporter): void {
+/** Says what regressions on hand-made features reach, as far as the images define it. */
+async function reportFloor(
+  features: Matrix,
+  labels: number[],
+  mass: number[],
+  { reporter, signal }: Pick<InspectOptions, "reporter" | "signal">,
+): Promise<void> {
   if (labels.some((label) => label !== 0 && label !== 1)) return;
-  const split = stratifiedSplit(labels, 42);
-  if (split.test.length < FEWEST_TEST_IMAGES) return;
-  const { accuracy, roc_auc, mass_mae } = measure(handMadeFloor(features, labels, mass, split));
+  const split = splitOf(labels);
+  if (typeof split === "string" || split.test.length < FEWEST_TEST_IMAGES) {
+    const why = typeof split === "string" ? split : `of ${labels.length} images, ${split.test.length} would be judged`;
+    reporter.line(`\nA floor for any model, by ${FEATURES.length} hand-made features, is left out: ${why}`);
+    return;
+  }
+  const judged = await handMadeFloor(features, labels, mass, split, { progress: reporter.counting("regressions"), signal });
+  const { accuracy, roc_auc, mass_mae } = measure(judged);
   reporter.line(
     `\nA floor for any model: ${FEATURES.length} hand-made features (${
       FEATURES.slice(0, 3).join(", ")
     } ...) and linear regressions reach ` +
-      `accuracy ${accuracy!.toFixed(3)},\nROC-AUC ${roc_auc!.toFixed(3)}, mass error ${mass_mae!.toFixed(1)} GeV, ` +
+      `accuracy ${formatReal(accuracy, 3)},\nROC-AUC ${formatReal(roc_auc, 3)}, mass error ${formatReal(mass_mae, 1)} GeV, ` +
       `fitted on ${split.train.length} of these images and judged on ${split.test.length} others`,
   );
+}
+
+/** The split of images, or why they have none. */
+function splitOf(labels: readonly number[]): Split | string {
+  try {
+    return stratifiedSplit(labels, 42);
+  } catch (error) {
+    if (error instanceof RangeError) return error.message;
+    throw error;
+  }
 }
 
 /** Says whether the file is a published one; a file that looks like one is compared fact by fact. */

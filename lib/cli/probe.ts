@@ -1,54 +1,70 @@
 /** @file The work of deno task probe: features of a backbone and of an untrained one, and what can be read off them. */
 
 import type { RunConfig } from "../config/keys.ts";
+import type { Split } from "../data/split.ts";
 import { ImageMap } from "../eval/predictor.ts";
-import { linearProbe, neighbourProbe } from "../eval/probe.ts";
+import { linearProbe, neighbourProbe, type ProbeData } from "../eval/probe.ts";
+import { Matrix } from "../eval/regression.ts";
 import { summarise, type Summary } from "../eval/summary.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { LinearViT } from "../nn/linear_vit.ts";
 import { fitWeights, type Weights } from "../nn/weights.ts";
+import { firstNumbers, joined, pick } from "../numbers.ts";
+import { missingClasses } from "../report/words.ts";
 import { openLabelled, type OpenOptions } from "../train/data.ts";
 import { placeOf } from "./commands.ts";
 import type { ConsoleReporter } from "./console.ts";
 import { measuresTable } from "./evaluate.ts";
 
+/** What is used of a file. */
+export interface ProbeOptions extends OpenOptions {
+  /** How many nearest neighbours vote. */
+  readonly neighbours: number;
+  /** Most images that are used of the training and test parts together; 0 for all. */
+  readonly images: number;
+}
+
 /**
  * Probes a backbone, beside one of the same size with random weights, and prints a table.
  *
- * @param neighbours how many nearest neighbours vote
+ * @throws {OutputError} if a feature is not finite
  */
 export async function probe(
   gpu: Gpu,
   config: RunConfig,
   weights: Weights,
-  neighbours: number,
+  { neighbours, images, ...options }: ProbeOptions,
   reporter: ConsoleReporter,
-  options: OpenOptions,
 ): Promise<Summary> {
   const place = placeOf(config.data.labelled_path, config);
   using data = await openLabelled(gpu, config, place, { progress: reporter.counting, ...options });
-  const { train, test } = data.split;
+  const { train, test } = firstOf(data.split, images);
   const model = new LinearViT(gpu, weights.model, { seed: config.data.seed });
   using _parameters = model.parameters;
   const batch = Math.min(config.data.batch_size, test.length);
-  using map = new ImageMap(gpu, model, data, batch, weights.normScale, (tape, vit, images) => ({
-    features: vit.features(tape, images),
+  using map = new ImageMap(gpu, model, data, batch, weights.normScale, (tape, vit, views) => ({
+    features: vit.features(tape, views),
   }));
-  const images = Uint32Array.of(...train, ...test);
+  const both = joined(train, test);
+  const all = firstNumbers(both.length);
+  const work = (what: string) => ({ progress: reporter.counting(what), signal: options.signal });
   const judge = async (name: string) => {
-    const { features: flat } = await map.run(images, { progress: reporter.counting(name), signal: options.signal });
-    const dim = weights.model.embed_dim;
-    const features = Array.from(images, (_, i) => Float64Array.from(flat.subarray(i * dim, (i + 1) * dim)));
-    const take = (from: ArrayLike<number>) => Float64Array.from(images, (image) => from[image]!);
+    const { features } = await map.run(both, { ...work(name), weights: name });
     // numbers of images are from here on places in the list of those that were looked at
-    const split = { train: Uint32Array.from(train.keys()), test: Uint32Array.from(test, (_, i) => train.length + i) };
-    const known = { features, labels: take(data.labels), classes: weights.model.num_classes, mass: take(data.mass), split };
-    return { neighbours: neighbourProbe(known, neighbours), linear: linearProbe(known) };
+    const known: ProbeData = {
+      features: new Matrix(weights.model.embed_dim, features),
+      labels: pick(data.labels, both),
+      classes: weights.model.num_classes,
+      mass: pick(data.mass, both),
+      split: { train: all.subarray(0, train.length), test: all.subarray(train.length) },
+    };
+    const nearest = await neighbourProbe(known, neighbours, work(`neighbours, ${name}`));
+    return { neighbours: nearest, linear: await linearProbe(known, work(`linear regressions, ${name}`)) };
   };
   const untrained = await judge("an untrained backbone");
   model.parameters.load(fitWeights(weights, weights.model, false));
   const trained = await judge(weights.path);
-  const summary = summarise(
+  const summary = await summarise(
     new Map([
       [`${neighbours} neighbours`, trained.neighbours],
       ["linear", trained.linear],
@@ -56,11 +72,26 @@ export async function probe(
       ["linear, untrained", untrained.linear],
     ]),
     config.data.seed,
+    work("95 % intervals"),
   );
   reporter.line(
     `Features of ${train.length} training images of ${place.path}, judged on ${test.length} test images; 95 % intervals by bootstrap`,
   );
+  if (train.length < data.split.train.length) {
+    reporter.line(
+      `The file has ${data.split.train.length} training and ${data.split.test.length} test images, of which the first in the order ` +
+        "of the split were taken. More with --images, all with --images 0",
+    );
+  }
   reporter.line("Untrained: the same model with random weights, what any pretraining has to beat\n");
+  for (const missing of missingClasses(trained.linear)) reporter.line(`${missing}\n`);
   reporter.line(measuresTable(summary.models));
   return summary;
+}
+
+/** The first images of training and test, which are in random order, as many of each as is its share of so many; all for 0. */
+function firstOf({ train, test }: Pick<Split, "train" | "test">, most: number): Pick<Split, "train" | "test"> {
+  const share = most === 0 ? 1 : Math.min(1, most / (train.length + test.length));
+  const [taken, judged] = [train, test].map((part) => part.subarray(0, Math.ceil(share * part.length)));
+  return { train: taken!, test: judged! };
 }

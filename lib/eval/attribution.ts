@@ -22,6 +22,7 @@ import { createStep, writeStep } from "../tensor/step.ts";
 import { Tape } from "../tensor/tape.ts";
 import { createTensor, type PlacedTensor, read, type Tensor, write } from "../tensor/tensor.ts";
 import { type ImagePrediction, imagePrediction } from "./evaluate.ts";
+import { checkOutputs } from "./outputs.ts";
 import type { PredictedImages } from "./predictor.ts";
 
 /** A prediction, and what it rests on. */
@@ -106,6 +107,7 @@ export class Explainer {
    *
    * @param index number of the image
    * @param wanted class to explain; the predicted one by default
+   * @throws {OutputError} if a number is not finite
    */
   async explain(index: number, wanted?: number): Promise<Explanation> {
     const staged = await this.#buffers.stage(Uint32Array.of(index));
@@ -114,12 +116,17 @@ export class Explainer {
     const none = new Float32Array(classes);
     this.#run(none, 0);
     const { logits, mass } = this.#outputs;
-    const scores = await read(this.#gpu, logits), [scaledMass] = await read(this.#gpu, mass);
-    const prediction = imagePrediction(index, scores, scaledMass!, this.#weights);
+    const check = (name: string, values: ArrayLike<number>) => checkOutputs(this.#weights.path, name, values, [index]);
+    const scores = await read(this.#gpu, logits), scaledMass = await read(this.#gpu, mass);
+    check("logits", scores);
+    const prediction = imagePrediction(index, scores, scaledMass[0]!, this.#weights);
     const explained = wanted ?? prediction.class;
     const toClass = await this.#contributions(none.map((_, c) => c === explained ? 1 : -1 / (classes - 1)), 0);
     const toMass = await this.#contributions(none, this.#weights.massStd);
     const attention = await Promise.all(this.#attention.map((received) => read(this.#gpu, received)));
+    check("contribution to the class", toClass);
+    check("contribution to the mass", toMass);
+    for (const received of attention) check("attention", received);
     const { words } = await this.#images.batch([index]);
     const { size, channels } = this.#size;
     const values = unpack(words, this.#images.encoding, size * size * channels);

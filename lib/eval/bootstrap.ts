@@ -3,28 +3,34 @@
  *
  * The images of the test split are drawn anew, with replacement, many times (Efron and Tibshirani, "An Introduction to
  * the Bootstrap", 1993). Two models are compared on the same resamples, so that what both find hard cancels.
+ *
+ * A resample may leave a measure undefined, such as an AUC where it happens to have no image of one class. If that befalls few
+ * resamples, the interval is that of the others; if it befalls more, the interval is not defined.
  */
 
+import { pauses, type WorkOptions } from "../interrupted.ts";
 import { Random, STREAMS } from "../random.ts";
-import { type Judged, type Measure, measure, MEASURES, type Measures } from "./measures.ts";
+import { type Judged, type Measure, Measurer, MEASURES, type Measures } from "./measures.ts";
 
 /** Resamples for an interval. */
 const RESAMPLES = 2000;
+/** Smallest share of the resamples that must define a measure for its interval to be given. */
+const DEFINED = 0.95;
 
 /** Ends of a 95 % interval. */
 export type Interval = readonly [low: number, high: number];
 
-/** A measure's 95 % interval, or null where the measure is not defined. */
+/** A measure's 95 % interval, or null where more than 5 % of the resamples do not define it. */
 export type Intervals = Readonly<Record<Measure, Interval | null>>;
 
 /** One measure of two models. */
 export interface Difference {
   /** First model's value less the second's. */
   readonly difference: number;
-  /** 95 % interval of the difference. */
-  readonly interval: Interval;
-  /** Probability of a difference as large if there were none (two-sided, from the paired bootstrap). */
-  readonly p: number;
+  /** 95 % interval of the difference, or null where too many resamples do not define it. */
+  readonly interval: Interval | null;
+  /** Probability of a difference as large if there were none (two-sided, from the paired bootstrap); null without an interval. */
+  readonly p: number | null;
 }
 
 /** Two models on the same images. */
@@ -33,7 +39,7 @@ export interface Comparison {
   readonly model: string;
   /** The second. */
   readonly baseline: string;
-  /** By measure; null where it is not defined. */
+  /** By measure; null where one of the two values is not defined. */
   readonly differences: Readonly<Record<Measure, Difference | null>>;
   /** Images that only the first, only the second model classifies right. */
   readonly only: readonly [first: number, second: number];
@@ -41,43 +47,43 @@ export interface Comparison {
   readonly mcnemar: number;
 }
 
-/**
- * Draws resamples: for each, how often each image counts.
- *
- * @param images number of images
- * @param seed the same seed gives the same resamples
- */
-function* resamples(images: number, seed: number): Generator<Uint16Array> {
-  for (let b = 0; b < RESAMPLES; b++) {
-    const random = new Random(seed, STREAMS.bootstrap, b);
-    const counts = new Uint16Array(images);
-    for (let i = 0; i < images; i++) counts[random.below(images)]!++;
-    yield counts;
-  }
-}
-
 /** 95 % intervals of several models' measures, and the resampled values they come from. */
 export class Bootstrap {
   readonly #values: Readonly<Record<Measure, Float64Array[]>>;
 
-  /** Computes all measures of all models on the same resamples. */
-  constructor(models: readonly Judged[], seed: number) {
-    this.#values = Object.fromEntries(
-      MEASURES.map((name) => [name, models.map(() => new Float64Array(RESAMPLES))]),
-    ) as Record<Measure, Float64Array[]>;
-    let b = 0;
-    for (const counts of resamples(models[0]!.labels.length, seed)) {
-      models.forEach((judged, m) => {
-        const measures = measure(judged, counts);
-        for (const name of MEASURES) this.#values[name][m]![b] = measures[name] ?? NaN;
+  private constructor(values: Readonly<Record<Measure, Float64Array[]>>) {
+    this.#values = values;
+  }
+
+  /**
+   * Computes all measures of all models on the same resamples.
+   *
+   * @param models on the same images, in the same order
+   * @param seed the same seed gives the same resamples
+   * @throws {Interrupted} if the signal was aborted
+   */
+  static async draw(models: readonly Judged[], seed: number, options: WorkOptions = {}): Promise<Bootstrap> {
+    const values = byMeasure(() => models.map(() => new Float64Array(RESAMPLES).fill(NaN)));
+    const measurers = models.map((judged) => new Measurer(judged));
+    const counts = new Uint32Array(models[0]!.labels.length);
+    const pause = pauses(options);
+    for (let b = 0; b < RESAMPLES; b++) {
+      resample(counts, new Random(seed, STREAMS.bootstrap, b));
+      measurers.forEach((measurer, m) => {
+        const measures = measurer.measure(counts);
+        for (const name of MEASURES) values[name][m]![b] = measures[name] ?? NaN;
       });
-      b++;
+      await pause(b + 1, RESAMPLES);
     }
+    return new Bootstrap(values);
   }
 
   /** Intervals of a model. */
   intervals(model: number): Intervals {
-    return byMeasure((name) => percentiles(this.#values[name][model]!));
+    return byMeasure((name) => {
+      const found = definedOf(this.#values[name][model]!);
+      return found ? middle(found) : null;
+    });
   }
 
   /** A model's values less another's. */
@@ -86,21 +92,32 @@ export class Bootstrap {
       const [a, b] = [values[first]![name], values[second]![name]];
       if (a === null || b === null) return null;
       const [left, right] = [this.#values[name][first]!, this.#values[name][second]!];
-      const differences = left.map((value, i) => value === right[i] ? 0 : value - right[i]!);
-      const interval = percentiles(differences);
-      return interval && { difference: a === b ? 0 : a - b, interval, p: twoSided(differences) };
+      const found = definedOf(left.map((value, i) => difference(value, right[i]!)));
+      return { difference: difference(a, b), interval: found ? middle(found) : null, p: found ? twoSided(found) : null };
     });
   }
+}
+
+/** Draws as many images as there are, with replacement: how often each of them counts. */
+function resample(counts: Uint32Array, random: Random): void {
+  counts.fill(0);
+  for (let i = 0; i < counts.length; i++) counts[random.below(counts.length)]!++;
+}
+
+/** a - b; two infinities do not differ. */
+function difference(a: number, b: number): number {
+  return a === b ? 0 : a - b;
 }
 
 /** Images that only one of two models classifies right, and the exact McNemar test on their numbers. */
 export function onlyOneRight(first: Judged, second: Judged): { only: [number, number]; mcnemar: number } {
   const only: [number, number] = [0, 0];
-  first.labels.forEach((label, i) => {
+  for (let i = 0; i < first.labels.length; i++) {
+    const label = first.labels[i];
     const [a, b] = [first.predicted[i] === label, second.predicted[i] === label];
     if (a && !b) only[0]++;
     if (b && !a) only[1]++;
-  });
+  }
   return { only, mcnemar: binomialTest(...only) };
 }
 
@@ -124,19 +141,23 @@ function byMeasure<Value>(of: (name: Measure) => Value): Record<Measure, Value> 
   return Object.fromEntries(MEASURES.map((name) => [name, of(name)])) as Record<Measure, Value>;
 }
 
-/** The middle 95 % of values; null if they are not defined, as they may be on some resample. */
-function percentiles(values: Float64Array): Interval | null {
-  if (values.some(Number.isNaN)) return null;
-  const sorted = values.slice().sort();
+/** Values that are defined, rising; undefined if they are too few to speak for all. */
+function definedOf(values: Float64Array): Float64Array | undefined {
+  const sorted = values.filter((value) => !Number.isNaN(value)).sort();
+  return sorted.length < DEFINED * values.length ? undefined : sorted;
+}
+
+/** The middle 95 % of values. */
+function middle(sorted: Float64Array): Interval {
   return [quantile(sorted, 0.025), quantile(sorted, 0.975)];
 }
 
-/** Quantile of sorted values, linear between neighbours. */
+/** Quantile of sorted values, linear between neighbours; the upper one of two that are not both finite. */
 export function quantile(sorted: ArrayLike<number>, q: number): number {
   const at = q * (sorted.length - 1), below = Math.floor(at);
   const low = sorted[below]!, high = sorted[Math.min(sorted.length - 1, below + 1)]!;
-  // equal ends may be infinite
-  return low === high ? low : low + (at - below) * (high - low);
+  if (low === high || at === below) return low;
+  return Number.isFinite(low) && Number.isFinite(high) ? low + (at - below) * (high - low) : high;
 }
 
 /** Twice the smaller share of resamples on one side of zero; one is added, so that no p is 0. */

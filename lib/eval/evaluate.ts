@@ -2,9 +2,11 @@
 
 import type { Gpu } from "../gpu/device.ts";
 import type { WorkOptions } from "../interrupted.ts";
+import type { CsvCell } from "../io/csv.ts";
 import { LinearViT } from "../nn/linear_vit.ts";
 import { fitWeights, type Weights } from "../nn/weights.ts";
 import { argmax, softmax } from "./metrics.ts";
+import { checkOutputs } from "./outputs.ts";
 import { type PredictedImages, Predictor } from "./predictor.ts";
 
 /** What a model says about one image. */
@@ -22,29 +24,32 @@ export interface ImagePrediction {
 }
 
 /**
- * Predicts images with the weights of a file.
+ * Predicts images with the weights of a file, each given out as it comes: the memory does not grow with their number.
  *
  * @param images their numbers
  * @param batch images at a time
+ * @throws {OutputError} if a prediction is not finite
  * @throws {Interrupted} if the signal was aborted
  */
-export async function predictImages(
+export async function* predictImages(
   gpu: Gpu,
   weights: Weights,
   data: PredictedImages,
   images: ArrayLike<number>,
   batch: number,
   options?: WorkOptions,
-): Promise<ImagePrediction[]> {
+): AsyncGenerator<ImagePrediction> {
   const model = new LinearViT(gpu, weights.model);
   using _parameters = model.parameters;
   model.parameters.load(fitWeights(weights, weights.model, true));
   using predictor = new Predictor(gpu, model, data, Math.min(batch, images.length), weights.normScale);
-  const { logits, mass } = await predictor.predict(images, options);
   const classes = weights.model.num_classes;
-  return Array.from(images, (index, i) => {
-    return imagePrediction(index, logits.subarray(i * classes, (i + 1) * classes), mass[i]!, weights);
-  });
+  for await (const piece of predictor.pieces(images, { ...options, weights: weights.path })) {
+    const { logits, mass } = piece.outputs;
+    for (const [i, image] of piece.images.entries()) {
+      yield imagePrediction(image, logits.subarray(i * classes, (i + 1) * classes), mass[i]!, weights);
+    }
+  }
 }
 
 /**
@@ -53,15 +58,17 @@ export async function predictImages(
  * @param index number of the image
  * @param logits class scores
  * @param mass in units of the weights' massStd around massMean
+ * @throws {OutputError} if the mass in GeV exceeds all numbers
  */
 export function imagePrediction(
   index: number,
   logits: ArrayLike<number>,
   mass: number,
-  { massMean, massStd }: Pick<Weights, "massMean" | "massStd">,
+  { path, massMean, massStd }: Pick<Weights, "path" | "massMean" | "massStd">,
 ): ImagePrediction {
-  const row = Array.from(logits);
-  return { index, logits: row, probabilities: softmax(row), class: argmax(row), mass: mass * massStd + massMean };
+  const row = Array.from(logits), gev = mass * massStd + massMean;
+  checkOutputs(path, "mass", [gev], [index]);
+  return { index, logits: row, probabilities: softmax(row), class: argmax(row), mass: gev };
 }
 
 /** Column names of the CSV of {@linkcode csvRow}. */
@@ -71,6 +78,6 @@ export function csvHeader(classes: number): string[] {
 }
 
 /** One prediction, every number with all its digits. */
-export function csvRow({ index, logits, probabilities, class: chosen, mass }: ImagePrediction): string[] {
-  return [index, ...logits, ...probabilities, chosen, mass].map(String);
+export function csvRow({ index, logits, probabilities, class: chosen, mass }: ImagePrediction): CsvCell[] {
+  return [index, ...logits, ...probabilities, chosen, mass];
 }

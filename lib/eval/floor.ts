@@ -6,28 +6,37 @@
  */
 
 import type { Split } from "../data/split.ts";
+import type { WorkOptions } from "../interrupted.ts";
 import type { Judged } from "./measures.ts";
 import { judgeLinear } from "./probe.ts";
-import { standardise } from "./regression.ts";
+import { Matrix, standardiser } from "./regression.ts";
 
 /**
  * Fits and judges the regressions.
  *
- * @param features of each image
+ * @param features a row for each image
  * @param labels 0 or 1 for each image
  * @param mass of each image in GeV
  * @returns what the regressions say of the test images
+ * @throws {Interrupted} if the signal was aborted
  */
 export function handMadeFloor(
-  features: readonly Float64Array[],
+  features: Matrix,
   labels: ArrayLike<number>,
   mass: ArrayLike<number>,
   split: Split,
-): Judged {
-  return judgeLinear({ labels, classes: 2, mass, split }, expand(features, split.train));
+  options?: WorkOptions,
+): Promise<Judged> {
+  return judgeLinear({ labels, classes: 2, mass, split }, expand(features, split.train), options);
 }
 
 /** A one, the features standardised over some images, and their squares. */
-function expand(features: readonly Float64Array[], over: Uint32Array): Float64Array[] {
-  return standardise(features, over).map((row) => Float64Array.of(1, ...row, ...row.map((value) => value ** 2 - 1)));
+function expand(features: Matrix, over: Uint32Array): Matrix {
+  const { rows, width } = features;
+  const standardise = standardiser(features, over);
+  return Matrix.of(rows, 1 + 2 * width, (row, i) => {
+    row[0] = 1;
+    standardise(i, row.subarray(1, 1 + width));
+    for (let f = 1; f <= width; f++) row[width + f] = row[f]! ** 2 - 1;
+  });
 }

@@ -2,9 +2,8 @@
 
 /** Softmax of one row, the largest score taken out first. */
 export function softmax(logits: ArrayLike<number>): number[] {
-  const values = Array.from(logits);
-  const largest = Math.max(...values);
-  const exponentials = values.map((x) => Math.exp(x - largest));
+  const largest = logits[argmax(logits)]!;
+  const exponentials = Array.from(logits, (x) => Math.exp(x - largest));
   const sum = exponentials.reduce((a, b) => a + b, 0);
   return exponentials.map((x) => x / sum);
 }
@@ -32,8 +31,8 @@ export function meanAbsoluteError(a: ArrayLike<number>, b: ArrayLike<number>): n
 export function crossEntropyLoss(logits: Float32Array, labels: ArrayLike<number>): number {
   const classes = logits.length / labels.length;
   return mean(labels, (label, i) => {
-    const row = Array.from(logits.subarray(i * classes, (i + 1) * classes));
-    const largest = Math.max(...row);
+    const row = logits.subarray(i * classes, (i + 1) * classes);
+    const largest = row[argmax(row)]!;
     return Math.log(row.reduce((sum, x) => sum + Math.exp(x - largest), 0)) + largest - row[label]!;
   });
 }

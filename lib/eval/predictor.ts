@@ -5,13 +5,14 @@ import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
 import type { Plan } from "../gpu/plan.ts";
 import { Interrupted, type WorkOptions } from "../interrupted.ts";
-import { BatchBuffers, batchesOf, type ResidentImages, stageAhead } from "../nn/batches.ts";
+import { BatchBuffers, type ResidentImages, stageAhead } from "../nn/batches.ts";
 import type { LinearViT } from "../nn/linear_vit.ts";
 import { ImageViews, NO_AUGMENTATION } from "../tensor/ops/images.ts";
 import { storeRows } from "../tensor/ops/record.ts";
 import { createStep, writeStep } from "../tensor/step.ts";
 import { Tape } from "../tensor/tape.ts";
 import { createTensor, type PlacedTensor, read, type Tensor } from "../tensor/tensor.ts";
+import { checkOutputs } from "./outputs.ts";
 
 /** What a model says about images, in the order asked for. */
 export interface Predictions {
@@ -27,6 +28,22 @@ export interface PredictedImages {
   readonly images: ImageSource;
   /** The same on the adapter. */
   readonly resident?: ResidentImages | undefined;
+}
+
+/** How outputs are computed. */
+export interface MapOptions extends WorkOptions {
+  /** File of the weights, named if an output is not finite. Outputs are not checked without it. */
+  readonly weights?: string;
+}
+
+/** Outputs of consecutive images of a list. */
+export interface Piece<Name extends string> {
+  /** Place of the first in the list. */
+  readonly first: number;
+  /** Numbers of the images. */
+  readonly images: Uint32Array;
+  /** (images, width) row by row. */
+  readonly outputs: Record<Name, Float32Array>;
 }
 
 const ROWS = 4096;
@@ -88,37 +105,49 @@ export class ImageMap<Name extends string> {
   /**
    * Computes the outputs (n, width) of the images with these numbers.
    *
+   * @throws {OutputError} if an output is not finite
    * @throws {Interrupted} if the signal was aborted
    */
-  async run(images: ArrayLike<number>, { progress, signal }: WorkOptions = {}): Promise<Record<Name, Float32Array>> {
-    const results = new Map(
+  async run(images: ArrayLike<number>, options: MapOptions = {}): Promise<Record<Name, Float32Array>> {
+    const results = Object.fromEntries(
       [...this.#outputs].map(([name, { shape }]) => [name, new Float32Array(images.length * shape[1]!)]),
-    );
+    ) as Record<Name, Float32Array>;
+    for await (const { first, outputs } of this.pieces(images, options)) {
+      for (const [name, { shape }] of this.#outputs) results[name].set(outputs[name], first * shape[1]!);
+    }
+    return results;
+  }
+
+  /**
+   * The same in pieces of some thousand images, each given out before the next is computed: the memory does not grow with
+   * the images.
+   *
+   * @throws {OutputError} if an output is not finite
+   * @throws {Interrupted} if the signal was aborted
+   */
+  async *pieces(images: ArrayLike<number>, { progress, signal, weights }: MapOptions = {}): AsyncGenerator<Piece<Name>> {
     const pacer = new Pacer(this.#gpu, { signal });
-    // the last batch is filled up with its first image; those rows are not read
     const batch = this.#batch, rows = this.#rows;
-    const filled = Uint32Array.from(
-      { length: Math.ceil(images.length / batch) * batch },
-      (_, i) => images[i] ?? images[i - i % batch]!,
-    );
     let at = 0;
-    for await (const staged of stageAhead(this.#buffers, batchesOf(filled, batch))) {
+    for await (const staged of stageAhead(this.#buffers, filledBatches(images, batch))) {
       this.#buffers.upload(staged);
       writeStep(this.#gpu, this.#step, { seed: 0, step: 0, firstRow: at % rows });
       const outcome = await pacer.run(this.#plan);
       if (outcome === "stopped" || signal?.aborted) throw new Interrupted("Stopped");
       at += batch;
       if (outcome === "done") progress?.(Math.min(at, images.length), images.length);
-      if (at % rows !== 0 && at < filled.length) continue;
+      if (at % rows !== 0 && at < images.length) continue;
       const first = at - 1 - (at - 1) % rows;
-      const count = Math.min(at, images.length) - first;
+      const numbers = Uint32Array.from({ length: Math.min(at, images.length) - first }, (_, i) => images[first + i]!);
+      const outputs: [Name, Float32Array][] = [];
       for (const [name, output] of this.#outputs) {
-        const width = output.shape[1]!;
-        results.get(name)!.set((await read(this.#gpu, output)).subarray(0, count * width), first * width);
+        const values = (await read(this.#gpu, output)).subarray(0, numbers.length * output.shape[1]!);
+        if (weights !== undefined) checkOutputs(weights, name, values, numbers);
+        outputs.push([name, values]);
       }
+      yield { first, images: numbers, outputs: Object.fromEntries(outputs) as Record<Name, Float32Array> };
     }
     progress?.(images.length, images.length);
-    return Object.fromEntries(results) as Record<Name, Float32Array>;
   }
 
   /** Frees the buffers. */
@@ -156,14 +185,32 @@ export class Predictor {
   /**
    * Predicts the images with these numbers.
    *
+   * @throws {OutputError} if an output is not finite
    * @throws {Interrupted} if the signal was aborted
    */
-  predict(images: ArrayLike<number>, options?: WorkOptions): Promise<Predictions> {
+  predict(images: ArrayLike<number>, options?: MapOptions): Promise<Predictions> {
     return this.#map.run(images, options);
+  }
+
+  /**
+   * The same in pieces of some thousand images.
+   *
+   * @throws {OutputError} if an output is not finite
+   * @throws {Interrupted} if the signal was aborted
+   */
+  pieces(images: ArrayLike<number>, options?: MapOptions): AsyncGenerator<Piece<keyof Predictions>> {
+    return this.#map.pieces(images, options);
   }
 
   /** Frees the buffers. */
   [Symbol.dispose](): void {
     this.#map[Symbol.dispose]();
+  }
+}
+
+/** Batches of one size; the last is filled up with its first image. */
+function* filledBatches(images: ArrayLike<number>, size: number): Generator<Uint32Array> {
+  for (let at = 0; at < images.length; at += size) {
+    yield Uint32Array.from({ length: size }, (_, i) => images[at + i] ?? images[at]!);
   }
 }

@@ -7,14 +7,15 @@
  */
 
 import type { Split } from "../data/split.ts";
+import { pauses, type WorkOptions } from "../interrupted.ts";
 import { argmax } from "./metrics.ts";
-import { type Judged, ranked } from "./measures.ts";
-import { dot, logisticRegression, ridgeRegression, sigmoid, standardise } from "./regression.ts";
+import { Judge, type Judged } from "./measures.ts";
+import { dot, logisticRegression, Matrix, ridgeRegression, sigmoid, standardiser } from "./regression.ts";
 
 /** What probes are fitted to and judged on. */
 export interface ProbeData {
-  /** Features of each image. */
-  readonly features: readonly Float64Array[];
+  /** Features, a row for each image. */
+  readonly features: Matrix;
   /** Class of each image. */
   readonly labels: ArrayLike<number>;
   /** Number of classes. */
@@ -25,37 +26,124 @@ export interface ProbeData {
   readonly split: Pick<Split, "train" | "test">;
 }
 
+/** Test images between two looks at the clock. */
+const IMAGES = 16;
+
 /**
  * Judges by the nearest neighbours: the share of each class among them, and the mean of their masses.
  *
  * @param neighbours how many; no more than there are training images
+ * @throws {Interrupted} if the signal was aborted
  */
-export function neighbourProbe(data: ProbeData, neighbours: number): Judged {
+export async function neighbourProbe(data: ProbeData, neighbours: number, options: WorkOptions = {}): Promise<Judged> {
   const { labels, classes, mass, split: { train, test } } = data;
-  const unit = standardise(data.features, train).map((row) => {
-    const length = Math.sqrt(dot(row, row)) || 1;
-    return row.map((value) => value / length);
-  });
+  const unit = unitVectors(data);
   const k = Math.min(neighbours, train.length);
-  return judged(
-    data,
-    Array.from(test, (image) => {
-      const similarity = Float64Array.from(train, (other) => dot(unit[image]!, unit[other]!));
-      const nearest = Uint32Array.from(train.keys()).sort((a, b) => similarity[b]! - similarity[a]!).subarray(0, k);
-      const share = new Float64Array(classes);
-      let sum = 0;
-      for (const i of nearest) {
-        share[labels[train[i]!]!]! += 1 / k;
-        sum += mass[train[i]!]!;
-      }
-      return { share, mass: sum / k };
-    }),
-  );
+  const judge = new Judge(classes, test.length);
+  const pause = pauses(options);
+  for (const [n, image] of test.entries()) {
+    const nearest = new Nearest(k);
+    train.forEach((other, i) => nearest.offer(i, similarity(unit, image, other)));
+    const probabilities = new Array<number>(classes).fill(0);
+    let sum = 0;
+    for (const i of nearest.found) {
+      probabilities[labels[train[i]!]!]! += 1 / k;
+      sum += mass[train[i]!]!;
+    }
+    judge.add({ class: argmax(probabilities), probabilities, mass: sum / k }, labels[image]!, mass[image]!);
+    if (n % IMAGES === 0) await pause(n, test.length);
+  }
+  return judge.judged();
 }
 
-/** Judges by linear functions of the features. */
-export function linearProbe(data: ProbeData): Judged {
-  return judgeLinear(data, standardise(data.features, data.split.train).map((row) => Float64Array.of(1, ...row)));
+/** Features standardised over the training images, scaled to length 1. */
+function unitVectors({ features, split }: Pick<ProbeData, "features" | "split">): Matrix {
+  const standardise = standardiser(features, split.train);
+  const row = new Float64Array(features.width);
+  const unit = new Float32Array(features.values.length);
+  for (let i = 0; i < features.rows; i++) {
+    standardise(i, row);
+    const length = Math.sqrt(dot(row, row)) || 1;
+    for (let f = 0; f < row.length; f++) unit[i * row.length + f] = row[f]! / length;
+  }
+  return new Matrix(features.width, unit);
+}
+
+/** Scalar product of two rows, in a loop of its own for speed. */
+function similarity({ values, width }: Matrix, a: number, b: number): number {
+  let sum = 0;
+  for (let i = a * width, j = b * width, end = i + width; i < end; i++, j++) sum += values[i]! * values[j]!;
+  return sum;
+}
+
+/** The largest of many similarities, in a heap whose first is the smallest of them; of equal ones, the first that were offered. */
+class Nearest {
+  readonly #places: Uint32Array;
+  readonly #similarities: Float64Array;
+  #count = 0;
+
+  /** Starts with none of at most so many. */
+  constructor(most: number) {
+    this.#places = new Uint32Array(most);
+    this.#similarities = new Float64Array(most);
+  }
+
+  /** Places that were offered with the largest similarities. */
+  get found(): Uint32Array {
+    return this.#places.subarray(0, this.#count);
+  }
+
+  /** Takes a similarity, if it is among the largest. */
+  offer(place: number, similarity: number): void {
+    if (this.#count < this.#places.length) this.#rise(this.#count++, place, similarity);
+    else if (similarity > this.#similarities[0]!) this.#sink(place, similarity);
+  }
+
+  #rise(at: number, place: number, similarity: number): void {
+    for (let parent = (at - 1) >> 1; at > 0 && this.#isBehind(place, similarity, parent); parent = (at - 1) >> 1) {
+      this.#put(at, this.#places[parent]!, this.#similarities[parent]!);
+      at = parent;
+    }
+    this.#put(at, place, similarity);
+  }
+
+  #sink(place: number, similarity: number): void {
+    let at = 0;
+    for (let child = 1; child < this.#count; child = 2 * at + 1) {
+      const right = child + 1;
+      if (right < this.#count && this.#isBehind(this.#places[right]!, this.#similarities[right]!, child)) child = right;
+      if (this.#isBehind(place, similarity, child)) break;
+      this.#put(at, this.#places[child]!, this.#similarities[child]!);
+      at = child;
+    }
+    this.#put(at, place, similarity);
+  }
+
+  /** True if it has to leave before what is at a position. */
+  #isBehind(place: number, similarity: number, at: number): boolean {
+    const other = this.#similarities[at]!;
+    return similarity < other || (similarity === other && place > this.#places[at]!);
+  }
+
+  #put(at: number, place: number, similarity: number): void {
+    this.#places[at] = place;
+    this.#similarities[at] = similarity;
+  }
+}
+
+/**
+ * Judges by linear functions of the features.
+ *
+ * @throws {Interrupted} if the signal was aborted
+ */
+export function linearProbe(data: ProbeData, options?: WorkOptions): Promise<Judged> {
+  const { features, split } = data;
+  const standardise = standardiser(features, split.train);
+  const rows = Matrix.of(features.rows, 1 + features.width, (row, i) => {
+    row[0] = 1;
+    standardise(i, row.subarray(1));
+  });
+  return judgeLinear(data, rows, options);
 }
 
 /**
@@ -63,32 +151,21 @@ export function linearProbe(data: ProbeData): Judged {
  *
  * @param data labels, masses and the split
  * @param rows of each image, the constant 1 first
+ * @throws {Interrupted} if the signal was aborted
  */
-export function judgeLinear(data: Omit<ProbeData, "features">, rows: readonly Float64Array[]): Judged {
+export async function judgeLinear(data: Omit<ProbeData, "features">, rows: Matrix, options?: WorkOptions): Promise<Judged> {
   const { labels, classes, mass, split: { train, test } } = data;
+  const fitted: Float64Array[] = [];
   // of two classes, one regression says it all
-  const fitted = Array.from({ length: classes === 2 ? 1 : classes }, (_, c) => classes === 2 ? 1 : c)
-    .map((c) => logisticRegression(rows, train, (i) => labels[i] === c ? 1 : 0));
-  const regressor = ridgeRegression(rows, train, (i) => mass[i]!);
-  return judged(
-    data,
-    Array.from(test, (image) => {
-      const share = fitted.map((classifier) => sigmoid(dot(classifier, rows[image]!)));
-      return { share: classes === 2 ? [1 - share[0]!, share[0]!] : share, mass: dot(regressor, rows[image]!) };
-    }),
-  );
-}
-
-function judged(
-  { labels, classes, mass, split: { test } }: Omit<ProbeData, "features">,
-  said: readonly { readonly share: ArrayLike<number>; readonly mass: number }[],
-): Judged {
-  return ranked({
-    classes,
-    labels: Array.from(test, (i) => labels[i]!),
-    predicted: said.map(({ share }) => argmax(share)),
-    scores: said.map(({ share }) => share[1]!),
-    trueMass: Array.from(test, (i) => mass[i]!),
-    mass: said.map((one) => one.mass),
-  });
+  for (const c of classes === 2 ? [1] : Array(classes).keys()) {
+    fitted.push(await logisticRegression(rows, train, (i) => labels[i] === c ? 1 : 0, options));
+  }
+  const regressor = await ridgeRegression(rows, train, (i) => mass[i]!, options);
+  const judge = new Judge(classes, test.length);
+  for (const image of test) {
+    const row = rows.row(image), shares = fitted.map((classifier) => sigmoid(dot(classifier, row)));
+    const probabilities = classes === 2 ? [1 - shares[0]!, shares[0]!] : shares;
+    judge.add({ class: argmax(probabilities), probabilities, mass: dot(regressor, row) }, labels[image]!, mass[image]!);
+  }
+  return judge.judged();
 }

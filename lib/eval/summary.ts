@@ -1,5 +1,6 @@
 /** @file Everything that a report says about models on one test split, as numbers. */
 
+import type { WorkOptions } from "../interrupted.ts";
 import { Bootstrap, type Comparison, type Intervals, onlyOneRight } from "./bootstrap.ts";
 import { calibration, calibrationError, confusionMatrix, type Judged, measure, type Measures } from "./measures.ts";
 
@@ -17,8 +18,8 @@ export interface ModelSummary extends Measures {
 
 /** Models on the same test split. */
 export interface Summary {
-  /** By name. */
-  readonly models: Readonly<Record<string, ModelSummary>>;
+  /** By name, in the order they were given. */
+  readonly models: ReadonlyMap<string, ModelSummary>;
   /** Each other model against the baseline. */
   readonly comparisons: readonly Comparison[];
 }
@@ -28,11 +29,12 @@ export interface Summary {
  *
  * @param models by name; the baseline is the one called "scratch", or the last
  * @param seed of the bootstrap
+ * @throws {Interrupted} if the signal was aborted
  */
-export function summarise(models: ReadonlyMap<string, Judged>, seed: number): Summary {
+export async function summarise(models: ReadonlyMap<string, Judged>, seed: number, options?: WorkOptions): Promise<Summary> {
   const names = [...models.keys()], judged = [...models.values()];
   const values = judged.map((one) => measure(one));
-  const bootstrap = new Bootstrap(judged, seed);
+  const bootstrap = await Bootstrap.draw(judged, seed, options);
   const entries = names.map((name, i): [string, ModelSummary] => [name, {
     images: judged[i]!.labels.length,
     ...values[i]!,
@@ -46,5 +48,5 @@ export function summarise(models: ReadonlyMap<string, Judged>, seed: number): Su
     const differences = bootstrap.differences(i, baseline, values);
     return [{ model, baseline: names[baseline]!, differences, ...onlyOneRight(judged[i]!, judged[baseline]!) }];
   });
-  return { models: Object.fromEntries(entries), comparisons };
+  return { models: new Map(entries), comparisons };
 }

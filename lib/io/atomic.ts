@@ -52,9 +52,9 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /** Runs work that writes a file, and says in words why the file system refused. */
-function explainingWrites(path: string, work: () => void): void {
+export function explainingWrites<Result>(path: string, work: () => Result): Result {
   try {
-    work();
+    return work();
   } catch (error) {
     const reason = REASONS[(error as { code?: string }).code ?? ""];
     throw reason === undefined ? error : new WriteError(`${path} cannot be written: ${reason}`, { cause: error });

@@ -23,6 +23,14 @@ export function hiddenOf(config: ModelConfig): number {
   return Math.round(config.embed_dim * config.mlp_ratio);
 }
 
+/** True if a model can read images of a size: pixels beyond the last whole patch are left out, so several sizes give its grid. */
+export function readsImages(
+  config: ModelConfig,
+  { size, channels }: { readonly size: number; readonly channels: number },
+): boolean {
+  return Math.floor(size / config.patch_size) === gridOf(config) && channels === config.in_channels;
+}
+
 /**
  * Checks that sizes fit together.
  *

@@ -6,7 +6,7 @@ import { element, escapeText, type Figure, label, short } from "./svg.ts";
 export interface AxisOptions {
   /** What it shows, with its unit. */
   readonly label: string;
-  /** First and last value. */
+  /** First and last value, as of {@linkcode rangeOf}: both finite, the last larger. */
   readonly domain: readonly [number, number];
   /** Where ticks are; about five round numbers if not given. */
   readonly ticks?: readonly number[];
@@ -67,19 +67,17 @@ export class Chart {
 
   /** Horizontal position of a value. */
   x(value: number): number {
-    const [low, high] = this.#options.x.domain;
-    return MARGIN.left + this.#side.width * (value - low) / (high - low);
+    return MARGIN.left + this.#side.width * shareOf(value, this.#options.x.domain);
   }
 
   /** Vertical position of a value. */
   y(value: number): number {
-    const [low, high] = this.#options.y.domain;
-    return this.#top + this.#side.height * (1 - (value - low) / (high - low));
+    return this.#top + this.#side.height * (1 - shareOf(value, this.#options.y.domain));
   }
 
   /** Adds markup. */
-  add(...marks: readonly string[]): this {
-    this.#marks.push(...marks);
+  add(mark: string): this {
+    this.#marks.push(mark);
     return this;
   }
 
@@ -117,7 +115,7 @@ export class Chart {
       label(MARGIN.left, 20, title, { class: "title", "font-size": 14 }),
       this.#legend(),
       this.#axes(),
-      element("g", { "clip-path": `url(#${clip})` }, ...this.#marks),
+      element("g", { "clip-path": `url(#${clip})` }, this.#marks.join("")),
       element("rect", { ...area, class: "axis" }),
     ];
     return { name, title, width: WIDTH, height, body: body.join("") };
@@ -151,30 +149,48 @@ export class Chart {
   }
 }
 
+/** How far along a domain a value is: 0 to 1, and no more than a few lengths beyond it, where nothing is seen. */
+function shareOf(value: number, [low, high]: readonly [number, number]): number {
+  return Math.max(-9, Math.min(9, (value - low) / (high - low)));
+}
+
 /** About five round numbers in an axis's domain. */
-function ticksOf({ domain: [low, high], ticks }: AxisOptions): readonly number[] {
+export function ticksOf({ domain: [low, high], ticks }: Pick<AxisOptions, "domain" | "ticks">): readonly number[] {
   if (ticks) return ticks;
   const rough = (high - low) / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10);
-  const values: number[] = [];
   // a whole number of steps each, so that no sum of rounding errors is printed
-  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) values.push(Number((k * step).toPrecision(12)));
-  return values;
+  const first = Math.ceil(low / step - 1e-9), count = Math.floor(high / step + 1e-9) - first + 1;
+  return Array.from({ length: count }, (_, k) => Number(((first + k) * step).toPrecision(12)));
 }
 
 function formatTick(value: number): string {
   return String(value).replace("-", "\u2212");
 }
 
-/** The round range that holds all values. */
+/** Values beyond it are drawn at the edge: their differences would not be numbers. */
+const LARGEST = 1e300;
+/** A range that is smaller beside its values has no round numbers in it. */
+const SMALLEST_SHARE = 1e-9;
+/** Smallest range of values near 0. */
+const SMALLEST = 1e-200;
+
+/** The round range that holds all finite values; some range around them if they are equal, 0 to 1 if there is none. */
 export function rangeOf(values: Iterable<number>): [number, number] {
   let low = Infinity, high = -Infinity;
   for (const value of values) {
-    low = Math.min(low, value);
-    high = Math.max(high, value);
+    if (!Number.isFinite(value)) continue;
+    const inside = Math.max(-LARGEST, Math.min(LARGEST, value));
+    low = Math.min(low, inside);
+    high = Math.max(high, inside);
   }
-  if (!(high > low)) return Number.isFinite(low) ? [low - 0.5, low + 0.5] : [0, 1];
+  if (low > high) return [0, 1];
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  if (high - low <= Math.max(SMALLEST, SMALLEST_SHARE * size)) {
+    const margin = Math.max(0.5, size / 1000);
+    return [low - margin, high + margin];
+  }
   const step = 10 ** Math.floor(Math.log10(high - low)) / 2;
   return [step * Math.floor(low / step), step * Math.ceil(high / step)];
 }

@@ -103,8 +103,9 @@ function attentionMaps(blocks: readonly Float32Array[]): AttentionMap[] {
 }
 
 function rangeOf(maps: readonly Float64Array[]): [least: number, most: number] {
-  const all = maps.flatMap((map) => [...map]);
-  return [Math.min(...all), Math.max(...all)];
+  const over = (pick: (a: number, b: number) => number) =>
+    maps.map((map) => map.reduce((a, b) => pick(a, b))).reduce((a, b) => pick(a, b));
+  return [over(Math.min), over(Math.max)];
 }
 
 function attentionPanel(heading: string, values: Float64Array, patch: number, [least, most]: readonly [number, number]): Panel {

@@ -3,8 +3,10 @@
 import { quantile } from "../eval/bootstrap.ts";
 import type { Judged } from "../eval/measures.ts";
 import type { ModelSummary } from "../eval/summary.ts";
+import { formatReal } from "../format.ts";
+import { firstNumbers } from "../numbers.ts";
 import { Chart, rangeOf, series } from "./chart.ts";
-import { legendOf, slug } from "./class_figures.ts";
+import { legendOf } from "./class_figures.ts";
 import { sequential } from "./colours.ts";
 import { element, escapeText, type Figure } from "./svg.ts";
 
@@ -12,36 +14,53 @@ const CELLS = 70;
 /** Bins of equal numbers of images in the figure of residuals. */
 const BINS = 8;
 
-/** Predicted against true mass; each mark is a small cell, its colour tells how many images are in it. */
-export function massFigure(name: string, judged: Judged, summary: ModelSummary, domain: readonly [number, number]): Figure {
+/**
+ * Predicted against true mass; each mark is a small cell, its colour tells how many images are in it.
+ *
+ * @param file part of the figure's name that stands for the model
+ */
+export function massFigure(
+  file: string,
+  name: string,
+  { mass, trueMass }: Judged,
+  summary: ModelSummary,
+  domain: readonly [number, number],
+): Figure {
   const chart = new Chart({
-    title: `${name}: mean error ${summary.mass_mae!.toFixed(2)} GeV`,
+    title: `${name}: mean error ${formatReal(summary.mass_mae, 2)} GeV`,
     x: { label: "true mass (GeV)", domain },
     y: { label: "predicted mass (GeV)", domain },
     square: true,
   });
   const [low, high] = domain, width = (high - low) / CELLS;
-  const counts = new Map<number, number>();
-  judged.mass.forEach((mass, i) => {
-    const column = Math.floor((judged.trueMass[i]! - low) / width), row = Math.floor((mass - low) / width);
-    const cell = row * CELLS + column;
-    counts.set(cell, (counts.get(cell) ?? 0) + 1);
-  });
-  const most = Math.max(...counts.values());
-  for (const [cell, count] of counts) {
+  const cellOf = (value: number) => Math.max(0, Math.min(CELLS - 1, Math.floor((value - low) / width)));
+  const counts = new Uint32Array(CELLS * CELLS);
+  for (let i = 0; i < mass.length; i++) counts[cellOf(mass[i]!) * CELLS + cellOf(trueMass[i]!)]!++;
+  const most = counts.reduce((a, b) => Math.max(a, b), 0);
+  counts.forEach((count, cell) => {
+    if (count === 0) return;
     const x = low + (cell % CELLS) * width, y = low + Math.floor(cell / CELLS) * width;
-    const range = (from: number) => `${from.toFixed(0)} to ${(from + width).toFixed(0)} GeV`;
+    const range = (from: number) => `${formatReal(from, 0)} to ${formatReal(from + width, 0)} GeV`;
     const tells = `true ${range(x)}, predicted ${range(y)}: ${count} image${count === 1 ? "" : "s"}`;
     const shade = most === 1 ? 0 : Math.log(count) / Math.log(most);
     chart.point(x + width / 2, y + width / 2, sequential(shade), tells, 2.6);
-  }
+  });
   chart.guide([low, low], [high, high]);
-  return chart.figure(`mass-${slug(name)}`);
+  return chart.figure(`mass-${file}`);
 }
 
 /** The range of true and predicted masses of all models, so that their figures can be compared. */
 export function massDomain(models: Iterable<Judged>): [number, number] {
-  return rangeOf([...models].flatMap(({ mass, trueMass }) => [...mass, ...trueMass]));
+  return rangeOf(massesOf(models));
+}
+
+function* massesOf(models: Iterable<Judged>): Generator<number> {
+  for (const { mass, trueMass } of models) {
+    for (let i = 0; i < mass.length; i++) {
+      yield mass[i]!;
+      yield trueMass[i]!;
+    }
+  }
 }
 
 /** Median and middle 68 % of the residuals, in bins of true mass with equally many images. */
@@ -64,8 +83,10 @@ export function residualFigure(models: ReadonlyMap<string, Judged>): Figure {
       // models side by side within a bin
       const x = from + (to - from) * (i + 1) / (bars.length + 1);
       const tells =
-        `${name}, true mass ${from.toFixed(0)} to ${to.toFixed(0)} GeV, ${images} images: median ${median.toFixed(1)} GeV, ` +
-        `68 % between ${low.toFixed(1)} and ${high.toFixed(1)} GeV`;
+        `${name}, true mass ${formatReal(from, 0)} to ${formatReal(to, 0)} GeV, ${images} images: median ${
+          formatReal(median, 1)
+        } GeV, ` +
+        `68 % between ${formatReal(low, 1)} and ${formatReal(high, 1)} GeV`;
       const [left, right] = [chart.x(x) - 4, chart.x(x) + 4];
       const rect = {
         x: left,
@@ -92,11 +113,11 @@ interface ResidualBin {
 }
 
 function residualBins({ mass, trueMass }: Judged): ResidualBin[] {
-  const order = [...trueMass.keys()].sort((a, b) => trueMass[a]! - trueMass[b]!);
+  const order = firstNumbers(trueMass.length).sort((a, b) => trueMass[a]! - trueMass[b]!);
   const bins = Math.min(BINS, order.length);
   return Array.from({ length: bins }, (_, b) => {
-    const rows = order.slice(Math.floor(b * order.length / bins), Math.floor((b + 1) * order.length / bins));
-    const residuals = rows.map((i) => mass[i]! - trueMass[i]!).sort((p, q) => p - q);
+    const rows = order.subarray(Math.floor(b * order.length / bins), Math.floor((b + 1) * order.length / bins));
+    const residuals = Float64Array.from(rows, (i) => mass[i]! - trueMass[i]!).sort();
     return {
       from: trueMass[rows[0]!]!,
       to: trueMass[rows.at(-1)!]!,

@@ -3,7 +3,7 @@
 import { describeComparison, formatMeasure, MEASURE_LABELS } from "./words.ts";
 import { type Judged, MEASURES } from "../eval/measures.ts";
 import type { Summary } from "../eval/summary.ts";
-import { calibrationFigure, confusionFigure, rocFigure, scoreFigure } from "./class_figures.ts";
+import { calibrationFigure, confusionFigure, fileNames, rocFigure, scoreFigure } from "./class_figures.ts";
 import { curveFigures, type History } from "./curve_figures.ts";
 import { massDomain, massFigure, residualFigure } from "./mass_figures.ts";
 import { element, escapeText, type Figure, FIGURE_STYLE, figureElement } from "./svg.ts";
@@ -36,15 +36,18 @@ export interface Section {
 
 /** All figures of a report, with what to look for in them. */
 export function sections({ models, histories, summary }: ReportInput): Section[] {
-  const each = (draw: (name: string, judged: Judged) => Figure) => [...models].map(([name, judged]) => draw(name, judged));
+  const files = fileNames([...models.keys()]);
+  const each = (draw: (file: string, name: string, judged: Judged) => Figure) =>
+    [...models].map(([name, judged]) => draw(files.get(name)!, name, judged));
   const binary = [...models.values()].every(({ classes }) => classes === 2);
+  const ranked = binary && [...summary.models.values()].every(({ roc_auc }) => roc_auc !== null);
   const domain = massDomain(models.values());
   const all: Section[] = [
     {
       heading: "Confusion",
       caption: "Rows are true classes, columns predicted ones. A good model has full cells on the diagonal; " +
         "compare the two off the diagonal to see which mistake it prefers.",
-      figures: each((name) => confusionFigure(name, summary.models[name]!)),
+      figures: each((file, name) => confusionFigure(file, name, summary.models.get(name)!)),
     },
     {
       heading: "Scores",
@@ -58,14 +61,14 @@ export function sections({ models, histories, summary }: ReportInput): Section[]
         "ROC: the share of tops kept against the share of other jets that slip through, for every threshold; the curve further " +
         "up and left is better, the dashed diagonal is a guess. Calibration: whether a score of 0.8 means that 80 % are tops; points " +
         "above the diagonal are too modest, below it too sure. Bars are one standard error.",
-      figures: binary ? [rocFigure(models, summary), calibrationFigure(models, summary)] : [],
+      figures: [...(ranked ? [rocFigure(models, summary)] : []), ...(binary ? [calibrationFigure(models, summary)] : [])],
     },
     {
       heading: "Predicted and true mass",
       caption:
         "Each mark is a small cell of the plane, yellow where most images lie. On the dashed line prediction and truth agree; " +
         "a flat band means that the model falls back on a mean.",
-      figures: each((name, judged) => massFigure(name, judged, summary.models[name]!, domain)),
+      figures: each((file, name, judged) => massFigure(file, name, judged, summary.models.get(name)!, domain)),
     },
     {
       heading: "Mass residuals",
@@ -87,11 +90,11 @@ export function sections({ models, histories, summary }: ReportInput): Section[]
 /** The whole page. */
 export function reportPage(input: ReportInput, parts: readonly Section[]): string {
   const { summary, data, seed, notes } = input;
-  const { images } = Object.values(summary.models)[0]!;
+  const [judged] = [...input.models.values()];
   const body = [
     element("h1", {}, "L2ViT on the test split"),
     paragraph(
-      `${images} images of ${data} that no model has been trained on (seed ${seed} of the split). ` +
+      `${judged!.labels.length} images of ${data} that no model has been trained on (seed ${seed} of the split). ` +
         "Intervals are 95 %, by bootstrap over the test images. Point at a mark to see its numbers.",
     ),
     ...notes.map(paragraph),
@@ -105,7 +108,11 @@ export function reportPage(input: ReportInput, parts: readonly Section[]): strin
         {},
         element("h2", {}, heading),
         paragraph(caption),
-        element("div", { class: "figures" }, ...figures.map((figure) => element("figure", {}, figureElement(figure)))),
+        element(
+          "div",
+          { class: "figures" },
+          ...figures.map((figure) => element("figure", { id: figure.name }, figureElement(figure))),
+        ),
       )
     ),
     definitions(input),
@@ -128,6 +135,11 @@ ${body.join("\n")}
 </body>
 </html>
 `;
+}
+
+/** Files of the figures that a page shows, as they are called in its folder. */
+export function figuresOf(page: string): string[] {
+  return Array.from(page.matchAll(/<figure id="([\w.-]+)">/g), ([, name]) => `figures/${name}.svg`);
 }
 
 const PAGE_STYLE = `body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
@@ -158,7 +170,7 @@ function paragraph(text: string): string {
 }
 
 function measuresTable({ summary }: ReportInput): string {
-  const names = Object.keys(summary.models);
+  const names = [...summary.models.keys()];
   const head = element(
     "tr",
     {},
@@ -166,9 +178,9 @@ function measuresTable({ summary }: ReportInput): string {
     ...names.map((name) => element("th", { scope: "col" }, escapeText(name))),
   );
   const rows = MEASURES.map((measure) => {
-    const cells = names.map((name) => {
-      const [, value, interval] = /^(\S+)(.*)$/.exec(formatMeasure(summary.models[name]!, measure))!;
-      return element("td", { "data-model": name }, value!, element("span", { class: "interval" }, escapeText(interval!)));
+    const cells = [...summary.models].map(([name, model]) => {
+      const { value, interval } = formatMeasure(model, measure);
+      return element("td", { "data-model": name }, value, " ", element("span", { class: "interval" }, interval));
     });
     return element("tr", {}, element("td", {}, escapeText(MEASURE_LABELS[measure].text)), ...cells);
   });
@@ -184,6 +196,11 @@ function definitions({ weights }: ReportInput): string {
     ["Mass MAE, MSE, RMSE", "Mean absolute error, mean squared error and its root, in GeV."],
     ["Mass R2", "One less the mean squared error over the variance of the true mass: 0 for a model that always says the mean."],
     ["More than chance", "The probability of such a difference between equally good models is below 5 %."],
+    [
+      "Not defined",
+      "A measure that these images do not define, such as an area under a ROC curve where all are of one class; an interval where " +
+      "more than 5 % of the resamples do not define the measure.",
+    ],
     ...[...weights].map(([name, path]): [string, string] => [`Weights of ${name}`, path]),
   ];
   const list = entries.map(([term, meaning]) => element("dt", {}, escapeText(term)) + element("dd", {}, escapeText(meaning)));

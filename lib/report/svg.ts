@@ -10,14 +10,21 @@ export function element(name: string, attributes: Attributes, ...children: reado
   return children.length === 0 ? `<${name}${list}/>` : `<${name}${list}>${children.join("")}</${name}>`;
 }
 
+/** Control characters that XML has no form for. */
+// deno-lint-ignore no-control-regex
+const NO_MARKUP = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
+
 /** Text at a position. */
 export function label(x: number, y: number, text: string, attributes: Attributes = {}): string {
   return element("text", { x, y, ...attributes }, escapeText(text));
 }
 
-/** Text as it may stand in markup. */
+/** Text as it may stand in markup; characters that markup cannot hold are replaced by the sign for that. */
 export function escapeText(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+  return text.toWellFormed().replaceAll(NO_MARKUP, "\ufffd").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(
+    ">",
+    "&gt;",
+  ).replaceAll('"', "&quot;");
 }
 
 /** A number with no more digits than a picture needs. */

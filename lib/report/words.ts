@@ -1,7 +1,9 @@
 /** @file Measures and comparisons in words, for the terminal and the page. */
 
-import type { Measure } from "../eval/measures.ts";
+import type { Difference, Interval } from "../eval/bootstrap.ts";
+import type { Judged, Measure } from "../eval/measures.ts";
 import type { ModelSummary, Summary } from "../eval/summary.ts";
+import { formatReal, NOT_DEFINED } from "../format.ts";
 
 /** How a measure is called and printed. */
 export const MEASURE_LABELS: Readonly<Record<Measure, { readonly text: string; readonly digits: number }>> = {
@@ -15,28 +17,39 @@ export const MEASURE_LABELS: Readonly<Record<Measure, { readonly text: string; r
   mass_r2: { text: "mass R2", digits: 4 },
 };
 
-/** A measure with its interval, such as "0.9030 [0.8895, 0.9160]". */
-export function formatMeasure(model: ModelSummary, name: Measure): string {
+/** A measure and its interval, such as "0.9030" and "[0.8895, 0.9160]"; what is not defined says so, alone. */
+export function formatMeasure(model: ModelSummary, name: Measure): { readonly value: string; readonly interval: string } {
   const { digits } = MEASURE_LABELS[name];
-  const value = model[name], interval = model.intervals[name];
-  if (value === null) return "-";
-  // a background rejection without background
-  const format = (number: number) => Number.isFinite(number) ? number.toFixed(digits) : "\u221e";
-  return interval ? `${format(value)} [${interval.map(format).join(", ")}]` : format(value);
+  const value = formatReal(model[name], digits);
+  return { value, interval: model[name] === null ? "" : formatInterval(model.intervals[name], (end) => formatReal(end, digits)) };
+}
+
+function formatInterval(interval: Interval | null, format: (end: number) => string): string {
+  return `[${interval ? interval.map(format).join(", ") : NOT_DEFINED}]`;
+}
+
+/** One sentence if the test images are not of all classes that the model tells apart, none otherwise. */
+export function missingClasses({ classes, labels }: Pick<Judged, "classes" | "labels">): string[] {
+  const counts = new Uint32Array(classes);
+  for (let i = 0; i < labels.length; i++) counts[labels[i]!]!++;
+  const missing = [...counts.keys()].filter((c) => counts[c] === 0);
+  if (missing.length === 0) return [];
+  return [`No test image is of class ${missing.join(" or ")}: what needs such images is not defined.`];
 }
 
 /** Two sentences: whether accuracy and mass error differ by more than chance. */
 export function describeComparison({ model, baseline, differences, only, mcnemar }: Summary["comparisons"][number]): string {
   const verdict = (p: number) => p < 0.05 ? "more than chance" : "may be chance";
+  const describe = (difference: Difference | null, digits: number, unit = "") => {
+    if (difference === null) return NOT_DEFINED;
+    const signed = (value: number) => `${value > 0 ? "+" : ""}${formatReal(value, digits)}`;
+    return `${signed(difference.difference)}${unit} ${formatInterval(difference.interval, signed)}`;
+  };
   const { accuracy, mass_mae } = differences;
-  const signed = (value: number, digits: number) => `${value > 0 ? "+" : ""}${value.toFixed(digits)}`;
-  const classes = `${model} against ${baseline}: accuracy ${signed(accuracy!.difference, 4)} [${
-    accuracy!.interval.map((end) => signed(end, 4)).join(", ")
-  }]: ${verdict(mcnemar)} (McNemar p = ${mcnemar.toPrecision(2)}; ${only[0]} images right with ${model} alone, ${
-    only[1]
-  } with ${baseline} alone)`;
-  const mass = `mass MAE ${signed(mass_mae!.difference, 2)} GeV [${mass_mae!.interval.map((end) => signed(end, 2)).join(", ")}]: ${
-    verdict(mass_mae!.p)
-  } (paired bootstrap p = ${mass_mae!.p.toPrecision(2)})`;
-  return `${classes}\n${mass}`;
+  const right = `${only[0]} images right with ${model} alone, ${only[1]} with ${baseline} alone`;
+  const classes = `${describe(accuracy, 4)}: ${verdict(mcnemar)} (McNemar p = ${mcnemar.toPrecision(2)}; ${right})`;
+  const p = mass_mae?.p ?? null;
+  const mass = describe(mass_mae, 2, " GeV") +
+    (p === null ? "" : `: ${verdict(p)} (paired bootstrap p = ${p.toPrecision(2)})`);
+  return `${model} against ${baseline}: accuracy ${classes}\nmass MAE ${mass}`;
 }

@@ -10,7 +10,7 @@ import type { Progress } from "../data/packed.ts";
 import { randomSplit, stratifiedSplit } from "../data/split.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { ResidentImages } from "../nn/batches.ts";
-import { gridOf } from "../nn/config.ts";
+import { readsImages } from "../nn/config.ts";
 import type { LabelledData } from "./finetune.ts";
 import type { TrainingImages } from "./method.ts";
 import { Interrupted } from "../interrupted.ts";
@@ -39,6 +39,8 @@ export interface DataFacts {
   readonly train: Uint32Array;
   /** Images to validate on. */
   readonly val: Uint32Array;
+  /** Class of each image, if labels are used. */
+  readonly labels?: Float64Array;
   /** Mass of each image in GeV, if masses are used. */
   readonly mass?: Float64Array;
 }
@@ -90,7 +92,7 @@ export async function openLabelled(
     } catch (error) {
       throw new DataError(`${path}: ${(error as Error).message}`);
     }
-    options.check?.({ images: loader.count, ...split, mass });
+    options.check?.({ images: loader.count, ...split, labels, mass });
     const opened = await openPackedImages(gpu, config, loader, place, options);
     const known = { path: config.data.labelled_path, labels: await labelsFingerprint(labels, mass), split };
     return { ...opened, labels, mass, split, trainedOn: await provenance(config, loader, known) };
@@ -209,8 +211,7 @@ async function guarded<Result>(loader: Loader, work: () => Promise<Result>): Pro
  */
 async function openMatching({ data, model }: Pick<RunConfig, "data" | "model">, path: string): Promise<Loader> {
   const loader = await Loader.open(path, jetNames(data));
-  // pixels beyond the last whole patch are left out, so several sizes give the same grid
-  if (Math.floor(loader.size / model.patch_size) === gridOf(model) && loader.channels === model.in_channels) return loader;
+  if (readsImages(model, loader)) return loader;
   loader[Symbol.dispose]();
   throw new ConfigError(
     `${path}: images are ${loader.size} x ${loader.size} with ${loader.channels} channels, the model reads ` +

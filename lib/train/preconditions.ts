@@ -79,3 +79,24 @@ export function checkMasses(mass: Float64Array, path: string): void {
   if (Math.abs(mass[farthest]! - others.mean) <= FARTHEST * unit) return;
   refuse(farthest, `and the ${mass.length - 1} others lie between ${others.least} and ${others.most} GeV`);
 }
+
+/**
+ * Checks that there are classes to tell apart.
+ *
+ * @param labels class of each image
+ * @param train numbers of the training images
+ * @throws {DataError} if all training images are of one class, and the class is to be learned
+ */
+export function checkClasses(
+  labels: Float64Array,
+  train: Uint32Array,
+  { training }: Pick<RunConfig, "training">,
+  path: string,
+): void {
+  const first = labels[train[0]!];
+  if (training.lambda_cls === 0 || train.some((image) => labels[image] !== first)) return;
+  throw new DataError(
+    `${path}: all ${train.length} training images are of class ${first}, and a classifier needs two classes to tell apart. ` +
+      "Use images of other classes too; to train the mass alone, set training.lambda_cls=0",
+  );
+}

@@ -38,7 +38,7 @@ for (const name of CASES) {
     attention.forEach((received, i) => assertClose(received, expected.attention[i], `attention received in block ${i}`));
     assertEquals(attention.length, weights.model.depth);
     const images = { images: PackedImages.fromDense(pixels, size) };
-    const [predicted] = await predictImages(gpu, weights, images, [EXPECTED.image], 1);
+    const [predicted] = await Array.fromAsync(predictImages(gpu, weights, images, [EXPECTED.image], 1));
     assertEquals([prediction.index, prediction.class], [predicted!.index, predicted!.class]);
     // one embeds patches, the other may embed their non-zeros alone
     assertClose([...prediction.logits, prediction.mass], [...predicted!.logits, predicted!.mass], "prediction", 1e-6);
@@ -54,7 +54,8 @@ gpuTest("a contribution is what the mass loses when a value shrinks by a small p
   const part = 0.01;
   const masses = await Promise.all([1 - part, 1 + part].map(async (factor) => {
     const changed = pixels.with(strongest, pixels[strongest]! * factor);
-    const [prediction] = await predictImages(gpu, weights, { images: PackedImages.fromDense(changed, size) }, [0], 1);
+    const data = { images: PackedImages.fromDense(changed, size) };
+    const [prediction] = await Array.fromAsync(predictImages(gpu, weights, data, [0], 1));
     return prediction!.mass;
   }));
   assertClose([(masses[1]! - masses[0]!) / (2 * part)], [toMass[strongest]!], "loss of mass", 2e-3);

@@ -43,7 +43,7 @@ Deno.test("onlyOneRight() is scipy's exact McNemar test", () => {
 });
 
 Deno.test("rocCurve() encloses the area that measure() gives", () => {
-  const points = rocCurve(judged);
+  const points = [...rocCurve(judged)];
   let area = 0;
   for (let i = 1; i < points.length; i++) area += (points[i]!.fpr - points[i - 1]!.fpr) * (points[i]!.tpr + points[i - 1]!.tpr) / 2;
   assertAlmostEquals(area, golden.once.roc_auc, 1e-12);
@@ -63,18 +63,18 @@ Deno.test("measures of three classes leave out what only two classes have", () =
   assertAlmostEquals(f1!, (1 + 2 / 3 + 2 / 3) / 3, 1e-12);
 });
 
-Deno.test("bootstrap intervals hold the value, have the width of the standard error, and are the same each time", () => {
-  const { accuracy } = new Bootstrap([judged], 3).intervals(0);
+Deno.test("bootstrap intervals hold the value, have the width of the standard error, and are the same each time", async () => {
+  const { accuracy } = (await Bootstrap.draw([judged], 3)).intervals(0);
   const value = golden.once.accuracy;
   const standardError = Math.sqrt(value * (1 - value) / golden.labels.length);
   assert(accuracy![0] < value && value < accuracy![1]);
   assertAlmostEquals(accuracy![1] - accuracy![0], 2 * 1.96 * standardError, 0.4 * standardError);
-  assertEquals(new Bootstrap([judged], 3).intervals(0).accuracy, accuracy);
+  assertEquals((await Bootstrap.draw([judged], 3)).intervals(0).accuracy, accuracy);
 });
 
-Deno.test("a model does not differ from itself, and a worse one does", () => {
+Deno.test("a model does not differ from itself, and a worse one does", async () => {
   const models = new Map([["same", judged], ["worse", other], ["scratch", judged]]);
-  const [same, worse] = summarise(models, 1).comparisons;
+  const [same, worse] = (await summarise(models, 1)).comparisons;
   assertEquals([same!.model, same!.baseline, same!.mcnemar, same!.differences.accuracy!.p], ["same", "scratch", 1, 1]);
   assert(worse!.differences.accuracy!.difference < 0);
 });

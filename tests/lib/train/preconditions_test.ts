@@ -1,7 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { defaultConfig } from "../../../lib/config/keys.ts";
 import { ConfigError } from "../../../lib/config/parse.ts";
 import { DataError } from "../../../lib/data/errors.ts";
-import { checkMasses, stepsPerEpoch } from "../../../lib/train/preconditions.ts";
+import { checkClasses, checkMasses, stepsPerEpoch } from "../../../lib/train/preconditions.ts";
 
 const jets = Float64Array.from({ length: 400 }, (_, i) => 80 + i % 2 * 100 + i % 7);
 
@@ -26,4 +27,13 @@ Deno.test("checkMasses() names the image whose mass would drown all others, wher
 Deno.test("stepsPerEpoch() counts whole batches, and refuses a batch that is never full", () => {
   assertEquals([stepsPerEpoch(20, 70), stepsPerEpoch(70, 70), stepsPerEpoch(1, 1)], [3, 1, 1]);
   assertThrows(() => stepsPerEpoch(71, 70), ConfigError, "data.batch_size is 71 and there are 70 training images");
+});
+
+Deno.test("checkClasses() names the only class of the training images, unless the mass alone is learned", () => {
+  const labels = Float64Array.from({ length: 10 }, (_, i) => i < 8 ? 1 : 0);
+  const training = { ...defaultConfig().training };
+  checkClasses(labels, Uint32Array.of(0, 1, 9), { training }, "f.h5");
+  const one = Uint32Array.of(0, 1, 2);
+  checkClasses(labels, one, { training: { ...training, lambda_cls: 0 } }, "f.h5");
+  assertThrows(() => checkClasses(labels, one, { training }, "f.h5"), DataError, "f.h5: all 3 training images are of class 1");
 });

@@ -1,0 +1,73 @@
+/**
+ * @file The folder of a report: its files are those of one evaluation, never of two.
+ *
+ * They are written under names of their own. When all are complete, those of an earlier report go and the new ones take their places, while
+ * no other evaluation does the same. A process that is killed then leaves a part of one report, not a mixture of two. Files that are
+ * not of a report stay where they are.
+ */
+
+import { dirname } from "node:path";
+import { makeFolder } from "../io/atomic.ts";
+import { exists } from "../io/files.ts";
+import { waitForLock } from "../io/lock.ts";
+import { PendingFile } from "../io/pending_file.ts";
+import { figuresOf } from "../report/page.ts";
+
+/** The page; it is the first to go and the last to come, so that it is there only with its figures. */
+const PAGE = "report.html";
+
+/** Files of a report that is being written. */
+export class ReportFolder implements Disposable {
+  /** The folder. */
+  readonly path: string;
+  readonly #files = new Map<string, PendingFile>();
+
+  /**
+   * Makes the folder.
+   *
+   * @throws {WriteError} if the file system refuses
+   */
+  constructor(path: string) {
+    this.path = path;
+    makeFolder(path);
+  }
+
+  /**
+   * Begins a file of the report.
+   *
+   * @param name its path in the folder
+   * @throws {WriteError} if the file system refuses
+   */
+  begin(name: string): PendingFile {
+    const path = `${this.path}/${name}`;
+    makeFolder(dirname(path));
+    const file = new PendingFile(path);
+    this.#files.set(name, file);
+    return file;
+  }
+
+  /**
+   * Puts all files in their places.
+   *
+   * @throws {WriteError} if the file system refuses
+   */
+  publish(): void {
+    for (const file of this.#files.values()) file.complete();
+    using _lock = waitForLock(`${this.path}/report.lock`);
+    for (const name of this.#outdated()) if (exists(`${this.path}/${name}`)) Deno.removeSync(`${this.path}/${name}`);
+    const pageLast = [...this.#files].sort(([a], [b]) => Number(a === PAGE) - Number(b === PAGE));
+    for (const [, file] of pageLast) file.place();
+  }
+
+  /** Removes what was not published. */
+  [Symbol.dispose](): void {
+    for (const file of this.#files.values()) file[Symbol.dispose]();
+  }
+
+  /** Files of an earlier report that the new one replaces: those of the kinds that it has, and all figures of a page. */
+  #outdated(): string[] {
+    const page = `${this.path}/${PAGE}`;
+    const pages = this.#files.has(PAGE) && exists(page) ? [PAGE, ...figuresOf(Deno.readTextFileSync(page))] : [];
+    return [...pages, ...this.#files.keys()];
+  }
+}

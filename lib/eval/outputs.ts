@@ -1,0 +1,38 @@
+/** @file The check of what leaves a model: nobody is shown, and no file holds, a prediction that is no number. */
+
+/** A model's output that means nothing: NaN, an infinity, or a logit beyond all scales. The message names the weights, the image and the output. */
+export class OutputError extends Error {
+  /** Name of the error class. */
+  override readonly name = "OutputError";
+}
+
+/** What an output is called, by the name of its tensor. */
+const WORDS: Readonly<Record<string, string>> = { logits: "logit", features: "feature" };
+/**
+ * Largest size of a logit: from 2^24 on, single precision has no two numbers that differ by 1, so that a probability is 0, 1/2 or 1
+ * whatever the model knows.
+ */
+const LARGEST_LOGIT = 2 ** 24;
+
+/**
+ * Checks outputs of several images.
+ *
+ * @param weights file that is named
+ * @param name of the tensor, such as "logits"
+ * @param values (images, width) row by row
+ * @param images their numbers
+ * @throws {OutputError} if a value is not finite, or a logit too large
+ */
+export function checkOutputs(weights: string, name: string, values: ArrayLike<number>, images: ArrayLike<number>): void {
+  const width = values.length / images.length, largest = name === "logits" ? LARGEST_LOGIT : Number.MAX_VALUE;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (Math.abs(value) <= largest) continue;
+    const what = `${WORDS[name] ?? name}${width === 1 ? "" : ` ${i % width}`} of image ${images[Math.floor(i / width)]}`;
+    const why = Number.isFinite(value) ? ": it is finite, but single precision has no digits left at that size" : "";
+    throw new OutputError(
+      `${weights}: ${what} is ${value}${why}. Check that data.norm_scale and model.denominator_floor are those that the weights ` +
+        "were trained with",
+    );
+  }
+}
