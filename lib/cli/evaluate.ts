@@ -16,7 +16,8 @@ import type { Weights } from "../nn/weights.ts";
 import { describeAssumed } from "../nn/weights_info.ts";
 import { type ReportInput, reportPage, sections } from "../report/page.ts";
 import { figureDocument } from "../report/svg.ts";
-import { describeComparison, formatMeasure, MEASURE_LABELS, missingClasses } from "../report/words.ts";
+import { hasSeen, type SeenImages, seenImages } from "../eval/overlap.ts";
+import { describeComparison, describeSeen, formatMeasure, MEASURE_LABELS, missingClasses, SEEN_MARK } from "../report/words.ts";
 import { openLabelled } from "../train/data.ts";
 import type { LabelledData } from "../train/finetune.ts";
 import { placeOf } from "./commands.ts";
@@ -82,7 +83,11 @@ export async function evaluate(
   const [judged] = [...models.values()];
   const missing = missingClasses(judged!);
   const assumed = candidates.map(({ weights }) => describeAssumed(weights)).filter((note) => note !== undefined);
-  const about = { data: place.path, seed, notes: [...assumed, ...missing] };
+  const seen = new Map(candidates.map(({ name, weights }) => {
+    return [name, seenImages(weights.trainedOn, data.trainedOn, data.labels, data.split.test)];
+  }));
+  const warnings = [...[...seen].flatMap(([name, met]) => describeSeen(name, met, images)), ...missing];
+  const about = { data: place.path, seed, notes: [...assumed, ...warnings], seen };
   if (formats.includes("json")) folder.begin("metrics.json").write(formatJson({ ...about, images, ...summary }));
   if (formats.includes("html")) {
     const of = <Value>(value: (weights: Weights) => Value) =>
@@ -92,8 +97,8 @@ export async function evaluate(
   }
   folder.publish();
   reporter.line(`Test split of ${place.path}: ${images} images; 95 % intervals by bootstrap\n`);
-  for (const note of missing) reporter.line(`${note}\n`);
-  reporter.line(measuresTable(summary.models));
+  for (const warning of warnings) reporter.line(`${warning}\n`);
+  reporter.line(measuresTable(summary.models, seen));
   for (const comparison of summary.comparisons) reporter.line(`\n${describeComparison(comparison)}`);
   reporter.line(`\nIn ${out}: ${formats.map((format) => WRITTEN[format]).join(", ")}`);
   return summary;
@@ -139,10 +144,15 @@ function checkImages({ name, weights: { path, model } }: Candidate, data: string
   );
 }
 
-/** Measures of models with their intervals, a column for each model. */
-export function measuresTable(models: Summary["models"]): string {
+/**
+ * Measures of models with their intervals, a column for each model.
+ *
+ * @param seen images of the test set that models have met: those are marked
+ */
+export function measuresTable(models: Summary["models"], seen: ReadonlyMap<string, SeenImages> = new Map()): string {
+  const title = (name: string) => name + (hasSeen(seen.get(name) ?? { labelled: 0, unlabelled: 0 }) ? SEEN_MARK : "");
   return table(
-    ["", ...models.keys()],
+    ["", ...[...models.keys()].map(title)],
     MEASURES.map((measure) => {
       const cells = [...models.values()].map((model) => Object.values(formatMeasure(model, measure)).join(" ").trimEnd());
       return [MEASURE_LABELS[measure].text, ...cells];

@@ -10,7 +10,8 @@ import type { Gpu } from "../gpu/device.ts";
 import { LinearViT } from "../nn/linear_vit.ts";
 import { fitWeights, type Weights } from "../nn/weights.ts";
 import { firstNumbers, joined, pick } from "../numbers.ts";
-import { missingClasses } from "../report/words.ts";
+import { seenImages } from "../eval/overlap.ts";
+import { describeSeen, missingClasses } from "../report/words.ts";
 import { openLabelled, type OpenOptions } from "../train/data.ts";
 import { placeOf } from "./commands.ts";
 import type { ConsoleReporter } from "./console.ts";
@@ -84,7 +85,9 @@ export async function probe(
     );
   }
   reporter.line("Untrained: the same model with random weights, what any pretraining has to beat\n");
-  for (const missing of missingClasses(trained.linear)) reporter.line(`${missing}\n`);
+  const seen = seenImages(weights.trainedOn, data.trainedOn, data.labels, test);
+  const warnings = [...describeSeen(weights.path, seen, test.length), ...missingClasses(trained.linear)];
+  for (const warning of warnings) reporter.line(`${warning}\n`);
   reporter.line(measuresTable(summary.models));
   return summary;
 }

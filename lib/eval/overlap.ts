@@ -11,6 +11,11 @@ export interface SeenImages {
   readonly unlabelled: number;
 }
 
+/** True if a model has met images of the test set, in whatever way. */
+export function hasSeen({ labelled, unlabelled }: SeenImages): boolean {
+  return labelled + unlabelled > 0;
+}
+
 /**
  * Counts the images of a test set that weights were trained, validated or pretrained on.
  *

@@ -1,6 +1,7 @@
 /** @file The report: one page of its own, without script or network, readable on paper and on a phone. */
 
-import { describeComparison, formatMeasure, MEASURE_LABELS } from "./words.ts";
+import { describeComparison, formatMeasure, MEASURE_LABELS, SEEN_MARK } from "./words.ts";
+import { hasSeen, type SeenImages } from "../eval/overlap.ts";
 import { type Judged, MEASURES } from "../eval/measures.ts";
 import type { Summary } from "../eval/summary.ts";
 import { calibrationFigure, confusionFigure, fileNames, rocFigure, scoreFigure } from "./class_figures.ts";
@@ -22,6 +23,8 @@ export interface ReportInput {
   readonly weights: ReadonlyMap<string, string>;
   /** Their measures. */
   readonly summary: Summary;
+  /** Images of the test set that each model has met before. */
+  readonly seen: ReadonlyMap<string, SeenImages>;
   /** What a reader has to know before the numbers, a sentence each. */
   readonly notes: readonly string[];
 }
@@ -91,10 +94,11 @@ export function sections({ models, histories, summary }: ReportInput): Section[]
 export function reportPage(input: ReportInput, parts: readonly Section[]): string {
   const { summary, data, seed, notes } = input;
   const [judged] = [...input.models.values()];
+  const unseen = [...input.seen.values()].some(hasSeen) ? "" : " that no model has been trained on, as far as is known";
   const body = [
     element("h1", {}, "L2ViT on the test split"),
     paragraph(
-      `${judged!.labels.length} images of ${data} that no model has been trained on (seed ${seed} of the split). ` +
+      `${judged!.labels.length} images of ${data}${unseen} (seed ${seed} of the split). ` +
         "Intervals are 95 %, by bootstrap over the test images. Point at a mark to see its numbers.",
     ),
     ...notes.map(paragraph),
@@ -169,18 +173,19 @@ function paragraph(text: string): string {
   return element("p", {}, escapeText(text));
 }
 
-function measuresTable({ summary }: ReportInput): string {
+function measuresTable({ summary, seen }: ReportInput): string {
+  const title = (name: string) => name + (hasSeen(seen.get(name)!) ? SEEN_MARK : "");
   const names = [...summary.models.keys()];
   const head = element(
     "tr",
     {},
     element("th", {}, "measure"),
-    ...names.map((name) => element("th", { scope: "col" }, escapeText(name))),
+    ...names.map((name) => element("th", { scope: "col" }, escapeText(title(name)))),
   );
   const rows = MEASURES.map((measure) => {
     const cells = [...summary.models].map(([name, model]) => {
       const { value, interval } = formatMeasure(model, measure);
-      return element("td", { "data-model": name }, value, " ", element("span", { class: "interval" }, interval));
+      return element("td", { "data-model": title(name) }, value, " ", element("span", { class: "interval" }, interval));
     });
     return element("tr", {}, element("td", {}, escapeText(MEASURE_LABELS[measure].text)), ...cells);
   });

@@ -2,6 +2,7 @@
 
 import type { Difference, Interval } from "../eval/bootstrap.ts";
 import type { Judged, Measure } from "../eval/measures.ts";
+import type { SeenImages } from "../eval/overlap.ts";
 import type { ModelSummary, Summary } from "../eval/summary.ts";
 import { formatReal, NOT_DEFINED } from "../format.ts";
 
@@ -35,6 +36,20 @@ export function missingClasses({ classes, labels }: Pick<Judged, "classes" | "la
   const missing = [...counts.keys()].filter((c) => counts[c] === 0);
   if (missing.length === 0) return [];
   return [`No test image is of class ${missing.join(" or ")}: what needs such images is not defined.`];
+}
+
+/** What follows the name of a model that has met images of the test set. */
+export const SEEN_MARK = " *";
+
+/** A sentence for each way in which a model has met images of the test set. */
+export function describeSeen(name: string, { labelled, unlabelled }: SeenImages, images: number): string[] {
+  const start = `* ${name} was`, of = `of these ${images} images`;
+  return [
+    ...(labelled > 0 ? [`${start} trained or validated on ${labelled} ${of}: its numbers say nothing about new ones.`] : []),
+    ...(unlabelled > 0
+      ? [`${start} pretrained on ${unlabelled} ${of}, without their classes and masses: its numbers may be too good.`]
+      : []),
+  ];
 }
 
 /** Two sentences: whether accuracy and mass error differ by more than chance. */
