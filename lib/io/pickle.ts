@@ -1,280 +1,217 @@
 /**
- * @file A restricted unpickler: it builds dicts, lists, tuples, numbers, text, and what its caller makes of a few named globals.
+ * @file A restricted unpickler: it builds dicts, lists, tuples, numbers, text and bytes, and calls nothing.
  *
- * A pickle is a program for a stack machine that may call any function by name. This one knows the opcodes that plain
- * data needs, hands the names and arguments of calls to the caller, who knows some and refuses the rest, and executes nothing. Opcodes:
- * https://docs.python.org/3/library/pickletools.html.
+ * A pickle is a program for a stack machine that may call any function by name. This one knows the opcodes of protocols 0 to 5, but
+ * for those that need a registry or buffers from outside. Names and arguments of calls go to the caller, who knows some of them; any
+ * other becomes a placeholder that keeps what the pickle puts into it. Time and memory are linear in the pickle's size: a step looks
+ * at no more than its own bytes and what it takes from the stack. Opcodes: https://docs.python.org/3/library/pickletools.html.
  */
 
-/** A pickle that is damaged, or wants more than data. */
-export class PickleError extends Error {
-  /** Name of the error class. */
-  override readonly name = "PickleError";
-}
+import { Operands } from "./pickle_operands.ts";
+import { Global, Opaque, PickleError } from "./pickle_values.ts";
 
-/** A class or function that a pickle names. */
-export class Global {
-  /** Module and name, such as "collections.OrderedDict". */
-  readonly name: string;
-
-  /** Names a global; nothing is looked up. */
-  constructor(name: string) {
-    this.name = name;
-  }
-}
-
-/** What a pickle may name and refer to. */
+/** What a pickle may call and refer to. Each must take no more time than its arguments have parts, since arguments may be shared. */
 export interface PickleHost {
-  /** Refuses names that are not known, by throwing. */
-  global(name: string): Global;
-  /** The result of calling a known global. */
-  call(global: Global, values: readonly unknown[]): unknown;
+  /** The result of a call that is known; undefined for any other. */
+  call(name: string, values: readonly unknown[]): unknown;
   /** What a persistent id stands for. */
   persistent(id: unknown): unknown;
-  /** Takes note of the attributes that a pickle gives to something else than a dict; refuses by throwing. */
-  build(target: unknown, attributes: unknown): void;
+  /** Takes note of the state that a pickle gives to something that a call made. */
+  build(target: unknown, state: unknown): void;
 }
 
-const MARK = Symbol("mark");
+const STOP = 0x2e;
 
 /**
- * Builds the value of a pickle: dicts as Map, lists and tuples as arrays.
+ * Builds the value of a pickle: dicts as Map, lists and tuples as arrays, bytes as Uint8Array, sets and whole numbers of more than
+ * 64 bits as placeholders.
  *
  * @throws {PickleError} if the pickle is cut, or holds an opcode that no plain data needs
  */
 export function unpickle(bytes: Uint8Array, host: PickleHost): unknown {
-  const machine = new Machine(bytes, host);
-  try {
-    return machine.run();
-  } catch (error) {
-    if (error instanceof RangeError) throw new PickleError("the pickle is cut");
-    throw error;
-  }
+  return new Machine(new Operands(bytes), host).run();
 }
 
 class Machine {
-  readonly #view: DataView;
+  readonly #in: Operands;
   readonly #host: PickleHost;
   readonly #stack: unknown[] = [];
+  /** Heights of the stack at which marks were set. */
+  readonly #marks: number[] = [];
   readonly #memo = new Map<number, unknown>();
-  #at = 0;
 
-  constructor(bytes: Uint8Array, host: PickleHost) {
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  constructor(operands: Operands, host: PickleHost) {
+    this.#in = operands;
     this.#host = host;
   }
 
   run(): unknown {
     for (;;) {
-      const at = this.#at;
-      const code = this.#u8();
-      if (code === 0x2e) return this.#pop(); // STOP
+      const at = this.#in.at, code = this.#in.u8();
+      if (code === STOP) return this.#pop();
       const step = Machine.#steps[code];
       if (!step) throw new PickleError(`byte ${at} of the pickle is opcode 0x${code.toString(16)}, which plain data does not need`);
-      step.call(this);
+      step(this);
     }
   }
 
-  static readonly #steps: Readonly<Record<number, (this: Machine) => void>> = {
+  static readonly #steps: Readonly<Record<number, (m: Machine) => unknown>> = {
     // PROTO, FRAME
-    0x80() {
-      this.#at += 1;
-    },
-    0x95() {
-      this.#at += 8;
-    },
-    // MARK, POP
-    0x28() {
-      this.#stack.push(MARK);
-    },
-    0x30() {
-      this.#pop();
-    },
+    0x80: (m) => m.#in.skip(1),
+    0x95: (m) => m.#in.skip(8),
+    // MARK, POP, POP_MARK, DUP
+    0x28: (m) => m.#marks.push(m.#stack.length),
+    0x30: (m) => m.#stack.length === m.#marks.at(-1) ? m.#marks.pop() : m.#pop(),
+    0x31: (m) => m.#popMark(),
+    0x32: (m) => m.#push(m.#top()),
     // NONE, NEWTRUE, NEWFALSE
-    0x4e() {
-      this.#stack.push(null);
-    },
-    0x88() {
-      this.#stack.push(true);
-    },
-    0x89() {
-      this.#stack.push(false);
-    },
-    // BININT, BININT1, BININT2, LONG1, BINFLOAT
-    0x4a() {
-      this.#stack.push(this.#view.getInt32(this.#skip(4), true));
-    },
-    0x4b() {
-      this.#stack.push(this.#u8());
-    },
-    0x4d() {
-      this.#stack.push(this.#view.getUint16(this.#skip(2), true));
-    },
-    0x8a() {
-      this.#stack.push(this.#long(this.#u8()));
-    },
-    0x47() {
-      this.#stack.push(this.#view.getFloat64(this.#skip(8)));
-    },
-    // BINUNICODE, SHORT_BINUNICODE
-    0x58() {
-      this.#stack.push(this.#text(this.#u32()));
-    },
-    0x8c() {
-      this.#stack.push(this.#text(this.#u8()));
-    },
-    // EMPTY_DICT, EMPTY_LIST, EMPTY_TUPLE, TUPLE, TUPLE1, TUPLE2, TUPLE3
-    0x7d() {
-      this.#stack.push(new Map());
-    },
-    0x5d() {
-      this.#stack.push([]);
-    },
-    0x29() {
-      this.#stack.push([]);
-    },
-    0x74() {
-      this.#stack.push(this.#popMark());
-    },
-    0x85() {
-      this.#stack.push([this.#pop()]);
-    },
-    0x86() {
-      this.#stack.push(this.#popMany(2));
-    },
-    0x87() {
-      this.#stack.push(this.#popMany(3));
-    },
-    // SETITEM, SETITEMS, APPEND, APPENDS
-    0x73() {
-      this.#setItems(this.#popMany(2));
-    },
-    0x75() {
-      this.#setItems(this.#popMark());
-    },
-    0x61() {
-      this.#append([this.#pop()]);
-    },
-    0x65() {
-      this.#append(this.#popMark());
-    },
-    // BINPUT, LONG_BINPUT, MEMOIZE, BINGET, LONG_BINGET
-    0x71() {
-      this.#memo.set(this.#u8(), this.#top());
-    },
-    0x72() {
-      this.#memo.set(this.#u32(), this.#top());
-    },
-    0x94() {
-      this.#memo.set(this.#memo.size, this.#top());
-    },
-    0x68() {
-      this.#recall(this.#u8());
-    },
-    0x6a() {
-      this.#recall(this.#u32());
-    },
-    // GLOBAL, STACK_GLOBAL, REDUCE, BINPERSID
-    0x63() {
-      const [module, name] = [this.#line(), this.#line()];
-      this.#stack.push(this.#host.global(`${module}.${name}`));
-    },
-    0x93() {
-      const [module, name] = this.#popMany(2);
-      if (typeof module !== "string" || typeof name !== "string") throw new PickleError("the pickle imports what has no name");
-      this.#stack.push(this.#host.global(`${module}.${name}`));
-    },
-    0x52() {
-      const [global, values] = this.#popMany(2);
-      if (!(global instanceof Global) || !Array.isArray(values)) throw new PickleError("the pickle calls what is no function");
-      this.#stack.push(this.#host.call(global, values));
-    },
-    0x51() {
-      this.#stack.push(this.#host.persistent(this.#pop()));
-    },
-    // BUILD: attributes of a dict, such as PyTorch's _metadata, are left out
-    0x62() {
-      const attributes = this.#pop(), target = this.#top();
-      if (!(target instanceof Map)) this.#host.build(target, attributes);
-    },
+    0x4e: (m) => m.#push(null),
+    0x88: (m) => m.#push(true),
+    0x89: (m) => m.#push(false),
+    // INT, LONG, FLOAT, BININT, BININT1, BININT2, LONG1, LONG4, BINFLOAT
+    0x49: (m) => m.#pushNumber(m.#in.decimal()),
+    0x4c: (m) => m.#pushNumber(m.#in.decimal()),
+    0x46: (m) => m.#pushNumber(m.#in.decimal()),
+    0x4a: (m) => m.#push(m.#in.i32()),
+    0x4b: (m) => m.#push(m.#in.u8()),
+    0x4d: (m) => m.#push(m.#in.u16()),
+    0x8a: (m) => m.#pushNumber(m.#in.long(m.#in.u8())),
+    0x8b: (m) => m.#pushNumber(m.#in.long(m.#in.u32())),
+    0x47: (m) => m.#push(m.#in.f64()),
+    // STRING, BINSTRING, SHORT_BINSTRING, UNICODE, BINUNICODE, SHORT_BINUNICODE, BINUNICODE8
+    0x53: (m) => m.#push(m.#in.line().slice(1, -1)),
+    0x54: (m) => m.#push(m.#in.latin1(m.#in.u32())),
+    0x55: (m) => m.#push(m.#in.latin1(m.#in.u8())),
+    0x56: (m) => m.#push(m.#in.line()),
+    0x58: (m) => m.#push(m.#in.text(m.#in.u32())),
+    0x8c: (m) => m.#push(m.#in.text(m.#in.u8())),
+    0x8d: (m) => m.#push(m.#in.text(m.#in.u64())),
+    // BINBYTES, SHORT_BINBYTES, BINBYTES8, BYTEARRAY8
+    0x42: (m) => m.#push(m.#in.bytes(m.#in.u32())),
+    0x43: (m) => m.#push(m.#in.bytes(m.#in.u8())),
+    0x8e: (m) => m.#push(m.#in.bytes(m.#in.u64())),
+    0x96: (m) => m.#push(m.#in.bytes(m.#in.u64())),
+    // EMPTY_DICT, DICT, EMPTY_LIST, LIST, EMPTY_TUPLE, TUPLE, TUPLE1, TUPLE2, TUPLE3, EMPTY_SET, FROZENSET
+    0x7d: (m) => m.#push(new Map()),
+    0x64: (m) => m.#setItems(m.#popMark(), m.#push(new Map())),
+    0x5d: (m) => m.#push([]),
+    0x6c: (m) => m.#push(m.#popMark()),
+    0x29: (m) => m.#push([]),
+    0x74: (m) => m.#push(m.#popMark()),
+    0x85: (m) => m.#push(m.#popMany(1)),
+    0x86: (m) => m.#push(m.#popMany(2)),
+    0x87: (m) => m.#push(m.#popMany(3)),
+    0x8f: (m) => m.#push(new Opaque("builtins.set")),
+    0x91: (m) => [m.#popMark(), m.#push(new Opaque("builtins.frozenset"))],
+    // SETITEM, SETITEMS, APPEND, APPENDS, ADDITEMS
+    0x73: (m) => m.#setItems(m.#popMany(2), m.#top()),
+    0x75: (m) => m.#setItems(m.#popMark(), m.#top()),
+    0x61: (m) => m.#append(m.#popMany(1)),
+    0x65: (m) => m.#append(m.#popMark()),
+    0x90: (m) => m.#append(m.#popMark()),
+    // PUT, BINPUT, LONG_BINPUT, MEMOIZE, GET, BINGET, LONG_BINGET
+    0x70: (m) => m.#memo.set(Number(m.#in.line()), m.#top()),
+    0x71: (m) => m.#memo.set(m.#in.u8(), m.#top()),
+    0x72: (m) => m.#memo.set(m.#in.u32(), m.#top()),
+    0x94: (m) => m.#memo.set(m.#memo.size, m.#top()),
+    0x67: (m) => m.#recall(Number(m.#in.line())),
+    0x68: (m) => m.#recall(m.#in.u8()),
+    0x6a: (m) => m.#recall(m.#in.u32()),
+    // GLOBAL, STACK_GLOBAL, PERSID, BINPERSID
+    0x63: (m) => m.#push(m.#global()),
+    0x93: (m) => m.#push(global(m.#popMany(2))),
+    0x50: (m) => m.#push(m.#host.persistent(m.#in.line())),
+    0x51: (m) => m.#push(m.#host.persistent(m.#pop())),
+    // REDUCE, NEWOBJ, NEWOBJ_EX, INST, OBJ
+    0x52: (m) => m.#call(m.#popMany(2)),
+    0x81: (m) => m.#call(m.#popMany(2)),
+    0x92: (m) => m.#call(m.#popMany(3)),
+    0x69: (m) => m.#call([m.#global(), m.#popMark()]),
+    0x6f: (m) => m.#call(headAndTail(m.#popMark())),
+    // BUILD
+    0x62: (m) => m.#build(m.#pop(), m.#top()),
   };
 
-  #skip(bytes: number): number {
-    const at = this.#at;
-    this.#at += bytes;
-    return at;
-  }
-
-  #u8(): number {
-    return this.#view.getUint8(this.#skip(1));
-  }
-
-  #u32(): number {
-    return this.#view.getUint32(this.#skip(4), true);
-  }
-
-  /** A little-endian two's complement number of so many bytes. */
-  #long(bytes: number): number {
-    if (bytes > 8) throw new PickleError("the pickle holds a whole number of more than 64 bits");
-    let value = 0n;
-    for (let i = 0; i < bytes; i++) value |= BigInt(this.#u8()) << BigInt(8 * i);
-    return Number(BigInt.asIntN(8 * bytes, value));
-  }
-
-  #text(bytes: number): string {
-    const at = this.#skip(bytes);
-    if (this.#at > this.#view.byteLength) throw new PickleError("the pickle is cut");
-    return new TextDecoder().decode(new Uint8Array(this.#view.buffer, this.#view.byteOffset + at, bytes));
-  }
-
-  #line(): string {
-    const first = this.#at;
-    while (this.#u8() !== 0x0a);
-    return new TextDecoder().decode(new Uint8Array(this.#view.buffer, this.#view.byteOffset + first, this.#at - 1 - first));
-  }
-
-  #top(): unknown {
-    if (this.#stack.length === 0) throw new PickleError("the pickle takes from an empty stack");
-    return this.#value(this.#stack.at(-1));
-  }
-
-  /** Anything on the stack but a mark, which is no value. */
-  #value(item: unknown): unknown {
-    if (item === MARK) throw new PickleError("the pickle takes a mark for a value");
-    return item;
-  }
-
-  #pop(): unknown {
-    const value = this.#top();
-    this.#stack.pop();
+  #push<Value>(value: Value): Value {
+    this.#stack.push(value);
     return value;
   }
 
+  #pushNumber(value: number | boolean | undefined): void {
+    this.#push(value ?? new Opaque("builtins.int"));
+  }
+
+  /** Checks that so many values lie above the last mark. */
+  #need(count: number): void {
+    if (this.#stack.length - (this.#marks.at(-1) ?? 0) < count) {
+      throw new PickleError(
+        this.#marks.length > 0 ? "the pickle takes a mark for a value" : "the pickle takes from an empty stack",
+      );
+    }
+  }
+
+  #top(): unknown {
+    this.#need(1);
+    return this.#stack.at(-1);
+  }
+
+  #pop(): unknown {
+    this.#need(1);
+    return this.#stack.pop();
+  }
+
   #popMany(count: number): unknown[] {
-    if (this.#stack.length < count) throw new PickleError("the pickle takes from an empty stack");
-    return this.#stack.splice(this.#stack.length - count).map(this.#value);
+    this.#need(count);
+    return this.#stack.splice(this.#stack.length - count);
   }
 
   #popMark(): unknown[] {
-    const mark = this.#stack.lastIndexOf(MARK);
-    if (mark < 0) throw new PickleError("the pickle looks for a mark that it has not set");
-    return this.#stack.splice(mark).slice(1);
-  }
-
-  #setItems(pairs: unknown[]): void {
-    const dict = this.#top();
-    if (!(dict instanceof Map) || pairs.length % 2 !== 0) throw new PickleError("the pickle sets items of what is no dict");
-    for (let i = 0; i < pairs.length; i += 2) dict.set(pairs[i], pairs[i + 1]);
-  }
-
-  #append(values: unknown[]): void {
-    const list = this.#top();
-    if (!Array.isArray(list)) throw new PickleError("the pickle appends to what is no list");
-    for (const value of values) list.push(value);
+    const mark = this.#marks.pop();
+    if (mark === undefined) throw new PickleError("the pickle looks for a mark that it has not set");
+    return this.#stack.splice(mark);
   }
 
   #recall(key: number): void {
     if (!this.#memo.has(key)) throw new PickleError("the pickle recalls what it has not stored");
-    this.#stack.push(this.#memo.get(key));
+    this.#push(this.#memo.get(key));
   }
+
+  #setItems(pairs: unknown[], target: unknown): void {
+    const items = target instanceof Opaque ? target.items : target;
+    if (!(items instanceof Map) || pairs.length % 2 !== 0) throw new PickleError("the pickle sets items of what is no dict");
+    for (let i = 0; i < pairs.length; i += 2) items.set(pairs[i], pairs[i + 1]);
+  }
+
+  /** A placeholder's list or set is not kept. */
+  #append(values: unknown[]): void {
+    const list = this.#top();
+    if (list instanceof Opaque) return;
+    if (!Array.isArray(list)) throw new PickleError("the pickle appends to what is no list");
+    for (const value of values) list.push(value);
+  }
+
+  #global(): Global {
+    return global([this.#in.line(), this.#in.line()]);
+  }
+
+  #call([callee, values, keywords]: unknown[]): void {
+    if (!(callee instanceof Global || callee instanceof Opaque)) throw new PickleError("the pickle calls what is no function");
+    const known = callee instanceof Global && Array.isArray(values) && keywords === undefined;
+    this.#push((known ? this.#host.call(callee.name, values) : undefined) ?? new Opaque(callee.name));
+  }
+
+  /** A dict's and a list's attributes, such as PyTorch's _metadata, are left out. */
+  #build(state: unknown, target: unknown): void {
+    if (target instanceof Opaque) target.state = state;
+    else if (!(target instanceof Map || Array.isArray(target))) this.#host.build(target, state);
+  }
+}
+
+function global([module, name]: unknown[]): Global {
+  if (typeof module !== "string" || typeof name !== "string") throw new PickleError("the pickle imports what has no name");
+  return new Global(module, name);
+}
+
+function headAndTail([head, ...tail]: unknown[]): unknown[] {
+  return [head, tail];
 }

@@ -7,8 +7,10 @@
 
 import { shorten } from "../format.ts";
 
-/** Number types that this project reads and writes. */
-export type SafetensorsDType = "F64" | "F32" | "F16" | "BF16" | "I64" | "I32" | "I16" | "I8" | "U32" | "U8" | "BOOL";
+/** Number types of tensors. Those from F8_E4M3 on are copied, and not computed with. */
+export type SafetensorsDType =
+  | ("F64" | "F32" | "F16" | "BF16" | "I64" | "I32" | "I16" | "I8" | "U64" | "U32" | "U16" | "U8" | "BOOL")
+  | ("F8_E4M3" | "F8_E5M2" | "C64");
 
 /** A tensor in a file. */
 export interface StoredTensor {
@@ -43,9 +45,14 @@ const WIDTH: Readonly<Record<SafetensorsDType, number>> = {
   I32: 4,
   I16: 2,
   I8: 1,
+  U64: 8,
   U32: 4,
+  U16: 2,
   U8: 1,
   BOOL: 1,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  C64: 8,
 };
 const MOST_HEADER_BYTES = 100_000_000;
 const METADATA = "__metadata__";
@@ -164,37 +171,62 @@ export function storeFloats(shape: readonly number[], values: Float32Array): Sto
   return { dtype: "F32", shape, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
 }
 
+/** Bytes of an element. */
+export function widthOf(dtype: SafetensorsDType): number {
+  return WIDTH[dtype];
+}
+
 /**
  * A stored tensor's values as 32-bit floats.
  *
- * @throws {SafetensorsError} if the tensor holds integers beyond what a float holds exactly
+ * @throws {SafetensorsError} if nothing is computed with numbers of its type
  */
-export function toFloats({ dtype, bytes }: StoredTensor): Float32Array {
-  const copy = bytes.slice();
-  const view = new DataView(copy.buffer);
-  const map = (width: number, get: (at: number) => number) =>
-    Float32Array.from({ length: copy.length / width }, (_, i) => get(i * width));
+export function toFloats(tensor: StoredTensor): Float32Array {
+  const { dtype, bytes } = tensor;
+  if (dtype === "F32") return new Float32Array(bytes.slice().buffer);
+  if (dtype === "BF16") {
+    return new Float32Array(Uint32Array.from(new Uint16Array(bytes.slice().buffer), (bits) => bits << 16).buffer);
+  }
+  return Float32Array.from(toNumbers(tensor));
+}
+
+/**
+ * A stored tensor's values, rounded only if they are whole numbers beyond 2^53.
+ *
+ * @throws {SafetensorsError} if nothing is computed with numbers of its type
+ */
+export function toNumbers(tensor: StoredTensor): Float64Array {
+  const { dtype, bytes } = tensor;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), width = WIDTH[dtype];
+  const map = (get: (at: number) => number | bigint) =>
+    Float64Array.from({ length: bytes.length / width }, (_, i) => Number(get(i * width)));
   switch (dtype) {
-    case "F32":
-      return new Float32Array(copy.buffer);
     case "F64":
-      return Float32Array.from(new Float64Array(copy.buffer));
-    case "F16":
-      return map(2, (at) => view.getFloat16(at, true));
+      return map((at) => view.getFloat64(at, true));
+    case "F32":
     case "BF16":
-      return new Float32Array(Uint32Array.from(new Uint16Array(copy.buffer), (bits) => bits << 16).buffer);
+      return Float64Array.from(toFloats(tensor));
+    case "F16":
+      return map((at) => view.getFloat16(at, true));
     case "I64":
-      return map(8, (at) => Number(view.getBigInt64(at, true)));
+      return map((at) => view.getBigInt64(at, true));
+    case "U64":
+      return map((at) => view.getBigUint64(at, true));
     case "I32":
-      return map(4, (at) => view.getInt32(at, true));
+      return map((at) => view.getInt32(at, true));
     case "U32":
-      return map(4, (at) => view.getUint32(at, true));
+      return map((at) => view.getUint32(at, true));
     case "I16":
-      return map(2, (at) => view.getInt16(at, true));
+      return map((at) => view.getInt16(at, true));
+    case "U16":
+      return map((at) => view.getUint16(at, true));
     case "I8":
-      return map(1, (at) => view.getInt8(at));
+      return map((at) => view.getInt8(at));
+    case "U8":
+    case "BOOL":
+      return Float64Array.from(bytes);
     default:
-      return Float32Array.from(copy);
+      throw new SafetensorsError(`numbers of type ${dtype} are not read. Convert them to float32 in PyTorch first`);
   }
 }
 

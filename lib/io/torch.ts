@@ -4,14 +4,16 @@
  *     ARCHIVE/data.pkl     dicts, numbers, text, and tensors as (storage, offset, shape, stride)
  *     ARCHIVE/data/KEY     the numbers of a storage, little-endian
  *
- * The pickle is read by a restricted unpickler: nothing in a file is ever executed. Tensors may share storages and be strided
- * (a transpose); they come out dense.
+ * The pickle is read by a restricted unpickler: nothing in a file is ever executed. What is neither a tensor nor plain data stays a
+ * placeholder; its attributes and items are looked through like a dict, but for whole modules, whose layout is theirs alone.
  */
 
 import { shorten } from "../format.ts";
-import { Global, PickleError, unpickle } from "./pickle.ts";
-import type { SafetensorsDType, StoredTensor } from "./safetensors.ts";
-import { isNumpy, numpyCall, NumpyType } from "./numpy.ts";
+import { NumpyArray, NumpyHost } from "./numpy.ts";
+import { unpickle } from "./pickle.ts";
+import { Global, Opaque, PickleError } from "./pickle_values.ts";
+import type { SafetensorsDType } from "./safetensors.ts";
+import { type TensorStorage, TensorView } from "./tensor_view.ts";
 import { openZip, ZipError } from "./zip.ts";
 
 /** A checkpoint that cannot be read. */
@@ -20,32 +22,48 @@ export class TorchError extends Error {
   override readonly name = "TorchError";
 }
 
-const STORAGES: Readonly<Record<string, readonly [dtype: SafetensorsDType, width: number]>> = {
-  "torch.DoubleStorage": ["F64", 8],
-  "torch.FloatStorage": ["F32", 4],
-  "torch.HalfStorage": ["F16", 2],
-  "torch.BFloat16Storage": ["BF16", 2],
-  "torch.LongStorage": ["I64", 8],
-  "torch.IntStorage": ["I32", 4],
-  "torch.ShortStorage": ["I16", 2],
-  "torch.CharStorage": ["I8", 1],
-  "torch.ByteStorage": ["U8", 1],
-  "torch.BoolStorage": ["BOOL", 1],
+const STORAGES: Readonly<Record<string, SafetensorsDType | undefined>> = {
+  "torch.DoubleStorage": "F64",
+  "torch.FloatStorage": "F32",
+  "torch.HalfStorage": "F16",
+  "torch.BFloat16Storage": "BF16",
+  "torch.LongStorage": "I64",
+  "torch.IntStorage": "I32",
+  "torch.ShortStorage": "I16",
+  "torch.CharStorage": "I8",
+  "torch.ByteStorage": "U8",
+  "torch.BoolStorage": "BOOL",
+  "torch.ComplexFloatStorage": "C64",
+  "torch.storage.UntypedStorage": undefined,
+  "torch.UntypedStorage": undefined,
 };
-const TENSOR = "torch._utils._rebuild_tensor_v2", PARAMETER = "torch._utils._rebuild_parameter";
-const DICT = "collections.OrderedDict", SIZE = "torch.Size";
-const KNOWN = new Set([TENSOR, PARAMETER, DICT, SIZE, ...Object.keys(STORAGES)]);
-/** Bytes of all tensors over bytes of the file: views of one storage may be written out several times, within reason. */
-const MOST_COPIES = 4;
+const DTYPES: Readonly<Record<string, SafetensorsDType>> = {
+  "torch.float64": "F64",
+  "torch.float32": "F32",
+  "torch.float16": "F16",
+  "torch.bfloat16": "BF16",
+  "torch.int64": "I64",
+  "torch.int32": "I32",
+  "torch.int16": "I16",
+  "torch.int8": "I8",
+  "torch.uint64": "U64",
+  "torch.uint32": "U32",
+  "torch.uint16": "U16",
+  "torch.uint8": "U8",
+  "torch.bool": "BOOL",
+  "torch.complex64": "C64",
+  "torch.float8_e4m3fn": "F8_E4M3",
+  "torch.float8_e5m2": "F8_E5M2",
+};
 
-interface Storage {
-  readonly dtype: SafetensorsDType;
-  readonly width: number;
-  readonly bytes: Uint8Array;
-}
-
-class TensorView {
-  constructor(readonly storage: Storage, readonly offset: number, readonly shape: number[], readonly stride: number[]) {}
+/** What a checkpoint holds, by path: keys of nested dicts, numbers of lists and names of attributes, joined by "/". */
+export interface TorchContents {
+  /** Tensors, numbers, texts, lists and placeholders. What several paths lead to is looked through at the shortest. */
+  readonly leaves: Map<string, unknown>;
+  /** Other paths to dicts and lists, with the shortest. */
+  readonly aliases: Map<string, string>;
+  /** Classes of the modules that were saved as such, by path. */
+  readonly modules: Map<string, string>;
 }
 
 /** True if a file begins as a zip archive does. */
@@ -53,124 +71,167 @@ export function isTorch(file: Uint8Array): boolean {
   return file[0] === 0x50 && file[1] === 0x4b && file[2] === 3 && file[3] === 4;
 }
 
-/** What a checkpoint holds. */
-export interface TorchContents {
-  /** Tensors, dense, by name; names of nested dicts are joined by "/". */
-  readonly tensors: Map<string, StoredTensor>;
-  /** Numbers and lists of numbers beside them, by name likewise. */
-  readonly numbers: Map<string, number | number[]>;
-}
-
 /**
  * Reads a checkpoint.
  *
  * @param file all bytes of the file
- * @throws {TorchError} saying what is wrong, or what the file wants to run
+ * @throws {TorchError} saying what is wrong
  */
 export function decodeTorch(file: Uint8Array): TorchContents {
   try {
     const zip = openZip(file);
     const pickle = zip.names.find((name) => /^[^/]*\/data\.pkl$/.test(name));
-    if (!pickle) throw new TorchError("the archive holds no data.pkl");
+    if (!pickle) throw new TorchError(`it is a zip archive of other files, such as "${shorten(zip.names[0] ?? "none")}"`);
     const folder = pickle.slice(0, -"data.pkl".length);
+    if (zip.names.includes(`${folder}constants.pkl`)) {
+      throw new TorchError("it is TorchScript. In Python: torch.save(torch.jit.load(FILE).state_dict(), NEW)");
+    }
     const order = zip.read(`${folder}byteorder`);
     if (order && new TextDecoder().decode(order) !== "little") throw new TorchError("the numbers are big-endian");
-    const root = unpickle(zip.read(pickle)!, hostFor((key) => zip.read(`${folder}data/${key}`)));
-    return contentsOf(root, file.length);
+    return contentsOf(unpickle(zip.read(pickle)!, new TorchHost((key) => zip.read(`${folder}data/${key}`))));
   } catch (error) {
     if (error instanceof ZipError || error instanceof PickleError) throw new TorchError(error.message);
     throw error;
   }
 }
 
-function hostFor(read: (key: string) => Uint8Array | undefined) {
-  return {
-    global(name: string): Global {
-      if (!KNOWN.has(name) && !isNumpy(name)) {
-        throw new TorchError(
-          `it names ${shorten(name)}, which is neither a tensor nor plain data: it may run code, and is not read`,
-        );
-      }
-      return new Global(name);
-    },
-    call({ name }: Global, values: readonly unknown[]): unknown {
-      if (isNumpy(name)) return numpyCall(name, values);
-      if (name === TENSOR) return rebuild(values);
-      if (name === PARAMETER && values[0] instanceof TensorView) return values[0];
-      if (name === DICT && values.length === 0) return new Map();
-      if (name === SIZE && Array.isArray(values[0])) return values[0];
-      throw new TorchError(`it calls ${shorten(name)} as PyTorch does not`);
-    },
-    persistent(id: unknown): Storage {
-      const [kind, type, key] = Array.isArray(id) ? id : [];
-      const known = type instanceof Global ? STORAGES[type.name] : undefined;
-      if (kind !== "storage" || !known || typeof key !== "string") {
-        throw new TorchError("it refers to something that is no storage");
-      }
-      const bytes = read(key);
-      if (!bytes) throw new TorchError(`storage "${shorten(String(key))}" is missing`);
-      return { dtype: known[0], width: known[1], bytes };
-    },
-    build(target: unknown, attributes: unknown): void {
-      if (!(target instanceof NumpyType)) throw new PickleError("the pickle sets attributes of what is no dict");
-      target.build(attributes);
-    },
-  };
-}
+/** What PyTorch's and NumPy's own functions make of their arguments. */
+class TorchHost {
+  readonly #numpy = new NumpyHost();
+  readonly #read: (key: string) => Uint8Array | undefined;
+  readonly #storages = new Map<string, Uint8Array>();
 
-function rebuild([storage, offset, shape, stride]: readonly unknown[]): TensorView {
-  const whole = (x: unknown): x is number => typeof x === "number" && Number.isSafeInteger(x) && x >= 0;
-  const list = (x: unknown): x is number[] => Array.isArray(x) && x.every(whole);
-  const isStorage = typeof storage === "object" && storage !== null && "width" in storage;
-  if (!isStorage || !whole(offset) || !list(shape) || !list(stride) || shape.length !== stride.length) {
-    throw new TorchError("it holds a tensor without storage, shape or stride");
+  constructor(read: (key: string) => Uint8Array | undefined) {
+    this.#read = read;
   }
-  const { bytes, width } = storage as Storage;
-  const elements = Math.floor(bytes.length / width), size = shape.reduce((product, n) => product * n, 1);
-  const last = shape.reduce((sum, n, axis) => sum + (n - 1) * stride[axis]!, offset);
-  if (size > 0 && (size > elements || last >= elements)) {
-    throw new TorchError(`a tensor of shape (${shorten(shape.join(", "))}) does not fit its storage of ${elements} numbers`);
-  }
-  return new TensorView(storage as Storage, offset, shape, stride);
-}
 
-/** All tensors and numbers in nested dicts, each dict once. */
-function contentsOf(root: unknown, fileBytes: number): TorchContents {
-  const tensors: TorchContents["tensors"] = new Map(), numbers: TorchContents["numbers"] = new Map();
-  const seen = new Set<unknown>();
-  let bytes = 0;
-  const open: [prefix: string, value: unknown][] = [["", root]];
-  for (let item = open.pop(); item; item = open.pop()) {
-    const [path, value] = item;
-    if (value instanceof TensorView) {
-      const dense = densify(value);
-      bytes += dense.bytes.length;
-      if (bytes > MOST_COPIES * fileBytes) throw new TorchError("its tensors take many times the bytes of the file");
-      tensors.set(path, dense);
-    } else if (typeof value === "number" || (Array.isArray(value) && value.every((item) => typeof item === "number"))) {
-      numbers.set(path, value);
-    } else if (value instanceof Map && !seen.has(value)) {
-      seen.add(value);
-      for (const [key, inner] of [...value].toReversed()) open.push([path === "" ? String(key) : `${path}/${key}`, inner]);
+  call(name: string, values: readonly unknown[]): unknown {
+    const [first, second, third, fourth] = values;
+    switch (name) {
+      case "torch._utils._rebuild_tensor":
+      case "torch._utils._rebuild_tensor_v2":
+        return rebuild(first, undefined, [second, third, fourth], values[6]);
+      case "torch._utils._rebuild_tensor_v3":
+        return rebuild(first, values[6], [second, third, fourth], values[7]);
+      case "torch._utils._rebuild_parameter":
+      case "torch._utils._rebuild_parameter_with_state":
+        return first;
+      case "torch._tensor._rebuild_from_type":
+      case "torch._tensor._rebuild_from_type_v2":
+        // a tensor of a subclass, or with attributes: (function, class, arguments, attributes)
+        return first instanceof Global && first.name !== name && Array.isArray(third) ? this.call(first.name, third) : undefined;
+      case "collections.OrderedDict":
+      case "collections.defaultdict":
+      case "collections.Counter":
+        // a defaultdict names the class of its defaults, a Counter its counts
+        return first === undefined || first === null || first instanceof Global
+          ? new Map()
+          : first instanceof Map
+          ? first
+          : undefined;
+      case "torch.Size":
+        return Array.isArray(first) ? first : undefined;
+      case "builtins.bytearray":
+        return first instanceof Uint8Array ? first : undefined;
     }
+    return this.#numpy.call(name, values);
   }
-  return { tensors, numbers };
+
+  persistent(id: unknown): unknown {
+    const [kind, type, key] = Array.isArray(id) ? id : [];
+    if (kind !== "storage" || !(type instanceof Global) || typeof key !== "string" || key.length > LONGEST_KEY) {
+      throw new PickleError("it refers to something that is no storage");
+    }
+    if (!Object.hasOwn(STORAGES, type.name)) return new Opaque(type.name);
+    const bytes = this.#storages.get(key) ?? this.#read(key);
+    if (!bytes) throw new PickleError(`storage "${shorten(key)}" is missing`);
+    this.#storages.set(key, bytes);
+    const storage: TensorStorage = { dtype: STORAGES[type.name], bytes };
+    return storage;
+  }
+
+  build(target: unknown, state: unknown): void {
+    this.#numpy.build(target, state);
+  }
 }
 
-/** The elements of a view, row-major. */
-function densify({ storage: { dtype, width, bytes }, offset, shape, stride }: TensorView): StoredTensor {
-  const size = shape.reduce((product, n) => product * n, 1);
-  const dense = new Uint8Array(size * width);
-  const index = new Array<number>(shape.length).fill(0);
-  let from = offset;
-  for (let i = 0; i < size; i++) {
-    for (let b = 0; b < width; b++) dense[i * width + b] = bytes[from * width + b]!;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      from += stride[axis]!;
-      if (++index[axis]! < shape[axis]!) break;
-      from -= index[axis]! * stride[axis]!;
-      index[axis] = 0;
+/**
+ * A tensor, or a placeholder if its numbers are not known.
+ *
+ * @param marks such as "neg": true, whose numbers are those of the storage with the other sign
+ */
+function rebuild(
+  storage: unknown,
+  type: unknown,
+  [offset, shape, stride]: readonly unknown[],
+  marks: unknown,
+): TensorView | Opaque {
+  if (storage instanceof Opaque) return storage;
+  const marked = marks instanceof Map && (marks.get("neg") === true || marks.get("conj") === true);
+  if (marked) return new Opaque("torch.Tensor with a negative or conjugate bit");
+  const isStorage = typeof storage === "object" && storage !== null && "bytes" in storage;
+  if (!isStorage) throw new PickleError("it holds a tensor without a storage");
+  const dtype = type instanceof Global ? DTYPES[type.name] : (storage as TensorStorage).dtype;
+  return dtype ? new TensorView(storage as TensorStorage, dtype, offset, shape, stride) : new Opaque("torch.UntypedStorage");
+}
+
+/** Longer keys, deeper dicts and longer lists do not lead to a model. */
+const LONGEST_KEY = 256, DEEPEST = 16, LONGEST_LIST = 4096;
+
+/** Looks through nested dicts, lists and placeholders, each once, the outer ones first. */
+function contentsOf(root: unknown): TorchContents {
+  const leaves = new Map<string, unknown>(), aliases = new Map<string, string>(), modules = new Map<string, string>();
+  const seen = new Map<unknown, string>();
+  let level: [path: string, value: unknown][] = [["", root]];
+  for (let depth = 0; depth <= DEEPEST && level.length > 0; depth++) {
+    const next: typeof level = [];
+    for (const [path, value] of level) {
+      if (!(value instanceof Map)) {
+        leaves.set(path, value instanceof NumpyArray ? value.view ?? new Opaque("numpy.ndarray") : value);
+      }
+      if (!isContainer(value)) continue;
+      const first = seen.get(value);
+      if (first !== undefined) {
+        aliases.set(path, first);
+        continue;
+      }
+      seen.set(value, path);
+      const states = value instanceof Opaque ? statesOf(value) : [];
+      if (states.some(isModule)) {
+        modules.set(path, (value as Opaque).name);
+        continue;
+      }
+      for (const state of states) next.push([path, state]);
+      for (const [key, part] of partsOf(value)) if (isName(key)) next.push([path === "" ? `${key}` : `${path}/${key}`, part]);
     }
+    level = next;
   }
-  return { dtype, shape, bytes: dense };
+  return { leaves, aliases, modules };
+}
+
+type Container = Map<unknown, unknown> | readonly unknown[] | Opaque;
+
+function isContainer(value: unknown): value is Container {
+  return value instanceof Map || Array.isArray(value) || value instanceof Opaque;
+}
+
+function partsOf(value: Container): Iterable<readonly [unknown, unknown]> {
+  if (value instanceof Map) return value;
+  if (value instanceof Opaque) return value.items;
+  const nested = value.length <= LONGEST_LIST && value.some((part) => isContainer(part) || part instanceof TensorView);
+  return nested ? value.entries() : [];
+}
+
+/** The attributes of a placeholder: a dict, or a pair of which the second holds those of its slots. */
+function statesOf({ state }: Opaque): Map<unknown, unknown>[] {
+  return (Array.isArray(state) ? state.slice(0, 2) : [state]).filter((part) => part instanceof Map);
+}
+
+/** True for the attributes of PyTorch's modules. */
+function isModule(state: Map<unknown, unknown>): boolean {
+  return state.has("_parameters") && state.has("_modules");
+}
+
+function isName(key: unknown): key is string | number {
+  return typeof key === "number" || (typeof key === "string" && key.length <= LONGEST_KEY);
 }

@@ -23,6 +23,8 @@ interface Entry {
   readonly start: number;
   readonly stop: number;
   readonly crc: number;
+  /** Why it cannot be read, if it cannot. */
+  readonly hindrance: string | undefined;
 }
 
 /**
@@ -30,7 +32,7 @@ interface Entry {
  *
  * @param file all bytes of the archive
  * @returns a function that gives an entry's contents, a view into the file; undefined if there is no such entry
- * @throws {ZipError} if the archive is cut, damaged, compressed or encrypted
+ * @throws {ZipError} if the archive is cut or damaged, or, on reading, an entry is compressed or encrypted
  */
 export function openZip(file: Uint8Array): { readonly names: readonly string[]; read(name: string): Uint8Array | undefined } {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
@@ -53,6 +55,7 @@ export function openZip(file: Uint8Array): { readonly names: readonly string[]; 
     read(name) {
       const entry = entries.get(name);
       if (!entry) return undefined;
+      if (entry.hindrance !== undefined) throw new ZipError(`entry "${shorten(name)}" is ${entry.hindrance}`);
       const contents = file.subarray(entry.start, entry.stop);
       if (crc32(contents) !== entry.crc) throw new ZipError(`entry "${shorten(name)}" is damaged: its checksum is wrong`);
       return contents;
@@ -86,9 +89,7 @@ function centralEntry(view: DataView, file: Uint8Array, at: number, end: number)
   const next = at + 46 + nameBytes + extraBytes + view.getUint16(at + 32, true);
   if (next > end) throw new ZipError("the archive's directory is damaged");
   const name = new TextDecoder().decode(file.subarray(at + 46, at + 46 + nameBytes));
-  if ((flags & 1) !== 0 || method !== 0) {
-    throw new ZipError(`entry "${shorten(name)}" is ${flags & 1 ? "encrypted" : "compressed"}`);
-  }
+  const hindrance = (flags & 1) !== 0 ? "encrypted" : method !== 0 ? "compressed" : undefined;
   const extra = at + 46 + nameBytes;
   const sizes = wideFields(view, extra, extra + extraBytes, [
     view.getUint32(at + 24, true),
@@ -96,13 +97,14 @@ function centralEntry(view: DataView, file: Uint8Array, at: number, end: number)
     view.getUint32(at + 42, true),
   ]);
   const [size, stored, local] = sizes as [number, number, number];
-  if (size !== stored) throw new ZipError(`entry "${shorten(name)}" has two sizes`);
+  if (size !== stored && hindrance === undefined) throw new ZipError(`entry "${shorten(name)}" has two sizes`);
   if (local + 30 > file.length || view.getUint32(local, true) !== LOCAL) {
     throw new ZipError(`entry "${shorten(name)}" lies outside the file`);
   }
   const start = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
-  if (start + size > file.length) throw new ZipError(`entry "${shorten(name)}" claims ${size} bytes, more than the file has`);
-  return { entry: { name, start, stop: start + size, crc: view.getUint32(at + 16, true) }, next };
+  const stop = start + stored;
+  if (stop > file.length) throw new ZipError(`entry "${shorten(name)}" claims ${stored} bytes, more than the file has`);
+  return { entry: { name, start, stop, crc: view.getUint32(at + 16, true), hindrance }, next };
 }
 
 /** Numbers of the directory; those that read 0xffffffff are in the extra field 1, in their order. */

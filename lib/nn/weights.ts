@@ -5,17 +5,12 @@
  */
 
 import { shorten } from "../format.ts";
-import { decodeTorch, isTorch, type TorchContents, TorchError } from "../io/torch.ts";
-import {
-  decodeSafetensors,
-  type Safetensors,
-  SafetensorsError,
-  type StoredTensor,
-  storeFloats,
-  toFloats,
-} from "../io/safetensors.ts";
+import { type Safetensors, SafetensorsError, type StoredTensor, storeFloats } from "../io/safetensors.ts";
+import { readWeightFile, WeightFileError } from "../io/weight_file.ts";
 import type { StateDict } from "../tensor/parameters.ts";
+import { factsOf } from "./checkpoint_facts.ts";
 import type { ModelConfig } from "./config.ts";
+import { findModel, isOwn } from "./find_model.ts";
 import { finiteFloats } from "./finite.ts";
 import { isHead, shapesOf } from "./linear_vit.ts";
 import { decodeInfo, type WeightsInfo } from "./weights_info.ts";
@@ -35,10 +30,8 @@ export interface Weights extends WeightsInfo {
 }
 
 const COUNTER = ".num_batches_tracked";
-/** A tensor that every L2ViT has. */
-const MARKER = "patch_embed.proj.weight";
-/** Names of an L2ViT's tensors; what has other names, such as a projection head, is left out. */
-const OWN = /^(patch_embed|pos_embed|blocks|norm|cls_head|reg_head)(\.|$)/;
+/** Bytes of a model's tensors: this many times those of the file, where tensors share numbers, and so many more. */
+const MOST_COPIES = 4, MOST_BYTES = 64 * 2 ** 20;
 
 /**
  * Reads a weight file.
@@ -58,7 +51,7 @@ export function readWeights(path: string): Weights {
  */
 export function weightsOf(path: string, { tensors, metadata }: Safetensors): Weights {
   // PyTorch's batch counters are no weights
-  const own = [...tensors].filter(([name]) => OWN.test(name) && !name.endsWith(COUNTER));
+  const own = [...tensors].filter(([name]) => isOwn(name) && !name.endsWith(COUNTER));
   try {
     const info = decodeInfo(metadata, new Map(own.map(([name, { shape }]) => [name, shape])));
     const expected = shapesOf(info.model);
@@ -71,96 +64,33 @@ export function weightsOf(path: string, { tensors, metadata }: Safetensors): Wei
     if (misfit) throw new Error(`${misfit}. This is not an L2ViT`);
     return { path, state, ...info };
   } catch (error) {
-    throw new WeightsError(`${path}: ${(error as Error).message}`);
+    throw errorIn(path, error as Error);
   }
 }
 
 /**
- * Reads the tensors of a weight file: of a PyTorch checkpoint, those of the model in it.
+ * Reads the model's tensors of a weight file, and what the file says about them.
  *
- * @param key which part of a checkpoint with several models
+ * @param key which model of a file with several
  * @throws {WeightsError} naming the file
  */
 export function readTensors(path: string, key?: string): Safetensors {
-  const file = readFile(path);
-  // a pickle of protocol 2 by itself
-  if (file[0] === 0x80 && file[1] === 2) {
-    throw new WeightsError(
-      `${path}: this is PyTorch's format from before version 1.6. Load it there and save it again with torch.save`,
-    );
-  }
-  if (!isTorch(file)) return decodeNamed(path, file);
   try {
-    const contents = decodeTorch(file);
-    return { tensors: modelOf(contents.tensors, key), metadata: metadataOf(contents) };
+    const file = readWeightFile(path);
+    const model = findModel(file, key);
+    const bytes = [...model.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    if (bytes > MOST_COPIES * file.size + MOST_BYTES) throw new Error("its tensors take many times the bytes of the file");
+    const tensors = new Map([...model.tensors].map(([name, tensor]) => [name, tensor.dense()]));
+    return { tensors, metadata: { ...factsOf(file, model), ...file.metadata } };
   } catch (error) {
-    if (error instanceof TorchError) throw new WeightsError(`${path}: not a PyTorch checkpoint that can be read: ${error.message}`);
-    throw error;
+    throw errorIn(path, error as Error);
   }
 }
 
-/** Reads a safetensors file, with errors that name it. */
-export function readSafetensors(path: string): Safetensors {
-  return decodeNamed(path, readFile(path));
-}
-
-function decodeNamed(path: string, file: Uint8Array): Safetensors {
-  try {
-    return decodeSafetensors(file);
-  } catch (error) {
-    if (error instanceof SafetensorsError) throw new WeightsError(`${path}: not a valid safetensors file. ${error.message}`);
-    throw error;
-  }
-}
-
-/**
- * The tensors of the model in a checkpoint that may hold more, such as an optimiser's, under the model's own names.
- *
- * @throws {TorchError} if there is no model, or more than one and the key does not say which
- */
-function modelOf(tensors: ReadonlyMap<string, StoredTensor>, key: string | undefined): Map<string, StoredTensor> {
-  const prefixes = [...tensors.keys()].filter((name) => name.endsWith(MARKER)).map((name) => name.slice(0, -MARKER.length));
-  const keyed = prefixes.map((prefix) => ({ prefix, name: prefix.replace(/[/.]$/, "") }))
-    .filter(({ name }) => key === undefined || name === key);
-  const [found, another] = keyed;
-  if (!found) throw new TorchError(`there is no tensor "${key === undefined ? "" : `${key}/`}${MARKER}" in it`);
-  if (another) {
-    const names = keyed.map(({ name }) => name).join(", ");
-    throw new TorchError(`it holds several models (${names}). Take one out with deno task convert --key`);
-  }
-  const { prefix } = found;
-  return new Map(
-    [...tensors].filter(([name]) => name.startsWith(prefix)).map(([name, tensor]) => [name.slice(prefix.length), tensor]),
-  );
-}
-
-/** What a checkpoint says beside its tensors, under the names that training files of the PyTorch project have. */
-function metadataOf({ tensors, numbers }: TorchContents): Record<string, string> {
-  const metadata: Record<string, string> = {};
-  for (const key of ["mass_mean", "mass_std"]) {
-    const stored = tensors.get(key);
-    const value = numbers.get(key) ?? (stored?.shape.length === 0 ? toFloats(stored)[0] : undefined);
-    if (typeof value === "number") metadata[key] = String(value);
-  }
-  const curves = [...numbers].filter(([name, values]) => /^history\/\w+$/.test(name) && Array.isArray(values));
-  if (curves.length > 0) {
-    metadata["history"] = JSON.stringify(Object.fromEntries(curves.map(([name, values]) => [name.slice(8), values])));
-  }
-  return metadata;
-}
-
-function readFile(path: string): Uint8Array {
-  try {
-    return Deno.readFileSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      throw new WeightsError(`${path}: there is no such file. Train first, or check the path`);
-    }
-    if (error instanceof Deno.errors.IsADirectory) {
-      throw new WeightsError(`${path}: this is a folder; name the weight file in it`);
-    }
-    throw error;
-  }
+/** An error about what a file holds, with the file's name; any other as it is. */
+function errorIn(path: string, error: Error): Error {
+  const ofContents: unknown[] = [Error, WeightFileError, SafetensorsError];
+  return ofContents.includes(error.constructor) ? new WeightsError(`${path}: ${error.message}`) : error;
 }
 
 /** A model's tensors for a weight file; names beyond the model's own are left out. */

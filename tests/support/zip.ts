@@ -13,10 +13,11 @@ export interface ZipChange {
 }
 
 /** An archive of these entries. */
-export function zipOf(entries: Readonly<Record<string, Uint8Array>>, change: Partial<ZipChange> = {}): Uint8Array {
-  const local: number[] = [], directory: number[] = [];
+export function zipOf(entries: Readonly<Record<string, Uint8Array>>, change: Partial<ZipChange> = {}): Uint8Array<ArrayBuffer> {
+  const local: Uint8Array[] = [], directory: number[] = [];
+  let at = 0;
   for (const [name, contents] of Object.entries(entries)) {
-    const offset = change.overlap ? 0 : local.length;
+    const offset = change.overlap ? 0 : at;
     const letters = [...new TextEncoder().encode(name)];
     const crc = crc32(contents) ^ (change.damage === name ? 1 : 0);
     const common = [
@@ -30,19 +31,24 @@ export function zipOf(entries: Readonly<Record<string, Uint8Array>>, change: Par
     ];
     directory.push(...u32(0x02014b50), ...u16(20), ...common, ...u16(letters.length), ...u16(0), ...u16(0), ...u16(0), ...u16(0));
     directory.push(...u32(0), ...u32(offset), ...letters);
-    local.push(...u32(0x04034b50), ...common, ...u16(letters.length), ...u16(0), ...letters, ...contents);
+    const head = Uint8Array.from([...u32(0x04034b50), ...common, ...u16(letters.length), ...u16(0), ...letters]);
+    local.push(head, contents);
+    at += head.length + contents.length;
   }
   const count = Object.keys(entries).length;
-  const end = [
-    ...u32(0x06054b50),
-    ...u32(0),
-    ...u16(count),
-    ...u16(count),
-    ...u32(directory.length),
-    ...u32(local.length),
-    ...u16(0),
-  ];
-  return Uint8Array.from([...local, ...directory, ...end]);
+  const end = [...u32(0x06054b50), ...u32(0), ...u16(count), ...u16(count), ...u32(directory.length), ...u32(at), ...u16(0)];
+  return concat([...local, Uint8Array.from([...directory, ...end])]);
+}
+
+/** Bytes one after the other. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 function u16(value: number): number[] {

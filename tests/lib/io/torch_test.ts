@@ -1,10 +1,31 @@
 /** @file Checkpoints that PyTorch wrote, beside the same tensors in safetensors, and checkpoints that nobody should trust. */
 
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { Opaque } from "../../../lib/io/pickle_values.ts";
 import { decodeSafetensors, toFloats } from "../../../lib/io/safetensors.ts";
+import type { TensorView } from "../../../lib/io/tensor_view.ts";
 import { decodeTorch, TorchError } from "../../../lib/io/torch.ts";
-import { readTensors, readWeights, WeightsError } from "../../../lib/nn/weights.ts";
-import { type ZipChange, zipOf } from "../../support/zip.ts";
+import { readTensors, WeightsError } from "../../../lib/nn/weights.ts";
+import {
+  bytes,
+  call,
+  checkpoint,
+  dict,
+  get,
+  global,
+  int,
+  list,
+  numpyType,
+  type Part,
+  pickle,
+  put,
+  storage,
+  tensor,
+  text,
+  tuple,
+} from "../../support/pickle.ts";
+import { zipOf } from "../../support/zip.ts";
 
 const FOLDER = new URL("../../fixtures/torch/", import.meta.url).pathname;
 const EXPECTED = decodeSafetensors(Deno.readFileSync(`${FOLDER}model.safetensors`)).tensors;
@@ -21,6 +42,8 @@ const VARIANTS: Readonly<Record<string, (x: number) => number>> = {
   "pytorch2.pt": (x) => x,
   "strided.pt": (x) => x,
   "training.pt": (x) => x,
+  "beside.pt": (x) => x,
+  "beside5.pt": (x) => x,
   "half.pt": (x) => Math.f16round(x),
   "bfloat16.pt": bfloat16,
 };
@@ -37,18 +60,6 @@ for (const [name, rounded] of Object.entries(VARIANTS)) {
   });
 }
 
-Deno.test("readWeights() takes a backbone alone, under a prefix", () => {
-  const { model, state } = readWeights(`${FOLDER}backbone.pt`);
-  assertEquals([model.embed_dim, model.depth, model.img_size, model.num_classes], [8, 1, 6, 2]);
-  assertEquals(state.get("norm.weight")!.values, toFloats(EXPECTED.get("norm.weight")!));
-  assertEquals(state.has("cls_head.weight"), false);
-});
-
-Deno.test("readTensors() asks which of two models is meant, and takes the one that is named", () => {
-  assertThrows(() => readTensors(`${FOLDER}two.pt`), WeightsError, "several models");
-  assertEquals(readTensors(`${FOLDER}two.pt`, "teacher").tensors.size, EXPECTED.size);
-});
-
 Deno.test("readTensors() reads parameters that were saved as such", () => {
   assertEquals(readTensors(`${FOLDER}parameters.pt`).tensors.get("cls_head.weight")!.shape, [2, 8]);
 });
@@ -56,8 +67,11 @@ Deno.test("readTensors() reads parameters that were saved as such", () => {
 for (
   const [name, message] of Object.entries({
     "legacy.pt": "format from before version 1.6",
-    "module.pt": "names reference_model.L2ViT",
-    "command.pt": "names posix.system",
+    "bare.pt": "a Python pickle",
+    "script.pt": "torch.save(torch.jit.load(FILE).state_dict(), NEW)",
+    "sparse.pt": '"patch_embed.proj.weight" is a torch._utils._rebuild_sparse_tensor, no plain tensor',
+    "module.pt": "torch.save(model.state_dict(), NEW)",
+    "command.pt": '"patch_embed.proj.weight" is a posix.system, no plain tensor',
   })
 ) {
   Deno.test(`readTensors() refuses ${name} in one line`, () => {
@@ -67,85 +81,132 @@ for (
   });
 }
 
-const text = (value: string) => new TextEncoder().encode(value);
+const leavesOf = (...parts: Part[]) => decodeTorch(checkpoint(pickle(...parts))).leaves;
+/** The numbers of the tensor or array that a dict with it alone leads to. */
+const numbersOf = (...parts: Part[]) => (leavesOf(dict(text("x"), parts)).get("x") as TensorView).numbers();
 
-/** A pickle from its opcodes: text as it is, numbers as bytes. */
-function pickle(...parts: (string | number)[]): Uint8Array {
-  return Uint8Array.from([0x80, 2, ...parts.flatMap((part) => typeof part === "number" ? [part] : [...text(part)]), 0x2e]);
-}
-
-const string = (value: string) => ["X", value.length, 0, 0, 0, value];
-const int = (value: number) => ["J", ...new Uint8Array(Int32Array.of(value).buffer)];
-
-/** Opcodes of a tensor of floats over storage "0". */
-function tensor(shape: number[], stride: number[], offset = 0): (string | number)[] {
-  const tuple = (numbers: number[]) => ["(", ...numbers.flatMap(int), "t"];
-  const storage = ["(", ...string("storage"), "ctorch\nFloatStorage\n", ...string("0"), ...string("cpu"), ...int(4), "tQ"];
-  return ["ctorch._utils\n_rebuild_tensor_v2\n(", ...storage, ...int(offset), ...tuple(shape), ...tuple(stride), 0x89, "}tR"];
-}
-
-/** Opcodes of NumPy's type of doubles, and of one of them from the characters of its bytes. */
-const float64 = (order = "<") => {
-  const dtype = ["cnumpy\ndtype\n", ...string("f8"), 0x85, "R"];
-  return [...dtype, "(", ...int(3), ...string(order), "tb"];
-};
-const numpy = (bytes: string) => {
-  const encoded = ["c_codecs\nencode\n", ...string(bytes), ...string("latin1"), 0x86, "R"];
-  return ["cnumpy.core.multiarray\nscalar\n", ...float64(), ...encoded, 0x86, "R"];
-};
-
-/** A checkpoint with one storage of four floats. */
-function checkpoint(program: Uint8Array, change: Partial<ZipChange> = {}): Uint8Array {
-  return zipOf({ "a/data.pkl": program, "a/data/0": new Uint8Array(16) }, change);
-}
-
-Deno.test("decodeTorch() reads a checkpoint that was put together by hand", () => {
-  const { tensors } = decodeTorch(checkpoint(pickle("}", ...string("x"), ...tensor([2, 2], [2, 1]), "s")));
-  assertEquals([...tensors].map(([name, { shape }]) => [name, shape]), [["x", [2, 2]]]);
+describe("decodeTorch() reads", () => {
+  it("a checkpoint that was put together by hand", () => {
+    assertEquals(numbersOf(tensor([2, 2], [1, 2])), [1, 3, 2, 4]);
+  });
+  it("an expanded tensor", () => assertEquals(numbersOf(tensor([2, 3], [1, 0], 1)), [2, 2, 2, 3, 3, 3]));
+  it("a tensor without elements", () => assertEquals(numbersOf(tensor([0, 2 ** 31 - 1], [1, 1])), []));
+  it("a tensor whose shape is changed after it was made, as it was", () => {
+    const shape = [list(int(2)), put(1)], steps = [list(int(1)), put(2)];
+    const made = call("torch._utils._rebuild_tensor_v2", storage("0"), int(0), shape, steps, 0x89, "}");
+    assertEquals(numbersOf(made, get(1), "(", int(99), "e0", get(2), "(", int(99), "e0"), [1, 2]);
+  });
+  it("a tensor of a storage without type, as PyTorch 2 writes those of newer types", () => {
+    const untyped = storage("0", "torch.storage.UntypedStorage"), type = global("torch.uint16");
+    const made = call("torch._utils._rebuild_tensor_v3", untyped, int(4), tuple(int(2)), tuple(int(1)), 0x89, "}", type, "}");
+    assertEquals(numbersOf(made), [0, 0x4040]);
+  });
+  it("a parameter with attributes, and a tensor of a subclass", () => {
+    assertEquals(numbersOf(call("torch._utils._rebuild_parameter_with_state", tensor([1], [1]), 0x89, "}", "}")), [1]);
+    const made = [global("torch._utils._rebuild_tensor_v2"), global("a.Subclass")];
+    const values = tuple(storage("0"), int(0), tuple(int(1)), tuple(int(1)), 0x89, "}");
+    assertEquals(numbersOf(call("torch._tensor._rebuild_from_type_v2", made, values, "}")), [1]);
+  });
+  it("what lies in lists, placeholders, their attributes and slots", () => {
+    const slots = tuple("N", dict(text("s"), int(4)));
+    const object = [call("a.B"), "(", text("item"), int(2), "u", dict(text("attribute"), int(3)), "b"];
+    const leaves = leavesOf(dict(text("l"), list(dict(text("x"), int(1))), text("o"), object, text("p"), call("a.C"), slots, "b"));
+    for (const [path, value] of [["l/0/x", 1], ["o/item", 2], ["o/attribute", 3]] as const) assertEquals(leaves.get(path), value);
+  });
+  it("a dict that contains itself, and its tensors once", () => {
+    const leaves = leavesOf("}", put(0), text("me"), get(0), "s", text("x"), tensor([4], [1]), "s");
+    assertEquals([...leaves.keys()], ["x"]);
+  });
+  it("a dict with two names under the shorter one, and knows the other", () => {
+    const inner = dict(text("x"), int(1));
+    const { leaves, aliases } = decodeTorch(checkpoint(pickle(dict(text("a"), dict(text("b"), inner, put(1)), text("c"), get(1)))));
+    assertEquals([[...leaves], [...aliases]], [[["c/x", 1]], [["a/b", "c"]]]);
+  });
 });
 
-const one = (...shape: Parameters<typeof tensor>) => checkpoint(pickle("}", ...string("x"), ...tensor(...shape), "s"));
-const plain = pickle("}", ...string("x"), ...tensor([4], [1]), "s");
+describe("decodeTorch() takes no numbers from", () => {
+  const opaque = (...parts: Part[]) => (leavesOf(dict(text("x"), parts)).get("x") as Opaque).name;
+  it("a tensor of complex doubles", () => {
+    const made = call("torch._utils._rebuild_tensor_v2", storage("0", "torch.ComplexDoubleStorage"), int(0), ")", ")", 0x89, "}");
+    assertEquals(opaque(made), "torch.ComplexDoubleStorage");
+  });
+  it("a tensor that is negated on the fly", () => {
+    const values = [storage("0"), int(0), ")", ")", 0x89, "}", dict(text("neg"), 0x88)];
+    assertEquals(opaque(call("torch._utils._rebuild_tensor_v2", ...values)), "torch.Tensor with a negative or conjugate bit");
+  });
+  it("a call that is none of PyTorch's", () => assertEquals(opaque(call("builtins.eval", text("1"))), "builtins.eval"));
+});
+
+describe("decodeTorch() reads what NumPy pickled:", () => {
+  const bytesOf = (array: ArrayBufferView) => new Uint8Array(array.buffer as ArrayBuffer);
+  const encoded = (value: Uint8Array) => call("_codecs.encode", text(String.fromCharCode(...value)), text("latin1"));
+  const scalar = (type: Part, value: Part) => call("numpy.core.multiarray.scalar", type, value);
+  const empty = call("numpy.core.multiarray._reconstruct", global("numpy.ndarray"), tuple(int(0)), bytes(Uint8Array.of(98)));
+  const array = (type: Part, shape: number[], value: Part, order: number = 0x89) => {
+    return [empty, tuple(int(1), tuple(...shape.map(int)), type, order, value), "b"];
+  };
+  const one = (...parts: Part[]) => leavesOf(dict(text("x"), parts)).get("x");
+
+  const scalars: Readonly<Record<string, [ArrayBufferView, unknown]>> = {
+    b1: [Uint8Array.of(1), true],
+    u1: [Uint8Array.of(200), 200],
+    i2: [Int16Array.of(-3), -3],
+    u4: [Uint32Array.of(4e9), 4e9],
+    f2: [Uint16Array.of(0x3e00), 1.5],
+    f4: [Float32Array.of(0.5), 0.5],
+    i8: [BigInt64Array.of(-5n), -5],
+    f8: [Float64Array.of(142.53), 142.53],
+  };
+  for (const [type, [value, number]] of Object.entries(scalars)) {
+    it(`a scalar of type ${type}, little-endian and big-endian, as bytes and as text`, () => {
+      const little = bytesOf(value), big = little.toReversed();
+      for (const as of [bytes, encoded]) {
+        assertEquals(one(scalar(numpyType(type), as(little))), number);
+        assertEquals(one(scalar(numpyType(type, ">"), as(big))), number);
+      }
+    });
+  }
+  it("arrays of rows and of columns", () => {
+    const values = encoded(bytesOf(Float64Array.of(1, 2, 3, 4)));
+    assertEquals(numbersOf(array(numpyType("f8"), [2, 2], values)), [1, 2, 3, 4]);
+    assertEquals(numbersOf(array(numpyType("f8"), [2, 2], values, 0x88)), [1, 3, 2, 4]);
+  });
+  it("arrays of protocol 5", () => {
+    const values = bytes(bytesOf(Int32Array.of(5, 6)));
+    assertEquals(numbersOf(call("numpy._core.numeric._frombuffer", values, numpyType("i4"), tuple(int(2)), text("C"))), [5, 6]);
+  });
+  it("text, dates, records and objects as placeholders", () => {
+    assert(one(scalar(numpyType("U1"), bytes(bytesOf(Uint32Array.of(97))))) instanceof Opaque);
+    assert(one(array(numpyType("M8"), [1], bytes(new Uint8Array(8)))) instanceof Opaque);
+    assert(one(array(numpyType("O8", "|"), [1], list("N"))) instanceof Opaque);
+    assert(one(call("_codecs.encode", text("x"), text("rot13"))) instanceof Opaque);
+    assert(one(call("_codecs.encode", text("\u20ac"), text("latin1"))) instanceof Opaque);
+  });
+});
+
+const of = (...shape: Parameters<typeof tensor>) => checkpoint(pickle(dict(text("x"), tensor(...shape))));
+const plain = pickle(dict(text("x"), tensor([4], [1])));
 const BROKEN: Readonly<Record<string, [file: Uint8Array, message: string]>> = {
-  "a tensor beyond its storage": [one([2, 2], [2, 1], 1), "does not fit its storage"],
-  "a tensor of 2^62 numbers": [one([2 ** 31 - 1, 2 ** 31 - 1], [0, 0]), "does not fit its storage"],
-  "a tensor that repeats one number": [one([2 ** 31 - 1], [0]), "does not fit its storage"],
-  "a tensor with a negative stride": [one([2], [-1], 1), "without storage, shape or stride"],
-  "many copies of one storage": [
-    zipOf({
-      "a/data/0": new Uint8Array(4096),
-      "a/data.pkl": pickle(
-        ...tensor([1024], [1]),
-        ...["q", 0, "0", "}"],
-        ...Array.from({ length: 60 }, (_, i) => [...string(String.fromCharCode(48 + i)), "h", 0, "s"]).flat(),
-      ),
-    }),
-    "many times the bytes of the file",
+  "a tensor beyond its storage": [of([2, 2], [2, 1], 1), "does not fit its storage"],
+  "a tensor with a negative stride": [of([2], [-1], 1), "without offset, shape or stride"],
+  "a tensor of more axes than any": [of(new Array(65).fill(1), new Array(65).fill(1)), "without offset, shape or stride"],
+  "a tensor without a storage": [
+    checkpoint(pickle(call("torch._utils._rebuild_tensor_v2", "N", int(0), ")", ")", 0x89, "}"))),
+    "without a storage",
   ],
-  "an opcode that imports by a code of its own": [checkpoint(pickle(0x82, 1)), "opcode 0x82"],
-  "a pickle that is cut": [checkpoint(plain.subarray(0, 20)), "the pickle is cut"],
-  "text longer than the pickle": [checkpoint(pickle("X", 255, 255, 255, 127)), "the pickle is cut"],
-  "an eval": [checkpoint(pickle("c__builtin__\neval\n(", ...string("1"), "tR")), "names __builtin__.eval"],
-  "a call of what is no function": [checkpoint(pickle("}(tR")), "calls what is no function"],
-  "a mark in the place of a name": [checkpoint(pickle(...string("torch"), "(", 0x93)), "takes a mark for a value"],
-  "a dict in the place of a name": [checkpoint(pickle(...string("torch"), "}", 0x93)), "imports what has no name"],
-  "a NumPy type that is no number's": [
-    checkpoint(pickle("cnumpy\ndtype\n", ...string("O"), 0x85, "R")),
-    "NumPy type that is not known",
+  "a NumPy array of other bytes": [
+    checkpoint(pickle(call("numpy.core.multiarray.scalar", numpyType("f8"), bytes(new Uint8Array(3))))),
+    "other bytes than its shape says",
   ],
-  "a big-endian NumPy type": [checkpoint(pickle(...float64(">"))), "not little-endian"],
-  "a NumPy number of other bytes": [checkpoint(pickle(...numpy("abc"))), "scalar as NumPy does not"],
-  "bytes in another code": [
-    checkpoint(pickle("c_codecs\nencode\n", ...string("x"), ...string("rot13"), 0x86, "R")),
-    "as NumPy does not",
-  ],
-  "attributes of a list": [checkpoint(pickle("]}b")), "sets attributes of what is no dict"],
+  "a reference to what is no storage": [checkpoint(pickle(text("x"), "Q")), "no storage"],
   "a storage that is missing": [zipOf({ "a/data.pkl": plain }), 'storage "0" is missing'],
   "a storage whose bytes have changed": [checkpoint(plain, { damage: "a/data/0" }), "checksum"],
   "storages that share bytes": [checkpoint(plain, { overlap: true }), "overlap"],
-  "a compressed storage": [checkpoint(plain, { method: 8 }), "compressed"],
-  "an archive without a pickle": [zipOf({ "a/version": text("3") }), "no data.pkl"],
-  "big-endian numbers": [zipOf({ "a/data.pkl": plain, "a/byteorder": text("big") }), "big-endian"],
+  "a compressed pickle": [checkpoint(plain, { method: 8 }), "compressed"],
+  "a pickle that is cut": [checkpoint(plain.subarray(0, 20)), "the pickle is cut"],
+  "an archive of other files": [zipOf({ "a/version": new Uint8Array(1) }), 'other files, such as "a/version"'],
+  "TorchScript": [zipOf({ "a/data.pkl": plain, "a/constants.pkl": plain }), "TorchScript"],
+  "big-endian numbers": [zipOf({ "a/data.pkl": plain, "a/byteorder": new TextEncoder().encode("big") }), "big-endian"],
   "a cut archive": [checkpoint(plain).subarray(0, -30), "no end"],
 };
 
@@ -155,21 +216,3 @@ for (const [what, [file, message]] of Object.entries(BROKEN)) {
     assertEquals(error.message.split("\n").length, 1);
   });
 }
-
-Deno.test("decodeTorch() finds numbers beside the tensors, NumPy's own among them", () => {
-  const bytes = String.fromCharCode(...new Uint8Array(Float64Array.of(42).buffer).map((byte) => byte & 127));
-  const dict = pickle("}", ...string("mean"), ...numpy(bytes), "s", ...string("n"), ...int(7), "s");
-  assertEquals([...decodeTorch(checkpoint(dict)).numbers], [["mean", 42], ["n", 7]]);
-});
-
-Deno.test("readWeights() takes mean and deviation of the mass and the curves from a training file", () => {
-  const { massMean, massStd, history, state } = readWeights(`${FOLDER}notebook.pt`);
-  assertEquals([massMean, massStd], [142.53, 51.25]);
-  assertEquals(history, { train_loss: [1, 0.5], val_loss: [1.1, 0.6], train_acc: [0.7, 0.8] });
-  assertEquals(state.size, readWeights(`${FOLDER}model.pt`).state.size);
-});
-
-Deno.test("decodeTorch() of a dict that contains itself ends, and finds its tensors once", () => {
-  const self = pickle("}", 0x71, 0, ...string("me"), "h", 0, "s", ...string("x"), ...tensor([4], [1]), "s");
-  assertEquals([...decodeTorch(checkpoint(self)).tensors.keys()], ["x"]);
-});

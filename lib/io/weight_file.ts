@@ -1,0 +1,84 @@
+/** @file Files of weights, of whichever format: what they hold by path, or what else they are. */
+
+import { fileKind } from "./file_kind.ts";
+import { readAt } from "./files.ts";
+import { decodeSafetensors, SafetensorsError } from "./safetensors.ts";
+import { TensorView } from "./tensor_view.ts";
+import { decodeTorch, isTorch, type TorchContents, TorchError } from "./torch.ts";
+
+/** A file that holds no weights, or holds them in a way that cannot be read. The message does not name the file. */
+export class WeightFileError extends Error {
+  /** Name of the error class. */
+  override readonly name = "WeightFileError";
+}
+
+/** What a file of weights holds; of safetensors, tensors and metadata alone. */
+export interface WeightFile extends TorchContents {
+  /** Text by key. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Bytes of the file. */
+  readonly size: number;
+}
+
+/** Bytes that a kind of file is known by. */
+const START = 512;
+/** What torch.save wrote before version 1.6 begins with this number, as a pickle. */
+const LEGACY_MAGIC = Uint8Array.of(0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19);
+const NOTHING_ELSE = { aliases: new Map<string, string>(), modules: new Map<string, string>() };
+const WANTED = "Weights are a .safetensors file, or a .pt file of torch.save";
+
+/**
+ * Reads a file of weights.
+ *
+ * @throws {WeightFileError} saying what the file is or what is wrong with it
+ */
+export function readWeightFile(path: string): WeightFile {
+  using file = open(path);
+  const { size } = file.statSync();
+  const start = new Uint8Array(Math.min(size, START));
+  readAt(file, 0, start);
+  // the length of a header, and the header
+  const isNamed = start[8] === "{".charCodeAt(0);
+  if (!isNamed && !isTorch(start)) throw new WeightFileError(describeOther(start));
+  const bytes = new Uint8Array(size);
+  readAt(file, 0, bytes);
+  try {
+    if (!isNamed) return { ...decodeTorch(bytes), metadata: {}, size };
+    const { tensors, metadata } = decodeSafetensors(bytes);
+    return {
+      leaves: new Map([...tensors].map(([name, tensor]) => [name, TensorView.of(tensor)])),
+      metadata,
+      size,
+      ...NOTHING_ELSE,
+    };
+  } catch (error) {
+    if (error instanceof TorchError) throw new WeightFileError(`not a PyTorch checkpoint that can be read: ${error.message}`);
+    if (error instanceof SafetensorsError) throw new WeightFileError(`not a valid safetensors file. ${error.message}`);
+    throw error;
+  }
+}
+
+function describeOther(start: Uint8Array): string {
+  if (isLegacy(start)) {
+    return "this is PyTorch's format from before version 1.6. Write it anew in Python: torch.save(torch.load(FILE), NEW)";
+  }
+  const kind = fileKind(start);
+  if (kind === undefined) return `this is neither a safetensors file nor a checkpoint of PyTorch. ${WANTED}`;
+  // some kinds say what to do themselves
+  return `this is ${kind.includes(". ") ? kind : `${kind}. ${WANTED}`}`;
+}
+
+function isLegacy(start: Uint8Array): boolean {
+  const magic = LEGACY_MAGIC.toHex();
+  return start[0] === 0x80 && start.subarray(0, 64).toHex().includes(magic);
+}
+
+function open(path: string): Deno.FsFile {
+  try {
+    if (Deno.statSync(path).isDirectory) throw new WeightFileError("this is a folder; name the weight file in it");
+    return Deno.openSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw new WeightFileError("there is no such file. Train first, or check the path");
+    throw error;
+  }
+}
