@@ -1,6 +1,9 @@
 /**
  * @file Configurations in YAML, checked key by key. An unknown key, a wrong type or a value out of range is an error that names
  * the key, what was expected and the nearest valid name.
+ *
+ * YAML's versions and libraries disagree on what a bare word is: 0100 is 64 or 100, `no` false or text. So the file is read
+ * with every value as text, and the key says what the text means, as it does for `--set`.
  */
 
 import { parse, stringify } from "@std/yaml";
@@ -26,12 +29,7 @@ type Tree = Record<string, unknown>;
  * @throws {ConfigError} naming the key, what was expected and the nearest valid name
  */
 export function parseConfig(yaml: string, source: string, overrides: readonly string[] = []): RunConfig {
-  let tree: unknown;
-  try {
-    tree = parse(yaml) ?? {};
-  } catch (error) {
-    throw new ConfigError(`${source}: not valid YAML: ${(error as Error).message.split("\n")[0]}`);
-  }
+  const tree = readYaml(yaml, source);
   const config = defaultConfig();
   apply(config, KEYS, tree, source, "");
   for (const override of overrides) {
@@ -39,11 +37,25 @@ export function parseConfig(yaml: string, source: string, overrides: readonly st
     if (path === undefined || value === undefined) {
       throw new ConfigError(`--set ${override}: expected key=value, such as training.epochs=2`);
     }
-    const nested = path.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), scalar(value));
+    const nested = path.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), value);
     apply(config, KEYS, nested, `--set ${override}`, "");
   }
   checkTogether(config, source);
   return config;
+}
+
+/** Keys and values, with every value as text; null where there is none. */
+function readYaml(text: string, source: string): unknown {
+  // what a tab means for the level of a key is not agreed on either
+  const indent = text.search(/^ *\t[ \t]*[\w.]+:(\s|$)/m);
+  if (indent >= 0) {
+    throw new ConfigError(`${source}: line ${text.slice(0, indent).split("\n").length} begins with a tab: YAML takes spaces alone`);
+  }
+  try {
+    return parse(text, { schema: "failsafe" }) ?? {};
+  } catch (error) {
+    throw new ConfigError(`${source}: not valid YAML: ${(error as Error).message.split("\n")[0]}`);
+  }
 }
 
 /** A configuration as YAML. */
@@ -63,10 +75,22 @@ function valueAt(config: RunConfig, name: string): unknown {
   return name.split(".").reduce<unknown>((inner, key) => (inner as Tree)[key], config);
 }
 
-/** A value on the command line: numbers and booleans as in YAML, anything else as text. */
-function scalar(value: string): unknown {
-  if (value === "true" || value === "false") return value === "true";
-  return value.trim() !== "" && Number.isFinite(Number(value)) ? Number(value) : value;
+/** What YAML writes for no value. */
+const NOTHING: ReadonlySet<unknown> = new Set([null, "~", "null", "Null", "NULL"]);
+const FLAGS: ReadonlyMap<unknown, boolean> = new Map(
+  ["true", "True", "TRUE", "false", "False", "FALSE"].map((word) => [word, word.toLowerCase() === "true"]),
+);
+/** Octal for some, decimal for others. */
+const ZEROS_IN_FRONT = /^[-+]?0[\d_]/;
+
+/** What a text means where the default is of this type; the text itself if it means nothing, which the key then refuses. */
+function meaningOf(value: unknown, type: string): unknown {
+  if (type === "string") return NOTHING.has(value) ? "" : value;
+  if (typeof value !== "string") return value;
+  if (type === "boolean") return FLAGS.get(value) ?? value;
+  // such as 12, -1.5, 3e-4, 1_000, 0x1f
+  const number = Number(value.replaceAll(/(?<=\d)_(?=\d)/g, ""));
+  return value.trim() === "" || !Number.isFinite(number) || ZEROS_IN_FRONT.test(value) ? value : number;
 }
 
 function apply(target: Tree, section: Section, tree: unknown, source: string, prefix: string): void {
@@ -79,13 +103,15 @@ function apply(target: Tree, section: Section, tree: unknown, source: string, pr
     if (!entry) throw new ConfigError(unknownKey(source, prefix + name));
     if (!isKey(entry)) {
       // a section without keys is null in YAML
-      apply(target[name] as Tree, entry, value ?? {}, source, `${prefix}${name}.`);
+      apply(target[name] as Tree, entry, NOTHING.has(value) ? {} : value, source, `${prefix}${name}.`);
       continue;
     }
-    // and so is an empty text
-    const given = value === null && typeof entry.initial === "string" ? "" : value;
+    const type = typeof entry.initial, given = meaningOf(value, type);
     const expected = entry.refuses(given);
-    if (expected !== undefined) throw new ConfigError(`${source}: ${prefix}${name} must be ${expected}: it is ${show(given)}`);
+    if (expected !== undefined) {
+      const hint = type === "number" && ZEROS_IN_FRONT.test(String(value)) ? ", without zeros in front" : "";
+      throw new ConfigError(`${source}: ${prefix}${name} must be ${expected}${hint}: it is ${show(given)}`);
+    }
     target[name] = given;
   }
 }

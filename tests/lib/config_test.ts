@@ -31,6 +31,40 @@ describe("parseConfig()", () => {
   it("refuses values out of range", () => refuses("model:\n  dropout: 1\n", "at most 0.99"));
   it("refuses a word that is none of the choices", () => refuses("augment:\n  roll: eta\n", "one of phi, towers, none"));
   it("refuses a section where a value belongs", () => refuses("data: 5\n", `"data" must hold keys and values`));
+  it("reads numbers and flags however YAML and Python write them", () => {
+    const config = parseConfig(
+      "training: {lr: 1e-3, weight_decay: .5, epochs: 1_000}\ndata: {seed: 0x1f, shuffle: False}\n",
+      "c.yaml",
+    );
+    const { training: { lr, weight_decay, epochs }, data: { seed, shuffle } } = config;
+    assertEquals([lr, weight_decay, epochs, seed, shuffle], [1e-3, 0.5, 1000, 31, false]);
+  });
+  it("refuses numbers that some take for octal", () => {
+    for (const seed of ["0100", "08", "-01", "00.5", "0_1"]) refuses(`data:\n  seed: ${seed}\n`, "without zeros in front");
+    refuses("", "without zeros in front", ["data.seed=0100"]);
+  });
+  it("refuses what is no number", () => {
+    for (const lr of ["", "yes", "1e", "1:30", ".inf", "nan", "1e400", "_1", "1__0", "'1 0'", "[1]", "{a: 1}", "null"]) {
+      refuses(`training:\n  lr: ${lr}\n`, "training.lr must be a number");
+    }
+  });
+  it("refuses words for flags that only some take for them", () => {
+    for (const flag of ["yes", "no", "on", "1", "tRUE", ""]) refuses(`data:\n  shuffle: ${flag}\n`, "must be true or false");
+  });
+  it("keeps text that looks like something else", () => {
+    for (const dir of ["2024-05-01", "007", "1e3", "yes", "true", "12:30"]) {
+      assertEquals(parseConfig(`output:\n  dir: ${dir}\n`, "c.yaml").output.dir, dir);
+      assertEquals(parseConfig("", "c.yaml", [`output.dir=${dir}`]).output.dir, dir);
+    }
+  });
+  it("takes null for an empty text and for a section of defaults", () => {
+    for (const nothing of ["", "~", "null"]) {
+      const config = parseConfig(`pretrained_weights: ${nothing}\ntraining: ${nothing}\n`, "c.yaml");
+      assertEquals([config.pretrained_weights, config.training.epochs], ["", 50]);
+    }
+  });
+  it("names the line that a tab indents", () => refuses("training:\n  lr: 1\n\tepochs: 3\n", "c.yaml: line 3 begins with a tab"));
+  it("reads JSON, tabs and all", () => assertEquals(parseConfig('{\n\t"data": {"seed": 7}\n}', "c.json").data.seed, 7));
   it("refuses duplicate keys", () => refuses("data:\n  seed: 1\n  seed: 2\n", "not valid YAML"));
   it("refuses broken YAML", () => refuses("a: [", "not valid YAML"));
   it("refuses names of JavaScript's own", () => refuses("__proto__:\n  x: 1\n", "unknown key"));

@@ -3,29 +3,29 @@
  *
  * @module
  */
-import yaml from "js-yaml";
+// by its whole name: deno check reads this file without `links` too, where it belongs to no package with names of its own
+// deno-lint-ignore no-import-prefix
+import yaml from "npm:js-yaml@4.1.1";
 
 interface JsYaml {
-  load(content: string): unknown;
-  dump(data: unknown, options: { indent?: number; lineWidth?: number; sortKeys?: boolean }): string;
+  load(content: string, options: { schema: unknown }): unknown;
+  dump(data: unknown): string;
+  FAILSAFE_SCHEMA: unknown;
+}
+const { load, dump, FAILSAFE_SCHEMA } = yaml as JsYaml;
+
+/** Options of {@linkcode parse}. */
+export interface ParseOptions {
+  /** Scalars are text. Other schemas are not offered: the two libraries take some numbers differently. */
+  schema: "failsafe";
 }
 
-/** Options of {@linkcode stringify}. */
-export interface StringifyOptions {
-  /** Spaces a level. */
-  indent?: number;
-  /** Longest line. */
-  lineWidth?: number;
-  /** Puts keys in order. */
-  sortKeys?: boolean;
-}
-
-/** Parses one YAML document; throws on duplicate keys and bad syntax. */
-export function parse(content: string): unknown {
-  return (yaml as JsYaml).load(content);
+/** Parses one YAML document, null if it is empty; throws on duplicate keys and bad syntax. */
+export function parse(content: string, _options: ParseOptions): unknown {
+  return load(content, { schema: FAILSAFE_SCHEMA }) ?? null;
 }
 
 /** Writes data as YAML. */
-export function stringify(data: unknown, options: StringifyOptions = {}): string {
-  return (yaml as JsYaml).dump(data, options);
+export function stringify(data: unknown): string {
+  return dump(data);
 }
