@@ -107,36 +107,60 @@ export function formatUsage(usage: Usage): string {
   return [...lines, ...(details === undefined ? [] : ["", details])].join("\n");
 }
 
-function readArguments(usage: Usage, given: readonly string[]): Arguments | undefined {
+function usageError({ task }: Usage, problem: string): UsageError {
+  return new UsageError(`${problem}. See 'deno task ${task} --help'`);
+}
+
+/** Values by option, and the arguments without a name as they were given: parseArgs() would make numbers of some. */
+function split(usage: Usage, given: readonly string[]): { values: Record<string, unknown>; positional: string[] } {
   const names = Object.keys(usage.options ?? {}).map((name) => name.split("=")[0]!);
   const flags = [...Object.keys(usage.flags ?? {}), "help", "trace"];
-  const unknown = (arg: string, key?: string): boolean => {
-    if (key === undefined && usage.positional !== undefined) return true;
-    throw new UsageError(`unknown argument "${arg}". See 'deno task ${usage.task} --help'`);
+  const positional: string[] = [];
+  const refuse = (problem: string): never => {
+    throw usageError(usage, problem);
   };
-  const values = parseArgs([...given], { string: names, boolean: flags, collect: [...(usage.repeated ?? [])], unknown });
+  const unknown = (arg: string, key?: string): void => {
+    if (key !== undefined || usage.positional === undefined) refuse(`unknown argument "${arg}"`);
+    positional.push(arg);
+  };
+  const end = given.includes("--") ? given.indexOf("--") : given.length;
+  const named = given.slice(0, end);
+  // versions of parseArgs() take --no-out=x for --out=x, --fresh=no for --fresh, and --out= for an option of that name
+  for (const arg of named) {
+    const [, name, value] = /^--([^=]+)(=.*)?$/s.exec(arg) ?? [];
+    if (name === undefined) continue;
+    if (![...names, ...flags].includes(name)) unknown(arg, name);
+    if (names.includes(name) && value === "=") refuse(`--${name} needs a value`);
+    if (flags.includes(name) && value !== undefined) refuse(`--${name} takes no value`);
+  }
+  const values = parseArgs(named, { string: names, boolean: flags, collect: [...(usage.repeated ?? [])], unknown });
+  for (const arg of given.slice(end + 1)) unknown(arg);
+  return { values, positional };
+}
+
+function readArguments(usage: Usage, given: readonly string[]): Arguments | undefined {
+  const { values, positional } = split(usage, given);
   if (values["help"]) {
     console.log(formatUsage(usage));
     return undefined;
   }
   const get = (name: string): string | undefined => {
     const value = values[name] as string | undefined;
-    if (value === "") throw new UsageError(`--${name} needs a value. See 'deno task ${usage.task} --help'`);
+    if (value === "") throw usageError(usage, `--${name} needs a value`);
     return value;
   };
   const need = (name: string): string => {
     const value = get(name);
-    if (value === undefined) throw new UsageError(`--${name} is missing. See 'deno task ${usage.task} --help'`);
+    if (value === undefined) throw usageError(usage, `--${name} is missing`);
     return value;
   };
   for (const name of usage.required ?? []) need(name);
-  const positional = values._.map(String);
   const wanted = usage.positional ?? [];
   if (positional.length !== wanted.length) {
     const problem = positional.length < wanted.length
       ? `${wanted[positional.length]} is missing`
       : `expected ${wanted.join(" ")}: there are ${positional.length} names`;
-    throw new UsageError(`${problem}. See 'deno task ${usage.task} --help'`);
+    throw usageError(usage, problem);
   }
   const toWhole = (name: string, text: string, least: number): number => {
     const number = Number(text);
