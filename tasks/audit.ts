@@ -1,6 +1,6 @@
 /** @file deno task audit: every package that this program uses, and a failure if one was not approved. */
 
-import { APPROVED, audit } from "../lib/cli/audit.ts";
+import { approved, audit } from "../lib/cli/audit.ts";
 import { table } from "../lib/cli/console.ts";
 import { runTask } from "../lib/cli/task.ts";
 import { walk } from "../lib/io/files.ts";
@@ -19,16 +19,17 @@ await runTask(usage, () => {
       .map((path) => [path, Deno.readTextFileSync(path)]),
   );
   const [lock, config] = ["deno.lock", "deno.json"].map((path) => JSON.parse(Deno.readTextFileSync(path)));
-  const problems = audit({ lock, config }, sources);
+  const list = approved({ lock, config }), problems = audit({ lock, config }, sources);
   console.log(table(
     ["package", "version", "licence", "used for"],
-    APPROVED.map(({ name, version, licence, reason }) => [name, version, licence, reason]),
+    list.map(({ name, version, licence, reason }) => [name, version, licence, reason]),
   ));
   console.log("\nIntegrity (hash of the contents, or the folder that serves them):");
-  for (const { name, integrity } of APPROVED) console.log(`  ${name}  ${integrity}`);
-  console.log("\nBeside these: Deno itself, with its node: modules, and the Vulkan driver of the adapter.");
+  for (const { name, version, integrity } of list) console.log(`  ${name}@${version}  ${integrity}`);
+  console.log("\nFor packages of @std that deno.json does not link, name and version are approved, and the hash is deno.lock's.");
+  console.log("Beside these: Deno itself, with its node: modules, and the Vulkan driver of the adapter.");
   if (problems.length > 0) {
-    throw new Error(`${problems.join("; ")}. If it is meant to be there, review it and add it to APPROVED in lib/cli/audit.ts`);
+    throw new Error(`${problems.join("; ")}. If it is meant to be there, review it and add it to the lists in lib/cli/audit.ts`);
   }
   console.log(`${sources.size} source files import nothing else.`);
 });

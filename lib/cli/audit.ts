@@ -3,6 +3,9 @@
  *
  * The list is in this file. The lockfile says what is used in fact, each package with the hash of its contents
  * ("integrity"): as long as that is the same, so are its contents and its licence.
+ *
+ * Packages of @std that deno.json links are folders of this repository, reviewed with the rest. Those that it does not link are
+ * the genuine ones: they are approved by name and version, with the hash that the lockfile holds.
  */
 
 /** A package that was looked at and approved. */
@@ -18,8 +21,7 @@ export interface Dependency {
   readonly reason: string;
 }
 
-/** Everything that was approved. */
-export const APPROVED: readonly Dependency[] = [
+const PACKAGES: readonly Dependency[] = [
   {
     name: "npm:h5wasm",
     version: "0.10.3",
@@ -32,7 +34,7 @@ export const APPROVED: readonly Dependency[] = [
     version: "4.1.1",
     integrity: "sha512-qQKT4zQxXl8lLwBtHMWwaTcGfFOZviOJet3Oy/xmGk2gZH677CJM9EvtfdSkgWcATZhj/55JZ0rmy3myCT5lsA==",
     licence: "MIT",
-    reason: "reads and writes configurations, behind @std/yaml",
+    reason: "reads and writes configurations, behind the stand-in of @std/yaml",
   },
   {
     name: "npm:argparse",
@@ -41,25 +43,79 @@ export const APPROVED: readonly Dependency[] = [
     licence: "Python-2.0",
     reason: "belongs to js-yaml's own command; nothing here loads it",
   },
-  standIn("cli", "1.0.20", "command lines of the tasks"),
-  standIn("yaml", "1.0.9", "configurations"),
-  standIn("assert", "1.0.13", "tests"),
-  standIn("testing", "1.0.14", "tests"),
+];
+/** What the stand-in of @std/yaml stands on, and nothing else. */
+const BEHIND_YAML = ["npm:js-yaml", "npm:argparse"];
+
+/** A package of @std: the stand-in has this version, the genuine one this or a later one with the same first number. */
+interface Standard {
+  readonly name: string;
+  readonly version: string;
+  readonly reason: string;
+}
+
+const STANDARD: readonly Standard[] = [
+  { name: "@std/cli", version: "1.0.20", reason: "command lines of the tasks" },
+  { name: "@std/yaml", version: "1.0.9", reason: "configurations" },
+  { name: "@std/assert", version: "1.0.13", reason: "tests" },
+  { name: "@std/testing", version: "1.0.14", reason: "tests" },
 ];
 
-function standIn(name: string, version: string, reason: string): Dependency {
-  return { name: `jsr:@std/${name}`, version, integrity: `lib/std/${name}`, licence: "MIT", reason };
-}
+/** Packages by name and version, such as "h5wasm@0.10.3". */
+type Locked = Readonly<Record<string, { readonly integrity?: string; readonly dependencies?: readonly string[] }>>;
 
 /** The parts of deno.lock and deno.json that say what is used. */
 export interface Manifest {
   readonly lock: {
-    readonly npm?: Readonly<Record<string, { readonly integrity?: string }>>;
-    readonly jsr?: Readonly<Record<string, { readonly integrity?: string }>>;
+    readonly npm?: Locked;
+    readonly jsr?: Locked;
     readonly remote?: Readonly<Record<string, string>>;
     readonly workspace?: { readonly links?: Readonly<Record<string, unknown>> };
   };
   readonly config: { readonly imports?: Readonly<Record<string, string>>; readonly links?: readonly string[] };
+}
+
+/** Everything that is approved: of @std, stand-ins where deno.json links them, else the genuine packages in the lockfile. */
+export function approved({ lock, config }: Manifest): Dependency[] {
+  const isLinked = ({ name }: Standard) => linkedFolders(config).includes(folderOf(name));
+  const standIns = STANDARD.filter(isLinked).map(({ name, version, reason }) => {
+    return { name: `jsr:${name}`, version, integrity: folderOf(name), licence: "MIT", reason };
+  });
+  // js-yaml may be in the lockfile without need: deno check reads stand-ins that are not linked too
+  const needed = ({ name, version }: Dependency) =>
+    !BEHIND_YAML.includes(name) || standIns.some((entry) => entry.name === "jsr:@std/yaml") ||
+    lock.npm?.[`${name}@${version}`.slice("npm:".length)] !== undefined;
+  return [...PACKAGES.filter(needed), ...standIns, ...genuine(lock.jsr ?? {}, STANDARD.filter((entry) => !isLinked(entry)))];
+}
+
+/** Packages of @std as the lockfile has them, and what these stand on within @std. */
+function genuine(locked: Locked, wanted: readonly Standard[]): Dependency[] {
+  const keysOf = (name: string) => Object.keys(locked).filter((key) => key.startsWith(`${name}@`));
+  const versionOf = (key: string) => key.slice(key.lastIndexOf("@") + 1);
+  const reasons = new Map(
+    wanted.flatMap(({ name, version, reason }) =>
+      keysOf(name).filter((key) => isFrom(version, versionOf(key))).map((key) => [key, reason] as const)
+    ),
+  );
+  // the map grows while it is walked
+  for (const user of reasons.keys()) {
+    for (const dependency of locked[user]!.dependencies ?? []) {
+      const name = /^jsr:(@std\/[^@]+)/.exec(dependency)?.[1];
+      if (name === undefined || STANDARD.some((entry) => entry.name === name)) continue;
+      for (const key of keysOf(name)) if (!reasons.has(key)) reasons.set(key, `belongs to ${user}`);
+    }
+  }
+  return [...reasons].map(([key, reason]) => {
+    const version = versionOf(key), integrity = locked[key]!.integrity ?? "a hash";
+    return { name: `jsr:${key.slice(0, -version.length - 1)}`, version, integrity, licence: "MIT", reason };
+  });
+}
+
+/** True for a release with the same first number that is not older. */
+function isFrom(from: string, version: string): boolean {
+  const [least, given] = [from, version].map((text) => text.split(".").map(Number)) as [number[], number[]];
+  const difference = given.map((part, i) => part - least[i]!).find((part) => part !== 0) ?? 0;
+  return given.every(Number.isInteger) && given[0] === least[0] && difference >= 0;
 }
 
 /**
@@ -69,47 +125,52 @@ export interface Manifest {
  * @param sources text of each source file, by its path
  * @returns one line for each difference; none if all was approved
  */
-export function audit({ lock, config }: Manifest, sources: ReadonlyMap<string, string>): string[] {
-  const links = new Map(Object.keys(lock.workspace?.links ?? {}).map((key) => [key, folderOf(key)]));
+export function audit(manifest: Manifest, sources: ReadonlyMap<string, string>): string[] {
+  const { lock, config } = manifest;
   const used = new Map<string, string>([
     ...Object.entries(lock.npm ?? {}).map(([key, { integrity }]) => [`npm:${key}`, integrity ?? "no hash"] as const),
     ...Object.entries(lock.jsr ?? {}).map(([key, { integrity }]) => [`jsr:${key}`, integrity ?? "no hash"] as const),
     ...Object.entries(lock.remote ?? {}),
-    ...links,
+    ...Object.keys(lock.workspace?.links ?? {}).map((key) => [key, folderOf(key)] as const),
   ]);
-  const approved = new Map(APPROVED.map(({ name, version, integrity }) => [`${name}@${version}`, integrity]));
+  const list = new Map(approved(manifest).map(({ name, version, integrity }) => [`${name}@${version}`, integrity]));
   const problems: string[] = [];
   for (const [key, integrity] of used) {
-    const expected = approved.get(key);
+    const expected = list.get(key);
     if (expected === undefined) problems.push(`deno.lock has ${key}, which is not on the list`);
     else if (expected !== integrity) problems.push(`deno.lock has ${key} with other contents (${integrity}) than were approved`);
   }
-  for (const key of approved.keys()) if (!used.has(key)) problems.push(`${key} is on the list and not in deno.lock`);
-  for (const path of config.links ?? []) {
-    if (![...links.values()].includes(path.replace("./", ""))) problems.push(`deno.json links ${path}, which is not on the list`);
+  for (const key of list.keys()) if (!used.has(key)) problems.push(`${key} is on the list and not in deno.lock`);
+  for (const folder of linkedFolders(config)) {
+    if (!STANDARD.some(({ name }) => folderOf(name) === folder)) {
+      problems.push(`deno.json links ${folder}, which is not on the list`);
+    }
   }
   return [...problems, ...foreignImports(sources, Object.keys(config.imports ?? {}))];
 }
 
-/** "lib/std/cli" of "jsr:@std/cli@1.0.20". */
+function linkedFolders(config: Manifest["config"]): string[] {
+  return (config.links ?? []).map((path) => path.replace("./", ""));
+}
+
+/** "lib/std/cli" of "@std/cli" or "jsr:@std/cli@1.0.20". */
 function folderOf(key: string): string {
-  return key.replace(/^jsr:@std\/(.*)@.*$/, "lib/std/$1");
+  return key.replace(/^(?:jsr:)?@std\/([^@]*).*$/, "lib/std/$1");
 }
 
 const IMPORT = /(?:\bfrom\s*["']|\bimport\s*["']|\bimport\s*\(\s*["'`])([^"'`\s]+)["'`]/g;
 
 /**
- * Imports that are neither files of this program, nor names of the import map, nor Deno's own modules. A lockfile does not show
- * an import that no task reaches, so the text is searched.
+ * Imports that are neither files of this program, nor names of the import map, nor approved packages, nor Deno's own modules. A
+ * lockfile does not show an import that no task reaches, so the text is searched.
  */
 function foreignImports(sources: ReadonlyMap<string, string>, names: readonly string[]): string[] {
   const found: string[] = [];
+  const whole = PACKAGES.map(({ name, version }) => `${name}@${version}`);
   for (const [path, text] of sources) {
-    // stand-ins have import maps of their own; what they name is in the lockfile
-    const known = path.startsWith("lib/std/") ? [...names, "js-yaml"] : names;
     for (const [, target] of text.matchAll(IMPORT)) {
-      const ours = /^\.{1,2}\//.test(target!) || target!.startsWith("node:");
-      if (ours || known.some((name) => target === name || target!.startsWith(`${name}/`))) continue;
+      const ours = /^\.{1,2}\//.test(target!) || target!.startsWith("node:") || whole.includes(target!);
+      if (ours || names.some((name) => target === name || target!.startsWith(`${name}/`))) continue;
       found.push(`${path} imports "${target}", which is not on the list`);
     }
   }
