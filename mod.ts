@@ -71,7 +71,7 @@ export * from "./lib/io/tensor_view.ts";
 export * from "./lib/io/torch.ts";
 export * from "./lib/io/weight_file.ts";
 export * from "./lib/io/zip.ts";
-export * from "./lib/nn/batches.ts";
+export * from "./lib/input/batches.ts";
 export * from "./lib/nn/checkpoint_facts.ts";
 export * from "./lib/nn/config.ts";
 export * from "./lib/nn/find_model.ts";

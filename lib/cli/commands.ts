@@ -11,18 +11,9 @@ import { objectiveOf } from "../train/methods.ts";
 import type { TrainingImages } from "../train/method.ts";
 import { checkClasses, checkMasses, stepsPerEpoch } from "../train/preconditions.ts";
 import { Pretraining } from "../train/pretraining.ts";
-import type { TrainerOptions } from "../train/trainer.ts";
 import { rooted } from "./paths.ts";
-import type { TrainingSetup } from "./training.ts";
+import type { TrainingOptions, TrainingSetup } from "./training.ts";
 import { startingWeights } from "./weights.ts";
-
-/** Options of a training command. */
-export interface TrainingOptions extends TrainerOptions {
-  /** Weights to start from, heads included. */
-  readonly init?: string | undefined;
-  /** Takes weights that were trained on other numbers than the configuration's. */
-  readonly mismatch?: boolean;
-}
 
 type Setup = Omit<TrainingSetup, keyof Disposable>;
 

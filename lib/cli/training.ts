@@ -6,9 +6,9 @@ import { ConfigError, parseConfig } from "../config/parse.ts";
 import { type AdapterFacts, Gpu } from "../gpu/device.ts";
 import { PRETRAINING_METHODS } from "../train/methods.ts";
 import { checkTraining } from "../train/preconditions.ts";
+import type { TrainerOptions } from "../train/trainer.ts";
 import { RunFolder } from "../train/run_folder.ts";
 import { ConsoleReporter, table } from "./console.ts";
-import type { TrainingOptions } from "./commands.ts";
 import { rooted } from "./paths.ts";
 import type { TaskContext, Usage } from "./task.ts";
 
@@ -36,6 +36,14 @@ export function describeKeys(): string {
 /** Every way to pretrain, for `--help`. */
 export function describeMethods(): string {
   return table(["training.method", "what is learned"], [...PRETRAINING_METHODS].map(([name, { summary }]) => [name, summary]));
+}
+
+/** Options of a training command. */
+export interface TrainingOptions extends TrainerOptions {
+  /** Weights to start from, heads included. */
+  readonly init?: string | undefined;
+  /** Takes weights that were trained on other numbers than the configuration's. */
+  readonly mismatch?: boolean;
 }
 
 /** How a training task is started and stopped, from its command line. */

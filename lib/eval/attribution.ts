@@ -11,7 +11,7 @@ import { unpack } from "../data/entries.ts";
 import type { ImageSize } from "../data/packed.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Plan } from "../gpu/plan.ts";
-import { BatchBuffers } from "../nn/batches.ts";
+import { BatchBuffers } from "../input/batches.ts";
 import type { ModelConfig } from "../nn/config.ts";
 import { LinearViT } from "../nn/linear_vit.ts";
 import { fitWeights, type Weights } from "../nn/weights.ts";

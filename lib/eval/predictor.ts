@@ -5,7 +5,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
 import type { Plan } from "../gpu/plan.ts";
 import { Interrupted, type WorkOptions } from "../interrupted.ts";
-import { BatchBuffers, type ResidentImages, stageAhead } from "../nn/batches.ts";
+import { BatchBuffers, type ResidentImages, stageAhead } from "../input/batches.ts";
 import type { LinearViT } from "../nn/linear_vit.ts";
 import { ImageViews, NO_AUGMENTATION } from "../tensor/ops/images.ts";
 import { storeRows } from "../tensor/ops/record.ts";

@@ -97,7 +97,7 @@ export class Gpu {
     this.grid = { x: Math.min(workgroupsInRow, most), y: most };
     const found = describe(opened);
     this.adapter = { ...found, software: software ?? found.software };
-    this.pipelines = new PipelineCache(this);
+    this.pipelines = new PipelineCache(device, (error, what) => this.fail(error, what));
     this.unused = device.createBuffer({ size: 16, usage: GPUBufferUsage.STORAGE, label: "unused input" });
     device.addEventListener("uncapturederror", (event) => {
       event.preventDefault();

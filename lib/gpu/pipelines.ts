@@ -6,7 +6,6 @@
  * declares decides how each may be used.
  */
 
-import type { Gpu } from "./device.ts";
 import { type Binding, bindingsOf, type Constants, specialise } from "./wgsl.ts";
 import invocationSource from "../../kernels/lib/invocation.wgsl" with { type: "text" };
 
@@ -41,15 +40,21 @@ export function bindingsOfKernel(kernel: KernelSource): Map<string, Binding> {
 
 /** The pipelines of one device. */
 export class PipelineCache {
-  readonly #gpu: Gpu;
+  readonly #device: GPUDevice;
+  readonly #refused: (error: GPUError, what: string) => void;
   /** Pipelines that have been submitted: a driver may compile one at its first use only. */
   readonly started: WeakSet<Pipeline> = new WeakSet();
   /** By the text of the file, then by entry point, bindings and constants. */
   readonly #pipelines = new Map<string, Map<string, Pipeline>>();
 
-  /** An empty cache for a device. */
-  constructor(gpu: Gpu) {
-    this.#gpu = gpu;
+  /**
+   * An empty cache for a device.
+   *
+   * @param refused is told of a kernel that the adapter refuses, some time after it was asked for
+   */
+  constructor(device: GPUDevice, refused: (error: GPUError, what: string) => void) {
+    this.#device = device;
+    this.#refused = refused;
   }
 
   /** Number of pipelines compiled so far. */
@@ -76,7 +81,7 @@ export class PipelineCache {
   }
 
   #compile(kernel: KernelSource, entry: string, names: readonly string[], constants: Constants): Pipeline {
-    const { device } = this.#gpu;
+    const device = this.#device;
     const label = `${kernel.name}.${entry}`;
     const declared = bindingsOfKernel(kernel);
     const bindings = new Map(names.map((name) => {
@@ -100,7 +105,7 @@ export class PipelineCache {
       layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
       compute: { module, entryPoint: entry },
     });
-    device.popErrorScope().then((error) => error && this.#gpu.fail(error, `kernel ${label}`));
+    device.popErrorScope().then((error) => error && this.#refused(error, `kernel ${label}`));
     return { label, compute, layout, bindings };
   }
 }

@@ -9,7 +9,7 @@ import { Loader } from "../data/loader.ts";
 import type { Progress } from "../data/packed.ts";
 import { randomSplit, stratifiedSplit } from "../data/split.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { ResidentImages } from "../nn/batches.ts";
+import { ResidentImages } from "../input/batches.ts";
 import { readsImages } from "../nn/config.ts";
 import type { LabelledData } from "./finetune.ts";
 import type { TrainingImages } from "./method.ts";

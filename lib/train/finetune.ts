@@ -7,7 +7,7 @@ import { Predictor } from "../eval/predictor.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Plan } from "../gpu/plan.ts";
 import type { WorkOptions } from "../interrupted.ts";
-import { BatchBuffers, type StagedBatch } from "../nn/batches.ts";
+import { BatchBuffers, type StagedBatch } from "../input/batches.ts";
 import { isHead } from "../nn/linear_vit.ts";
 import type { History } from "../nn/history.ts";
 import type { WeightsInfo } from "../nn/weights_info.ts";

@@ -6,7 +6,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { MOST_PENDING } from "../gpu/pacer.ts";
 import type { Plan } from "../gpu/plan.ts";
 import type { WorkOptions } from "../interrupted.ts";
-import { type BatchBuffers, type ResidentImages, stageAhead, type StagedBatch } from "../nn/batches.ts";
+import { type BatchBuffers, type ResidentImages, stageAhead, type StagedBatch } from "../input/batches.ts";
 import { LinearViT, type LinearViTOptions } from "../nn/linear_vit.ts";
 import type { History } from "../nn/history.ts";
 import { NO_MASS, type WeightsInfo } from "../nn/weights_info.ts";

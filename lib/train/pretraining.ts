@@ -5,7 +5,7 @@ import { Interrupted, type WorkOptions } from "../interrupted.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
 import type { Plan } from "../gpu/plan.ts";
-import { BatchBuffers, batchesOf, stageAhead } from "../nn/batches.ts";
+import { BatchBuffers, batchesOf, stageAhead } from "../input/batches.ts";
 import type { LinearViT, LinearViTOptions } from "../nn/linear_vit.ts";
 import { type Augmentation, ImageViews } from "../tensor/ops/images.ts";
 import { recordTotal } from "../tensor/ops/record.ts";

@@ -11,7 +11,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
 import { Interrupted } from "../interrupted.ts";
 import { exists } from "../io/files.ts";
-import { batchesOf } from "../nn/batches.ts";
+import { batchesOf } from "../input/batches.ts";
 import { Random, STREAMS } from "../random.ts";
 import { read } from "../tensor/tensor.ts";
 import { encodeResume, encodeWeights, type RunProgress, type RunState, verifyResume } from "./checkpoint.ts";

@@ -5,7 +5,7 @@ import { openPacked, packInMemory } from "../../lib/data/pack_file.ts";
 import type { PackedStore } from "../../lib/data/packed_store.ts";
 import { writeSynthetic } from "../../lib/data/synth/write.ts";
 import type { Gpu } from "../../lib/gpu/device.ts";
-import { BatchBuffers, batchesOf, ResidentImages, stageAhead } from "../../lib/nn/batches.ts";
+import { BatchBuffers, batchesOf, ResidentImages, stageAhead } from "../../lib/input/batches.ts";
 import { Random } from "../../lib/random.ts";
 import { imagePatches, NO_AUGMENTATION } from "../../lib/tensor/ops/images.ts";
 import { createStep, writeStep } from "../../lib/tensor/step.ts";

@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { PackedImages } from "../../lib/data/packed.ts";
 import type { Gpu } from "../../lib/gpu/device.ts";
-import { BatchBuffers, ResidentImages } from "../../lib/nn/batches.ts";
+import { BatchBuffers, ResidentImages } from "../../lib/input/batches.ts";
 import { Random } from "../../lib/random.ts";
 import { type Augmentation, imagePatches, NO_AUGMENTATION } from "../../lib/tensor/ops/images.ts";
 import { createStep, writeStep } from "../../lib/tensor/step.ts";

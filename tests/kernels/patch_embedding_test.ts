@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { PackedImages } from "../../lib/data/packed.ts";
 import type { Gpu } from "../../lib/gpu/device.ts";
-import { BatchBuffers } from "../../lib/nn/batches.ts";
+import { BatchBuffers } from "../../lib/input/batches.ts";
 import { Random } from "../../lib/random.ts";
 import { type Augmentation, ImageViews, NO_AUGMENTATION } from "../../lib/tensor/ops/images.ts";
 import { linear } from "../../lib/tensor/ops/linear.ts";

@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { PackedImages } from "../../../lib/data/packed.ts";
 import type { Gpu } from "../../../lib/gpu/device.ts";
-import { BatchBuffers } from "../../../lib/nn/batches.ts";
+import { BatchBuffers } from "../../../lib/input/batches.ts";
 import { LinearViT } from "../../../lib/nn/linear_vit.ts";
 import { isHead } from "../../../lib/nn/linear_vit.ts";
 import { declareDecoder, decode, DECODER } from "../../../lib/nn/mae_decoder.ts";

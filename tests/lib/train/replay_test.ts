@@ -3,7 +3,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Gpu } from "../../../lib/gpu/device.ts";
 import { Pacer } from "../../../lib/gpu/pacer.ts";
-import type { StagedBatch } from "../../../lib/nn/batches.ts";
+import type { StagedBatch } from "../../../lib/input/batches.ts";
 import type { StepNumbers } from "../../../lib/tensor/step.ts";
 import { freshState } from "../../../lib/train/checkpoint.ts";
 import { Finetune } from "../../../lib/train/finetune.ts";
