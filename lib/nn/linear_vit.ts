@@ -19,7 +19,7 @@ import { depthwiseConv, depthwiseConvGelu } from "../tensor/ops/depthwise_conv.t
 import { dropout } from "../tensor/ops/dropout.ts";
 import { ImageViews } from "../tensor/ops/images.ts";
 import { layerNorm, residualNorm } from "../tensor/ops/layer_norm.ts";
-import { linear, type LinearOptions, type Residual } from "../tensor/ops/linear.ts";
+import { linear, type LinearOptions, rectifiedLinear, type Residual } from "../tensor/ops/linear.ts";
 import { linearAttention } from "../tensor/ops/linear_attention.ts";
 import { meanTokens } from "../tensor/ops/mean_tokens.ts";
 import { embedsEntries, patchEmbedding } from "../tensor/ops/patch_embedding.ts";
@@ -177,8 +177,8 @@ export class LinearViT {
 
   #attention(tape: Tape, x: Tensor, name: string, residual: Residual, look?: (qkv: Tensor) => void): Tensor {
     // queries and keys
-    const qkv = this.linear(tape, x, `${name}.qkv`, { relu: 2 * this.config.embed_dim });
-    look?.(qkv);
+    const qkv = rectifiedLinear(tape, x, ...this.#weights(`${name}.qkv`), 2 * this.config.embed_dim);
+    look?.(qkv.values);
     const out = linearAttention(tape, qkv, this.parameters.get(`${name}.temperature`), this.config.denominator_floor);
     return this.linear(tape, out, `${name}.proj`, { residual });
   }

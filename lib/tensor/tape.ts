@@ -36,8 +36,6 @@ export interface Loss extends Tensor {
 
 /** Elementwise work on a gradient. */
 export interface GradientWork {
-  /** So many of the first columns are zero where the output is. */
-  readonly relu?: number | undefined;
   /** The gradient is multiplied by GELU's derivative at these. */
   readonly geluBackward?: Tensor | undefined;
   /** What was left out of the output is left out of the gradient. */

@@ -1,7 +1,6 @@
 /** @file Every variant of the matrix product, with every layout and epilogue, against float64; those of GPUs too. */
 
 import { assert, assertEquals } from "@std/assert";
-import { philox } from "../../lib/random.ts";
 import { matmul } from "../../lib/tensor/ops/matmul.ts";
 import type { Epilogue } from "../../lib/tensor/ops/matmul_product.ts";
 import { nameOf, type ProductLayout, type Sizes, type Variant, variantsFor } from "../../lib/tensor/ops/matmul_variants.ts";
@@ -38,10 +37,8 @@ for (const variant of VARIANTS) {
           const tape = new Tape(gpu, { training: false });
           const c = tape.tensor("c", [m, n]);
           const sums = tape.tensor("row sums", [m]);
-          const options = {
-            ...{ aTransposed, bTransposed, alpha: 0.5, variant: { ...variant, splits } },
-            ...(aTransposed && { rowSums: sums }),
-          };
+          const plain = { bTransposed, alpha: 0.5, variant: { ...variant, splits } };
+          const options = aTransposed ? { ...plain, aTransposed, rowSums: sums } : plain;
           matmul(tape, placed(gpu, "a", [m * k], a), placed(gpu, "b", [k * n], b), c, [m, n, k], options);
           const kept = keep(tape, c);
           const keptSums = aTransposed ? keep(tape, sums) : undefined;
@@ -96,6 +93,26 @@ for (const variant of VARIANTS) {
   });
 
   gpuTest(
+    `matmul() by "${variant.entry}" of ${variant.tm} x ${variant.tn} puts any columns under ReLU, and cuts no sum for it`,
+    async (gpu) => {
+      if (variant.entry === "broadcast" && gpu.adapter.subgroup.join() !== "8,8") return;
+      const [m, n, k] = SIZES[0];
+      const [a, b] = [randoms(m * k, 1), randoms(k * n, 2)];
+      const product = reference.matmul(DOUBLE(a), DOUBLE(b), [m, n, k]);
+      for (const relu of [0, 5, 8, 27, n]) {
+        const tape = new Tape(gpu, { training: false });
+        const c = tape.tensor("c", [m, n]);
+        const options = { relu, variant: { ...variant, splits: 3 } };
+        matmul(tape, placed(gpu, "a", [m * k], a), placed(gpu, "b", [k * n], b), c, [m, n, k], options);
+        const kept = keep(tape, c);
+        tape.compile({ poison: true }).run();
+        const expected = product.map((x, i) => i % n < relu ? Math.max(0, x) : x);
+        assertClose(await read(gpu, kept), expected, `the first ${relu} of ${n} columns under ReLU`, 1e-5);
+      }
+    },
+  );
+
+  gpuTest(
     `matmul() by "${variant.entry}" of ${variant.tm} x ${variant.tn} ends in bias, GELU, dropout and residual`,
     async (gpu) => {
       if (variant.entry === "broadcast" && gpu.adapter.subgroup.join() !== "8,8") return;
@@ -129,18 +146,13 @@ for (const variant of VARIANTS) {
       tape.compile({ poison: true }).run();
 
       const product = reference.matmul(DOUBLE(a), DOUBLE(b), [m, n, k], false, false);
-      const kept = (i: number) => {
-        const word = philox([i >> 2, 7, 2, 0], [9, 0])[i % 4]!,
-          path = philox([Math.floor(images * i / (m * n)), 7, 2, 1], [9, 0])[0]!;
-        const uniform = (x: number) => (x >>> 8) * 2 ** -24;
-        return uniform(word) >= 0.3 && uniform(path) >= 0.4 ? 1 / (0.7 * 0.6) : 0;
-      };
+      const kept = reference.dropScales(drop, images, m * n / images, { seed: 9, step: 2 });
       const biased = product.map((x, i) => x + bias[i % n]!);
       assertClose(await read(gpu, keptPre), biased, "before GELU", 1e-5);
-      assertClose(await read(gpu, forward), biased.map((x, i) => kept(i) * reference.gelu(x) + other[i]!), "forward", 1e-5);
+      assertClose(await read(gpu, forward), biased.map((x, i) => kept[i]! * reference.gelu(x) + other[i]!), "forward", 1e-5);
       assertClose(await read(gpu, cut), biased.map((x, i) => i % n < 8 ? Math.max(0, x) : x), "ReLU", 1e-5);
       const slope = (x: number) => (reference.gelu(x + 1e-5) - reference.gelu(x - 1e-5)) / 2e-5;
-      assertClose(await read(gpu, backward), product.map((x, i) => kept(i) * x * slope(other[i]!)), "backward", 1e-5);
+      assertClose(await read(gpu, backward), product.map((x, i) => kept[i]! * x * slope(other[i]!)), "backward", 1e-5);
     },
   );
 }

@@ -8,7 +8,7 @@ import { residual } from "../../lib/tensor/ops/dropout.ts";
 import { gelu } from "../../lib/tensor/ops/gelu.ts";
 import { l2Normalise } from "../../lib/tensor/ops/l2_normalise.ts";
 import { layerNorm, residualNorm } from "../../lib/tensor/ops/layer_norm.ts";
-import { linear } from "../../lib/tensor/ops/linear.ts";
+import { linear, rectifiedLinear } from "../../lib/tensor/ops/linear.ts";
 import { linearAttention } from "../../lib/tensor/ops/linear_attention.ts";
 import { meanTokens } from "../../lib/tensor/ops/mean_tokens.ts";
 import { softmaxAttention } from "../../lib/tensor/ops/softmax_attention.ts";
@@ -103,7 +103,7 @@ for (const groups of [1, 2]) {
 for (const floor of [0.05, 20]) {
   for (const size of [5, 12]) {
     gpuTest(
-      `linearAttention() of linear() with head size ${size} and floor ${floor} is its formula, forward and backward`,
+      `linearAttention() of rectifiedLinear() with head size ${size} and floor ${floor} is its formula, forward and backward`,
       async (gpu) => {
         const [batch, tokens, heads, features] = [2, 11, 3, 6];
         const width = 3 * heads * size;
@@ -111,7 +111,7 @@ for (const floor of [0.05, 20]) {
           inputs: { x: [batch, tokens, features] },
           parameters: { "qkv.weight": [width, features], "qkv.bias": [width], "a.temperature": [heads, 1, 1] },
           record: (tape, { x }, p) => {
-            const qkv = linear(tape, x!, p["qkv.weight"]!, p["qkv.bias"]!, { relu: 2 * heads * size });
+            const qkv = rectifiedLinear(tape, x!, p["qkv.weight"]!, p["qkv.bias"]!, 2 * heads * size);
             return linearAttention(tape, qkv, p["a.temperature"]!, floor);
           },
           reference: (a) => {

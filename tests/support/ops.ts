@@ -48,6 +48,9 @@ export function keep(tape: Tape, x: Tensor): PlacedTensor {
   return copy;
 }
 
+/** Where in a run {@linkcode checkOp} draws random numbers. */
+export const OP_STEP = { seed: 5, step: 3 } as const;
+
 /** Checks the output against the formula and every gradient against its finite differences. */
 export async function checkOp(gpu: Gpu, op: OpCase): Promise<void> {
   const names = { ...op.inputs, ...op.parameters };
@@ -58,7 +61,7 @@ export async function checkOp(gpu: Gpu, op: OpCase): Promise<void> {
   const arrays: Arrays = Object.fromEntries(Object.entries(values).map(([name, x]) => [name, Float64Array.from(x)]));
 
   const step = createStep(gpu);
-  writeStep(gpu, step, { seed: 5, step: 3 });
+  writeStep(gpu, step, OP_STEP);
   const tape = new Tape(gpu, { training: true, step });
   const declared = Object.entries(op.parameters ?? {}).map(([name, shape]) => ({ name, shape, initial: values[name]! }));
   const model = new Parameters(gpu, declared);

@@ -1,5 +1,8 @@
 /** @file The formulas of the kernels, in double precision and plain loops. */
 
+import { philox } from "../../lib/random.ts";
+import type { Draw } from "../../lib/tensor/ops/dropout.ts";
+
 /** op(A) op(B); A is (m, k) or, transposed, (k, m); B is (k, n) or (n, k). */
 export function matmul(
   a: Float64Array,
@@ -42,6 +45,21 @@ export function erf(x: number): number {
 /** x Phi(x). */
 export function gelu(x: number): number {
   return 0.5 * x * (1 + erf(x / Math.SQRT2));
+}
+
+/** What dropout and drop path multiply each element by; each image is so many elements. */
+export function dropScales(
+  { dropout, path, stream }: Draw,
+  images: number,
+  perImage: number,
+  { seed, step }: { readonly seed: number; readonly step: number },
+): Float64Array {
+  const kept = (word: number, rate: number) => (word >>> 8) * 2 ** -24 >= rate;
+  return Float64Array.from({ length: images * perImage }, (_, i) => {
+    const element = philox([i >> 2, stream, step, 0], [seed, 0])[i % 4]!;
+    const image = philox([Math.floor(i / perImage), stream, step, 1], [seed, 0])[0]!;
+    return kept(element, dropout) && kept(image, path) ? 1 / ((1 - dropout) * (1 - path)) : 0;
+  });
 }
 
 /** Layer normalisation of rows of length dim. */

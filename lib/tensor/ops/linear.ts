@@ -7,26 +7,38 @@ import { expectColumns } from "./add.ts";
 import { applyDrop, drawFor, type DropRates } from "./dropout.ts";
 import { geluBackward } from "./gelu.ts";
 import { matmul } from "./matmul.ts";
+import type { Sizes } from "./matmul_variants.ts";
 
-/** What follows a linear layer in the same kernel. */
-export interface LinearOptions {
-  /**
-   * Applies ReLU to so many columns of the result, the first ones. Whoever computes the gradient of the result has to give it
-   * as that before ReLU, as linearAttention does.
-   */
-  readonly relu?: number;
-  /** Applies the exact GELU to the result. */
-  readonly gelu?: boolean;
-  /** Probability of leaving out an element of the result, when training. */
-  readonly dropout?: number;
-  /** The layer ends a branch: its result, with dropout and drop path, is added to this. */
-  readonly residual?: Residual;
-}
+/** What follows a linear layer in the same kernel: GELU, then dropout, then the sum with what the layer ends a branch of. */
+export type LinearOptions =
+  & {
+    /** Applies the exact GELU to the result. */
+    readonly gelu?: boolean;
+  }
+  & ({
+    /** Probability of leaving out an element of the result, when training. */
+    readonly dropout?: number;
+    readonly residual?: undefined;
+  } | {
+    readonly dropout?: undefined;
+    /** The layer ends a branch: its result, with dropout and drop path, is added to this. */
+    readonly residual: Residual;
+  });
 
 /** Where a branch ends. */
 export interface Residual extends DropRates {
   /** (..., out) what the branch is added to. */
   readonly to: Tensor;
+}
+
+/**
+ * A tensor whose first columns went through ReLU. It is no {@linkcode Tensor}: whoever takes it gives the gradient before ReLU.
+ */
+export interface Rectified {
+  /** The tensor after ReLU. */
+  readonly values: Tensor;
+  /** How many columns went through it. */
+  readonly columns: number;
 }
 
 /**
@@ -38,36 +50,57 @@ export interface Residual extends DropRates {
  * @returns (..., out)
  */
 export function linear(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, options: LinearOptions = {}): Tensor {
-  const n = weight.shape[0]!;
-  const k = weight.storage.bytes / 4 / n;
-  const m = expectColumns(x, k, weight.name);
-  const shape = [...x.shape.slice(0, -1), n];
-  const label = weight.name.replace(/\.weight$/, "");
-  const { relu, gelu, residual } = options;
+  const { gelu, residual } = options;
+  const { y, sizes } = outputOf(tape, x, weight);
   const drop = drawFor(tape, residual ?? options);
-  const y = tape.tensor(label, shape);
-  const geluPre = gelu ? tape.tensor(`${label} before GELU`, shape) : undefined;
-  matmul(tape, x, weight, y, [m, n, k], { bTransposed: true, bias, relu, geluPre, drop, residual: residual?.to });
-  // the gradient of the residual sum goes on unchanged, so only without one may it come with this work done
-  if (!residual && (relu || geluPre || drop)) tape.leaveWork(y, { relu, geluBackward: geluPre, drop });
+  const geluPre = gelu ? tape.tensor(`${y.storage.label} before GELU`, y.shape) : undefined;
+  matmul(tape, x, weight, y, sizes, { bTransposed: true, bias, geluPre, drop, residual: residual?.to });
+  const work = { geluBackward: geluPre, drop };
+  // the gradient of a sum goes on unchanged to what the branch was added to, so only without one may it come with this work done
+  if (!residual && (geluPre || drop)) tape.leaveWork(y, work);
   tape.derive(y, [x, weight, bias, residual?.to], (dy) => {
-    const dpre = doWork(tape, residual ? { drop } : tape.remainingWork(y), dy);
-    tape.accumulateParameter(bias, (rowSums) => {
-      tape.accumulateParameter(weight, (dw) => matmul(tape, dpre, x, dw, [n, k, m], { aTransposed: true, rowSums }));
-    });
-    if (tape.wants(x)) {
-      const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
-      matmul(tape, dpre, weight, dx, [m, k, n], tape.takeWork(x, ["geluBackward", "drop"]));
-      tape.accumulate(x, dx);
-    }
+    linearGradients(tape, x, weight, bias, sizes, doWork(tape, residual ? work : tape.remainingWork(y), dy));
     if (residual) tape.accumulate(residual.to, dy);
   });
   return y;
 }
 
+/**
+ * y = x W^T + b, the first columns of it under ReLU.
+ *
+ * @param x (..., in)
+ * @param weight (out, in)
+ * @param bias (out)
+ * @param columns how many go through ReLU
+ * @returns (..., out)
+ */
+export function rectifiedLinear(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, columns: number): Rectified {
+  const { y, sizes } = outputOf(tape, x, weight);
+  matmul(tape, x, weight, y, sizes, { bTransposed: true, bias, relu: columns });
+  tape.derive(y, [x, weight, bias], (dpre) => linearGradients(tape, x, weight, bias, sizes, dpre));
+  return { values: y, columns };
+}
+
+function outputOf(tape: Tape, x: Tensor, weight: Parameter): { y: Tensor; sizes: Sizes } {
+  const n = weight.shape[0]!;
+  const k = weight.storage.bytes / 4 / n;
+  const m = expectColumns(x, k, weight.name);
+  return { y: tape.tensor(weight.name.replace(/\.weight$/, ""), [...x.shape.slice(0, -1), n]), sizes: [m, n, k] };
+}
+
+/** Gradients of x, W and b from that of x W^T + b. */
+function linearGradients(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, [m, n, k]: Sizes, dy: Tensor): void {
+  tape.accumulateParameter(bias, (rowSums) => {
+    tape.accumulateParameter(weight, (dw) => matmul(tape, dy, x, dw, [n, k, m], { aTransposed: true, rowSums }));
+  });
+  if (!tape.wants(x)) return;
+  const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
+  matmul(tape, dy, weight, dx, [m, k, n], tape.takeWork(x, ["geluBackward", "drop"]));
+  tape.accumulate(x, dx);
+}
+
 /** Elementwise work on a gradient, in passes of its own. */
-function doWork(tape: Tape, { relu, geluBackward: pre, drop }: GradientWork = {}, dy: Tensor): Tensor {
-  if (relu) throw new Error(`The gradient "${dy.storage.label}" has to be given as that before ReLU`);
+function doWork(tape: Tape, { geluBackward: pre, drop }: GradientWork = {}, dy: Tensor): Tensor {
   const kept = drop ? applyDrop(tape, drop, dy) : dy;
   return pre ? geluBackward(tape, pre, kept) : kept;
 }

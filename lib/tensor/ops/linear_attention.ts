@@ -7,6 +7,7 @@ import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { finishColumnSum } from "./column_sum.ts";
 import { numbersIn, workgroupsFor } from "./grid.ts";
+import type { Rectified } from "./linear.ts";
 import { matmul } from "./matmul.ts";
 import { denseView, type View } from "./matmul_product.ts";
 
@@ -17,16 +18,20 @@ const KERNEL = { name: "linear_attention", source: attentionSource + numberSourc
  *
  * The gradient is that before the ReLU which made queries and keys.
  *
- * @param qkv (B, N, 3 * heads * headDim): queries and keys after ReLU, and values, of all heads
+ * @param rectified (B, N, 3 * heads * headDim): queries and keys, which went through ReLU, and values, of all heads
  * @param temperature (heads, 1, 1)
  * @param floor smallest denominator
  * @returns (B, N, heads * headDim)
  */
-export function linearAttention(tape: Tape, qkv: Tensor, temperature: Parameter, floor: number): Tensor {
+export function linearAttention(tape: Tape, rectified: Rectified, temperature: Parameter, floor: number): Tensor {
+  const { values: qkv, columns } = rectified;
   const [images, tokens, width] = qkv.shape as [number, number, number];
   const heads = temperature.shape[0]!;
   const dim = width / 3;
   const size = dim / heads;
+  if (columns !== 2 * dim) {
+    throw new Error(`Linear attention takes ${2 * dim} columns after ReLU, queries and keys: they are ${columns}`);
+  }
   const label = temperature.name.replace(/\.temperature$/, "");
   const { Number, QUADS, count: numbers } = numbersIn(size);
 
@@ -74,7 +79,6 @@ export function linearAttention(tape: Tape, qkv: Tensor, temperature: Parameter,
 
   // the ReLU's gradient is the last step of this one
   tape.derive(out, [qkv, temperature], (dout) => {
-    tape.takeWork(qkv, ["relu"]);
     const scaled = tape.tensor(`${label}.scaled`, out.shape);
     const dmass = tape.tensor(`${label}.dmass`, mass.shape);
     const gcontext = tape.tensor(`${label}.gcontext`, context.shape);

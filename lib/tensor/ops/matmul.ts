@@ -66,7 +66,8 @@ function prepare(tape: Tape, a: Tensor, b: Tensor, c: Tensor, sizes: Sizes, opti
   let { bTransposed = false } = options;
   const rest = epilogueOf(tape, options);
   const count = countOf(batches), heads = batches?.heads ?? 1;
-  const layout = { aTransposed, bTransposed, batches: count, splittable: !options.bias && !rest && !batches };
+  const splittable = !options.bias && !options.relu && !rest && !batches;
+  const layout = { aTransposed, bTransposed, batches: count, splittable };
   const variant = options.variant ?? chooseVariant(tape.gpu, sizes, layout);
   let views = batches?.views ?? denseViews(sizes, aTransposed, bTransposed, heads);
   if (variant.entry === "broadcast" && bTransposed) {
@@ -77,7 +78,8 @@ function prepare(tape: Tape, a: Tensor, b: Tensor, c: Tensor, sizes: Sizes, opti
   // a sum over rows that cannot be bound at once has a part for each piece
   const images = a.shape[0]!;
   const pieces = aTransposed && !batches ? Math.ceil(images / tape.atOnce(images, [a, b])) : 1;
-  const splits = pieces > 1 ? pieces : Math.ceil(k / roundUp(k / variant.splits, variant.kStep));
+  const wanted = splittable ? Math.ceil(k / roundUp(k / variant.splits, variant.kStep)) : 1;
+  const splits = pieces > 1 ? pieces : wanted;
   const parts = splits > 1 ? tape.tensor(`parts of ${c.storage.label}`, [splits, m, n]) : c;
   const sums = rowSumsFor(tape, options.rowSums, aTransposed || variant.entry === "general", [splits, count * m]);
   const operands = { a, b, c: parts, ...(sums && { row_sums: sums }) };

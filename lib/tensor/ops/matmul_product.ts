@@ -7,16 +7,16 @@ import { type Draw, dropWords, NO_DROP } from "./dropout.ts";
 import { workgroupsForTable } from "./grid.ts";
 import { type Sizes, tilesInRow, type Variant } from "./matmul_variants.ts";
 
-/** What happens to a product before it is stored, in this order. */
+/** What happens to a product before it is stored, in this order. It needs the whole sum of each element. */
 export interface Epilogue {
   /** (N), added to each row. */
   readonly bias?: Tensor | undefined;
+  /** Columns before this one go through ReLU. */
+  readonly relu?: number | undefined;
   /** Receives the value before GELU, which is then applied. */
   readonly geluPre?: Tensor | undefined;
   /** The value is multiplied by GELU's derivative at these. */
   readonly geluBackward?: Tensor | undefined;
-  /** Columns before this one go through ReLU, before GELU. */
-  readonly relu?: number | undefined;
   /** Dropout and drop path. */
   readonly drop?: Draw | undefined;
   /** Added at last. */
@@ -53,21 +53,46 @@ export interface Batches {
   readonly views?: Views;
 }
 
-/** How the matrices lie, and what a product does besides multiplying. */
-export interface MatmulOptions extends Epilogue {
-  /** A is given as (K, M). */
-  readonly aTransposed?: boolean;
+/** How B lies, and what any product may have. */
+export interface AnyProduct {
   /** B is given as (N, K). */
   readonly bTransposed?: boolean;
   /** Factor of the product. */
   readonly alpha?: number;
-  /** Receives the sums over K of the rows of op(A), which is given transposed: (M), in batches (images, heads, M). */
-  readonly rowSums?: Tensor;
-  /** Computes many products; they have no epilogue. */
-  readonly batches?: Batches;
   /** How it is computed, instead of as suits the adapter. */
   readonly variant?: Variant;
 }
+
+/** One product of A as it is, with an epilogue. */
+export interface FinishedProduct extends AnyProduct, Epilogue {
+  /** The sums of A^T are over rows that may not be bound at once. */
+  readonly aTransposed?: false;
+  /** There is one. */
+  readonly batches?: undefined;
+  /** They are those of A^T. */
+  readonly rowSums?: undefined;
+}
+
+/** Products without an epilogue: their sums may be cut, and there may be many. */
+export interface PlainProduct extends AnyProduct, Readonly<Partial<Record<keyof Epilogue, undefined>>> {
+  /** A is given as (K, M). */
+  readonly aTransposed?: boolean;
+  /** Computes many products. */
+  readonly batches?: Batches;
+  /** They are those of A^T: {@linkcode ProductWithSums}. */
+  readonly rowSums?: undefined;
+}
+
+/** The same of A^T, with sums. */
+export interface ProductWithSums extends Omit<PlainProduct, "aTransposed" | "rowSums"> {
+  /** A is given as (K, M). */
+  readonly aTransposed: true;
+  /** Receives the sums over K of the rows of op(A): (M), in batches (images, heads, M). */
+  readonly rowSums: Tensor;
+}
+
+/** How the matrices lie, and what a product does besides multiplying. */
+export type MatmulOptions = FinishedProduct | PlainProduct | ProductWithSums;
 
 /** A product with all that was decided about it. */
 export interface Product {
