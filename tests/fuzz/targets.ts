@@ -235,6 +235,7 @@ function readAllPacked(path: string): void {
 /** What remains of a metrics file whose run goes on after epoch 3 is whole lines of no later epoch. */
 function readMetrics(path: string, folder: string): void {
   using run = new RunFolder(`${folder}/run`);
+  run.begin(false);
   Deno.copyFileSync(path, run.metrics);
   run.trimMetrics(3);
   for (const line of Deno.readTextFileSync(run.metrics).split("\n").filter((text) => text !== "")) {
