@@ -123,7 +123,7 @@ export function startingWeights(
   const unknown = numbers.filter(([key]) => assumed.includes(key));
   if (unknown.length > 0) {
     const values = unknown.map(([key, , ours]) => `${key} ${ours}`).join(", ");
-    reporter.line(`Assumed, since ${weights.path} does not say: it was trained with ${values}, as the configuration says`);
+    reporter.line(`Assumed, since ${weights.path} does not clearly say: it was trained with ${values}, as the configuration says`);
   }
   const other = numbers.filter(([key, theirs, ours]) => !assumed.includes(key) && theirs !== ours);
   if (other.length > 0) {

@@ -171,6 +171,11 @@ export function storeFloats(shape: readonly number[], values: Float32Array): Sto
   return { dtype: "F32", shape, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
 }
 
+/** True for numbers that are copied, and not computed with. */
+export function isForeign(dtype: SafetensorsDType): boolean {
+  return ["F8_E4M3", "F8_E5M2", "C64"].includes(dtype);
+}
+
 /** Bytes of an element. */
 export function widthOf(dtype: SafetensorsDType): number {
   return WIDTH[dtype];

@@ -76,7 +76,11 @@ export class TensorView {
     return { dtype, shape, bytes: dense };
   }
 
-  /** The elements as numbers. */
+  /**
+   * The elements as numbers.
+   *
+   * @throws {SafetensorsError} if nothing is computed with numbers of their type
+   */
   numbers(): number[] {
     return Array.from(toNumbers(this.dense()));
   }

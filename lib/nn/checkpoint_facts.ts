@@ -5,44 +5,39 @@
  * program's arguments. They are known by their names. Of several that have one name, the one nearest to the model counts.
  */
 
-import { shorten } from "../format.ts";
+import { isForeign } from "../io/safetensors.ts";
 import { TensorView } from "../io/tensor_view.ts";
 import type { WeightFile } from "../io/weight_file.ts";
 import type { FoundModel } from "./find_model.ts";
 
-/** Names that end a path, by key of the metadata. */
-const FACTS = {
-  mass_mean: /(?:^|[./])(?:mass_mean|mass(?:_stats|_norm)?[./]mean)$/,
-  mass_std: /(?:^|[./])(?:mass_std|mass(?:_stats|_norm)?[./]std)$/,
-  norm_scale: /(?:^|[./])norm_scale$/,
-  img_size: /(?:^|[./])img_size$/,
-  denominator_floor: /(?:^|[./])denominator_floor$/,
-} as const;
+/** For each key of the metadata, the names that end a path, and which values it may have. */
+const FACTS: Readonly<Record<string, readonly [name: RegExp, may: (value: number) => boolean]>> = {
+  mass_mean: [/(?:^|[./])(?:mass_mean|mass(?:_stats|_norm)?[./]mean)$/, Number.isFinite],
+  mass_std: [/(?:^|[./])(?:mass_std|mass(?:_stats|_norm)?[./]std)$/, isPositive],
+  norm_scale: [/(?:^|[./])norm_scale$/, isPositive],
+  img_size: [/(?:^|[./])img_size$/, (value) => Number.isSafeInteger(value) && value > 0],
+  denominator_floor: [/(?:^|[./])denominator_floor$/, isPositive],
+};
+/** Keys that are said of the model. */
+const OF_MODEL = ["img_size", "denominator_floor"];
 const CURVE = /(?:^|[./])history\/[\w-]{1,64}$/;
 /** Numbers of all curves; files with more repeat the same list under many names. */
 const MOST_POINTS = 1_000_000;
 /** Lists of a list of ... a number. */
 const DEEPEST = 4;
 
-/**
- * What a file says.
- *
- * @throws {Error} if a number is given as something else than one number, or as two numbers equally near to the model
- */
+/** What a file clearly says: not what is no single number, and not what is said twice, as near to the model, and differently. */
 export function factsOf(
   { leaves }: Pick<WeightFile, "leaves">,
   model: Pick<FoundModel, "prefix" | "others">,
 ): Record<string, string> {
   const facts: Record<string, string> = {}, known: Record<string, number> = {};
-  for (const [key, name] of Object.entries(FACTS)) {
+  for (const [key, [name, may]] of Object.entries(FACTS)) {
     // None says nothing
     const paths = [...leaves].filter(([path, leaf]) => name.test(path) && leaf !== null).map(([path]) => path);
-    const found = nearest(paths, model).map((path) => ({ path, value: factOf(path, leaves.get(path)) }));
-    const value = found[0]?.value;
-    if (value === undefined) continue;
-    const other = found.find((fact) => !Object.is(fact.value, value));
-    if (other) throw new Error(`it says ${key} twice: ${value}, and ${other.value} under ${shorten(other.path)}`);
-    if (key === "img_size" || key === "denominator_floor") known[key] = value;
+    const [value, ...others] = nearest(paths, model).map((path) => numberOf(leaves.get(path)));
+    if (value === undefined || !may(value) || others.some((other) => other !== value)) continue;
+    if (OF_MODEL.includes(key)) known[key] = value;
     else facts[key] = String(value);
   }
   if (Object.keys(known).length > 0) facts["model"] = JSON.stringify(known);
@@ -70,21 +65,20 @@ function shared(a: string, b: string): number {
   return differs < 0 ? left.length : differs;
 }
 
-/** The one number of a leaf; of an image size, which is used to check the data alone, nothing if there are two. */
-function factOf(path: string, leaf: unknown): number | undefined {
-  const value = numberOf(leaf);
-  if (value !== undefined) return value;
-  if (!FACTS.img_size.test(path)) throw new Error(`${shorten(path)} in it is no single number`);
-  return Array.isArray(leaf) && leaf.length === 2 && leaf[0] === leaf[1] ? numberOf(leaf[0]) : undefined;
-}
-
-/** The number in a number, in a tensor or list of one, or in text. */
+/** The number in a number, in a tensor or list of one or of twice the same (as of height and width), or in text. */
 function numberOf(leaf: unknown): number | undefined {
   let value = leaf;
-  for (let depth = 0; depth < DEEPEST && Array.isArray(value) && value.length === 1; depth++) value = value[0];
-  if (value instanceof TensorView && value.size === 1) return value.numbers()[0];
+  for (let depth = 0; depth < DEEPEST && Array.isArray(value); depth++) {
+    if (value.length !== 1 && !(value.length === 2 && value[0] === value[1])) return undefined;
+    value = value[0];
+  }
+  if (value instanceof TensorView) return value.size === 1 && !isForeign(value.dtype) ? value.numbers()[0] : undefined;
   if (typeof value === "string" && value.trim() !== "" && !Number.isNaN(Number(value))) return Number(value);
   return typeof value === "number" ? value : undefined;
+}
+
+function isPositive(value: number): boolean {
+  return Number.isFinite(value) && value > 0;
 }
 
 /** Curves by name; points that are no numbers have no place in JSON. */
@@ -95,7 +89,11 @@ function curvesOf(leaves: WeightFile["leaves"], model: Pick<FoundModel, "prefix"
   let points = 0;
   for (const path of paths.filter((path) => path.slice(0, path.lastIndexOf("/")) === place)) {
     const leaf = leaves.get(path);
-    const count = Array.isArray(leaf) ? leaf.length : leaf instanceof TensorView && leaf.shape.length === 1 ? leaf.size : 0;
+    const count = Array.isArray(leaf)
+      ? leaf.length
+      : leaf instanceof TensorView && leaf.shape.length === 1 && !isForeign(leaf.dtype)
+      ? leaf.size
+      : 0;
     points += count;
     if (count === 0 || points > MOST_POINTS) continue;
     const values = leaf instanceof TensorView

@@ -120,7 +120,7 @@ export function describeAssumed(
   if (keys.length === 0) return undefined;
   const values = keys.map((key) => `${key} ${valueOf(info, key)}`).join(", ");
   const units = keys.includes("mass_std") ? "; masses are in units of the training masses' deviation, not in GeV" : "";
-  return `Assumed, since ${info.path} does not say: ${values}${units}`;
+  return `Assumed, since ${info.path} does not clearly say: ${values}${units}`;
 }
 
 function valueOf({ massMean, massStd, normScale, model }: WeightsInfo, key: Assumable): number {

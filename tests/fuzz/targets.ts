@@ -19,6 +19,7 @@ import { RunFolder } from "../../lib/train/run_folder.ts";
 import { formatTunings, readTunings } from "../../lib/train/tuning.ts";
 import { zipOf } from "../support/zip.ts";
 import { mutateBytes, mutateText } from "./mutate.ts";
+import { growCheckpoint } from "./pickle_grammar.ts";
 
 /** One kind of file. */
 export interface Target {
@@ -59,6 +60,13 @@ export async function targets(folder: string): Promise<Target[]> {
       seeds: ["model", "training", "strided", "half", "pytorch2", "notebook"].map((name) => fixture(`torch/${name}.pt`)),
       mutate: mutateTorch,
       read: readAllWeights,
+      refusals: [WeightsError],
+    },
+    {
+      name: "pickles",
+      seeds: [fixture("torch/model.pt")],
+      mutate: growCheckpoint,
+      read: readGrownWeights,
       refusals: [WeightsError],
     },
     {
@@ -148,7 +156,7 @@ function mutateSafetensors(file: Uint8Array, random: Random): Uint8Array {
 /** The pickle is changed under a checksum that is right, or the archive as it is. */
 function mutateTorch(file: Uint8Array, random: Random): Uint8Array {
   if (random.below(3) === 0) return mutateBytes(file, random);
-  const archive = openZip(file);
+  const archive = openZip(random.below(3) === 0 ? growCheckpoint(file, random) : file);
   const entries = Object.fromEntries(archive.names.map((name) => [name, archive.read(name)!]));
   const pickle = Object.keys(entries).find((name) => name.endsWith("data.pkl"))!;
   entries[pickle] = mutateBytes(entries[pickle]!, random);
@@ -209,6 +217,14 @@ function readAllWeights(path: string): void {
     }
   }
   fitWeights(weights, model, [...state.keys()].some(isHead));
+}
+
+/** A model that is not refused is the one that went in. */
+function readGrownWeights(path: string): void {
+  const { state } = readWeights(path);
+  for (const [name, { values }] of readWeights(new URL("torch/model.pt", FIXTURES).pathname).state) {
+    if (state.get(name)?.values.join() !== values.join()) throw new Error(`it read other numbers for ${name}`);
+  }
 }
 
 async function readAllImages(path: string): Promise<void> {

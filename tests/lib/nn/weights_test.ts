@@ -76,7 +76,7 @@ describe("what a file does not say", () => {
   it("is assumed, and said", () => {
     assertEquals(
       describeAssumed(readWeights(MODEL)),
-      `Assumed, since ${MODEL} does not say: mass_mean 0, mass_std 1, data.norm_scale 255, model.img_size 6, ` +
+      `Assumed, since ${MODEL} does not clearly say: mass_mean 0, mass_std 1, data.norm_scale 255, model.img_size 6, ` +
         "model.denominator_floor 100; masses are in units of the training masses' deviation, not in GeV",
     );
   });
