@@ -13,7 +13,7 @@ import { waitForLock } from "../io/lock.ts";
 import { PendingFile } from "../io/pending_file.ts";
 import { figuresOf } from "../report/page.ts";
 
-/** The page; it is the first to go and the last to come, so that it is there only with its figures. */
+/** The page names its figures: it is the last to go and the first to come, so that what a killed process has left is known. */
 const PAGE = "report.html";
 
 /** Files of a report that is being written. */
@@ -55,8 +55,8 @@ export class ReportFolder implements Disposable {
     for (const file of this.#files.values()) file.complete();
     using _lock = waitForLock(`${this.path}/report.lock`);
     for (const name of this.#outdated()) if (exists(`${this.path}/${name}`)) Deno.removeSync(`${this.path}/${name}`);
-    const pageLast = [...this.#files].sort(([a], [b]) => Number(a === PAGE) - Number(b === PAGE));
-    for (const [, file] of pageLast) file.place();
+    const pageFirst = [...this.#files].sort(([a], [b]) => Number(b === PAGE) - Number(a === PAGE));
+    for (const [, file] of pageFirst) file.place();
   }
 
   /** Removes what was not published. */
@@ -64,10 +64,10 @@ export class ReportFolder implements Disposable {
     for (const file of this.#files.values()) file[Symbol.dispose]();
   }
 
-  /** Files of an earlier report that the new one replaces: those of the kinds that it has, and all figures of a page. */
+  /** Files of an earlier report that the new one replaces: those of the kinds that it has, and all figures of a page; the page last. */
   #outdated(): string[] {
     const page = `${this.path}/${PAGE}`;
-    const pages = this.#files.has(PAGE) && exists(page) ? [PAGE, ...figuresOf(Deno.readTextFileSync(page))] : [];
-    return [...pages, ...this.#files.keys()];
+    const own = [...this.#files.keys()].filter((name) => name !== PAGE);
+    return this.#files.has(PAGE) && exists(page) ? [...own, ...figuresOf(Deno.readTextFileSync(page)), PAGE] : own;
   }
 }

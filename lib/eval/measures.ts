@@ -211,7 +211,7 @@ export class Measurer {
       mass_mae: defined(absolute / n),
       mass_mse: defined(squares / n),
       mass_rmse: defined(Math.sqrt(squares / n)),
-      mass_r2: varied ? 1 - squares / spread : null,
+      mass_r2: varied ? defined(1 - squares / spread) : null,
     };
   }
 }

@@ -31,7 +31,9 @@ export function checkOutputs(weights: string, name: string, values: ArrayLike<nu
     const what = `${WORDS[name] ?? name}${width === 1 ? "" : ` ${i % width}`} of image ${images[Math.floor(i / width)]}`;
     const why = Number.isFinite(value) ? ": it is finite, but single precision has no digits left at that size" : "";
     throw new OutputError(
-      `${weights}: ${what} is ${value}${why}. Check that data.norm_scale and model.denominator_floor are those that the weights ` +
+      `${weights}: ${what} is ${
+        Number(value.toPrecision(6))
+      }${why}. Check that data.norm_scale and model.denominator_floor are those that the weights ` +
         "were trained with",
     );
   }

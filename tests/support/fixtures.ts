@@ -1,7 +1,9 @@
 /** @file Golden values written by the PyTorch reference. */
 
+import type { ImageSize } from "../../lib/data/packed.ts";
 import { decodeSafetensors, type StoredTensor, toFloats } from "../../lib/io/safetensors.ts";
 import type { ModelConfig } from "../../lib/nn/config.ts";
+import type { Weights } from "../../lib/nn/weights.ts";
 import type { StateDict } from "../../lib/tensor/parameters.ts";
 
 const FOLDER = new URL("../fixtures/", import.meta.url);
@@ -47,6 +49,26 @@ export class Fixture {
       }),
     );
   }
+}
+
+/** A golden model as a weight file holds it, and its images. */
+export interface WeightsCase {
+  readonly weights: Weights;
+  /** (images, size, size, channels). */
+  readonly pixels: Float32Array;
+  readonly size: ImageSize;
+}
+
+/** The model and the images of a golden case. */
+export function weightsCase(name: string): WeightsCase {
+  const fixture = new Fixture(`finetune_${name}`);
+  const { in_channels: channels, img_size: size } = fixture.config;
+  const known = { model: fixture.config, massMean: 100, massStd: 7.5, normScale: 1, trainedOn: [], history: {}, assumed: [] };
+  return {
+    weights: { path: "fixture", state: fixture.state("weight."), ...known },
+    pixels: channelsLast(fixture.floats("input"), fixture.shape("input")),
+    size: { channels, size },
+  };
 }
 
 /**

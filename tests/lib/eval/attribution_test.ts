@@ -4,27 +4,14 @@ import { assertEquals } from "@std/assert";
 import { PackedImages } from "../../../lib/data/packed.ts";
 import { Explainer } from "../../../lib/eval/attribution.ts";
 import { predictImages } from "../../../lib/eval/evaluate.ts";
-import type { Weights } from "../../../lib/nn/weights.ts";
-import { assertClose, CASES, channelsLast, Fixture } from "../../support/fixtures.ts";
+import { assertClose, CASES, type WeightsCase, weightsCase } from "../../support/fixtures.ts";
 import { gpuTest } from "../../support/gpu.ts";
 
 const EXPECTED = JSON.parse(Deno.readTextFileSync(new URL("../../fixtures/explain/explanations.json", import.meta.url)));
 
-function caseOf(name: string): { weights: Weights; pixels: Float32Array; size: { channels: number; size: number } } {
-  const fixture = new Fixture(`finetune_${name}`);
-  const { in_channels: channels, img_size: size } = fixture.config;
-  const pixels = channelsLast(fixture.floats("input"), fixture.shape("input"));
-  const state = fixture.state("weight.");
-  const info = {
-    model: fixture.config,
-    massMean: 100,
-    massStd: EXPECTED.mass_std,
-    normScale: 1,
-    trainedOn: [],
-    history: {},
-    assumed: [],
-  };
-  return { weights: { path: "fixture", state, ...info }, pixels, size: { channels, size } };
+function caseOf(name: string): WeightsCase {
+  const { weights, ...rest } = weightsCase(name);
+  return { weights: { ...weights, massStd: EXPECTED.mass_std }, ...rest };
 }
 
 for (const name of CASES) {

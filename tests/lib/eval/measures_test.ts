@@ -1,17 +1,19 @@
 /** @file Measures and their uncertainties against scikit-learn and scipy (tests/fixtures/metrics/make.py). */
 
-import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import { binomialTest, Bootstrap, onlyOneRight } from "../../../lib/eval/bootstrap.ts";
+import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import { binomialTest, Bootstrap, onlyOneRight, quantile } from "../../../lib/eval/bootstrap.ts";
 import {
   calibration,
   calibrationError,
   confusionMatrix,
+  type Judged,
   type Measure,
   measure,
   MEASURES,
   ranked,
   rocCurve,
 } from "../../../lib/eval/measures.ts";
+import { Interrupted } from "../../../lib/interrupted.ts";
 import { summarise } from "../../../lib/eval/summary.ts";
 
 type Columns = Record<"labels" | "scores" | "predicted" | "trueMass" | "mass" | "counts" | "other", number[]>;
@@ -88,4 +90,89 @@ Deno.test("calibration() finds honest probabilities honest and others not", () =
   assertEquals(calibration(honest).length, 10);
   const boastful = ranked({ ...columns, scores: scores.map(() => 0.95), labels: scores.map((_, i) => i % 2) });
   assertAlmostEquals(calibrationError(calibration(boastful)), 0.45, 1e-9);
+});
+
+/** Rows of label, predicted class, score, true and predicted mass. */
+function judgedOf(rows: readonly (readonly [number, number, number, number, number])[], classes = 2): Judged {
+  const column = (c: number) => rows.map((row) => row[c]!);
+  return ranked({ classes, labels: column(0), predicted: column(1), scores: column(2), trueMass: column(3), mass: column(4) });
+}
+
+Deno.test("measure() of images of one class defines what needs no other, and nothing else", () => {
+  const zeros = measure(judgedOf([[0, 0, 0.1, 100, 90], [0, 0, 0.4, 120, 130]]));
+  assertEquals([zeros.accuracy, zeros.roc_auc, zeros.f1, zeros.background_rejection, zeros.mass_mae], [1, null, null, null, 10]);
+  const mistaken = measure(judgedOf([[0, 1, 0.9, 100, 100], [0, 0, 0.4, 120, 120]]));
+  assertEquals([mistaken.accuracy, mistaken.roc_auc, mistaken.f1], [0.5, null, 0]);
+  assertEquals([...rocCurve(judgedOf([[1, 1, 0.9, 100, 100]]))], []);
+});
+
+Deno.test("measure() takes the mean of F1 over the classes that occur or are predicted, as scikit-learn does", () => {
+  // f1_score([1, 1, 3], [1, 4, 3], average="macro") is (2/3 + 1 + 0) / 3
+  const { f1 } = measure(judgedOf([[1, 1, 0, 1, 1], [1, 4, 0, 2, 2], [3, 3, 0, 3, 3]], 6));
+  assertAlmostEquals(f1!, 5 / 9, 1e-12);
+});
+
+Deno.test("measure() has no R2 for masses that are equal, in the split or in a resample, however large they are", () => {
+  for (const mass of [0, 0.1, 100.3, 1e15 / 3]) {
+    assertEquals(measure(judgedOf([[0, 0, 0, mass, 1], [1, 1, 1, mass, 2], [1, 1, 1, mass, 3]])).mass_r2, null, `${mass}`);
+    const one = judgedOf([[0, 0, 0, mass, 1], [1, 1, 1, 2 * mass + 1, 2], [1, 1, 1, 3 * mass + 1, 3]]);
+    assertEquals(measure(one, [0, 3, 0]).mass_r2, null, `${mass}, resampled`);
+  }
+});
+
+Deno.test("measure() of masses whose squares exceed all numbers has infinite errors, or none, and no NaN", () => {
+  const { mass_mae, mass_mse, mass_rmse, mass_r2 } = measure(judgedOf([[0, 0, 0, 1e200, -1e200], [1, 1, 1, -1e200, 1e200]]));
+  assertEquals([mass_mae, mass_mse, mass_rmse, mass_r2], [2e200, Infinity, Infinity, null]);
+});
+
+Deno.test("measures and curves of any scores come to an end, NaN included", () => {
+  const scores = [NaN, 0.5, NaN, Infinity, -Infinity, 0.5, Infinity, NaN];
+  const judged = judgedOf(scores.map((score, i) => [i % 2, 0, score, i, NaN]));
+  const { accuracy, mass_mae, mass_r2 } = measure(judged);
+  assertEquals([accuracy, mass_mae, mass_r2], [0.5, null, null]);
+  assertEquals([...rocCurve(judged)].at(-1)!.tpr, 1);
+});
+
+Deno.test("an interval is that of the resamples that define the measure, if nearly all do", async () => {
+  const withOnes = (ones: number) => judgedOf(Array.from({ length: 200 }, (_, i) => [i < ones ? 1 : 0, 0, i % 7 / 7, i, i + 1]));
+  // one of 200 is missing from 37 % of the resamples, one of five from 0.7 % of them
+  const [rare, few] = await Promise.all([1, 5].map(async (ones) => (await Bootstrap.draw([withOnes(ones)], 3)).intervals(0)));
+  assertEquals(rare!.roc_auc, null);
+  assertEquals(rare!.accuracy!.every(Number.isFinite), true);
+  const [low, high] = few!.roc_auc!;
+  assert(low < measure(withOnes(5)).roc_auc! && high > measure(withOnes(5)).roc_auc!);
+});
+
+Deno.test("intervals and differences of infinite values are no NaN", async () => {
+  // no background passes where half of the signal does, but in some resamples
+  const rows = Array.from(
+    { length: 40 },
+    (_, i): [number, number, number, number, number] => [i % 2, i % 2, i % 2 + (i === 6 ? 1 : 0), i, i],
+  );
+  const perfect = judgedOf(rows.map(([label, ...rest]) => [label, rest[0], label, rest[2], rest[3]])), nearly = judgedOf(rows);
+  const bootstrap = await Bootstrap.draw([perfect, nearly], 3);
+  assertEquals(bootstrap.intervals(0).background_rejection, [Infinity, Infinity]);
+  const values = [measure(perfect), measure(nearly)];
+  const { background_rejection } = bootstrap.differences(0, 1, values);
+  const { difference, interval, p } = background_rejection!;
+  for (const value of [difference, ...interval!, p!]) assert(!Number.isNaN(value), `${difference}, ${interval}, ${p}`);
+  assertEquals(bootstrap.differences(0, 0, values).background_rejection, { difference: 0, interval: [0, 0], p: 1 });
+});
+
+Deno.test("quantile() is linear between finite neighbours, and never NaN", () => {
+  assertEquals(quantile([1, 2, 4], 0.75), 3);
+  assertEquals(quantile([-Infinity, 1], 0.5), 1);
+  assertEquals([0, 0.5, 0.6, 1].map((q) => quantile([1, 2, Infinity], q)), [1, 2, Infinity, Infinity]);
+  assertEquals(quantile([Infinity, Infinity], 0.3), Infinity);
+});
+
+Deno.test("the bootstrap tells of its progress, and stops at a signal", async () => {
+  const abort = new AbortController();
+  let told = 0;
+  const progress = (done: number, total: number) => {
+    told = done / total;
+    abort.abort();
+  };
+  await assertRejects(() => Bootstrap.draw([judged], 3, { progress, signal: abort.signal }), Interrupted);
+  assert(told > 0 && told <= 1);
 });

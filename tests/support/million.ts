@@ -1,0 +1,63 @@
+/**
+ * @file Work on a million images in a process of its own, so that its memory can be told: million.ts FOLDER WORK. Prints what the
+ * work says, and by how many bytes the process has grown at most.
+ */
+
+import { stratifiedSplit } from "../../lib/data/split.ts";
+import { Bootstrap } from "../../lib/eval/bootstrap.ts";
+import { csvRow, imagePrediction } from "../../lib/eval/evaluate.ts";
+import { Judge, type Judged, measure } from "../../lib/eval/measures.ts";
+import { Interrupted } from "../../lib/interrupted.ts";
+import { csvLine } from "../../lib/io/csv.ts";
+import { formatJson } from "../../lib/io/json.ts";
+import { PendingFile } from "../../lib/io/pending_file.ts";
+
+const IMAGES = 1_000_000;
+const [folder, work] = Deno.args as [string, keyof typeof WORK];
+
+/** Images whose scores are spread evenly over 0 to 1/2 (class 0) and 1/4 to 3/4 (class 1): the area under the ROC curve is 7/8. */
+function judged(): Judged {
+  const judge = new Judge(2, IMAGES);
+  for (let i = 0; i < IMAGES; i++) {
+    const score = (Math.imul(i, 0x9E3779B1) >>> 0) / 2 ** 33 + (i % 2) / 4;
+    judge.add({ class: score > 0.5 ? 1 : 0, probabilities: [1 - score, score], mass: 100 + i % 11 }, i % 2, 100 + i % 7);
+  }
+  return judge.judged();
+}
+
+const WORK = {
+  split: () => stratifiedSplit(new Float64Array(IMAGES).map((_, i) => i % 2), 42).train.length,
+  measures: () => measure(judged()),
+  async bootstrap() {
+    const abort = new AbortController();
+    const progress = (done: number) => done >= 3 && abort.abort();
+    try {
+      await Bootstrap.draw([judged()], 1, { progress, signal: abort.signal });
+    } catch (error) {
+      if (error instanceof Interrupted) return "stopped";
+      throw error;
+    }
+    return "not stopped";
+  },
+  csv() {
+    using file = new PendingFile(`${folder}/predictions.csv`);
+    const scale = { path: "a.pt", massMean: 142.12345678901234, massStd: 51.1 };
+    for (let i = 0; i < IMAGES; i++) {
+      const prediction = imagePrediction(i, [Math.sin(i), Math.cos(i)], Math.sin(i / 7), scale);
+      file.write(csvLine(["a model, or two", ...csvRow(prediction)]));
+    }
+    file.complete();
+    file.place();
+    return Deno.statSync(file.path).size;
+  },
+};
+
+const before = Deno.memoryUsage().rss;
+const said = await WORK[work]();
+console.log(formatJson({ said, grown: mostMemory() - before }));
+
+/** Most memory that this process has had; what it has now, where the system does not tell. */
+function mostMemory(): number {
+  if (Deno.build.os !== "linux") return Deno.memoryUsage().rss;
+  return 1024 * Number(/VmHWM:\s+(\d+) kB/.exec(Deno.readTextFileSync("/proc/self/status"))![1]);
+}
