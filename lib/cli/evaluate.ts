@@ -18,7 +18,7 @@ import { type ReportInput, reportPage, sections } from "../report/page.ts";
 import { figureDocument } from "../report/svg.ts";
 import { hasSeen, type SeenImages, seenImages } from "../eval/overlap.ts";
 import { describeComparison, describeSeen, formatMeasure, MEASURE_LABELS, missingClasses, SEEN_MARK } from "../report/words.ts";
-import { openLabelled } from "../train/data.ts";
+import { type Known, openLabelled } from "../train/data.ts";
 import type { LabelledData } from "../train/finetune.ts";
 import { placeOf } from "./commands.ts";
 import { type ConsoleReporter, table } from "./console.ts";
@@ -74,19 +74,11 @@ export async function evaluate(
   rows?.write(csvLine(["model", ...csvHeader(config.model.num_classes), "label", "mass_true"]));
   const models = new Map<string, Judged>();
   for (const candidate of candidates) {
-    models.set(
-      candidate.name,
-      await judge(gpu, candidate, data, batch, rows, { progress: reporter.counting(candidate.name), signal }),
-    );
+    const options = { progress: reporter.counting(candidate.name), signal };
+    models.set(candidate.name, await judge(gpu, candidate, data, batch, rows, options));
   }
   const summary = await summarise(models, seed, { progress: reporter.counting("95 % intervals"), signal });
-  const [judged] = [...models.values()];
-  const missing = missingClasses(judged!);
-  const assumed = candidates.map(({ weights }) => describeAssumed(weights)).filter((note) => note !== undefined);
-  const seen = new Map(candidates.map(({ name, weights }) => {
-    return [name, seenImages(weights.trainedOn, data.trainedOn, data.labels, data.split.test)];
-  }));
-  const warnings = [...[...seen].flatMap(([name, met]) => describeSeen(name, met, images)), ...missing];
+  const { seen, assumed, warnings } = remarks(candidates, models, data);
   const about = { data: place.path, seed, notes: [...assumed, ...warnings], seen };
   if (formats.includes("json")) folder.begin("metrics.json").write(formatJson({ ...about, images, ...summary }));
   if (formats.includes("html")) {
@@ -102,6 +94,18 @@ export async function evaluate(
   for (const comparison of summary.comparisons) reporter.line(`\n${describeComparison(comparison)}`);
   reporter.line(`\nIn ${out}: ${formats.map((format) => WRITTEN[format]).join(", ")}`);
   return summary;
+}
+
+/** What a reader has to know before the numbers: what was assumed, and what the numbers cannot say. */
+function remarks(candidates: readonly Candidate[], models: ReadonlyMap<string, Judged>, data: LabelledData & Known) {
+  const { test } = data.split;
+  const assumed = candidates.map(({ weights }) => describeAssumed(weights)).filter((note) => note !== undefined);
+  const seen = new Map(candidates.map(({ name, weights }) => {
+    return [name, seenImages(weights.trainedOn, data.trainedOn, data.labels, test)];
+  }));
+  const [judged] = [...models.values()];
+  const warnings = [...[...seen].flatMap(([name, met]) => describeSeen(name, met, test.length)), ...missingClasses(judged!)];
+  return { assumed, seen, warnings };
 }
 
 /** A model's predictions of the test images beside the truth; each is a row too, if rows are wanted. */

@@ -30,18 +30,19 @@ export function seenImages(
   labels: ArrayLike<number>,
   test: Uint32Array,
 ): SeenImages {
-  const met = { labelled: new Set<number>(), unlabelled: new Set<number>() };
+  // 1 for an image that was met
+  const labelled = new Uint8Array(labels.length), unlabelled = new Uint8Array(labels.length);
   for (const known of trainedOn) {
     const same = known.fingerprint === data.fingerprint || (known.labels !== null && known.labels === data.labels);
     if (!same) continue;
     if (known.split === "random") {
-      for (const image of test) met.unlabelled.add(image);
+      unlabelled.fill(1);
       continue;
     }
     const { train, val } = stratifiedSplit(labels, known.seed);
-    for (const image of train.subarray(0, known.train)) met.labelled.add(image);
-    for (const image of val) met.labelled.add(image);
+    for (const image of train.subarray(0, known.train)) labelled[image] = 1;
+    for (const image of val) labelled[image] = 1;
   }
-  const among = (images: Set<number>) => test.reduce((sum, image) => sum + (images.has(image) ? 1 : 0), 0);
-  return { labelled: among(met.labelled), unlabelled: among(met.unlabelled) };
+  const among = (met: Uint8Array) => test.reduce((sum, image) => sum + met[image]!, 0);
+  return { labelled: among(labelled), unlabelled: among(unlabelled) };
 }

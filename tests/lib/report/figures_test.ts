@@ -85,7 +85,8 @@ for (const [name, { rows, classes }] of Object.entries(SPLITS)) {
     const summary = await summarise(models, 1);
     const histories = new Map([["a", { val_loss: [NaN, 1, Infinity], train_loss: [2] }], ["b", { val_acc: [0.5] }]]);
     const weights = new Map([["a", "a.pt"], ["b", "b.pt"]]);
-    const input = { data: "f.h5", seed: 1, models, histories, weights, summary, notes: [] };
+    const seen = new Map([...models.keys()].map((model) => [model, { labelled: 0, unlabelled: 0 }]));
+    const input = { data: "f.h5", seed: 1, models, histories, weights, summary, seen, notes: [] };
     const parts = sections(input), page = reportPage(input, parts);
     const texts = [page, measuresTable(summary.models), ...summary.comparisons.map(describeComparison)];
     const figures = parts.flatMap((part) => part.figures);
@@ -105,7 +106,8 @@ Deno.test("figures of many images are small: a ROC curve of 200,000 points, mass
   const judged = judgedOf(rows);
   const models = new Map([["a", judged]]);
   const summary = await summarise(new Map([["a", judgedOf(rows.slice(0, 100))]]), 1);
-  const input = { data: "f.h5", seed: 1, models, histories: new Map(), weights: new Map(), summary, notes: [] };
+  const seen = new Map([["a", { labelled: 0, unlabelled: 0 }]]);
+  const input = { data: "f.h5", seed: 1, models, histories: new Map(), weights: new Map(), summary, seen, notes: [] };
   const page = reportPage(input, sections(input));
   assert(page.length < 2e6, `${page.length} characters`);
 });
