@@ -140,7 +140,7 @@ export function checkData({ resume }: Origin, now: TrainedOn, path: string): voi
   const different = begun && differentData(begun, now);
   if (different === undefined) return;
   throw new ConfigError(
-    `${path}: these are not the data that the run began with (${begun!.path}): ${different}. ` +
+    `${path}: these are other data than those that the run began with (${begun!.path}): ${different}. ` +
       "Bring them back to go on, or start anew with --fresh",
   );
 }

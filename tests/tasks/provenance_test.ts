@@ -74,7 +74,7 @@ Deno.test("a run goes on with its data under another name, and not with other da
   ) {
     change();
     const line = await fail(workspace, "finetune", ...run);
-    assertStringIncludes(line, "these are not the data that the run began with (data/toy.h5)");
+    assertStringIncludes(line, "these are other data than those that the run began with (data/toy.h5)");
     assertStringIncludes(line, why);
   }
   const { stdout } = await succeed(workspace, "finetune", ...run, "--set", "data.labelled_path=data/moved.h5");
