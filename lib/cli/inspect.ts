@@ -89,7 +89,7 @@ function classBalance(labels: Float64Array): string {
 /** A line of statistics and a histogram whose bins start at a multiple of their width. */
 function describeScalar(name: string, values: Float64Array, width: number, bins: number, reporter: ConsoleReporter): void {
   const { least, most, mean, std } = describe(values);
-  const f = (value: number) => value.toFixed(1);
+  const f = (value: number) => formatReal(value, 1);
   reporter.line(`\n${name} in GeV: ${f(least)} to ${f(most)}, mean ${f(mean)}, standard deviation ${f(std)}. By start of bin:`);
   const low = width * Math.floor(least / width);
   reporter.line(histogram(values, low, low + width * bins, bins));

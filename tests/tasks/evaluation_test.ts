@@ -164,9 +164,12 @@ Deno.test("predict writes all rows or none: what was there stays if a prediction
     "logit 0 of image 0",
   );
   const child = workspace.direct("predict", "--weights", "weights/a.pt", ...DATA, ...out).spawn();
-  while (list(workspace, "reports/deep").length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
-  child.kill("SIGINT");
-  const { code } = await child.output();
+  const output = child.output();
+  let ended = false;
+  child.status.then(() => ended = true);
+  while (!ended && list(workspace, "reports/deep").length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  if (!ended) child.kill("SIGINT");
+  const { code } = await output;
   assert(code === 130 || code === 0, `exit code ${code}`);
   assertEquals(list(workspace, "reports/deep"), ["p.csv"]);
   assertEquals(textOf(workspace, "reports/deep/p.csv"), rows);
