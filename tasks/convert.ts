@@ -18,6 +18,7 @@ const usage = {
 
 await runTask(usage, ({ args }) => {
   const [from, to] = args.positional.map(rooted) as [string, string];
+  if (!to.endsWith(".safetensors")) throw new UsageError(`${to} must end in .safetensors, since it will hold that format`);
   if (exists(to)) throw new UsageError(`${to} is there already. Name another file, or remove it first`);
   const { tensors, metadata } = readTensors(from, args.get("key"));
   const weights = weightsOf(from, { tensors, metadata });
