@@ -79,10 +79,10 @@ class Machine {
     0x8b: (m) => m.#pushNumber(m.#in.long(m.#in.u32())),
     0x47: (m) => m.#push(m.#in.f64()),
     // STRING, BINSTRING, SHORT_BINSTRING, UNICODE, BINUNICODE, SHORT_BINUNICODE, BINUNICODE8
-    0x53: (m) => m.#push(m.#in.line().slice(1, -1)),
+    0x53: (m) => m.#push(m.#in.quotedLine()),
     0x54: (m) => m.#push(m.#in.latin1(m.#in.u32())),
     0x55: (m) => m.#push(m.#in.latin1(m.#in.u8())),
-    0x56: (m) => m.#push(m.#in.line()),
+    0x56: (m) => m.#push(m.#in.escapedLine()),
     0x58: (m) => m.#push(m.#in.text(m.#in.u32())),
     0x8c: (m) => m.#push(m.#in.text(m.#in.u8())),
     0x8d: (m) => m.#push(m.#in.text(m.#in.u64())),

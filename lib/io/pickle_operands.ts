@@ -2,8 +2,10 @@
 
 import { PickleError } from "./pickle_values.ts";
 
-const LATIN1 = new TextDecoder("latin1"), UTF8 = new TextDecoder();
+const UTF8 = new TextDecoder();
 const NEWLINE = 0x0a;
+/** Letters after a backslash that are not themselves. */
+const ESCAPED: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
 /** Numbers that Python writes as words. */
 const WORDS: Readonly<Record<string, number>> = { nan: NaN, inf: Infinity, "-inf": -Infinity };
 
@@ -75,16 +77,33 @@ export class Operands {
 
   /** Text of Python 2: a character a byte. */
   latin1(count: number): string {
-    return LATIN1.decode(this.bytes(count));
+    // the decoder that is called latin1 has other characters from 128 to 159
+    let text = "";
+    for (const byte of this.bytes(count)) text += String.fromCharCode(byte);
+    return text;
   }
 
-  /** Text up to the end of the line. */
+  /** Text up to the end of the line, a character a byte. */
   line(): string {
     const end = this.#bytes.indexOf(NEWLINE, this.#at);
     if (end < 0) throw new PickleError("the pickle is cut");
-    const text = this.text(end - this.#at);
+    const text = this.latin1(end - this.#at);
     this.skip(1);
     return text;
+  }
+
+  /** Text up to the end of the line, with codes for characters beyond a byte, and for those that end a line. */
+  escapedLine(): string {
+    return this.line().replaceAll(/\\u([\da-fA-F]{4})|\\U000([\da-fA-F]{5})/g, (_, short, long) => {
+      return String.fromCodePoint(Math.min(parseInt(short ?? long, 16), 0x10ffff));
+    });
+  }
+
+  /** Text of Python 2 in quotes. */
+  quotedLine(): string {
+    return this.line().slice(1, -1).replaceAll(/\\(?:x([\da-fA-F]{2})|(.))/g, (_, code, letter) => {
+      return code === undefined ? ESCAPED[letter] ?? letter : String.fromCharCode(parseInt(code, 16));
+    });
   }
 
   /** A little-endian two's complement number of so many bytes; undefined for more than eight. */

@@ -107,7 +107,7 @@ class TorchHost {
 
   call(name: string, values: readonly unknown[]): unknown {
     const [first, second, third, fourth] = values;
-    switch (name) {
+    switch (name.replace("__builtin__.", "builtins.")) {
       case "torch._utils._rebuild_tensor":
       case "torch._utils._rebuild_tensor_v2":
         return rebuild(first, undefined, [second, third, fourth], values[6]);
@@ -131,8 +131,10 @@ class TorchHost {
           : undefined;
       case "torch.Size":
         return Array.isArray(first) ? first : undefined;
+      case "builtins.bytes":
       case "builtins.bytearray":
-        return first instanceof Uint8Array ? first : undefined;
+        // protocols without bytes write empty ones so
+        return first === undefined ? new Uint8Array(0) : first instanceof Uint8Array ? first : undefined;
     }
     return this.#numpy.call(name, values);
   }

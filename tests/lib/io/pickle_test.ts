@@ -21,7 +21,10 @@ describe("unpickle() reads", () => {
       [-7, 200, 513, -32768, 0, -12, 34, 5],
     ],
     "floats": [list(float(0.1), "F1e-3\n", "Fnan\n", "F-inf\n"), [0.1, 1e-3, NaN, -Infinity]],
-    "text": [list(text("ü"), ["U", 1, 0xfc], ["T", u32(1), "a"], [0x8c, 1, "b"], "Vc\n", "S'd'\n"), ["ü", "ü", "a", "b", "c", "d"]],
+    "text": [
+      list(text("ü"), ["U", 2, 0xfc, 0x80], ["T", u32(1), "a"], [0x8c, 1, "b"], "V\\u20ac\\U0001f525\\u000a\n", "S'd\\x41\\n'\n"),
+      ["ü", "ü\x80", "a", "b", "€🔥\n", "dA\n"],
+    ],
     "bytes": [["C", 2, 0, 255], Uint8Array.of(0, 255)],
     "bytes with lengths of eight bytes": [[0x96, u32(1), u32(0), 9], Uint8Array.of(9)],
     "tuples": [tuple(")", ["K", 1, 0x85], ["K", 1, "K", 2, 0x86], ["NNN", 0x87]), [[], [1], [1, 2], [null, null, null]]],
