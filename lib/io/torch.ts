@@ -119,7 +119,8 @@ class TorchHost {
       case "torch._tensor._rebuild_from_type":
       case "torch._tensor._rebuild_from_type_v2":
         // a tensor of a subclass, or with attributes: (function, class, arguments, attributes)
-        return first instanceof Global && first.name !== name && Array.isArray(third) ? this.call(first.name, third) : undefined;
+        if (!(first instanceof Global) || !first.name.startsWith("torch._utils.") || !Array.isArray(third)) return undefined;
+        return this.call(first.name, third);
       case "collections.OrderedDict":
       case "collections.defaultdict":
       case "collections.Counter":

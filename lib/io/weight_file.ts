@@ -1,7 +1,9 @@
 /** @file Files of weights, of whichever format: what they hold by path, or what else they are. */
 
+import { formatBytes } from "../format.ts";
 import { fileKind } from "./file_kind.ts";
 import { readAt } from "./files.ts";
+import { PickleError } from "./pickle_values.ts";
 import { decodeSafetensors, SafetensorsError } from "./safetensors.ts";
 import { TensorView } from "./tensor_view.ts";
 import { decodeTorch, isTorch, type TorchContents, TorchError } from "./torch.ts";
@@ -20,6 +22,8 @@ export interface WeightFile extends TorchContents {
   readonly size: number;
 }
 
+/** More than any array may have here, and than any checkpoint needs. */
+const MOST_BYTES = 2 ** 32;
 /** Bytes that a kind of file is known by. */
 const START = 512;
 /** What torch.save wrote before version 1.6 begins with this number, as a pickle. */
@@ -38,12 +42,13 @@ export function readWeightFile(path: string): WeightFile {
   const start = new Uint8Array(Math.min(size, START));
   readAt(file, 0, start);
   // the length of a header, and the header
-  const isNamed = start[8] === "{".charCodeAt(0);
-  if (!isNamed && !isTorch(start)) throw new WeightFileError(describeOther(start));
+  const isZip = isTorch(start), isNamed = start[8] === "{".charCodeAt(0);
+  if (!isNamed && !isZip) throw new WeightFileError(describeOther(start));
+  if (size > MOST_BYTES) throw new WeightFileError(`it has ${formatBytes(size)}, many times what an L2ViT and its optimiser take`);
   const bytes = new Uint8Array(size);
   readAt(file, 0, bytes);
   try {
-    if (!isNamed) return { ...decodeTorch(bytes), metadata: {}, size };
+    if (isZip) return { ...decodeTorch(bytes), metadata: {}, size };
     const { tensors, metadata } = decodeSafetensors(bytes);
     return {
       leaves: new Map([...tensors].map(([name, tensor]) => [name, TensorView.of(tensor)])),
@@ -52,6 +57,7 @@ export function readWeightFile(path: string): WeightFile {
       ...NOTHING_ELSE,
     };
   } catch (error) {
+    if (error instanceof PickleError) throw new WeightFileError(error.message);
     if (error instanceof TorchError) throw new WeightFileError(`not a PyTorch checkpoint that can be read: ${error.message}`);
     if (error instanceof SafetensorsError) throw new WeightFileError(`not a valid safetensors file. ${error.message}`);
     throw error;

@@ -28,14 +28,16 @@ export function readCurve(values: unknown): number[] | undefined {
  * @throws {Error} if the text holds none
  */
 export function parseHistory(text: string): History {
-  const json = text.replaceAll(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, (part) => part.startsWith('"') ? part : "null");
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch {
-    // said below
-  }
-  const history = readHistory(value);
+  const history = readHistory(parsed(text) ?? parsed(text.replaceAll(/(?:NaN|-?Infinity)(?=\s*[,\]}])/g, "null")));
   if (!history) throw new Error("its metadata hold no training curves under history");
   return history;
+}
+
+/** Undefined if the text is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -18,8 +18,8 @@ export class Declarations {
   /**
    * Starts with nothing declared.
    *
-   * @param seed of the weights; the same seed gives the same weights on every machine. Left out, random tensors start
-   * from zeros: for those who want the shapes alone
+   * @param seed of the weights; the same seed gives the same weights on every machine. Left out, there are no first
+   * values: for those who want the shapes alone, of whatever size
    */
   constructor(seed?: number) {
     this.#random = seed === undefined ? undefined : new Random(seed, STREAMS.weights);
@@ -27,14 +27,18 @@ export class Declarations {
 
   /** A tensor of the truncated normal distribution. */
   normal(name: string, shape: readonly number[], deviation = 0.02): void {
-    const initial = new Float32Array(sizeOf(shape));
-    if (this.#random) { for (let i = 0; i < initial.length; i++) initial[i] = truncated(this.#random, deviation); }
+    const initial = this.#values(shape);
+    for (let i = 0; i < initial.length; i++) initial[i] = truncated(this.#random!, deviation);
     this.all.push({ name, shape, initial });
   }
 
   /** A tensor of one value. */
   constant(name: string, shape: readonly number[], value: number, running = false): void {
-    this.all.push({ name, shape, initial: new Float32Array(sizeOf(shape)).fill(value), running });
+    this.all.push({ name, shape, initial: this.#values(shape).fill(value), running });
+  }
+
+  #values(shape: readonly number[]): Float32Array {
+    return new Float32Array(this.#random ? sizeOf(shape) : 0);
   }
 
   /** weight (out, ...in), bias (out). */

@@ -12,11 +12,15 @@ export function pickle(...parts: readonly Part[]): Uint8Array<ArrayBuffer> {
   return concat([...flat([0x80, 2, parts, "."])]);
 }
 
-function* flat(part: Part): Generator<Uint8Array> {
-  if (typeof part === "string") yield ENCODER.encode(part);
-  else if (typeof part === "number") yield Uint8Array.of(part);
-  else if (part instanceof Uint8Array) yield part;
-  else for (const inner of part) yield* flat(inner);
+function* flat(whole: Part): Generator<Uint8Array> {
+  // a stack of its own, for pickles that are deeper than that of calls
+  const open = [whole];
+  for (let part = open.pop(); part !== undefined; part = open.pop()) {
+    if (typeof part === "string") yield ENCODER.encode(part);
+    else if (typeof part === "number") yield Uint8Array.of(part);
+    else if (part instanceof Uint8Array) yield part;
+    else for (const inner of part.toReversed()) open.push(inner);
+  }
 }
 
 /** Four bytes, little-endian. */

@@ -134,6 +134,13 @@ describe("decodeTorch() takes no numbers from", () => {
     const values = [storage("0"), int(0), ")", ")", 0x89, "}", dict(text("neg"), 0x88)];
     assertEquals(opaque(call("torch._utils._rebuild_tensor_v2", ...values)), "torch.Tensor with a negative or conjugate bit");
   });
+  it("a tensor of a subclass of a subclass, however deep, or of itself", () => {
+    const name = "torch._tensor._rebuild_from_type_v2";
+    let values: Part = ")";
+    for (let depth = 0; depth < 20_000; depth++) values = [global(name), "N", values, 0x87];
+    assertEquals(opaque(global(name), values, "R"), name);
+    assertEquals(opaque(global(name), "]", put(1), "(", global(name), "N", get(1), "eR"), name);
+  });
   it("a call that is none of PyTorch's", () => assertEquals(opaque(call("builtins.eval", text("1"))), "builtins.eval"));
 });
 

@@ -54,6 +54,10 @@ describe("weightsOf()", () => {
     tensors.delete("blocks.0.lcm.bn.running_var");
     refuses(tensors, '"blocks.0.lcm.bn.running_var" is missing');
   });
+  it("refuses a model of absurd sizes, without making one", () => {
+    const wide = changed("patch_embed.proj.weight", (tensor) => ({ ...tensor, shape: [2 ** 40, 2, 3, 3] }));
+    refuses(wide, 'tensor "patch_embed.proj.bias" has shape (8), and the model needs (1099511627776)');
+  });
   it("leaves out what belongs to no L2ViT, even a NaN in it", () => {
     const tensors = new Map(TENSORS).set("projection.0.bias", holding(NaN, 0)(TENSORS.get("norm.bias")!));
     assertEquals(weightsOf("x.pt", { tensors, metadata: {} }).state.has("projection.0.bias"), false);
