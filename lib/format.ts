@@ -20,3 +20,16 @@ export function formatReal(value: number | null, digits: number): string {
   if (!Number.isFinite(value)) return String(value).replace("Infinity", "\u221e");
   return Math.abs(value) < 1e9 ? value.toFixed(digits) : value.toPrecision(6);
 }
+
+/** A whole number as "1,234,567". */
+export function formatCount(count: number): string {
+  return count.toLocaleString("en");
+}
+
+const LISTED = 8;
+
+/** The first few of many names, and how many more there are. */
+export function listed(names: readonly string[]): string {
+  const shown = names.slice(0, LISTED).map(shorten).join(", ");
+  return names.length > LISTED ? `${shown} and ${formatCount(names.length - LISTED)} more` : shown;
+}

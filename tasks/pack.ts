@@ -3,6 +3,7 @@
 import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask } from "../lib/cli/task.ts";
+import { describeEmpty } from "../lib/data/empty.ts";
 import { Loader } from "../lib/data/loader.ts";
 import { Interrupted } from "../lib/interrupted.ts";
 
@@ -31,6 +32,8 @@ await runTask(usage, async ({ args, signal }) => {
   }
   const seconds = (performance.now() - started) / 1000;
   const perImage = 4 * loader.words / loader.count;
+  const odd = describeEmpty(loader.empty, loader.count, loader.unwritten);
+  if (odd) reporter.line(`${path}: ${odd}`);
   reporter.line(
     `${path}: ${loader.count} images of ${loader.size} x ${loader.size} x ${loader.channels} packed in ${seconds.toFixed(1)} s, ` +
       `${perImage.toFixed(0)} bytes an image instead of ${4 * loader.size ** 2 * loader.channels}, in ${cache}`,

@@ -35,7 +35,7 @@ await runTask(usage, async ({ args, signal }) => {
   using file = new PendingFile(out);
   using gpu = await openGpu(reporter);
   const place = placeOf(args.need("data"), config);
-  using data = await openImages(gpu, config, place, { progress: reporter.counting, signal });
+  using data = await openImages(gpu, config, place, { progress: reporter.counting, notice: (line) => reporter.line(line), signal });
   file.write(csvLine(csvHeader(weights.model.num_classes)));
   const options = { progress: reporter.counting("predicting"), signal };
   const { count } = data.images;

@@ -28,7 +28,12 @@ export async function pretrain(
   const origin = originOf(setup, options, "");
   const place = placeOf(config.data.unlabelled_path, config);
   const check = ({ train }: DataFacts) => void stepsPerEpoch(config.data.batch_size, train.length);
-  using data = await openUnlabelled(gpu, config, place, { progress: reporter.counting, check, ...options });
+  using data = await openUnlabelled(gpu, config, place, {
+    progress: reporter.counting,
+    notice: (line) => reporter.line(line),
+    check,
+    ...options,
+  });
   const create = (weights: StateDict) => new Pretraining(gpu, config, data, weights, objective);
   const state = await begin(gpu, setup, { create, origin, data }, place, options);
   reporter.line(`Done: ${state.finished}. Best validation loss ${state.best?.toFixed(4)}; backbone in ${folder.best}`);
@@ -49,7 +54,12 @@ export async function finetune(
     checkClasses(labels!, train, config, place.path);
     checkMasses(mass!, place.path);
   };
-  using data = await openLabelled(gpu, config, place, { progress: reporter.counting, check, ...options });
+  using data = await openLabelled(gpu, config, place, {
+    progress: reporter.counting,
+    notice: (line) => reporter.line(line),
+    check,
+    ...options,
+  });
   const create = (weights: StateDict) => new Finetune(gpu, config, data, weights);
   const state = await begin(gpu, setup, { create, origin, data }, place, options);
   reporter.line(`Done: ${state.finished}. Best validation loss ${state.best?.toFixed(4)}; weights in ${folder.best}`);

@@ -68,7 +68,11 @@ export async function evaluate(
   using folder = new ReportFolder(out);
   const rows = formats.includes("csv") ? folder.begin("predictions.csv") : undefined;
   const place = placeOf(config.data.labelled_path, config);
-  using data = await openLabelled(gpu, config, place, { progress: reporter.counting, ...(signal && { signal }) });
+  using data = await openLabelled(gpu, config, place, {
+    progress: reporter.counting,
+    notice: (line) => reporter.line(line),
+    ...(signal && { signal }),
+  });
   for (const candidate of candidates) checkImages(candidate, place.path, data.images);
   const { seed, batch_size: batch } = config.data, images = data.split.test.length;
   rows?.write(csvLine(["model", ...csvHeader(config.model.num_classes), "label", "mass_true"]));

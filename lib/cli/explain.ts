@@ -46,7 +46,11 @@ export async function explain(
     throw new UsageError(`There is no class ${wanted}: the model knows ${classes}, from 0 to ${classes - 1}. Change --class`);
   }
   const place = placeOf(data, config);
-  using file = await openImages(gpu, config, place, { progress: reporter.counting, ...options }, true);
+  using file = await openImages(gpu, config, place, {
+    progress: reporter.counting,
+    notice: (line) => reporter.line(line),
+    ...options,
+  }, true);
   const { images } = file;
   const bad = indices.find((index) => index >= images.count);
   if (bad !== undefined) {

@@ -1,18 +1,21 @@
 /** @file The work of deno task inspect: facts of a data file, printed, and pictures of images. */
 
-import { type Encoding, type PackedBatch, unpack } from "../data/entries.ts";
+import { describeEmpty, describeZeros } from "../data/empty.ts";
+import type { Encoding, PackedBatch } from "../data/entries.ts";
 import { DataError } from "../data/errors.ts";
 import { FEATURES, jetFeatures } from "../data/features.ts";
 import { Hdf5File } from "../data/hdf5.ts";
 import { JetFile } from "../data/jet_file.ts";
-import { packRows } from "../data/pack_rows.ts";
+import type { ImageGroup } from "../data/jet_images.ts";
+import { labelProblem } from "../data/labels.ts";
+import { packGroup } from "../data/pack_group.ts";
 import { compareWithPublished, datasetRows, PUBLISHED_FILES, type PublishedKind } from "../data/published.ts";
 import { type Split, stratifiedSplit } from "../data/split.ts";
 import { CHANNEL_NAMES, describe, hasPublishedChannels, ImageStatistics } from "../data/statistics.ts";
 import { handMadeFloor } from "../eval/floor.ts";
 import { measure } from "../eval/measures.ts";
 import { Matrix } from "../eval/regression.ts";
-import { formatReal } from "../format.ts";
+import { formatCount, formatReal } from "../format.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
 import { eventFigure } from "../report/event_figure.ts";
 import { figureDocument } from "../report/svg.ts";
@@ -32,6 +35,10 @@ export interface InspectOptions {
   readonly signal: AbortSignal;
 }
 
+/** Datasets that are listed. */
+const MOST_DATASETS = 100;
+/** Most classes that are listed: more of them are something else than classes. */
+const MOST_CLASSES = 20;
 /** Fewest test images for which an accuracy is worth a line. */
 const FEWEST_TEST_IMAGES = 20;
 /** Most images whose hand-made features are kept. */
@@ -50,7 +57,7 @@ export async function inspect(path: string, options: InspectOptions): Promise<vo
   const labels = file.has("labels") ? file.readScalars("labels") : undefined;
   const mass = file.has("mass") ? file.readScalars("mass") : undefined;
   const pt = file.has("pt") ? file.readScalars("pt") : undefined;
-  if (labels) reporter.line(`\nClasses: ${classBalance(labels)}`);
+  if (labels) describeLabels(labels, reporter);
   if (mass) describeScalar("Mass", mass, 20, 16, reporter);
   if (pt) describeScalar("pT", pt, 50, 16, reporter);
   await lookAtImages(file, { labels, mass }, options);
@@ -61,8 +68,10 @@ export async function inspect(path: string, options: InspectOptions): Promise<vo
 async function listDatasets(path: string, reporter: ConsoleReporter): Promise<Deno.FileInfo> {
   using file = await Hdf5File.open(path);
   const facts = Deno.statSync(path);
-  reporter.line(`${path}: ${facts.size.toLocaleString("en")} bytes\n`);
-  reporter.line(table(["dataset", "shape", "type", "storage"], datasetRows(file)));
+  reporter.line(`${path}: ${formatCount(facts.size)} bytes\n`);
+  const { names } = file;
+  reporter.line(table(["dataset", "shape", "type", "storage"], datasetRows(file, names.slice(0, MOST_DATASETS))));
+  if (names.length > MOST_DATASETS) reporter.line(`and ${formatCount(names.length - MOST_DATASETS)} more`);
   return facts;
 }
 
@@ -71,8 +80,11 @@ function checkIndices(indices: readonly number[], { path, count }: JetFile): voi
   if (bad !== undefined) throw new DataError(`${path}: there is no image ${bad}: the last is ${count - 1}. Change --index`);
 }
 
-/** Most classes that are listed: more of them are something else than classes. */
-const MOST_CLASSES = 20;
+function describeLabels(labels: Float64Array, reporter: ConsoleReporter): void {
+  reporter.line(`\nClasses: ${classBalance(labels)}`);
+  const problem = labelProblem(labels);
+  if (problem !== undefined) reporter.line(`Beware: ${problem}`);
+}
 
 function classBalance(labels: Float64Array): string {
   const counts = new Map<number, number>();
@@ -91,6 +103,8 @@ function describeScalar(name: string, values: Float64Array, width: number, bins:
   const { least, most, mean, std } = describe(values);
   const f = (value: number) => formatReal(value, 1);
   reporter.line(`\n${name} in GeV: ${f(least)} to ${f(most)}, mean ${f(mean)}, standard deviation ${f(std)}. By start of bin:`);
+  const zeros = describeZeros(`values of ${name}`, values);
+  if (zeros) reporter.line(`Beware: ${zeros}`);
   const low = width * Math.floor(least / width);
   reporter.line(histogram(values, low, low + width * bins, bins));
 }
@@ -105,17 +119,26 @@ async function lookAtImages(
   const statistics = new ImageStatistics(file);
   const featured: { index: number; features: Float64Array }[] = [];
   const every = Math.ceil(count / MOST_FEATURED);
+  const chosen = Array.from({ length: count }, (_, i) => Math.floor(i * file.count / count));
+  const empty: number[] = [];
+  const fill = Math.fround(file.fill), perImage = file.size ** 2 * file.channels;
   const pause = pauses({ progress: reporter.counting("reading images"), signal }, `Stopped while reading ${file.path}`);
-  for (let done = 0; done < count; done++) {
-    const index = Math.floor(done * file.count / count);
-    const { packed, encoding } = readPacked(file, index);
+  let done = 0;
+  for (const group of file.scan(chosen)) {
+    const { packed, encoding } = packInEither(file, group);
     statistics.add(packed, encoding);
-    if (hasPublishedChannels(file) && done % every === 0) {
-      featured.push({ index, features: jetFeatures(packed.words, encoding, file) });
+    for (let i = 0; i < group.count; i++, done++) {
+      const index = group.first + i;
+      const words = packed.words.subarray(packed.offsets[i], packed.offsets[i + 1]);
+      const values = group.values.subarray(i * perImage, (i + 1) * perImage);
+      if (words.length === 0 || (fill !== 0 && values.every((value) => value === fill))) empty.push(index);
+      if (hasPublishedChannels(file) && done % every === 0) featured.push({ index, features: jetFeatures(words, encoding, file) });
     }
-    await pause(done + 1, count);
+    await pause(done, count);
   }
   reporter.line(`\nImages: ${describeCount(file, count)}; ${(100 * statistics.zeros).toFixed(2)} % of their values are zero`);
+  const odd = describeEmpty({ count: empty.length, first: empty[0] ?? -1 }, count, file.unwritten);
+  if (odd) reporter.line(`Beware: ${odd}`);
   reporter.line(
     `Values: ${statistics.wholeNumbers ? "whole numbers from 0 to 255: one byte each" : "not all whole numbers from 0 to 255"}`,
   );
@@ -126,9 +149,10 @@ async function lookAtImages(
   await reportFloor(features, of(labels), of(mass), { reporter, signal });
 }
 
-function readPacked(file: JetFile, index: number): { packed: PackedBatch; encoding: Encoding } {
-  const small = packRows(file, index, 1, "u8");
-  return small ? { packed: small, encoding: "u8" } : { packed: packRows(file, index, 1, "f32")!, encoding: "f32" };
+/** Images in the smaller encoding if it can hold them. */
+function packInEither(file: JetFile, group: ImageGroup): { packed: PackedBatch; encoding: Encoding } {
+  const small = packGroup(file, group, "u8");
+  return small ? { packed: small, encoding: "u8" } : { packed: packGroup(file, group, "f32")!, encoding: "f32" };
 }
 
 function describeCount(file: JetFile, count: number): string {
@@ -208,8 +232,8 @@ function drawImages(
   Deno.mkdirSync(folder, { recursive: true });
   const stem = file.path.split("/").at(-1)!.replace(/\.[^.]*$/, "");
   for (const index of indices ?? new Set([0, Math.floor(file.count / 2), file.count - 1])) {
-    const { packed, encoding } = readPacked(file, index);
-    const image = unpack(packed.words, encoding, file.size ** 2 * file.channels);
+    const [group] = file.scan([index]);
+    const image = group!.values;
     const facts = [
       scalars.labels && `class ${scalars.labels[index]}`,
       scalars.mass && `mass ${scalars.mass[index]!.toFixed(1)} GeV`,

@@ -38,7 +38,11 @@ export async function probe(
   reporter: ConsoleReporter,
 ): Promise<Summary> {
   const place = placeOf(config.data.labelled_path, config);
-  using data = await openLabelled(gpu, config, place, { progress: reporter.counting, ...options });
+  using data = await openLabelled(gpu, config, place, {
+    progress: reporter.counting,
+    notice: (line) => reporter.line(line),
+    ...options,
+  });
   const { train, test } = firstOf(data.split, images);
   const model = new LinearViT(gpu, weights.model, { seed: config.data.seed });
   using _parameters = model.parameters;

@@ -77,9 +77,7 @@ function packImage(
   encoding: Encoding,
   at: number,
 ): number | undefined {
-  const count = findNonZeros(bits, base, base + perImage);
-  for (let k = 0; k < count; k++) {
-    const i = positions[k]!;
+  for (const i of findNonZeros(bits, base, base + perImage)) {
     const value = values[i]!;
     if (!Number.isFinite(value)) throw new NonFiniteValue(Math.floor(base / perImage), value);
     const whole = value | 0;
@@ -93,8 +91,12 @@ function packImage(
   return at;
 }
 
-/** Writes the positions of words that are not zero, in a loop of its own for speed; returns how many there are. */
-function findNonZeros(bits: Uint32Array, first: number, last: number): number {
+/**
+ * Positions of words that are not zero, rising.
+ *
+ * @returns a view that the next call overwrites
+ */
+export function findNonZeros(bits: Uint32Array, first: number, last: number): Uint32Array {
   if (positions.length < last - first) positions = new Uint32Array(last - first);
   const out = positions;
   let count = 0, i = first;
@@ -105,7 +107,7 @@ function findNonZeros(bits: Uint32Array, first: number, last: number): number {
     for (let j = i; j < i + 8; j++) if (bits[j] !== 0) out[count++] = j;
   }
   for (; i < last; i++) if (bits[i] !== 0) out[count++] = i;
-  return count;
+  return out.subarray(0, count);
 }
 
 /**

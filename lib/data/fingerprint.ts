@@ -26,7 +26,8 @@ const BLOCK_BYTES = 4096;
 
 /** Looks at a data file. */
 export async function fingerprint({ path, images }: Pick<JetFile, "path" | "images">): Promise<Fingerprint> {
-  const { name: dataset, shape, kind, size: bytes, littleEndian, chunks, filters } = images;
+  const { name: dataset, shape, format, size: bytes, littleEndian, chunks, filters } = images;
+  const kind = format === "bf16" ? "bfloat" : format?.startsWith("f") ? "float" : "integer";
   const layout = [kind, 8 * bytes, littleEndian ? "little-endian" : "big-endian", chunks?.join(" x ") ?? "contiguous", ...filters];
   using file = Deno.openSync(path);
   const { size, mtime } = file.statSync();

@@ -1,14 +1,17 @@
 /**
  * @file Data sets of jet images: which datasets of a file hold images, labels, masses and momenta.
  *
- * Images may be stored channels last (N, S, S, C), as published, or channels first (N, C, S, S); labels as
- * (N) or (N, 1). Numbers may be floats or integers of any size and byte order.
+ * Images may be stored channels last (N, S, S, C), as published, channels first (N, C, S, S), or without an axis for
+ * their one channel (N, S, S); labels, masses and momenta as (N) or (N, 1). Numbers may be floats or integers of any
+ * size and byte order.
  */
 
-import { formatBytes } from "../format.ts";
-import { readAt } from "../io/files.ts";
+import { formatBytes, listed } from "../format.ts";
 import { DataError } from "./errors.ts";
-import { type DatasetInfo, Hdf5File } from "./hdf5.ts";
+import { type DatasetInfo, Hdf5File, type Unwritten } from "./hdf5.ts";
+import type { Hdf5Dataset } from "./hdf5/dataset.ts";
+import { type ImageGroup, scanImages } from "./jet_images.ts";
+import { isOneHot } from "./labels.ts";
 
 /** Names to look for, in order, where the user gives none. */
 const CANDIDATES: Readonly<Record<JetQuantity, readonly string[]>> = {
@@ -42,37 +45,29 @@ export class JetFile {
   readonly size: number;
   /** True for (N, C, S, S). */
   readonly channelsFirst: boolean;
-  /** The dataset of the images. */
-  readonly images: DatasetInfo;
   readonly #hdf5: Hdf5File;
   readonly #names: JetNames;
-  #buffer = new Uint8Array(0);
-  readonly #raw: { readonly file: Deno.FsFile; readonly offset: number } | undefined;
+  readonly #images: Hdf5Dataset;
 
   private constructor(hdf5: Hdf5File, names: JetNames) {
     this.path = hdf5.path;
     this.#hdf5 = hdf5;
     this.#names = names;
-    this.images = hdf5.info(this.#find("images"));
-    const { shape, kind, name } = this.images;
-    const fail = (why: string) => {
-      throw new DataError(`${this.path}: dataset "${name}" ${why}`);
-    };
-    if (kind === "other") fail("does not hold numbers");
-    if (shape.length !== 4) fail(`has shape (${shape.join(", ")}); images have four axes: (N, size, size, channels)`);
-    const [count, a, b, c] = shape as [number, number, number, number];
-    if (count === 0) fail("holds no image");
-    this.channelsFirst = a !== b && b === c;
-    if (!this.channelsFirst && a !== b) fail(`has shape (${shape.join(", ")}); the images must be square`);
-    [this.size, this.channels] = this.channelsFirst ? [b, a] : [a, c];
-    this.count = count;
-    const claimed = this.images.size * count * a * b * c;
-    if (!(claimed <= MOST_COMPRESSION * hdf5.bytes)) {
-      fail(
-        `claims ${formatBytes(claimed)} of images, and the file has ${formatBytes(hdf5.bytes)}. It is damaged, or was never filled`,
-      );
+    this.#images = hdf5.dataset(this.#find("images"));
+    const { shape, name, size, storage } = this.images;
+    const fail = (why: string) => new DataError(`${this.path}: dataset "${name}" ${why}`);
+    this.#images.check();
+    const layout = layoutOf(shape);
+    if (typeof layout === "string") throw fail(`has shape (${shape.join(", ")}); ${layout}`);
+    ({ count: this.count, size: this.size, channels: this.channels, channelsFirst: this.channelsFirst } = layout);
+    if (this.count === 0) throw fail("holds no image");
+    if (storage === "virtual") {
+      throw fail("is virtual: its images are parts of other datasets. 'h5repack -l CONTI in.h5 out.h5' writes them into one");
     }
-    this.#raw = this.#openRaw();
+    const claimed = shape.reduce((product, n) => product * n, size);
+    if (!(claimed <= MOST_COMPRESSION * hdf5.bytes)) {
+      throw fail(`claims ${formatBytes(claimed)} of images, and the file has ${formatBytes(hdf5.bytes)}: most were never written`);
+    }
   }
 
   /**
@@ -91,84 +86,72 @@ export class JetFile {
     }
   }
 
+  /** The dataset of the images. */
+  get images(): DatasetInfo {
+    return this.#images.info;
+  }
+
+  /** Images of chunks that were never written; undefined if there are none. */
+  get unwritten(): Unwritten | undefined {
+    return this.#images.unwritten;
+  }
+
+  /** What an image of nothing but fill values holds in every place. */
+  get fill(): number {
+    return this.#images.fill;
+  }
+
   /** True if the file has such a dataset. */
   has(quantity: JetQuantity): boolean {
     return this.#lookUp(quantity) !== undefined;
   }
 
   /**
-   * Reads images as floats in the file's order of axes.
+   * Reads images, a few at a time, whatever the storage: each part of the file once.
    *
-   * @returns count * size * size * channels values; a view that the next call overwrites
+   * @param wanted numbers of the images, rising
+   * @returns groups in this order; each is overwritten by the next
    * @throws {DataError} if the file cannot be read there
    */
-  readImages(first: number, count: number): Float32Array {
-    if (!this.#raw) return toFloat32(this.#hdf5.readRows(this.images, first, count), this.images);
-    const { file, offset } = this.#raw;
-    const rowBytes = 4 * this.size * this.size * this.channels;
-    // one buffer for all reads: the first touch of new memory takes longer than the read
-    if (this.#buffer.length < count * rowBytes) this.#buffer = new Uint8Array(count * rowBytes);
-    const bytes = this.#buffer.subarray(0, count * rowBytes);
-    const done = readAt(file, offset + first * rowBytes, bytes);
-    if (done < bytes.length) {
-      throw new DataError(
-        `${this.path}: the file ended while image ${first + Math.floor(done / rowBytes)} was read. Copy or download it again`,
-      );
-    }
-    return new Float32Array(bytes.buffer, 0, bytes.length / 4);
+  scan(wanted: ArrayLike<number>): Generator<ImageGroup> {
+    return scanImages(this, this.#images, wanted);
   }
 
   /**
    * Reads one number for each image.
    *
-   * @throws {DataError} if the file has no such dataset, or of another length, or with values that are not finite
+   * @throws {DataError} if the file has no such dataset, or of another shape, or with rows never written or not finite
    */
   readScalars(quantity: JetScalar): Float64Array {
-    const info = this.#hdf5.info(this.#find(quantity));
-    const elements = info.shape.reduce((product, n) => product * n, 1);
-    if (info.kind === "other" || elements !== this.count) {
-      throw new DataError(
-        `${this.path}: dataset "${info.name}" has shape (${
-          info.shape.join(", ")
-        }); expected ${this.count} numbers, one for each image`,
-      );
+    const dataset = this.#hdf5.dataset(this.#find(quantity));
+    const { name, shape } = dataset.info;
+    const fail = (why: string) => new DataError(`${this.path}: dataset "${name}" ${why}`);
+    dataset.check();
+    if (shape[0] !== this.count || shape.slice(1).some((n) => n !== 1)) {
+      const isTable = quantity === "labels" && shape.length === 2 && shape[0] === this.count && shape[1]! <= MOST_CLASSES;
+      if (isTable && isOneHot(dataset.readNumbers(), shape[1]!)) {
+        throw fail(
+          `is one-hot, ${shape[1]} columns for each image. In h5py: new["${name}"] = old["${name}"][:].argmax(1)`,
+        );
+      }
+      throw fail(`has shape (${shape.join(", ")}); expected (${this.count}) or (${this.count}, 1): one number for each image`);
     }
-    const values = toFloat64(this.#hdf5.readRows(info, 0, info.shape[0]!), info);
+    const values = dataset.readNumbers();
     const bad = values.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) throw new DataError(`${this.path}: dataset "${info.name}" holds ${values[bad]} at row ${bad}. Remove such rows`);
+    if (bad >= 0) throw fail(`holds ${values[bad]} at row ${bad}. Remove such rows`);
     return values;
   }
 
   /** Closes the file. */
   [Symbol.dispose](): void {
-    this.#raw?.file.close();
     this.#hdf5[Symbol.dispose]();
   }
 
-  /** Contiguous little-endian float32 is read as raw bytes, after a comparison with libhdf5 on a few images. */
-  #openRaw(): { file: Deno.FsFile; offset: number } | undefined {
-    const { kind, size, littleEndian } = this.images;
-    if (kind !== "float" || size !== 4 || !littleEndian) return undefined;
-    const offset = this.#hdf5.contiguousOffset(this.images);
-    if (offset === undefined) return undefined;
-    const file = Deno.openSync(this.path);
-    const rowBytes = 4 * this.size * this.size * this.channels;
-    const raw = new Uint8Array(rowBytes);
-    for (const row of new Set([0, Math.floor(this.count / 2), this.count - 1])) {
-      const expected = this.#hdf5.readRows(this.images, row, 1);
-      const done = readAt(file, offset + row * rowBytes, raw);
-      if (done < rowBytes || raw.some((byte, i) => byte !== expected[i])) {
-        file.close();
-        return undefined;
-      }
-    }
-    return { file, offset };
-  }
-
+  /** The dataset that a name given by the user leads to, or the first of the usual ones; a link counts, wherever it leads. */
   #lookUp(quantity: JetQuantity): string | undefined {
     const wanted = this.#names[quantity];
-    const names = this.#hdf5.names;
-    return wanted !== undefined ? names.find((name) => name === wanted) : CANDIDATES[quantity].find((name) => names.includes(name));
+    if (wanted !== undefined) return this.#hdf5.kind(wanted) === "nothing" ? undefined : wanted;
+    return CANDIDATES[quantity].find((name) => ["dataset", "link", "unreadable"].includes(this.#hdf5.kind(name)));
   }
 
   #find(quantity: JetQuantity): string {
@@ -176,35 +159,28 @@ export class JetFile {
     if (found !== undefined) return found;
     const wanted = this.#names[quantity] ?? CANDIDATES[quantity].join(" or ");
     throw new DataError(
-      `${this.path}: there is no dataset ${wanted} for ${quantity}; the file holds ${
-        this.#hdf5.names.join(", ") || "no datasets"
-      }. ` +
+      `${this.path}: there is no dataset ${wanted} for ${quantity}; the file holds ${listed(this.#hdf5.names) || "no datasets"}. ` +
         `Name the right one with data.keys.${quantity}`,
     );
   }
 }
 
-function toFloat32(bytes: Uint8Array, info: DatasetInfo): Float32Array {
-  if (info.kind === "float" && info.size === 4) {
-    return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4).slice();
-  }
-  return Float32Array.from(toFloat64(bytes, info));
-}
+/** Columns of a table of labels that may be one-hot. */
+const MOST_CLASSES = 1000;
 
-/** Numbers of any type; libhdf5 has already put their bytes in little-endian order. */
-function toFloat64(bytes: Uint8Array, { kind, size, signed, name }: DatasetInfo): Float64Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const map = (get: (at: number) => number) => Float64Array.from({ length: bytes.length / size }, (_, i) => get(i * size));
-  if (kind === "float") {
-    if (size === 8) return map((at) => view.getFloat64(at, true));
-    if (size === 4) return map((at) => view.getFloat32(at, true));
-    if (size === 2) return map((at) => view.getFloat16(at, true));
+type Layout = Pick<JetFile, "count" | "size" | "channels" | "channelsFirst">;
+
+/** What the axes of images are, or what is wrong with them. */
+function layoutOf(shape: readonly number[]): Layout | string {
+  const [count = 0, a, b, c] = shape;
+  if (shape.length === 3 && a === b) return { count, size: a!, channels: 1, channelsFirst: false };
+  if (shape.length === 2) {
+    return `images have four axes: (N, size, size, channels). Store x.reshape(${count}, size, size, channels), ${a} values an image`;
   }
-  if (kind === "integer") {
-    if (size === 8) return map((at) => Number(signed ? view.getBigInt64(at, true) : view.getBigUint64(at, true)));
-    if (size === 4) return map((at) => signed ? view.getInt32(at, true) : view.getUint32(at, true));
-    if (size === 2) return map((at) => signed ? view.getInt16(at, true) : view.getUint16(at, true));
-    if (size === 1) return map((at) => signed ? view.getInt8(at) : view.getUint8(at));
+  if (shape.length !== 4) {
+    return shape.length === 3 ? "the images must be square" : "images have four axes: (N, size, size, channels)";
   }
-  throw new DataError(`Dataset "${name}" holds ${kind} numbers of ${size} bytes, which cannot be read here`);
+  if (a === b) return { count, size: a!, channels: c!, channelsFirst: false };
+  if (b === c) return { count, size: b!, channels: a!, channelsFirst: true };
+  return "the images must be square";
 }

@@ -2,8 +2,10 @@
  * @file Reads a data file in a Worker, so that reading and packing go on while the main thread waits for the adapter.
  */
 
+import type { EmptyImages } from "./empty.ts";
 import type { Encoding, PackedBatch } from "./entries.ts";
 import { DataError } from "./errors.ts";
+import type { Unwritten } from "./hdf5.ts";
 import type { JetNames, JetScalar } from "./jet_file.ts";
 import type { Answer, Question, Requests } from "./loader_protocol.ts";
 import type { ImageSource, Progress } from "./packed.ts";
@@ -74,6 +76,16 @@ export class Loader implements ImageSource {
 
   get mostPerImage(): number {
     return this.#known.mostPerImage;
+  }
+
+  /** Images that hold nothing. */
+  get empty(): EmptyImages {
+    return this.#known.empty;
+  }
+
+  /** Images of chunks that were never written; undefined if there are none. */
+  get unwritten(): Unwritten | undefined {
+    return this.#known.unwritten;
   }
 
   /** True if the file has such a dataset. */

@@ -1,6 +1,8 @@
 /** @file The messages between loader.ts and its Worker. */
 
+import type { EmptyImages } from "./empty.ts";
 import type { Encoding, PackedBatch } from "./entries.ts";
+import type { Unwritten } from "./hdf5.ts";
 import type { JetNames, JetScalar } from "./jet_file.ts";
 
 /** What the Worker can be asked for. */
@@ -10,7 +12,10 @@ export interface Requests {
     answer: { count: number; channels: number; size: number; has: JetScalar[] };
   };
   scalars: { given: JetScalar; answer: Float64Array };
-  pack: { given: string; answer: { encoding: Encoding; words: number; mostPerImage: number } };
+  pack: {
+    given: string;
+    answer: { encoding: Encoding; words: number; mostPerImage: number; empty: EmptyImages; unwritten: Unwritten | undefined };
+  };
   fingerprint: { given: undefined; answer: string };
   batch: { given: ArrayLike<number>; answer: PackedBatch };
 }

@@ -6,15 +6,17 @@
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 
+import { findEmpty } from "./empty.ts";
 import { JetFile } from "./jet_file.ts";
 import type { Answer, Question, Requests } from "./loader_protocol.ts";
 import { openPacked, packInMemory } from "./pack_file.ts";
-import type { ImageSource } from "./packed.ts";
+import type { PackedImages } from "./packed.ts";
+import type { PackedStore } from "./packed_store.ts";
 
 declare const self: DedicatedWorkerGlobalScope;
 
 let file: JetFile | undefined;
-let source: ImageSource | undefined;
+let source: PackedImages | PackedStore | undefined;
 
 const handlers: { [Name in keyof Requests]: (given: Requests[Name]["given"]) => Promise<Requests[Name]["answer"]> } = {
   async open({ path, names }) {
@@ -26,9 +28,10 @@ const handlers: { [Name in keyof Requests]: (given: Requests[Name]["given"]) => 
   async pack(folder) {
     const progress = (done: number, total: number) => self.postMessage({ progress: [done, total] } satisfies Answer);
     source = folder === "" ? packInMemory(file!, progress) : await openPacked(file!, folder, progress);
+    const empty = findEmpty(source, file!.fill), { unwritten } = file!;
     file![Symbol.dispose]();
     const { encoding, words, mostPerImage } = source;
-    return { encoding, words, mostPerImage };
+    return { encoding, words, mostPerImage, empty, unwritten };
   },
   fingerprint: () => source!.fingerprint(),
   batch: (images) => source!.batch(images),

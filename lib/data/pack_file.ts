@@ -15,12 +15,10 @@ import { checksum, type Encoding } from "./entries.ts";
 import { DataError } from "./errors.ts";
 import { type Fingerprint, fingerprint, sha256 } from "./fingerprint.ts";
 import type { JetFile } from "./jet_file.ts";
-import { packRows } from "./pack_rows.ts";
+import { packGroup } from "./pack_group.ts";
 import { PackedImages, type Progress } from "./packed.ts";
 import { encodeFacts, HEADER_BYTES, PackedStore } from "./packed_store.ts";
 
-/** Images read at once: a few megabytes, which stay in the processor's cache until they are packed. */
-const IMAGES_AT_ONCE = 8;
 /** Milliseconds between two moments from which a cut run can go on. */
 const FLUSH_EVERY = 1000;
 
@@ -57,9 +55,8 @@ async function storeName(source: Fingerprint): Promise<string> {
 
 /** Words of the images one after the other, as long as the encoding holds their values. */
 function* packedChunks(file: JetFile, first: number, encoding: Encoding) {
-  for (let at = first; at < file.count; at += IMAGES_AT_ONCE) {
-    const count = Math.min(IMAGES_AT_ONCE, file.count - at);
-    yield { stop: at + count, packed: packRows(file, at, count, encoding) };
+  for (const group of file.scan(Uint32Array.from({ length: file.count - first }, (_, i) => first + i))) {
+    yield { stop: group.first + group.count, packed: packGroup(file, group, encoding) };
   }
 }
 

@@ -81,6 +81,14 @@ export class PackedImages implements ImageSource {
     );
   }
 
+  /** Numbers of the images whose words are these. */
+  find(wanted: Uint32Array): number[] {
+    const { offsets, words } = this.#packed;
+    const isLike = (image: number) =>
+      offsets[image + 1]! - offsets[image]! === wanted.length && wanted.every((word, i) => word === words[offsets[image]! + i]);
+    return Array.from({ length: this.count }, (_, image) => image).filter(isLike);
+  }
+
   batch(images: ArrayLike<number>): Promise<PackedBatch> {
     const { offsets, words } = this.#packed;
     return Promise.resolve(collect(images, this.count, (image) => words.subarray(offsets[image], offsets[image + 1])));

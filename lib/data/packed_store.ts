@@ -79,6 +79,14 @@ export class PackedStore implements ImageSource {
     return imagesFingerprint(this.#checks);
   }
 
+  /** Numbers of the images whose words are these, told by their number and check sum. */
+  find(words: Uint32Array): number[] {
+    const check = checksum(words);
+    const isLike = (image: number) =>
+      this.#offsets[image + 1]! - this.#offsets[image]! === words.length && this.#checks[image] === check;
+    return Array.from(this.#checks.keys()).filter(isLike);
+  }
+
   batch(images: ArrayLike<number>): Promise<PackedBatch> {
     return Promise.resolve(this.read(images));
   }

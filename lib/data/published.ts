@@ -95,15 +95,12 @@ function fact(what: string, expected: number | string, found: number | string): 
   return { what, expected: String(expected), found: String(found), agrees: expected === found };
 }
 
-/** Names, shapes, types and storage of all datasets of a file, one row each; what cannot be read says why. */
-export function datasetRows(file: Hdf5File): string[][] {
-  return file.names.map((name) => {
+/** Name, shape, type and storage of datasets, one row each; what cannot be read says why. */
+export function datasetRows(file: Hdf5File, names: readonly string[]): string[][] {
+  return names.map((name) => {
     try {
-      const { shape, kind, size, signed, littleEndian, chunks, filters } = file.info(name);
-      const word = kind === "integer" && !signed ? "unsigned" : kind;
-      const type = kind === "other" ? "no numbers" : `${word} ${8 * size} bit${size > 1 && !littleEndian ? ", big-endian" : ""}`;
-      const storage = chunks ? `chunks of (${chunks.join(", ")})` : "contiguous";
-      return [name, `(${shape.join(", ")})`, type, [storage, ...filters].join(", ")];
+      const { shape, type, storage, chunks, filters } = file.dataset(name).info;
+      return [name, `(${shape.join(", ")})`, type, [chunks ? `chunks of (${chunks.join(", ")})` : storage, ...filters].join(", ")];
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       return [name, "?", "?", error.message.slice(file.path.length + 2)];

@@ -2,8 +2,10 @@
 
 import type { RunConfig } from "../config/keys.ts";
 import { ConfigError } from "../config/parse.ts";
+import { describeEmpty, describeZeros } from "../data/empty.ts";
 import { DataError } from "../data/errors.ts";
 import type { JetNames } from "../data/jet_file.ts";
+import { labelProblem } from "../data/labels.ts";
 import { labelsFingerprint, type TrainedOn } from "../data/provenance.ts";
 import { Loader } from "../data/loader.ts";
 import type { Progress } from "../data/packed.ts";
@@ -27,6 +29,8 @@ export interface DataPlace {
 export interface OpenOptions {
   /** A progress function for a piece of work. */
   readonly progress?: (what: string) => Progress;
+  /** Told what is odd about the data, and no reason to stop. */
+  readonly notice?: (line: string) => void;
   /** Stops packing; the next call goes on from there. */
   readonly signal?: AbortSignal;
 }
@@ -86,6 +90,8 @@ export async function openLabelled(
     }
     const labels = checkLabels(await loader.scalars("labels"), config.model.num_classes, path);
     const mass = await loader.scalars("mass");
+    const zeros = describeZeros("masses", mass);
+    if (zeros) options.notice?.(`${path}: ${zeros}`);
     let split: LabelledData["split"];
     try {
       split = limited(stratifiedSplit(labels, config.data.seed), config);
@@ -175,7 +181,7 @@ async function openPackedImages(
   { data }: Pick<RunConfig, "data">,
   loader: Loader,
   { path, cache }: DataPlace,
-  { progress, signal }: OpenOptions,
+  { progress, signal, notice }: OpenOptions,
 ): Promise<Omit<TrainingImages, "split"> & Disposable> {
   try {
     await loader.pack(cache, progress?.(`packing ${path}`), signal);
@@ -183,6 +189,12 @@ async function openPackedImages(
     if (!signal?.aborted) throw error;
     throw new Interrupted(`Stopped while packing ${path}; what is packed is kept in ${cache}`);
   }
+  const { empty, unwritten, count } = loader;
+  if (empty.count === count) {
+    throw new DataError(`${path}: all ${count} images are empty: they were never written, or hold nothing but 0`);
+  }
+  const odd = describeEmpty(empty, count, unwritten);
+  if (odd) notice?.(`${path}: ${odd}`);
   const resident = await ResidentImages.load(gpu, loader, data.gpu_share, { progress: progress?.(`uploading ${path}`), signal });
   return {
     images: loader,
@@ -220,9 +232,7 @@ async function openMatching({ data, model }: Pick<RunConfig, "data" | "model">, 
 }
 
 function checkLabels(labels: Float64Array, classes: number, path: string): Float64Array {
-  const bad = labels.findIndex((label) => !Number.isInteger(label) || label < 0 || label >= classes);
-  if (bad < 0) return labels;
-  throw new DataError(
-    `${path}: label ${labels[bad]} of image ${bad} is no class from 0 to ${classes - 1}. Set model.num_classes to match`,
-  );
+  const problem = labelProblem(labels, classes);
+  if (problem !== undefined) throw new DataError(`${path}: ${problem}`);
+  return labels;
 }

@@ -79,7 +79,7 @@ const rate = (started: number) => 1000 * COUNT / (performance.now() - started);
 
 async function readDense(path: string): Promise<void> {
   using file = await JetFile.open(path);
-  for (let first = 0; first < COUNT; first += 8) file.readImages(first, 8);
+  for (const _group of file.scan(Uint32Array.from({ length: COUNT }, (_, i) => i)));
 }
 
 async function pack(path: string): Promise<void> {

@@ -6,7 +6,7 @@ import { DataError } from "../../lib/data/errors.ts";
 import { hdf5Memory } from "../../lib/data/hdf5.ts";
 import { JetFile } from "../../lib/data/jet_file.ts";
 import { openPacked } from "../../lib/data/pack_file.ts";
-import { packRows } from "../../lib/data/pack_rows.ts";
+import { packGroup } from "../../lib/data/pack_group.ts";
 import { PackedStore } from "../../lib/data/packed_store.ts";
 import { decodeSafetensors, encodeSafetensors, type Safetensors, toFloats } from "../../lib/io/safetensors.ts";
 import { Choices } from "../../lib/gpu/choices.ts";
@@ -230,7 +230,9 @@ function readGrownWeights(path: string): void {
 async function readAllImages(path: string): Promise<void> {
   using file = await JetFile.open(path);
   for (const quantity of ["labels", "mass", "pt"] as const) if (file.has(quantity)) file.readScalars(quantity);
-  for (let image = 0; image < file.count; image++) packRows(file, image, 1, "u8") ?? packRows(file, image, 1, "f32");
+  for (const group of file.scan(Uint32Array.from({ length: file.count }, (_, i) => i))) {
+    packGroup(file, group, "u8") ?? packGroup(file, group, "f32");
+  }
 }
 
 async function packedSeeds(folder: string): Promise<Uint8Array[]> {

@@ -91,7 +91,7 @@ const BROKEN: Readonly<Record<string, { readonly write: (path: string) => void; 
   "without a single image": { write: (path) => writeDataset(path, "jet", [0, 12, 12, 2]), says: 'dataset "jet" holds no image' },
   "of text": {
     write: (path) => Deno.copyFileSync(new URL("../fixtures/hdf5/text.h5", import.meta.url), path),
-    says: "does not hold numbers",
+    says: "holds text, which cannot be read here",
   },
   "with NaN": {
     write(path) {

@@ -152,7 +152,11 @@ Deno.test("packing a file that shrinks meanwhile says so, and leaves no cache be
   }
   using file = await JetFile.open(path);
   Deno.truncateSync(path, 2048 + 4 * 20 * 96 * 96 * 2);
-  await assertRejects(() => openPacked(file, cache), DataError, "the file ended while image 20 was read");
+  await assertRejects(
+    () => openPacked(file, cache),
+    DataError,
+    'rows 16 to 23 of "jet" cannot be read (the file ends at byte 1476608',
+  );
   assertEquals(files(cache), []);
 });
 

@@ -1,0 +1,51 @@
+/** @file Images that hold nothing, and how they are spoken of. */
+
+import { formatCount } from "../format.ts";
+import { pack } from "./entries.ts";
+import type { Unwritten } from "./hdf5.ts";
+import type { PackedImages } from "./packed.ts";
+import type { PackedStore } from "./packed_store.ts";
+
+/** Images of a data set that hold nothing. */
+export interface EmptyImages {
+  readonly count: number;
+  /** The first of them; -1 if there are none. */
+  readonly first: number;
+}
+
+/**
+ * Finds images without any value but 0, or with the same fill value everywhere.
+ *
+ * @param fill value of what was never written
+ */
+export function findEmpty(source: PackedImages | PackedStore, fill: number): EmptyImages {
+  const { encoding, channels, size } = source;
+  const values = new Float32Array(size * size * channels);
+  const blanks = new Set([0, Number.isFinite(fill) ? fill : 0]);
+  const found = [...blanks].flatMap((value) => {
+    const blank = pack(values.fill(value), 1, encoding);
+    return blank ? source.find(blank.words) : [];
+  });
+  return { count: found.length, first: found.length > 0 ? found.reduce((least, image) => Math.min(least, image)) : -1 };
+}
+
+/** What there is to say about images that hold nothing, or parts of them; undefined if all hold something. */
+export function describeEmpty({ count, first }: EmptyImages, of: number, unwritten: Unwritten | undefined): string | undefined {
+  const parts: string[] = [];
+  if (count > 0) parts.push(`${formatCount(count)} of ${formatCount(of)} images are empty, the first is ${first}`);
+  if (unwritten) {
+    const { chunks, of, first, last } = unwritten;
+    parts.push(`${formatCount(chunks)} of ${formatCount(of)} chunks were never written, the first of images ${first} to ${last}`);
+  }
+  return parts.length > 0 ? parts.join("; ") : undefined;
+}
+
+/** What there is to say about numbers that are exactly 0, as those are that were never written; undefined if there are none. */
+export function describeZeros(what: string, values: Float64Array): string | undefined {
+  const count = values.reduce((sum, value) => sum + (value === 0 ? 1 : 0), 0);
+  if (count === 0) return undefined;
+  return `${formatCount(count)} of ${formatCount(values.length)} ${what} are exactly 0, the first is that of image ${
+    values.indexOf(0)
+  }. ` +
+    "Were they written?";
+}

@@ -1,0 +1,92 @@
+/** @file The filters of HDF5 that chunks pass through, undone: gzip, shuffle and the check sum fletcher32. */
+
+import { inflateSync } from "node:zlib";
+import { formatBytes } from "../../format.ts";
+import { fletcher32 } from "./checksum.ts";
+import { Hdf5Fault } from "./source.ts";
+
+/** A filter of a dataset. */
+export interface Filter {
+  readonly id: number;
+  readonly name: string;
+  readonly parameters: readonly number[];
+}
+
+/** Numbers that HDF5 gives to filters. */
+const DEFLATE = 1, SHUFFLE = 2, FLETCHER32 = 3;
+const CHECKSUM_BYTES = 4;
+/** No stream of gzip unpacks to more than this many times its size; for zeros alone it reaches 1032. */
+const MOST_COMPRESSION = 1100;
+
+/** True if chunks behind a filter can be read. */
+export function isSupported({ id }: Filter): boolean {
+  return id === DEFLATE || id === SHUFFLE || id === FLETCHER32;
+}
+
+/**
+ * The numbers of a stored chunk.
+ *
+ * @param mask bit i: filter i was not applied
+ * @param bytes of the chunk when it is unpacked
+ * @throws {Hdf5Fault} if a check sum or the size is wrong
+ */
+export function unpackChunk(
+  stored: Uint8Array<ArrayBuffer>,
+  filters: readonly Filter[],
+  mask: number,
+  bytes: number,
+): Uint8Array<ArrayBuffer> {
+  let chunk = stored;
+  for (const [i, filter] of [...filters.entries()].reverse()) {
+    if (mask >> i & 1) continue;
+    if (filter.id === FLETCHER32) chunk = checkFletcher32(chunk);
+    else if (filter.id === DEFLATE) chunk = inflate(chunk, bytes);
+    else chunk = unshuffle(chunk, filter.parameters[0] ?? 1);
+  }
+  if (chunk.length !== bytes) throw new Hdf5Fault(`one of its chunks has ${chunk.length} bytes instead of ${bytes}`, true);
+  return chunk;
+}
+
+function inflate(stored: Uint8Array<ArrayBuffer>, bytes: number): Uint8Array<ArrayBuffer> {
+  // a check sum that was taken before the packing is packed too
+  const most = bytes + CHECKSUM_BYTES;
+  if (most > MOST_COMPRESSION * (stored.length + CHECKSUM_BYTES)) {
+    throw new Hdf5Fault(`one of its chunks has ${stored.length} bytes, which cannot be ${formatBytes(bytes)} compressed`, true);
+  }
+  try {
+    const { buffer, byteOffset, length } = inflateSync(stored, { chunkSize: Math.max(64, most), maxOutputLength: most });
+    return new Uint8Array(buffer as ArrayBuffer, byteOffset, length);
+  } catch (error) {
+    throw new Hdf5Fault(`one of its chunks cannot be unpacked: ${(error as Error).message}`, true);
+  }
+}
+
+/** The first bytes of all elements lie together, then the second, and so on; what is left over follows as it is. */
+function unshuffle(from: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
+  const count = Math.floor(from.length / size);
+  if (size < 2 || count < 2) return from;
+  const to = new Uint8Array(from.length);
+  to.set(from.subarray(size * count), size * count);
+  const fours = count >> 2;
+  for (let j = 0; j < size; j++) {
+    const plane = from.slice(j * count, (j + 1) * count), words = new Uint32Array(plane.buffer, 0, fours);
+    // most bytes of images are zero: four are looked at as one
+    for (let i = 0; i < fours; i++) {
+      if (words[i] === 0) continue;
+      for (let k = 4 * i; k < 4 * i + 4; k++) to[k * size + j] = plane[k]!;
+    }
+    for (let k = 4 * fours; k < count; k++) to[k * size + j] = plane[k]!;
+  }
+  return to;
+}
+
+function checkFletcher32(chunk: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const body = chunk.subarray(0, Math.max(0, chunk.length - CHECKSUM_BYTES));
+  const stored = new DataView(chunk.buffer, chunk.byteOffset + body.length, chunk.length - body.length);
+  // before version 1.6.3 the sums were taken with the bytes of each half exchanged
+  const sum = fletcher32(body), exchanged = (sum & 0x00ff00ff) << 8 | sum >>> 8 & 0x00ff00ff;
+  if (stored.byteLength < CHECKSUM_BYTES || ![sum, exchanged >>> 0].includes(stored.getUint32(0, true))) {
+    throw new Hdf5Fault("the check sum of one of its chunks is wrong", true);
+  }
+  return body;
+}

@@ -1,0 +1,57 @@
+/** @file Datasets whose numbers are not read: what they are, and what to do. */
+
+import { formatBytes, listed, shorten } from "../../format.ts";
+import type { DatasetParts } from "./dataset.ts";
+import { isSupported } from "./filters.ts";
+import type { ChunkedStorage } from "./layout.ts";
+import { readMappings } from "./virtual.ts";
+
+/** Largest chunk that is read, in bytes: it is unpacked in memory. */
+const MOST_CHUNK_BYTES = 2 ** 30;
+const ONE_FILE = "'h5repack -l CONTI in.h5 out.h5' writes all numbers into one file";
+
+/** Why a dataset is not read, in words that follow its name; undefined if it is. */
+export function refusalOf({ name, source, storage, element, filters, extent: { shape } }: DatasetParts): string | undefined {
+  const missing = filters.find((filter) => !isSupported(filter));
+  if (missing) {
+    return `is compressed with "${shorten(missing.name) || missing.id}", which cannot be read here. ` +
+      "Rewrite it with gzip, or uncompressed (h5repack -f GZIP=4 in.h5 out.h5)";
+  }
+  if (!element.format) {
+    const how = element.conversion?.replace("OLD", `old["${name}"]`);
+    return `holds ${element.words}, which cannot be read here${how ? `. In h5py: new["${name}"] = ${how}` : ""}`;
+  }
+  switch (storage.kind) {
+    case "external":
+      return `keeps its numbers in other files (${listed(storage.files)}). With these at hand, ${ONE_FILE}`;
+    case "virtual": {
+      const other = readMappings(source, storage.heap).find(({ file }) => file !== ".");
+      return other &&
+        `is virtual: its numbers are in other files, such as "${shorten(other.dataset)}" in ${
+          shorten(other.file)
+        }. With these at hand, ${ONE_FILE}`;
+    }
+    case "contiguous":
+      return storage.address === undefined && shape.every((n) => n > 0)
+        ? "was never written: no numbers are stored for it"
+        : undefined;
+    case "chunked":
+      return refusalOfChunks(storage, name, shape, element.size);
+  }
+}
+
+function refusalOfChunks(
+  { shape, bytes }: ChunkedStorage,
+  name: string,
+  extent: readonly number[],
+  size: number,
+): string | undefined {
+  if (shape.length !== extent.length || bytes !== shape.reduce((product, n) => product * n, size)) {
+    return "has chunks of another shape than its own";
+  }
+  if (bytes <= MOST_CHUNK_BYTES) return undefined;
+  return `has chunks of (${shape.join(", ")}), ${
+    formatBytes(bytes)
+  } each, which are too large to be unpacked. Rewrite it in smaller ` +
+    `chunks: h5repack -l ${name}:CHUNK=${[8, ...extent.slice(1)].join("x")} in.h5 out.h5`;
+}
