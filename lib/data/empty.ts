@@ -8,6 +8,7 @@ import type { PackedStore } from "./packed_store.ts";
 
 /** Images of a data set that hold nothing. */
 export interface EmptyImages {
+  /** How many they are. */
   readonly count: number;
   /** The first of them; -1 if there are none. */
   readonly first: number;

@@ -13,7 +13,7 @@ import { DataError } from "./errors.ts";
 import { type DatasetParts, explainFault, Hdf5Dataset } from "./hdf5/dataset.ts";
 import { findMessage, MESSAGE, readMessages } from "./hdf5/header.ts";
 import { readFill, readStorage } from "./hdf5/layout.ts";
-import { attempt, type Library, libraryReason, libraryText, openWithLibrary, type ServedFile } from "./hdf5/library.ts";
+import { attempt, libraryReason, libraryText, openWithLibrary, type ServedFile } from "./hdf5/library.ts";
 import { readType } from "./hdf5/numbers.ts";
 import { Cursor, Hdf5Fault, Hdf5Source } from "./hdf5/source.ts";
 

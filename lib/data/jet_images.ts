@@ -15,8 +15,9 @@ import type { JetFile } from "./jet_file.ts";
 
 /** A few images. */
 export interface ImageGroup {
-  /** Their numbers, one after the other. */
+  /** Number of the first; the others follow it. */
   readonly first: number;
+  /** How many they are. */
   readonly count: number;
   /** count * size * size * channels values, channels last. */
   readonly values: Float32Array<ArrayBuffer>;

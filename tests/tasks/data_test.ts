@@ -72,6 +72,57 @@ Deno.test("deno task pack stops at Ctrl-C, keeps what it has, and goes on", asyn
   assertEquals(list(`${workspace.root}cache`).filter((name) => !name.endsWith(".safetensors")), []);
 });
 
+Deno.test("inspect, pack and training say how many images are empty and which chunks and masses were never written", async () => {
+  using workspace = new Workspace();
+  const count = 40, size = 12, channels = 2;
+  {
+    using writer = new Hdf5Writer(`${workspace.root}data/half.h5`, [
+      { name: "jet", shape: [count, size, size, channels] },
+      ...["Y", "m"].map((name) => ({ name, shape: [count, 1] })),
+    ]);
+    const perImage = size * size * channels;
+    writer.write("jet", 0, Float32Array.from({ length: 25 * perImage }, (_, i) => i % 17 === 0 ? 1 + i % 255 : 0));
+    writer.write("Y", 0, Float32Array.from({ length: count }, (_, i) => i % 2));
+    writer.write("m", 0, Float32Array.from({ length: 30 }, (_, i) => 100 + i));
+  }
+  const empty = "15 of 40 images are empty, the first is 25";
+  const { stdout } = await succeed(workspace, "inspect", "data/half.h5");
+  assertStringIncludes(stdout, `Beware: ${empty}`);
+  assertStringIncludes(stdout, "10 of 40 values of Mass are exactly 0, the first is that of image 30");
+  assertStringIncludes((await succeed(workspace, "pack", "--data", "data/half.h5")).stdout, empty);
+  const toy = ["data.labelled_path=data/half.h5", "data.batch_size=8", "training.max_steps=1"].flatMap((pair) => ["--set", pair]);
+  const training = await succeed(
+    workspace,
+    "finetune",
+    "--config",
+    "configs/scratch.yaml",
+    ...TOY_MODEL,
+    ...toy,
+    "--out",
+    "runs/a",
+  );
+  assertStringIncludes(training.stdout, empty);
+  assertStringIncludes(training.stdout, "10 of 40 masses are exactly 0");
+
+  Deno.copyFileSync(new URL("../fixtures/hdf5/strips.h5", import.meta.url), `${workspace.root}data/strips.h5`);
+  const strips = await succeed(workspace, "pack", "--data", "data/strips.h5", "--images", "filled");
+  const unwritten = "3 of 4 chunks were never written, the first of images 0 to 1";
+  assertStringIncludes(strips.stdout, `5 of 7 images are empty, the first is 0; ${unwritten}`);
+  writeDataset(`${workspace.root}data/none.h5`, "jet", [20, size, size, channels]);
+  const none = ["data.unlabelled_path=data/none.h5", "data.batch_size=8"].flatMap((pair) => ["--set", pair]);
+  const refusal = await fail(
+    workspace,
+    "pretrain",
+    "--config",
+    "configs/pretrain_simclr.yaml",
+    ...TOY_MODEL,
+    ...none,
+    "--out",
+    "runs/b",
+  );
+  assertStringIncludes(refusal, "all 20 images are empty");
+});
+
 /** Files that no task can use, and what is said about them. */
 const BROKEN: Readonly<Record<string, { readonly write: (path: string) => void; readonly says: string }>> = {
   "cut short": {

@@ -28,7 +28,7 @@ export interface DatasetInfo {
   /** What its elements are, in words, such as "float 32 bit" or "text". */
   readonly type: string;
   /** How they are stored. */
-  readonly storage: Storage["kind"];
+  readonly storage: "compact" | "contiguous" | "chunked" | "virtual" | "external";
   /** Chunk shape, or null if there are no chunks. */
   readonly chunks: readonly number[] | null;
   /** Names of filters, such as "gzip" or "shuffle". */
@@ -37,6 +37,7 @@ export interface DatasetInfo {
 
 /** Rows that were never written. */
 export interface Unwritten {
+  /** The first of them. */
   readonly first: number;
   /** The last of those that follow the first without a gap. */
   readonly last: number;

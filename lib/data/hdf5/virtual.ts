@@ -24,8 +24,6 @@ export interface Mapping {
   readonly to: Selection;
 }
 
-const CHECKSUM_BYTES = 4;
-
 /** Reads the list of a virtual dataset. */
 export function readMappings(
   source: Hdf5Source,

@@ -56,7 +56,7 @@ for (const name of [...VARIANTS, "gzip_shuffle", "channels_first", "other_names"
 
 // found by the fuzzer: one of its lengths is 1.3 GB
 Deno.test("JetFile.open() gives no gigabyte of memory to a file of 9 kB that asks for it", async () => {
-  await assertRejects(() => JetFile.open(`${FIXTURES}asks_for_a_gigabyte.h5`), DataError, "there is no dataset");
+  await assertRejects(() => JetFile.open(`${FIXTURES}asks_for_a_gigabyte.h5`), DataError, '"jet" cannot be read');
   assert(await hdf5Memory() < 300e6);
   using file = await JetFile.open(`${FIXTURES}contiguous.h5`);
   assertEquals(file.count, 7);
