@@ -34,10 +34,10 @@ export class ConsoleReporter implements Reporter {
     this.#log?.(text);
   }
 
-  /** A progress function for work that has no rate of images. */
-  readonly counting = (what: string): (done: number, total: number) => void => {
+  /** A progress function for work of so many images, or of another unit. */
+  readonly counting = (what: string, unit = "images"): (done: number, total: number) => void => {
     const started = performance.now();
-    return (done, total) => this.progress(what, done, total, 1000 * done / (performance.now() - started));
+    return (done, total) => this.progress(what, done, total, 1000 * done / (performance.now() - started), unit);
   };
 
   /** A progress function for bytes. */

@@ -81,7 +81,7 @@ export async function evaluate(
     const options = { progress: reporter.counting(candidate.name), signal };
     models.set(candidate.name, await judge(gpu, candidate, data, batch, rows, options));
   }
-  const summary = await summarise(models, seed, { progress: reporter.counting("95 % intervals"), signal });
+  const summary = await summarise(models, seed, { progress: reporter.counting("95 % intervals", "resamples"), signal });
   const { seen, assumed, warnings } = remarks(candidates, models, data);
   const about = { data: place.path, seed, notes: [...assumed, ...warnings], seen };
   if (formats.includes("json")) folder.begin("metrics.json").write(formatJson({ ...about, images, ...summary }));

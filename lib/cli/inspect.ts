@@ -184,7 +184,7 @@ async function reportFloor(
     reporter.line(`\nA floor for any model, by ${FEATURES.length} hand-made features, is left out: ${why}`);
     return;
   }
-  const judged = await handMadeFloor(features, labels, mass, split, { progress: reporter.counting("regressions"), signal });
+  const judged = await handMadeFloor(features, labels, mass, split, { progress: reporter.counting("regressions", "rows"), signal });
   const { accuracy, roc_auc, mass_mae } = measure(judged);
   reporter.line(
     `\nA floor for any model: ${FEATURES.length} hand-made features (${

@@ -52,7 +52,7 @@ export async function probe(
   }));
   const both = joined(train, test);
   const all = firstNumbers(both.length);
-  const work = (what: string) => ({ progress: reporter.counting(what), signal: options.signal });
+  const work = (what: string, unit?: string) => ({ progress: reporter.counting(what, unit), signal: options.signal });
   const judge = async (name: string) => {
     const { features } = await map.run(both, { ...work(name), weights: name });
     // numbers of images are from here on places in the list of those that were looked at
@@ -64,7 +64,7 @@ export async function probe(
       split: { train: all.subarray(0, train.length), test: all.subarray(train.length) },
     };
     const nearest = await neighbourProbe(known, neighbours, work(`neighbours, ${name}`));
-    return { neighbours: nearest, linear: await linearProbe(known, work(`linear regressions, ${name}`)) };
+    return { neighbours: nearest, linear: await linearProbe(known, work(`linear regressions, ${name}`, "rows")) };
   };
   const untrained = await judge("an untrained backbone");
   model.parameters.load(fitWeights(weights, weights.model, false));
@@ -77,7 +77,7 @@ export async function probe(
       ["linear, untrained", untrained.linear],
     ]),
     config.data.seed,
-    work("95 % intervals"),
+    work("95 % intervals", "resamples"),
   );
   reporter.line(
     `Features of ${train.length} training images of ${place.path}, judged on ${test.length} test images; 95 % intervals by bootstrap`,
