@@ -1,4 +1,4 @@
-/** @file What is thrown when the user has asked to stop and nothing is lost. */
+/** @file Long work: how it tells of its progress and lets signals in, and what is thrown when the user has asked to stop and nothing is lost. */
 
 import type { Progress } from "./data/packed.ts";
 
