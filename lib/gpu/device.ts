@@ -8,7 +8,7 @@
 
 import { formatBytes } from "../format.ts";
 import { Choices } from "./choices.ts";
-import type { GridLimits } from "./grid.ts";
+import { type GridLimits, MOST_TURNS } from "./grid.ts";
 import { PipelineCache } from "./pipelines.ts";
 
 /** Facts about the adapter a program runs on. */
@@ -33,6 +33,8 @@ export interface GpuOptions {
   readonly maxBinding?: number;
   /** Most workgroups in a row of a launch. */
   readonly workgroupsInRow?: number;
+  /** Most turns that the loops of an invocation may take. */
+  readonly mostTurns?: number;
 }
 
 /** No adapter, or one that lacks what the kernels need. The message says what to do. */
@@ -79,6 +81,8 @@ export class Gpu {
   readonly maxBinding: number;
   /** Most workgroups along each axis of a launch. */
   readonly grid: GridLimits;
+  /** Most turns that the loops of an invocation may take together; a GPU takes any number. */
+  readonly mostTurns: number;
   /** Compiled kernels. */
   readonly pipelines: PipelineCache;
   /** Which variants of kernels are used. */
@@ -88,7 +92,8 @@ export class Gpu {
   #error: GpuError | undefined;
   #memory = { buffers: 0, bytes: 0, peak: 0 };
 
-  private constructor(opened: Opened, { software, maxBinding = Infinity, workgroupsInRow = Infinity }: GpuOptions) {
+  private constructor(opened: Opened, options: GpuOptions) {
+    const { software, maxBinding = Infinity, workgroupsInRow = Infinity } = options;
     const { device } = opened;
     this.device = device;
     this.limits = device.limits;
@@ -96,6 +101,7 @@ export class Gpu {
     const { maxComputeWorkgroupsPerDimension: most } = device.limits;
     this.grid = { x: Math.min(workgroupsInRow, most), y: most };
     const found = describe(opened);
+    this.mostTurns = options.mostTurns ?? (found.software ? MOST_TURNS : Infinity);
     this.adapter = { ...found, software: software ?? found.software };
     this.pipelines = new PipelineCache(device, (error, what) => this.fail(error, what));
     this.unused = device.createBuffer({ size: 16, usage: GPUBufferUsage.STORAGE, label: "unused input" });

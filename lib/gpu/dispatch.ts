@@ -47,6 +47,8 @@ export interface Dispatch {
   readonly dims?: readonly number[];
   /** How many workgroups; grid.ts lays them out. */
   readonly workgroups: number;
+  /** Most turns that the loops of an invocation take together, where they grow with sizes. */
+  readonly turns?: number;
 }
 
 /** One more than the largest number that a kernel holds. */
@@ -56,9 +58,10 @@ const REMEDY = "Use a smaller data.batch_size";
 /**
  * Checks that a launch can be made, and that its kernel can number what it works on.
  *
- * @throws {GpuError} if a tensor is empty or too large, or the launch has no workgroup or too many
+ * @throws {GpuError} if a tensor is empty or too large, the launch has no workgroup or too many, or loops are too long
  */
-export function checkDispatch(gpu: Gpu, { kernel, entry, label, bindings, dims = [], workgroups }: Dispatch): void {
+export function checkDispatch(gpu: Gpu, dispatch: Dispatch): void {
+  const { kernel, entry, label, bindings, dims = [], workgroups, turns = 0 } = dispatch;
   const name = `${kernel.name}.${entry}`;
   const declared = bindingsOfKernel(kernel);
   for (const [binding, storage] of Object.entries(bindings)) {
@@ -73,6 +76,12 @@ export function checkDispatch(gpu: Gpu, { kernel, entry, label, bindings, dims =
   const most = mostWorkgroups(gpu.grid);
   if (!(workgroups >= 1 && workgroups <= most)) {
     throw new GpuError(`${what()}: it takes ${workgroups} workgroups, and may take 1 to ${most}. ${REMEDY}`);
+  }
+  if (turns > gpu.mostTurns) {
+    throw new GpuError(
+      `${what()}: its loops take ${turns} turns, and the adapter (${gpu.adapter.name}) ends them after ${gpu.mostTurns}. ${REMEDY} ` +
+        "or model, or a GPU",
+    );
   }
 }
 

@@ -1,5 +1,7 @@
 /**
- * @file How the workgroups of a launch lie in its grid: a launch has a number of them, and an adapter takes so many along an axis.
+ * @file What an adapter sets bounds to in a launch: workgroups, and the turns of loops.
+ *
+ * A launch has a number of workgroups, and an adapter takes so many along an axis.
  *
  * They lie in rows along x, and the rows along y. kernels/lib/invocation.wgsl is the other side: it numbers them again.
  */
@@ -14,6 +16,12 @@ export interface GridLimits {
 
 /** Most workgroups of a launch: kernels number the invocations of each, up to 64, with 32 bits. */
 const MOST = 2 ** 26;
+
+/**
+ * Turns that the loops of an invocation may take together on a software adapter. Mesa's llvmpipe ends every loop after its first
+ * turn from then on, and reports nothing.
+ */
+export const MOST_TURNS = 65_535;
 
 /** Most workgroups that a launch may have. */
 export function mostWorkgroups({ x, y }: GridLimits): number {

@@ -156,7 +156,7 @@ export class Plan {
         label: storage.label,
         constants: { FLAG: flag },
         bindings: { x: storage, flags: { label: "flags", bytes: flags.size, place: { buffer: flags, offset: 0 } } },
-        workgroups: 1,
+        workgroups: Math.ceil(storage.bytes / 4 / 64),
       })
     );
     const encoder = this.#gpu.device.createCommandEncoder();

@@ -163,7 +163,7 @@ export class LinearViT {
 
   #embed(tape: Tape, images: Tensor | ImageViews, name: string): Tensor {
     if (!(images instanceof ImageViews)) return this.linear(tape, images, name);
-    if (!embedsEntries(tape.gpu.adapter, images.shape, this.config.embed_dim)) return this.linear(tape, images.patches, name);
+    if (!embedsEntries(tape.gpu, images, this.config.embed_dim)) return this.linear(tape, images.patches, name);
     return patchEmbedding(tape, images, ...this.#weights(name));
   }
 

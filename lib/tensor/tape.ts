@@ -49,7 +49,11 @@ export interface LaunchSplit {
   /** Names of the bindings that consist of so many units; the others are bound whole. */
   readonly cut: readonly string[];
   /** What differs for a part, of which the first has index 0. */
-  readonly part: (first: number, count: number, index: number) => Pick<Launch, "workgroups"> & Partial<Pick<Launch, "dims">>;
+  readonly part: (
+    first: number,
+    count: number,
+    index: number,
+  ) => Pick<Launch, "workgroups"> & Partial<Pick<Launch, "dims" | "turns">>;
 }
 
 /** A kernel launch as operations record it. */

@@ -157,6 +157,17 @@ for (const variant of VARIANTS) {
   );
 }
 
+gpuTest("matmul() cuts a sum of more terms than a software adapter adds in one loop", async (gpu) => {
+  const [m, n, k] = [17, 18, 140_001];
+  const [a, b] = [randoms(m * k, 1), randoms(k * n, 2)];
+  const tape = new Tape(gpu, { training: false });
+  const c = tape.tensor("c", [m, n]);
+  matmul(tape, placed(gpu, "a", [k, m], a), placed(gpu, "b", [k, n], b), c, [m, n, k], { aTransposed: true });
+  const kept = keep(tape, c);
+  tape.compile({ poison: true }).run();
+  assertClose(await read(gpu, kept), reference.matmul(DOUBLE(a), DOUBLE(b), [m, n, k], true, false), "c", 1e-4);
+});
+
 const GPU = { software: false, subgroup: [32, 32], workgroupMemory: 49152 } as const;
 const CPU = { software: true, subgroup: [8, 8], workgroupMemory: 32768 } as const;
 const LINEAR: ProductLayout = { aTransposed: false, bTransposed: true, splittable: false, batches: 1 };

@@ -1,6 +1,7 @@
 /** @file Every kernel with a gradient against its formula in double precision, at sizes that no tile divides. */
 
-import type { Gpu } from "../../lib/gpu/device.ts";
+import { assertThrows } from "@std/assert";
+import { type Gpu, GpuError } from "../../lib/gpu/device.ts";
 import { addRepeated } from "../../lib/tensor/ops/add.ts";
 import { batchNorm } from "../../lib/tensor/ops/batch_norm.ts";
 import { depthwiseConv, depthwiseConvGelu } from "../../lib/tensor/ops/depthwise_conv.ts";
@@ -12,9 +13,11 @@ import { linear, rectifiedLinear } from "../../lib/tensor/ops/linear.ts";
 import { linearAttention } from "../../lib/tensor/ops/linear_attention.ts";
 import { meanTokens } from "../../lib/tensor/ops/mean_tokens.ts";
 import { softmaxAttention } from "../../lib/tensor/ops/softmax_attention.ts";
+import { Parameters } from "../../lib/tensor/parameters.ts";
+import { Tape } from "../../lib/tensor/tape.ts";
 import { createTensor } from "../../lib/tensor/tensor.ts";
 import { gpuTest } from "../support/gpu.ts";
-import { checkOp } from "../support/ops.ts";
+import { checkOp, placed, randoms } from "../support/ops.ts";
 import * as reference from "../support/reference.ts";
 
 for (const [m, n, k] of [[7, 5, 3], [37, 29, 23], [36, 20, 28], [52, 68, 12], [130, 4, 36]] as const) {
@@ -51,6 +54,19 @@ for (const by of ["invocation", "workgroup", "subgroup"] as const) {
     });
   }
 }
+
+gpuTest("layerNorm() of rows that a software adapter does not add in one loop is refused there", async (gpu) => {
+  const dim = 70_001;
+  const record = () => {
+    const tape = new Tape(gpu, { training: false });
+    const model = new Parameters(gpu, ["n.weight", "n.bias"].map((name) => ({ name, shape: [dim], initial: randoms(dim, 1) })));
+    layerNorm(tape, placed(gpu, "x", [1, dim], randoms(dim, 2)), model.get("n.weight"), model.get("n.bias"), { by: "invocation" });
+    return tape.compile();
+  };
+  if (gpu.mostTurns === Infinity) record().run();
+  else assertThrows(record, GpuError, 'kernel layer_norm.forward for "n" (elements: x 70001');
+  await gpu.finish();
+});
 
 for (const by of ["invocation", "workgroup", "subgroup"] as const) {
   for (const [rows, dim] of [[6, 5], [6, 12]] as const) {

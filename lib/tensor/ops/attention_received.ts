@@ -30,6 +30,7 @@ export function attentionReceived(tape: Tape, qkv: Tensor, heads: number, floor:
       constants,
       bindings,
       workgroups: workgroupsFor(sizeOf(output.shape)),
+      turns: Math.max(tokens, heads * (headDim + 1)),
     });
   launch("sum_keys", { qkv, ksum_out: ksum }, ksum);
   launch("masses", { qkv, ksum, mass_out: mass }, mass);

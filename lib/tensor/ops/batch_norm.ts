@@ -48,13 +48,22 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
   const segments = byImages ? images / parts : segmentsFor(rows, count * parts);
   const lanes = lanesFor(tape, count);
   const constants = { Number, DIM: count, GROUPS: parts, SEGMENTS: segments, RUNNING: !tape.training };
-  const perColumn = { constants: { ...constants, WIDTH: lanes }, workgroups: workgroupsFor(count, lanes) };
+  const perColumn = {
+    constants: { ...constants, WIDTH: lanes },
+    workgroups: workgroupsFor(count, lanes),
+    turns: parts * (segments + 1),
+  };
   const perSegment = (cut: readonly string[]): LaunchSize => {
     const part = (first: number, n: number) => ({
       dims: [rows, allRows / images * first, first, n],
       workgroups: workgroupsForTable(count, n, lanes),
     });
-    return { ...perColumn, ...part(0, parts * segments), split: { units: images, cut, part } };
+    return {
+      ...perColumn,
+      ...part(0, parts * segments),
+      turns: 2 * Math.ceil(rows / segments),
+      split: { units: images, cut, part },
+    };
   };
   const perElement = (cut: readonly string[]): LaunchSize => {
     const part = (first: number, n: number) => ({

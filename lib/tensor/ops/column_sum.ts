@@ -13,7 +13,8 @@ export function columnSum(tape: Tape, x: Tensor, target: Tensor): void {
   const { Number, count } = numbersIn(columns);
   const lanes = lanesFor(tape, count);
   const images = x.shape[0]!;
-  const [segments, each] = segmentsInParts(segmentsFor(rows, count), images, tape.atOnce(images, [x]));
+  const atOnce = tape.atOnce(images, [x]);
+  const [segments, each] = segmentsInParts(segmentsFor(rows, count), images, atOnce);
   const parts = tape.tensor(`parts of ${target.storage.label}`, [segments, columns]);
   tape.dispatch({
     kernel: KERNEL,
@@ -23,6 +24,7 @@ export function columnSum(tape: Tape, x: Tensor, target: Tensor): void {
     bindings: { x, parts_out: parts },
     dims: [count, segments, 0],
     workgroups: workgroupsForTable(count, segments, lanes),
+    turns: Math.ceil(rows / images * atOnce / each),
     split: {
       units: images,
       cut: ["x"],
@@ -32,9 +34,14 @@ export function columnSum(tape: Tape, x: Tensor, target: Tensor): void {
   finishColumnSum(tape, parts, target);
 }
 
-/** Adds the rows of parts, in order, into a tensor with as many elements as parts has in a row. */
+/**
+ * Adds the rows of parts, in order, into a tensor with as many elements as parts has in a row. More rows than an adapter adds in
+ * one loop are summed in segments first.
+ */
 export function finishColumnSum(tape: Tape, parts: Tensor, target: Tensor): void {
-  const { Number, count } = numbersIn(sizeOf(target.shape));
+  const columns = sizeOf(target.shape), turns = sizeOf(parts.shape) / columns;
+  if (turns > tape.gpu.mostTurns) return columnSum(tape, { ...parts, shape: [turns, columns] }, target);
+  const { Number, count } = numbersIn(columns);
   tape.dispatch({
     kernel: KERNEL,
     entry: "finish",
@@ -43,5 +50,6 @@ export function finishColumnSum(tape: Tape, parts: Tensor, target: Tensor): void
     dims: [count],
     bindings: { parts, y: target },
     workgroups: workgroupsFor(count),
+    turns,
   });
 }

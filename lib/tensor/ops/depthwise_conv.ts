@@ -63,7 +63,7 @@ function convolve(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, fus
     entry: string,
     bindings: Record<string, Tensor>,
     workgroups: number,
-    more: Partial<Pick<Launch, "constants" | "dims" | "split">> = {},
+    more: Partial<Pick<Launch, "constants" | "dims" | "turns" | "split">> = {},
   ) => tape.dispatch({ kernel: KERNEL, entry, label, constants, bindings, workgroups, ...more });
   const byImage: LaunchSplit = {
     units: batch,
@@ -90,11 +90,13 @@ function convolve(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, fus
   tape.derive(y, [x, weight, bias], (dgelu) => {
     const dy = pre && tape.remainingWork(y) ? geluBackward(tape, pre, dgelu) : dgelu;
     tape.accumulateParameter(bias, (target) => columnSum(tape, { ...dy, shape: [batch, tokens, dim] }, target));
-    const [segments, each] = segmentsInParts(Math.min(batch, 32), batch, tape.atOnce(batch, [x, dy]));
+    const atOnce = tape.atOnce(batch, [x, dy]);
+    const [segments, each] = segmentsInParts(Math.min(batch, 32), batch, atOnce);
     const dtaps = tape.tensor(`parts of ${weight.name}`, [segments, size, size, dim]);
     const perKernelRow = (n: number) => workgroupsForTable(count, n * size, lanes);
     launch("backward_weight", { x, dy, dtaps_out: dtaps }, perKernelRow(segments), {
       dims: [0, segments, 0],
+      turns: Math.ceil(atOnce / each) * (1 + grid * (1 + grid)),
       split: {
         units: batch,
         cut: ["x", "dy"],

@@ -79,8 +79,8 @@ export class ImageViews {
   readonly #packed: PackedTensors;
   readonly #constants: Launch["constants"];
   readonly #draws: Tensor;
-  /** Entries of the fullest image. */
-  readonly #most: number;
+  /** Entries of the fullest image of the data set. */
+  readonly most: number;
   #patches: Tensor | undefined;
   #entries: PixelEntries | undefined;
 
@@ -108,7 +108,7 @@ export class ImageViews {
     this.#packed = packed;
     this.shape = [rows, Math.floor(layout.size / layout.patch) ** 2, layout.channels * layout.patch ** 2];
     this.#draws = draws ?? tape.tensor("augmentation", [rows, 4], "u32");
-    this.#most = Math.max(1, packed.mostPerImage / WORDS_PER_ENTRY[packed.encoding]);
+    this.most = Math.max(1, packed.mostPerImage / WORDS_PER_ENTRY[packed.encoding]);
     this.#constants = {
       ...constantsOf(layout, augmentation),
       BATCH: batch,
@@ -136,7 +136,7 @@ export class ImageViews {
   /** The views as their non-zeros alone. */
   get entries(): PixelEntries {
     if (this.#entries) return this.#entries;
-    const listed = this.#tape.tensor("non-zeros", [this.shape[0], this.#most, 2], "u32");
+    const listed = this.#tape.tensor("non-zeros", [this.shape[0], this.most, 2], "u32");
     this.#perEntry("list", { listed });
     return this.#entries = { listed, ranges: this.#packed.ranges, words: WORDS_PER_ENTRY[this.#packed.encoding] };
   }
@@ -146,8 +146,8 @@ export class ImageViews {
     const { ranges, words } = this.#packed;
     const [rows] = this.shape;
     const part = (first: number, n: number) => ({
-      dims: [first, n, this.#most],
-      workgroups: workgroupsForTable(this.#most, n),
+      dims: [first, n, this.most],
+      workgroups: workgroupsForTable(this.most, n),
     });
     const { dims, workgroups } = part(0, rows);
     this.#launch(entry, { ranges, words, draws: this.#draws, step: this.#tape.step, ...output }, workgroups, {

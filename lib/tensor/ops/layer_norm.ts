@@ -90,6 +90,7 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
   // of a short row, not many invocations would have a part
   const width = by === "subgroup" ? tape.gpu.adapter.subgroup[0] : together && count <= 32 ? 32 : 64;
   const constants = { ...numbers, TOGETHER: together, SUBGROUP: by === "subgroup", WIDTH: width };
+  const turns = 3 * Math.ceil(count / (together ? width : 1));
   const perRow = (n: number) => together ? n : workgroupsFor(n, width);
   const images = x.shape[0]!;
   const byImage = (cut: readonly string[]): LaunchSplit => {
@@ -108,6 +109,7 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
     bindings: { ...inputs, weight, bias, ...outputs, ...(draw && { step: tape.step }) },
     dims: dimsOf({}),
     workgroups: perRow(rows),
+    turns,
     split: {
       units: images,
       cut: [...Object.keys(inputs), "y", "mean_out", "rstd_out"],
@@ -116,7 +118,8 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
   });
   tape.derive(y, [x, weight, bias], (dy) => {
     const lanes = lanesFor(tape, count);
-    const [segments, each] = segmentsInParts(segmentsFor(rows, count), images, tape.atOnce(images, [x, dy, mean, rstd]));
+    const atOnce = tape.atOnce(images, [x, dy, mean, rstd]);
+    const [segments, each] = segmentsInParts(segmentsFor(rows, count), images, atOnce);
     const dweight = tape.tensor(`parts of ${label}.weight`, [segments, dim]);
     const dbias = tape.tensor(`parts of ${label}.bias`, [segments, dim]);
     tape.dispatch({
@@ -127,6 +130,7 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
       bindings: { x, dy, mean, rstd, dweight_parts: dweight, dbias_parts: dbias },
       dims: dimsOf({ segments }),
       workgroups: workgroupsForTable(count, segments, lanes),
+      turns: Math.ceil(rows / images * atOnce / each),
       split: {
         units: images,
         cut: ["x", "dy", "mean", "rstd"],
@@ -149,6 +153,7 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
       bindings: { x, weight, mean, rstd, dy, dx, dx_before: before ?? tape.unused },
       dims: dimsOf({ accumulate: before ? 1 : 0 }),
       workgroups: perRow(rows),
+      turns,
       split: byImage(["x", "mean", "rstd", "dy", "dx", ...(before ? ["dx_before"] : [])]),
     });
     tape.replaceGradient(x, dx);

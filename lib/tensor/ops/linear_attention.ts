@@ -46,6 +46,7 @@ export function linearAttention(tape: Tape, rectified: Rectified, temperature: P
       bindings,
       ...dimsOf(images),
       workgroups: workgroupsFor(items),
+      turns: Math.max(tokens, 2 * numbers),
       split: {
         units: images,
         cut: Object.keys(bindings).filter((name) => name !== "temperature"),

@@ -41,6 +41,7 @@ export function crossEntropy(tape: Tape, logits: Tensor, label: Tensor, weight =
     constants: { CLASSES: classes, WEIGHT: weight },
     bindings: { logits, label, loss, correct, dlogits },
     workgroups: workgroupsFor(rows),
+    turns: 3 * classes,
   });
   tape.derive(loss, [logits], () => tape.accumulate(logits, dlogits));
   return { loss, correct };
@@ -99,6 +100,7 @@ export function maskedError(
       constants,
       bindings: { ...inputs, ...y },
       workgroups: workgroupsFor(invocations),
+      turns: channels * patch ** 2,
     });
   launch("forward", { loss }, batch * tokens);
   tape.derive(loss, [prediction], () => {
@@ -125,7 +127,8 @@ export function ntXent(tape: Tape, z: Tensor, temperature: number): { loss: Loss
   const launch = { kernel: NT_XENT, label: loss.storage.label, constants: {} };
   matmul(tape, z, z, similarity, [rows, rows, dim], { bTransposed: true, alpha: 1 / temperature });
   const outputs = { lse_out: lse, loss, correct };
-  tape.dispatch({ ...launch, entry: "forward", bindings: { s: similarity, ...outputs }, workgroups: workgroupsFor(rows) });
+  const size = { workgroups: workgroupsFor(rows), turns: 2 * rows };
+  tape.dispatch({ ...launch, entry: "forward", bindings: { s: similarity, ...outputs }, ...size });
   tape.derive(loss, [z], () => {
     const h = tape.tensor("gradient of similarities", [rows, rows]);
     const dz = tape.tensor(`gradient of ${z.storage.label}`, z.shape);

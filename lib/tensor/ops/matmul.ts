@@ -124,7 +124,7 @@ function finishInPlace(tape: Tape, product: Product): void {
   const quads = n % 4 === 0;
   const bindings = { c, ...rest!.bindings };
   const part = ({ m: rows = m, first = 0 }: Partial<Extent>) => {
-    return { ...extentOf(product, { first }), workgroups: workgroupsFor(quads ? rows * n / 4 : rows * n) };
+    return { ...extentOf(product, { first }), workgroups: workgroupsFor(quads ? rows * n / 4 : rows * n), turns: 0 };
   };
   tape.dispatch({
     kernel: KERNEL,
@@ -146,6 +146,7 @@ function sumSplits(tape: Tape, { c, sizes: [m, n], operands, options: { rowSums 
     constants: {},
     bindings: { parts: operands.c, c },
     workgroups: workgroupsFor(m * n),
+    turns: operands.c.shape[0]!,
   });
   if (rowSums) finishColumnSum(tape, operands.row_sums!, rowSums);
 }

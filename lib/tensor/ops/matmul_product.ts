@@ -162,7 +162,8 @@ export function countOf(batches: Batches | undefined): number {
 export function extentOf(product: Product, extent: Partial<Extent>): Required<Part> {
   const { sizes: [m, , k], options: { batches }, splits } = product;
   const whole: Extent = { m, k, batches: countOf(batches), splits, first: 0, firstSplit: 0 };
-  return { dims: dimsOf(product, { ...whole, ...extent }), workgroups: workgroupsOf(product, { ...whole, ...extent }) };
+  const all = { ...whole, ...extent };
+  return { dims: dimsOf(product, all), workgroups: workgroupsOf(product, all), turns: turnsOf(product, all) };
 }
 
 function workgroupsOf({ sizes: [, n], variant }: Product, { m, batches, splits }: Extent): number {
@@ -171,6 +172,11 @@ function workgroupsOf({ sizes: [, n], variant }: Product, { m, batches, splits }
   const inRow = tilesInRow(entry);
   const tiles = Math.ceil(m / tm) * (inRow ? products : 1);
   return workgroupsForTable(tiles, Math.ceil(n / (tn * width[1])), width[0]) * (inRow ? 1 : products);
+}
+
+/** Turns of the loop over terms; tiled takes one more. */
+function turnsOf({ variant: { kStep } }: Product, { k, splits }: Extent): number {
+  return roundUp(k / splits, kStep) / kStep + 1;
 }
 
 /** The words of `struct Dims` in kernels/lib/product.wgsl. */

@@ -1,6 +1,7 @@
 /** @file Which variants of the matrix product suit an adapter and sizes. */
 
 import type { AdapterFacts } from "../../gpu/device.ts";
+import { MOST_TURNS } from "../../gpu/grid.ts";
 
 /** How a product is computed. */
 export interface Variant {
@@ -111,10 +112,10 @@ function workgroupBytes({ tm, tn, width, kStep }: Shape): number {
   return 2 * kStep * 4 * (tm * width[1] + tn * width[0]);
 }
 
-/** Enough parts for the invocations, or workgroups, that keep an adapter busy. */
+/** Enough parts for the invocations, or workgroups, that keep an adapter busy, and for the loop of each to end. */
 function splitsFor(
   { software }: ProductAdapter,
-  { entry, tm, tn, width }: Shape,
+  { entry, tm, tn, width, kStep }: Shape,
   [m, n, k]: Sizes,
   { batches, splittable }: ProductLayout,
 ): number {
@@ -122,7 +123,8 @@ function splitsFor(
   const [tileRows, tileColumns] = entry === "tiled" ? [tm * width[0], tn * width[1]] : [tm, tn];
   const tiles = batches * Math.ceil(m / tileRows) * Math.ceil(n / tileColumns);
   const wanted = software ? 64 : entry === "tiled" ? 512 : 16384;
-  return Math.max(1, Math.min(Math.floor(wanted / tiles), Math.floor(k / 64)));
+  const least = software ? Math.ceil(k / (kStep * (MOST_TURNS - 1))) : 1;
+  return Math.max(least, Math.min(Math.floor(wanted / tiles), Math.floor(k / 64)));
 }
 
 /** The largest of the sizes that does not exceed n; the smallest if all do. */

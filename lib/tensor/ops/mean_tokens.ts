@@ -20,6 +20,7 @@ export function meanTokens(tape: Tape, x: Tensor): Tensor {
     constants,
     bindings: { x, y },
     workgroups: workgroupsFor(batch * dim),
+    turns: tokens,
     split: elementwise(batch, ["x", "y"], batch * dim),
   });
   tape.derive(y, [x], (dy) => {

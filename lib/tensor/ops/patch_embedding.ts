@@ -11,19 +11,19 @@ import type { ImageViews } from "./images.ts";
 import { transpose } from "./transpose.ts";
 
 const KERNEL = { name: "patch_embedding", source };
-/** Most segments of rows whose gradients are summed apart: each is as large as the weight. */
+/** Segments of rows whose gradients are summed apart: each is as large as the weight. */
 const SEGMENTS = 64;
 
 /**
- * True if the embedding of non-zeros can be used, and is faster than a matrix product: on a software adapter it is by far; a
- * GPU multiplies zeros faster than it goes through lists.
+ * True if the embedding of non-zeros can be used, and is faster than a matrix product: on a software adapter it is by far, unless
+ * images are so full that its loops would not end; a GPU multiplies zeros faster than it goes through lists.
  */
 export function embedsEntries(
-  { software }: Pick<AdapterFacts, "software">,
-  [, , features]: ImageViews["shape"],
+  { adapter, mostTurns }: { readonly adapter: Pick<AdapterFacts, "software">; readonly mostTurns: number },
+  { shape: [, , features], most }: Pick<ImageViews, "shape" | "most">,
   dim: number,
 ): boolean {
-  return software && features % 4 === 0 && dim % 4 === 0;
+  return adapter.software && features % 4 === 0 && dim % 4 === 0 && most <= mostTurns / 4;
 }
 
 /**
@@ -38,7 +38,7 @@ export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter,
   const [rows, tokens, features] = views.shape;
   const dim = bias.shape[0]!;
   const { listed, ranges, words } = views.entries;
-  const [batch, most] = [ranges.shape[0]!, listed.shape[1]!];
+  const [batch, most] = [ranges.shape[0]!, views.most];
   const label = weight.name.replace(/\.weight$/, "");
   const { Number, count } = numbersIn(dim);
   const lanes = lanesFor(tape, count);
@@ -57,6 +57,7 @@ export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter,
     bindings: { listed, ranges, taps: transpose(tape, weight, [dim, features]), bias, y },
     dims: dimsOf(0, rows),
     workgroups: perRow(rows),
+    turns: tokens + most,
     split: {
       units: rows,
       cut: ["listed", "y"],
@@ -65,7 +66,8 @@ export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter,
   });
   tape.derive(y, [weight, bias], (dy) => {
     tape.accumulateParameter(bias, (target) => columnSum(tape, dy, target));
-    const [segments, each] = segmentsInParts(Math.min(rows, SEGMENTS), rows, tape.atOnce(rows, [listed, dy]));
+    const atOnce = tape.atOnce(rows, [listed, dy]);
+    const [segments, each] = segmentsInParts(segmentsOf(rows, most, tape.gpu.mostTurns), rows, atOnce);
     const parts = tape.tensor(`parts of ${weight.name}`, [segments, features, dim]);
     tape.dispatch({
       kernel: KERNEL,
@@ -75,6 +77,7 @@ export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter,
       bindings: { listed, ranges, dy, parts },
       dims: dimsOf(0, rows, segments, 0),
       workgroups: perRow(segments),
+      turns: features + Math.ceil(atOnce / each) * (1 + most),
       split: {
         units: rows,
         cut: ["listed", "dy"],
@@ -88,4 +91,9 @@ export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter,
     });
   });
   return y;
+}
+
+/** Segments of the rows, so many that half of the turns that an adapter takes are enough for the entries of each. */
+function segmentsOf(rows: number, most: number, mostTurns: number): number {
+  return Math.min(rows, Math.max(SEGMENTS, Math.ceil(2 * rows * (1 + most) / mostTurns)));
 }

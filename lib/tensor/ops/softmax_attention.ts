@@ -34,6 +34,7 @@ export function softmaxAttention(tape: Tape, qkv: Tensor, heads: number, label: 
       bindings,
       dims: [batch],
       workgroups: workgroupsFor(batch * heads * Math.ceil(tokens / tile)),
+      turns: tokens,
     });
 
   const out = tape.tensor(label, [batch, tokens, heads * headDim]);

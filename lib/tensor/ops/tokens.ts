@@ -35,7 +35,7 @@ export function randomMask(tape: Tape, batch: number, tokens: number, visible: n
   const constants = { N: tokens, KEEP: visible, STREAM: tape.nextStream() };
   const workgroups = workgroupsFor(batch * tokens);
   const launch = (entry: string, bindings: Record<string, Tensor>) =>
-    tape.dispatch({ kernel: MASK, entry, label: "mask", constants, bindings, workgroups });
+    tape.dispatch({ kernel: MASK, entry, label: "mask", constants, bindings, workgroups, turns: tokens });
   launch("draw", { words_out: words, step: tape.step });
   launch("rank", { words, restore, keep });
   return { keep, restore };

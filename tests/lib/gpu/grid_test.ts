@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type Gpu, GpuError } from "../../../lib/gpu/device.ts";
-import { layOut, mostWorkgroups } from "../../../lib/gpu/grid.ts";
+import { layOut, MOST_TURNS, mostWorkgroups } from "../../../lib/gpu/grid.ts";
 import { Plan } from "../../../lib/gpu/plan.ts";
 import { read } from "../../../lib/tensor/tensor.ts";
 import { gpuTest, UNFOLDED } from "../../support/gpu.ts";
@@ -114,6 +114,34 @@ gpuTest("Plan refuses a launch of no workgroup, of a part of one, or of too many
   }
   return Promise.resolve();
 }, UNFOLDED);
+
+gpuTest("Plan refuses loops of more turns than a software adapter takes, and none on a GPU", (gpu) => {
+  const message = refusal(gpu, { turns: 70_000 });
+  assert(/its loops take 70000 turns, and the adapter \(.+\) ends them after 65535/.test(message), message);
+  new Plan(gpu, [{ ...launch, bindings: { y }, turns: 65_535 }]);
+  return Promise.resolve();
+}, { mostTurns: 65_535 });
+
+gpuTest("MOST_TURNS turns are taken by the adapter that the tests run on", async (gpu) => {
+  const source = `
+struct Dims { turns: u32, }
+@group(0) @binding(0) var<storage, read_write> y: array<u32>;
+@group(0) @binding(1) var<uniform> dims: Dims;
+@compute @workgroup_size(WIDTH) fn main(ids: Ids) {
+  var x = ids.lane;
+  for (var i = ids.lane; i < dims.turns + ids.lane; i++) { x = x * 1664525u + i; }
+  y[ids.lane] = x;
+}`;
+  const found = placed(gpu, "y", [64], new Float32Array(64));
+  const dispatch = { kernel: { name: "turns", source }, entry: "main", label: "y", constants: {}, dims: [MOST_TURNS] };
+  new Plan(gpu, [{ ...dispatch, bindings: { y: found.storage }, workgroups: 1, turns: MOST_TURNS }]).run();
+  const expected = Uint32Array.from({ length: 64 }, (_, lane) => {
+    let x = lane;
+    for (let i = lane; i < MOST_TURNS + lane; i++) x = Math.imul(x, 1664525) + i | 0;
+    return x;
+  });
+  assertEquals(new Uint32Array((await read(gpu, found)).buffer), expected);
+});
 
 gpuTest("Plan refuses what 32 bits do not number: dims, and the elements of a tensor that is bound in parts", (gpu) => {
   for (const dims of [[1, 2 ** 32], [-1], [0.5], [NaN]]) {
