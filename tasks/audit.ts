@@ -9,13 +9,13 @@ const usage = {
   task: "audit",
   summary: "list every package with version, licence, integrity and reason; exit 1 if deno.lock, deno.json or an import has others",
 };
-/** Peers of the benchmark are programs of their own, run by --peers alone. */
-const NOT_OURS = "tests/bench/peers/";
+/** Programs of their own: peers of the benchmark, run by --peers alone, and ONNX Runtime, run by the test of exported models. */
+const NOT_OURS = ["tests/bench/peers/", "tests/onnx_runtime/"];
 
 await runTask(usage, () => {
   const sources = new Map(
     ["mod.ts", ...["lib", "tasks", "tests"].flatMap((folder) => walk(folder))]
-      .filter((path) => path.endsWith(".ts") && !path.startsWith(NOT_OURS))
+      .filter((path) => path.endsWith(".ts") && !NOT_OURS.some((folder) => path.startsWith(folder)))
       .map((path) => [path, Deno.readTextFileSync(path)]),
   );
   const [lock, config] = ["deno.lock", "deno.json"].map((path) => JSON.parse(Deno.readTextFileSync(path)));

@@ -33,6 +33,7 @@ const SETTABLE = {
   explain: [...IMAGES, ...TRUTH, ...MASS_SCALE],
   eval: [...IMAGES, ...TRUTH, ...SPLIT, ...MASS_SCALE],
   probe: [...IMAGES, ...TRUTH, ...SPLIT],
+  export: ["model.denominator_floor", "model.img_size", "data.norm_scale", ...MASS_SCALE],
 } as const satisfies Record<string, readonly string[]>;
 
 /** A task that uses weights. */

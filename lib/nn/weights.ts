@@ -1,7 +1,7 @@
 /**
  * @file Weight files: a model's tensors under PyTorch's names, with what we know about them in the metadata.
  *
- * Files that PyTorch wrote have no metadata: every size is then read off the tensors' shapes.
+ * Files that PyTorch wrote have no metadata: every size is then read off the tensors' shapes, and the rest from what lies beside.
  */
 
 import { shorten } from "../format.ts";
@@ -13,6 +13,7 @@ import type { ModelConfig } from "./config.ts";
 import { findModel, isOwn } from "./find_model.ts";
 import { finiteFloats } from "./finite.ts";
 import { isHead, shapesOf } from "./linear_vit.ts";
+import { factsBeside } from "./pretrained_config.ts";
 import { decodeInfo, type WeightsInfo } from "./weights_info.ts";
 
 /** A weight file that does not fit. The message names the file, the tensor, and what to do. */
@@ -81,7 +82,7 @@ export function readTensors(path: string, key?: string): Safetensors {
     const bytes = [...model.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
     if (bytes > MOST_COPIES * file.size + MOST_BYTES) throw new Error("its tensors take many times the bytes of the file");
     const tensors = new Map([...model.tensors].map(([name, tensor]) => [name, tensor.dense()]));
-    return { tensors, metadata: { ...factsOf(file, model), ...file.metadata } };
+    return { tensors, metadata: { ...factsBeside(path, model), ...factsOf(file, model), ...file.metadata } };
   } catch (error) {
     throw errorIn(path, error as Error);
   }

@@ -118,19 +118,25 @@ export function describeAssumed(
 ): string | undefined {
   const keys = info.assumed.filter((key) => !ignored.includes(key));
   if (keys.length === 0) return undefined;
-  const values = keys.map((key) => `${key} ${valueOf(info, key)}`).join(", ");
+  const numbers = assumable(info), values = keys.map((key) => `${key} ${numbers[key]}`).join(", ");
   const units = keys.includes("mass_std") ? "; masses are in units of the training masses' deviation, not in GeV" : "";
   return `Assumed, since ${info.path} does not clearly say: ${values}${units}`;
 }
 
-function valueOf({ massMean, massStd, normScale, model }: WeightsInfo, key: Assumable): number {
+/** The numbers that a file may not tell and this one does, as "key value, key value". */
+export function describeKnown(info: WeightsInfo): string {
+  const known = Object.entries(assumable(info)).filter(([key]) => !info.assumed.some((name) => name === key));
+  return known.map(([key, value]) => `${key} ${value}`).join(", ");
+}
+
+function assumable({ massMean, massStd, normScale, model }: WeightsInfo): Record<Assumable, number> {
   return {
     "mass_mean": massMean,
     "mass_std": massStd,
     "data.norm_scale": normScale,
     "model.img_size": model.img_size,
     "model.denominator_floor": model.denominator_floor,
-  }[key];
+  };
 }
 
 /** A number of the metadata; undefined if there is none, or Python's None. */

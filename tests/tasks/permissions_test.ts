@@ -20,6 +20,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   explain: [READS_DATA, ...writes("cache", "reports")],
   probe: [READS_DATA, ...writes("cache")],
   convert: writes("weights", "runs"),
+  export: writes("weights", "runs", "reports"),
   download: [READS_DATA, ...writes("data")],
   weights: writes("weights"),
   pack: [READS_DATA, ...writes("cache")],
