@@ -25,7 +25,7 @@ await runTask(usage, async ({ args, signal }) => {
   using loader = await Loader.open(path, images === undefined ? {} : { images });
   const started = performance.now();
   try {
-    await loader.pack(cache, reporter.counting(`packing ${path}`), signal);
+    await loader.pack(cache, reporter.counting(`packing ${path}`), signal, (line) => reporter.line(line));
   } catch (error) {
     if (!signal.aborted) throw error;
     throw new Interrupted(`Stopped while packing ${path}; what is packed is kept in ${cache}`);

@@ -91,7 +91,7 @@ export async function evaluate(
     const histories = of(({ history }) => history), weights = of(({ path }) => path);
     writeReport({ ...about, models, histories, weights, summary }, folder);
   }
-  folder.publish();
+  await folder.publish((line) => reporter.line(line));
   reporter.line(`Test split of ${place.path}: ${images} images; 95 % intervals by bootstrap\n`);
   for (const warning of warnings) reporter.line(`${warning}\n`);
   reporter.line(measuresTable(summary.models, seen));

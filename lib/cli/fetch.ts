@@ -3,6 +3,7 @@
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { formatBytes } from "../format.ts";
+import { makeFolder } from "../io/atomic.ts";
 import { download, type RemoteFile } from "../io/download.ts";
 import type { ConsoleReporter } from "./console.ts";
 
@@ -13,11 +14,12 @@ import type { ConsoleReporter } from "./console.ts";
  * @throws {Interrupted} if the signal was aborted; what has come is kept
  */
 export async function fetchFile(file: RemoteFile, reporter: ConsoleReporter, signal: AbortSignal): Promise<void> {
-  Deno.mkdirSync(dirname(file.path), { recursive: true });
+  makeFolder(dirname(file.path));
   const waiting = (why: string, milliseconds: number) => {
     reporter.line(`${why}; the next attempt is in ${(milliseconds / 1000).toFixed(0)} s`);
   };
-  const came = await download(file, { progress: reporter.transferring(file.path), signal, waiting, freeBytes });
+  const notice = (line: string) => reporter.line(line);
+  const came = await download(file, { progress: reporter.transferring(file.path), signal, notice, waiting, freeBytes });
   const size = formatBytes(Deno.statSync(file.path).size);
   reporter.line(came ? `${file.path}: ${size}, complete and checked` : `${file.path}: there already, ${size}`);
 }

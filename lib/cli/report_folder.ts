@@ -9,7 +9,7 @@
 import { dirname } from "node:path";
 import { makeFolder } from "../io/atomic.ts";
 import { exists } from "../io/files.ts";
-import { waitForLock } from "../io/lock.ts";
+import { type Notice, waitForLock } from "../io/lock.ts";
 import { PendingFile } from "../io/pending_file.ts";
 import { figuresOf } from "../report/page.ts";
 
@@ -25,7 +25,7 @@ export class ReportFolder implements Disposable {
   /**
    * Makes the folder.
    *
-   * @throws {WriteError} if the file system refuses
+   * @throws {FileError} if the file system refuses
    */
   constructor(path: string) {
     this.path = path;
@@ -36,7 +36,7 @@ export class ReportFolder implements Disposable {
    * Begins a file of the report.
    *
    * @param name its path in the folder
-   * @throws {WriteError} if the file system refuses
+   * @throws {FileError} if the file system refuses
    */
   begin(name: string): PendingFile {
     const path = `${this.path}/${name}`;
@@ -49,11 +49,12 @@ export class ReportFolder implements Disposable {
   /**
    * Puts all files in their places.
    *
-   * @throws {WriteError} if the file system refuses
+   * @param notice is told if another task does the same, which is waited for
+   * @throws {FileError} if the file system refuses
    */
-  publish(): void {
+  async publish(notice?: Notice): Promise<void> {
     for (const file of this.#files.values()) file.complete();
-    using _lock = waitForLock(`${this.path}/report.lock`);
+    using _lock = await waitForLock(`${this.path}/report.lock`, `another task has written its report in ${this.path}`, { notice });
     for (const name of this.#outdated()) if (exists(`${this.path}/${name}`)) Deno.removeSync(`${this.path}/${name}`);
     const pageFirst = [...this.#files].sort(([a], [b]) => Number(b === PAGE) - Number(a === PAGE));
     for (const [, file] of pageFirst) file.place();

@@ -107,8 +107,10 @@ export function setUp({ args }: Pick<TaskContext, "args">): TrainingSetup {
  */
 export function prepare(config: RunConfig, fresh: boolean): TrainingSetup {
   checkTraining(config);
-  const folder = new RunFolder(rooted(config.output.dir));
+  const notices: string[] = [];
+  const folder = new RunFolder(rooted(config.output.dir), (line) => notices.push(line));
   const reporter = new ConsoleReporter((line) => folder.log(line));
+  notices.forEach((line) => reporter.line(line));
   return { config, folder, fresh, reporter, [Symbol.dispose]: () => folder[Symbol.dispose]() };
 }
 

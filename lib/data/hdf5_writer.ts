@@ -7,6 +7,7 @@
  */
 
 import { writeAll } from "../io/files.ts";
+import { explaining } from "../io/system_error.ts";
 
 /** Name and shape of a dataset; the first axis counts rows. */
 export interface DatasetShape {
@@ -23,6 +24,7 @@ const MESSAGE = { dataspace: 1, datatype: 3, fill: 5, layout: 8, symbolTable: 0x
 
 /** Writes float32 rows into datasets whose sizes are known from the start. */
 export class Hdf5Writer {
+  readonly #path: string;
   readonly #file: Deno.FsFile;
   readonly #datasets = new Map<string, { readonly start: number; readonly rowBytes: number }>();
 
@@ -31,7 +33,7 @@ export class Hdf5Writer {
    *
    * @param path must not exist
    * @param datasets at most 8, stored in this order
-   * @throws {Deno.errors.AlreadyExists} if there is such a file
+   * @throws {FileError} if there is such a file, or it cannot be written
    */
   constructor(path: string | URL, datasets: readonly DatasetShape[]) {
     if (datasets.length > 2 * LEAF_K) throw new RangeError(`Cannot write ${datasets.length} datasets: at most ${2 * LEAF_K}`);
@@ -44,23 +46,39 @@ export class Hdf5Writer {
       at += bytes;
       return dataset;
     });
-    this.#file = Deno.openSync(path, { createNew: true, write: true });
-    writeAll(this.#file, encodeHeader(placed, at));
-    this.#file.truncateSync(at);
+    this.#path = String(path);
+    this.#file = this.#writing(() => Deno.openSync(path, { createNew: true, write: true }));
+    this.#writing(() => {
+      writeAll(this.#file, encodeHeader(placed, at));
+      this.#file.truncateSync(at);
+    });
   }
 
-  /** Writes rows of a dataset, from the given one on. */
+  /**
+   * Writes rows of a dataset, from the given one on.
+   *
+   * @throws {FileError} if the operating system refuses
+   */
   write(name: string, firstRow: number, values: Float32Array): void {
     const dataset = this.#datasets.get(name);
     if (!dataset) throw new Error(`This file has no dataset "${name}"`);
-    this.#file.seekSync(dataset.start + firstRow * dataset.rowBytes, Deno.SeekMode.Start);
-    writeAll(this.#file, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    this.#writing(() => {
+      this.#file.seekSync(dataset.start + firstRow * dataset.rowBytes, Deno.SeekMode.Start);
+      writeAll(this.#file, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    });
   }
 
   /** Flushes and closes the file. */
   [Symbol.dispose](): void {
-    this.#file.syncSync();
-    this.#file.close();
+    try {
+      this.#writing(() => this.#file.syncSync());
+    } finally {
+      this.#file.close();
+    }
+  }
+
+  #writing<Result>(work: () => Result): Result {
+    return explaining(this.#path, "written", work);
   }
 }
 

@@ -5,6 +5,7 @@
 import type { EmptyImages } from "./empty.ts";
 import type { Encoding, PackedBatch } from "./entries.ts";
 import { DataError } from "./errors.ts";
+import type { Notice } from "../io/lock.ts";
 import type { Unwritten } from "./hdf5.ts";
 import type { JetNames, JetScalar } from "./jet_file.ts";
 import type { Answer, Question, Requests } from "./loader_protocol.ts";
@@ -27,6 +28,7 @@ export class Loader implements ImageSource {
   readonly #waiting = new Map<number, Pending>();
   #next = 0;
   #progress: Progress | undefined;
+  #notice: Notice | undefined;
   #facts: Facts = { count: 0, channels: 0, size: 0, has: [] };
   #packed: Packed | undefined;
   #failed: unknown;
@@ -107,13 +109,15 @@ export class Loader implements ImageSource {
    *
    * @param folder cache folder; empty to pack in memory
    * @param signal stops packing; the next call goes on from there
+   * @param notice is told what else the user should know, such as what is waited for
    * @throws {DataError} if an image cannot be read or is not finite
    */
-  async pack(folder: string, progress?: Progress, signal?: AbortSignal): Promise<void> {
+  async pack(folder: string, progress?: Progress, signal?: AbortSignal, notice?: Notice): Promise<void> {
     signal?.throwIfAborted();
     const stop = () => this.#fail(signal!.reason);
     signal?.addEventListener("abort", stop);
     this.#progress = progress;
+    this.#notice = notice;
     try {
       this.#packed = await this.#ask("pack", folder);
     } finally {
@@ -151,6 +155,7 @@ export class Loader implements ImageSource {
       this.#worker.onmessage = ({ data }: MessageEvent<Answer>) => {
         if ("ready" in data) resolve();
         else if ("progress" in data) this.#progress?.(...data.progress);
+        else if ("notice" in data) this.#notice?.(data.notice);
         else this.#settle(data);
       };
     });

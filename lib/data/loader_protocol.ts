@@ -31,5 +31,6 @@ export interface Question {
 export type Answer =
   | { readonly ready: true }
   | { readonly progress: [done: number, total: number] }
+  | { readonly notice: string }
   | { readonly id: number; readonly answer: unknown }
   | { readonly id: number; readonly error: { name: string; message: string; stack: string | undefined } };

@@ -6,6 +6,7 @@
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 
+import { explainError } from "../io/system_error.ts";
 import { findEmpty } from "./empty.ts";
 import { JetFile } from "./jet_file.ts";
 import type { Answer, Question, Requests } from "./loader_protocol.ts";
@@ -27,7 +28,8 @@ const handlers: { [Name in keyof Requests]: (given: Requests[Name]["given"]) => 
   scalars: (quantity) => Promise.resolve(file!.readScalars(quantity)),
   async pack(folder) {
     const progress = (done: number, total: number) => self.postMessage({ progress: [done, total] } satisfies Answer);
-    source = folder === "" ? packInMemory(file!, progress) : await openPacked(file!, folder, progress);
+    const notice = (line: string) => self.postMessage({ notice: line } satisfies Answer);
+    source = folder === "" ? packInMemory(file!, progress) : await openPacked(file!, folder, progress, notice);
     const empty = findEmpty(source, file!.fill), { unwritten } = file!;
     file![Symbol.dispose]();
     const { encoding, words, mostPerImage } = source;
@@ -44,7 +46,8 @@ self.onmessage = async ({ data: { id, name, given } }: MessageEvent<Question>) =
     const transfer = name === "batch" ? Object.values(answer as object).map(({ buffer }) => buffer as ArrayBuffer) : [];
     self.postMessage({ id, answer } satisfies Answer, transfer);
   } catch (error) {
-    const { name, message, stack } = error as Error;
+    // what is not in words by now comes from the data file
+    const { name, message, stack } = (file ? explainError(error, file.path, "read") : error) as Error;
     self.postMessage({ id, error: { name, message, stack } } satisfies Answer);
   }
 };

@@ -5,12 +5,14 @@
  * number of words and their check sum (`.partial.index`). A run that was cut goes on from there, after
  * a comparison of what lies in the one with the other. At the end offsets and header are written, the file is
  * flushed and renamed. The name holds a hash of the data file's fingerprint, so a file that has changed is
- * packed again; what was packed from the same path before is removed then.
+ * packed again; what was packed from the same path before is removed then, unless somebody is reading it.
  */
 
-import { readAt, writeAll } from "../io/files.ts";
-import { waitForLock } from "../io/lock.ts";
+import { makeFolder } from "../io/atomic.ts";
+import { readAt, removeIfPossible, writeAll } from "../io/files.ts";
+import { type Notice, removeUnlessHeld, waitForLock } from "../io/lock.ts";
 import { encodeHeader } from "../io/safetensors.ts";
+import { explainError, explaining, FileError, systemCode } from "../io/system_error.ts";
 import { checksum, type Encoding } from "./entries.ts";
 import { DataError } from "./errors.ts";
 import { type Fingerprint, fingerprint, sha256 } from "./fingerprint.ts";
@@ -21,19 +23,26 @@ import { encodeFacts, HEADER_BYTES, PackedStore } from "./packed_store.ts";
 
 /** Milliseconds between two moments from which a cut run can go on. */
 const FLUSH_EVERY = 1000;
+/** Where else packed images may be. */
+const ELSEWHERE = 'Point data.cache_dir (--cache of deno task pack) elsewhere, or set it to "" to pack in memory';
 
 /**
- * The packed images of a data file: from its store if there is one, packed now otherwise.
+ * The packed images of a data file: from its store if there is one, packed now otherwise. A store that is there is only read:
+ * it may be on a disk that can only be read.
  *
  * @param folder cache folder, made if it is not there
+ * @param notice is told if another process is packing the file, which is waited for
  * @throws {DataError} if the file cannot be read, or an image holds a value that is not finite; nothing is left behind
+ * @throws {FileError} if the operating system refuses to read or to write; what is packed is kept, for a next run to go on
  */
-export async function openPacked(file: JetFile, folder: string, progress?: Progress): Promise<PackedStore> {
+export async function openPacked(file: JetFile, folder: string, progress?: Progress, notice?: Notice): Promise<PackedStore> {
   const source = await fingerprint(file);
   const path = `${folder}/${await storeName(source)}`;
-  makeFolder(folder);
+  const ready = openStore(path);
+  if (ready) return ready;
+  makeFolder(folder, ELSEWHERE);
   // whoever packs the same file at the same time waits here, and then finds the store
-  using _lock = waitForLock(`${path}.lock`);
+  using _lock = await waitForLock(`${path}.lock`, `another task has packed ${file.path}`, { notice, elsewhere: ELSEWHERE });
   const found = openStore(path);
   if (found) return found;
   packInto(path, file, source, progress);
@@ -72,8 +81,10 @@ function packInto(path: string, file: JetFile, source: Fingerprint, progress?: P
       partial.finish(path, { encoding, channels: file.channels, size: file.size, source });
       return;
     } catch (error) {
-      partial.remove();
-      throw explainDisk(error, path);
+      // what the data hold stays as it is; a full disk or a read that failed may pass, and the next run goes on from here
+      if (error instanceof DataError) partial.remove();
+      else partial.keep();
+      throw error;
     }
   }
 }
@@ -125,10 +136,9 @@ class PartialStore {
   /** Opens what an earlier run has left, as far as it is right, or starts anew. */
   constructor(path: string) {
     this.#path = path;
-    const options = { create: true, read: true, write: true };
-    this.#words = Deno.openSync(path, options);
-    this.#index = Deno.openSync(`${path}.index`, options);
-    this.#restore();
+    const open = (name: string) => Deno.openSync(name, { create: true, read: true, write: true });
+    [this.#words, this.#index] = this.#writing(() => [open(path), open(`${path}.index`)]);
+    this.#writing(() => this.#restore());
   }
 
   /** Images that are packed. */
@@ -137,7 +147,7 @@ class PartialStore {
   }
 
   append(offsets: Uint32Array, words: Uint32Array): void {
-    writeAll(this.#words, bytesOf(words));
+    this.#writing(() => writeAll(this.#words, bytesOf(words)));
     for (let i = 1; i < offsets.length; i++) {
       const image = words.subarray(offsets[i - 1], offsets[i]);
       this.#pairs.push(image.length, checksum(image));
@@ -146,8 +156,10 @@ class PartialStore {
 
   /** From here a cut run can go on: the words are on disk before the index says so. */
   flush(): void {
-    this.#words.syncDataSync();
-    writeAll(this.#index, bytesOf(Uint32Array.from(this.#pairs.slice(this.#written))));
+    this.#writing(() => {
+      this.#words.syncDataSync();
+      writeAll(this.#index, bytesOf(Uint32Array.from(this.#pairs.slice(this.#written))));
+    });
     this.#written = this.#pairs.length;
   }
 
@@ -156,29 +168,42 @@ class PartialStore {
     const count = this.count;
     const offsets = new BigInt64Array(count + 1);
     for (let i = 0; i < count; i++) offsets[i + 1] = offsets[i]! + BigInt(this.#pairs[2 * i]!);
-    writeAll(this.#words, bytesOf(offsets));
-    writeAll(this.#words, bytesOf(Uint32Array.from({ length: count }, (_, i) => this.#pairs[2 * i + 1]!)));
+    const checks = Uint32Array.from({ length: count }, (_, i) => this.#pairs[2 * i + 1]!);
     const layout = [["words", "U32", [Number(offsets[count])]], ["offsets", "I64", [count + 1]], ["checks", "U32", [
       count,
     ]]] as const;
-    this.#words.seekSync(0, Deno.SeekMode.Start);
-    writeAll(this.#words, encodeHeader(layout, encodeFacts(facts), HEADER_BYTES));
-    this.#words.syncSync();
+    this.#writing(() => {
+      writeAll(this.#words, bytesOf(offsets));
+      writeAll(this.#words, bytesOf(checks));
+      this.#words.seekSync(0, Deno.SeekMode.Start);
+      writeAll(this.#words, encodeHeader(layout, encodeFacts(facts), HEADER_BYTES));
+      this.#words.syncSync();
+      Deno.renameSync(this.#path, path);
+    });
     this.#close();
-    Deno.renameSync(this.#path, path);
-    Deno.removeSync(`${this.#path}.index`);
+    removeIfPossible(`${this.#path}.index`);
   }
 
   /** Closes and removes both files. */
   remove(): void {
     this.#close();
-    Deno.removeSync(this.#path);
-    Deno.removeSync(`${this.#path}.index`);
+    removeIfPossible(this.#path);
+    removeIfPossible(`${this.#path}.index`);
+  }
+
+  /** Closes both files for a next run to go on, from as far as the disk takes. */
+  keep(): void {
+    attempt(() => this.flush());
+    this.#close();
   }
 
   #close(): void {
     this.#words.close();
     this.#index.close();
+  }
+
+  #writing<Result>(work: () => Result): Result {
+    return explaining(this.#path, "written", work, ELSEWHERE);
   }
 
   #restore(): void {
@@ -201,52 +226,38 @@ class PartialStore {
   }
 }
 
-/** The store if it is whole; one that is damaged is removed. */
+/** The store if it is there and whole. */
 function openStore(path: string): PackedStore | undefined {
   try {
     return new PackedStore(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    if (!(error instanceof DataError)) throw error;
-    Deno.removeSync(path);
-    return undefined;
+    if (error instanceof DataError || error instanceof Deno.errors.NotFound) return undefined;
+    throw explainError(error, path, "opened", ELSEWHERE);
   }
 }
 
-/** Removes stores that were made of an earlier state of the same data file. */
+/** Removes stores that were made of an earlier state of the same data file. One that cannot be read, or removed, stays. */
 function removeOlder(folder: string, current: string, sourcePath: string): void {
-  for (const { name, isFile } of Deno.readDirSync(folder)) {
-    const path = `${folder}/${name}`;
-    if (!isFile || !name.endsWith(".safetensors") || path === current) continue;
-    try {
-      using store = new PackedStore(path);
-      if (store.source.path !== sourcePath) continue;
-    } catch (error) {
-      // a damaged one is left for its own data file, which makes it again
-      if (error instanceof DataError || error instanceof Deno.errors.NotFound) continue;
-      throw error;
-    }
-    Deno.removeSync(path);
+  const names = attempt(() => [...Deno.readDirSync(folder)].filter(({ isFile }) => isFile).map(({ name }) => name)) ?? [];
+  for (const path of names.filter((name) => name.endsWith(".safetensors")).map((name) => `${folder}/${name}`)) {
+    if (path !== current && attempt(() => sourceOf(path)) === sourcePath) removeUnlessHeld(path);
   }
 }
 
-function makeFolder(folder: string): void {
+/** The data file that a store was made of. */
+function sourceOf(path: string): string {
+  using store = new PackedStore(path);
+  return store.source.path;
+}
+
+/** What the work gives, or undefined where the operating system refuses or a store is damaged. */
+function attempt<Result>(work: () => Result): Result | undefined {
   try {
-    Deno.mkdirSync(folder, { recursive: true });
+    return work();
   } catch (error) {
-    throw explainDisk(error, folder);
+    if (error instanceof DataError || error instanceof FileError || systemCode(error) !== undefined) return undefined;
+    throw error;
   }
-}
-
-function explainDisk(error: unknown, path: string): unknown {
-  const { code } = error as { code?: string };
-  const why: Record<string, string> = {
-    ENOSPC: "the disk is full",
-    EROFS: "the file system is read-only",
-    EACCES: "the folder is not writable",
-  };
-  if (code === undefined || why[code] === undefined) return error;
-  return new DataError(`${path}: ${why[code]}. Make room, point data.cache_dir elsewhere, or set it to "" to pack in memory`);
 }
 
 function bytesOf(values: Uint32Array | BigInt64Array): Uint8Array {

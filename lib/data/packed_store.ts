@@ -12,7 +12,9 @@
  */
 
 import { readAt } from "../io/files.ts";
+import { holdFile } from "../io/lock.ts";
 import { decodeLayout, SafetensorsError, type TensorLayout } from "../io/safetensors.ts";
+import { explainError, explaining } from "../io/system_error.ts";
 import { checksum, type Encoding, type PackedBatch, WORDS_PER_ENTRY } from "./entries.ts";
 import { DataError } from "./errors.ts";
 import type { Fingerprint } from "./fingerprint.ts";
@@ -60,6 +62,8 @@ export class PackedStore implements ImageSource {
   constructor(path: string) {
     this.path = path;
     this.#file = Deno.openSync(path);
+    // tells who packs a newer state of the data that this store is in use; reading goes on without
+    holdFile(this.#file, path, true);
     try {
       const { facts, words, offsets, checks } = this.#decode();
       ({ channels: this.channels, size: this.size, encoding: this.encoding, source: this.source } = facts);
@@ -71,7 +75,7 @@ export class PackedStore implements ImageSource {
       this.mostPerImage = mostWords(offsets);
     } catch (error) {
       this.#file.close();
-      throw error instanceof SafetensorsError ? damaged(path, error.message) : error;
+      throw error instanceof SafetensorsError ? damaged(path, error.message) : explainError(error, path, "read");
     }
   }
 
@@ -109,7 +113,8 @@ export class PackedStore implements ImageSource {
     const first = this.#offsets[image]!;
     const words = new Uint32Array(this.#offsets[image + 1]! - first);
     const bytes = new Uint8Array(words.buffer);
-    if (readAt(this.#file, this.#start + 4 * first, bytes) < bytes.length || checksum(words) !== this.#checks[image]) {
+    const read = explaining(this.path, "read", () => readAt(this.#file, this.#start + 4 * first, bytes));
+    if (read < bytes.length || checksum(words) !== this.#checks[image]) {
       throw damaged(this.path, `Image ${image} does not agree with its check sum`);
     }
     return words;

@@ -9,8 +9,9 @@
 import { createHash } from "node:crypto";
 import { formatBytes } from "../format.ts";
 import { Interrupted } from "../interrupted.ts";
-import { writeAll } from "./files.ts";
-import { tryLock } from "./lock.ts";
+import { removeIfPossible, writeAll } from "./files.ts";
+import { type Notice, tryLock } from "./lock.ts";
+import { explaining, FileError } from "./system_error.ts";
 
 /** A download that cannot go on. The message says why, and what to do. */
 export class DownloadError extends Error {
@@ -46,6 +47,8 @@ export interface DownloadOptions {
   readonly stall?: number;
   /** Attempts in a row that bring no new byte after which the download ends (6). */
   readonly attempts?: number;
+  /** Told what else the user should know. */
+  readonly notice?: Notice;
   /** Told why an attempt failed, and in how many milliseconds the next one starts. */
   readonly waiting?: (why: string, milliseconds: number) => void;
   /** Milliseconds before an attempt: doubles from a second, if not given. */
@@ -61,16 +64,21 @@ const SPARE = 200e6;
 class Transient extends Error {}
 
 /**
- * Downloads a file, or goes on with an earlier download of it.
+ * Downloads a file, or goes on with an earlier download of it. A file that is there already is checked as one that comes.
  *
  * @returns false if the file was there already
  * @throws {DownloadError} if it cannot be had, is not what it should be, or the disk is too small
+ * @throws {FileError} if it cannot be written
  * @throws {Interrupted} if the signal was aborted; what has come is kept
  */
 export async function download(file: RemoteFile, options: DownloadOptions = {}): Promise<boolean> {
-  if (isPresent(file)) return false;
+  const { signal, notice } = options;
+  if (isPresent(file)) {
+    await checkContents(file, file.path, signal);
+    return false;
+  }
   const partial = `${file.path}.partial`;
-  using lock = tryLock(`${partial}.lock`);
+  using lock = tryLock(`${partial}.lock`, { notice });
   if (!lock) throw new DownloadError(`${file.path}: another process is downloading this file. Wait for it, or stop it`);
   const transfer = new Transfer(file, partial, options);
   try {
@@ -78,8 +86,8 @@ export async function download(file: RemoteFile, options: DownloadOptions = {}):
   } finally {
     transfer.close();
   }
-  await checkContents(file, partial);
-  Deno.renameSync(partial, file.path);
+  await checkContents(file, partial, signal);
+  explaining(file.path, "written", () => Deno.renameSync(partial, file.path));
   return true;
 }
 
@@ -98,27 +106,31 @@ function isPresent({ path, bytes }: RemoteFile): boolean {
   );
 }
 
-async function checkContents({ sha256, verify, path }: RemoteFile, partial: string): Promise<void> {
-  const remedy = `Remove ${partial} and download again`;
+/** @param there what is checked: the file that was there, or what has come of it */
+async function checkContents({ sha256, verify, path }: RemoteFile, there: string, signal?: AbortSignal): Promise<void> {
+  const remedy = there === path ? "Move it away, then download again" : `Remove ${there} and download again`;
   if (sha256 !== undefined) {
-    const found = await hashOf(partial);
+    const found = await hashOf(there, signal);
     if (found !== sha256.toLowerCase()) {
-      throw new DownloadError(`${path}: the SHA-256 of what came is ${found}, expected ${sha256.toLowerCase()}. ${remedy}`);
+      throw new DownloadError(`${there}: its SHA-256 is ${found}, expected ${sha256.toLowerCase()}. ${remedy}`);
     }
   }
   try {
-    await verify?.(partial);
+    await verify?.(there);
   } catch (error) {
-    throw new DownloadError(`${(error as Error).message}. ${remedy}`);
+    throw error instanceof FileError ? error : new DownloadError(`${(error as Error).message}. ${remedy}`);
   }
 }
 
 /** SHA-256 of a file in hexadecimal, without reading it whole. */
-async function hashOf(path: string): Promise<string> {
+async function hashOf(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
-  using file = Deno.openSync(path);
+  using file = explaining(path, "opened", () => Deno.openSync(path));
   const chunk = new Uint8Array(1 << 20);
-  for (let n = await file.read(chunk); n !== null; n = await file.read(chunk)) hash.update(chunk.subarray(0, n));
+  for (let n = await file.read(chunk); n !== null; n = await file.read(chunk)) {
+    if (signal?.aborted) throw new Interrupted(`Stopped while the hash of ${path} was computed`);
+    hash.update(chunk.subarray(0, n));
+  }
   return hash.digest("hex");
 }
 
@@ -144,7 +156,7 @@ class Transfer {
     this.#options = options;
     this.#host = new URL(remote.url).host;
     this.#total = remote.bytes;
-    this.#file = Deno.openSync(partial, { create: true, write: true, read: true });
+    this.#file = explaining(partial, "opened", () => Deno.openSync(partial, { create: true, write: true, read: true }));
     this.#position = this.#file.statSync().size;
     if (this.#total !== undefined && this.#position > this.#total) {
       this.#file.truncateSync(0);
@@ -156,7 +168,7 @@ class Transfer {
   /** Closes the file, and removes it if nothing has come. */
   close(): void {
     this.#file.close();
-    if (this.#position === 0 && this.#total !== 0) Deno.removeSync(this.#partial);
+    if (this.#position === 0 && this.#total !== 0) removeIfPossible(this.#partial);
   }
 
   async run(): Promise<void> {
@@ -168,6 +180,7 @@ class Transfer {
       try {
         await this.#receive();
       } catch (error) {
+        if (this.#options.signal?.aborted) continue;
         if (!(error instanceof Transient)) throw error;
         failed = this.#position > before ? 0 : failed + 1;
         if (failed >= attempts) {
@@ -179,7 +192,7 @@ class Transfer {
         await sleep(pause(failed), this.#options.signal);
       }
     }
-    this.#file.syncSync();
+    explaining(this.#partial, "written", () => this.#file.syncSync());
   }
 
   /** One connection: asks for the rest and writes what comes. */
@@ -276,12 +289,7 @@ class Transfer {
     if (this.#total !== undefined && this.#position + rest.length > this.#total) {
       throw this.#error(`the server sends more than the ${this.#total} bytes of the file`, "Try again later");
     }
-    try {
-      writeAll(this.#file, rest);
-    } catch (error) {
-      if ((error as { code?: string }).code !== "ENOSPC") throw error;
-      throw this.#error("the disk is full", "Make room, and run the same command again");
-    }
+    explaining(this.#partial, "written", () => writeAll(this.#file, rest));
     this.#position += rest.length;
     this.#options.progress?.(this.#position, this.#total ?? this.#position);
   }
@@ -324,6 +332,7 @@ function reason(error: Error): string {
 }
 
 function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  if (signal?.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);

@@ -9,7 +9,7 @@ export function readAt(file: Deno.FsFile, position: number, into: Uint8Array): n
   file.seekSync(position, Deno.SeekMode.Start);
   let done = 0;
   while (done < into.length) {
-    const n = file.readSync(into.subarray(done));
+    const n = uninterrupted(() => file.readSync(into.subarray(done)));
     if (n === null) break;
     done += n;
   }
@@ -18,7 +18,20 @@ export function readAt(file: Deno.FsFile, position: number, into: Uint8Array): n
 
 /** Writes all bytes at the file's current position. */
 export function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+  for (let done = 0; done < bytes.length;) {
+    done += uninterrupted(() => file.writeSync(bytes.subarray(done)));
+  }
+}
+
+/** Makes a system call again that a signal has interrupted. */
+export function uninterrupted<Result>(call: () => Result): Result {
+  for (;;) {
+    try {
+      return call();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.Interrupted)) throw error;
+    }
+  }
 }
 
 /** True if there is a file or folder at a path. */
@@ -27,8 +40,17 @@ export function exists(path: string): boolean {
     Deno.statSync(path);
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
     throw error;
+  }
+}
+
+/** Removes a file where that can be done: cleaning up must not take the place of what the work has given or thrown. */
+export function removeIfPossible(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // it is gone already, or stays
   }
 }
 

@@ -1,41 +1,118 @@
-/** @file Locks on files, for processes that must not write the same file at the same time. */
+/**
+ * @file Locks on files, for processes that must not write the same file at the same time.
+ *
+ * Some file systems have no locks (Lustre without `-o flock`, some NFS): there work goes on without, and one line says so.
+ */
 
-/** Waits for a lock, and holds it until the end of the block. The lock's file is removed then. */
-export function waitForLock(path: string): Disposable {
+import { dirname } from "node:path";
+import { removeIfPossible, uninterrupted } from "./files.ts";
+import { explaining, systemCode } from "./system_error.ts";
+
+/** Is told a line that the user should see. */
+export type Notice = (line: string) => void;
+
+/** What whoever takes a lock is told, and tells the user. */
+export interface LockOptions {
+  /** Told what is waited for, and where there are no locks. */
+  readonly notice?: Notice | undefined;
+  /** A sentence that names another place for what is locked, if it cannot be written there. */
+  readonly elsewhere?: string;
+}
+
+/** Milliseconds between two looks at a lock that another process holds. */
+const LOOK_EVERY = 250;
+/** Milliseconds between two lines that say that it is still held. */
+const SAY_EVERY = 30_000;
+
+/**
+ * Takes hold of a lock until the end of the block. The lock's file is removed then.
+ *
+ * @returns undefined if another process holds it
+ * @throws {FileError} if its file cannot be made
+ */
+export function tryLock(path: string, { notice, elsewhere }: LockOptions = {}): Disposable | undefined {
   for (;;) {
-    const held = lock(path, (file) => {
-      file.lockSync(true);
-      return true;
-    });
-    if (held) return held;
-  }
-}
-
-/** The lock, or undefined if another process holds it. */
-export function tryLock(path: string): Disposable | undefined {
-  return lock(path, (file) => file.tryLockSync(true));
-}
-
-function lock(path: string, acquire: (file: Deno.FsFile) => boolean): Disposable | undefined {
-  const file = Deno.openSync(path, { create: true, write: true });
-  // its last holder may have removed the file meanwhile: others may hold a new one of this name
-  if (!acquire(file) || inodeOf(path) !== file.statSync().ino) {
+    const file = explaining(path, "made", () => Deno.openSync(path, { create: true, write: true }), elsewhere);
+    const hold = holdFile(file, path);
+    if (hold === "held") return heldLock(file, path);
     file.close();
-    return undefined;
+    if (hold === "busy") return undefined;
+    if (hold === "unknown") {
+      removeIfPossible(path);
+      notice?.(
+        `The file system of ${dirname(path)} has no locks: make sure that no other task writes ${path.replace(/\.lock$/, "")} ` +
+          "at the same time",
+      );
+      return { [Symbol.dispose]: () => {} };
+    }
   }
+}
+
+/**
+ * Waits for a lock, and holds it until the end of the block. What it waits for is said at once, and then every half minute.
+ *
+ * @param until what has happened when the other process lets go, as in "another task has packed data/jets.h5"
+ * @throws {FileError} if its file cannot be made
+ */
+export async function waitForLock(path: string, until: string, options: LockOptions = {}): Promise<Disposable> {
+  const started = performance.now();
+  for (let said = -1;;) {
+    const lock = tryLock(path, options);
+    if (lock) return lock;
+    const times = Math.floor((performance.now() - started) / SAY_EVERY);
+    if (times > said) options.notice?.(`Waiting until ${until}${times > 0 ? ` (for ${times * SAY_EVERY / 60_000} min now)` : ""}`);
+    said = times;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+  }
+}
+
+/** Whether a file is ours: "unknown" where there are no locks, "gone" if its name is another file's by now, or nobody's. */
+export type Hold = "held" | "busy" | "gone" | "unknown";
+
+/**
+ * Takes hold of an open file, until it is closed.
+ *
+ * @param shared others may hold it too, but nobody exclusively
+ */
+export function holdFile(file: Deno.FsFile, path: string, shared = false): Hold {
+  try {
+    if (!uninterrupted(() => file.tryLockSync(!shared))) return "busy";
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return "unknown";
+  }
+  return isStill(file, path) ? "held" : "gone";
+}
+
+/** Removes a file unless another process holds it, or might where there are no locks. */
+export function removeUnlessHeld(path: string): void {
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(path, { read: true, write: true });
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return;
+  }
+  if (holdFile(file, path) === "held") removeIfPossible(path);
+  file.close();
+}
+
+function heldLock(file: Deno.FsFile, path: string): Disposable {
   return {
     [Symbol.dispose]() {
-      Deno.removeSync(path);
+      // somebody may have removed the file, and somebody else may hold a new one
+      if (isStill(file, path)) removeIfPossible(path);
       file.close();
     },
   };
 }
 
-function inodeOf(path: string): number | null | undefined {
+/** True if a path still names the open file. */
+function isStill(file: Deno.FsFile, path: string): boolean {
   try {
-    return Deno.statSync(path).ino;
+    return Deno.statSync(path).ino === file.statSync().ino;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+    if (systemCode(error) === undefined) throw error;
+    return false;
   }
 }

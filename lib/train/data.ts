@@ -29,7 +29,7 @@ export interface DataPlace {
 export interface OpenOptions {
   /** A progress function for a piece of work. */
   readonly progress?: (what: string) => Progress;
-  /** Told what is odd about the data, and no reason to stop. */
+  /** Told what the user should know, and is no reason to stop. */
   readonly notice?: (line: string) => void;
   /** Stops packing; the next call goes on from there. */
   readonly signal?: AbortSignal;
@@ -184,7 +184,7 @@ async function openPackedImages(
   { progress, signal, notice }: OpenOptions,
 ): Promise<Omit<TrainingImages, "split"> & Disposable> {
   try {
-    await loader.pack(cache, progress?.(`packing ${path}`), signal);
+    await loader.pack(cache, progress?.(`packing ${path}`), signal, notice);
   } catch (error) {
     if (!signal?.aborted) throw error;
     throw new Interrupted(`Stopped while packing ${path}; what is packed is kept in ${cache}`);

@@ -13,8 +13,8 @@
 import type { RunConfig } from "../config/keys.ts";
 import { formatConfig } from "../config/parse.ts";
 import { appendText, makeFolder, writeFileAtomic } from "../io/atomic.ts";
-import { exists } from "../io/files.ts";
-import { tryLock } from "../io/lock.ts";
+import { exists, removeIfPossible } from "../io/files.ts";
+import { type Notice, tryLock } from "../io/lock.ts";
 import { encodeSafetensors, type Safetensors } from "../io/safetensors.ts";
 
 /** A folder in which another task is training. */
@@ -37,14 +37,15 @@ export class RunFolder {
    * Makes the folder and takes hold of it.
    *
    * @param path folder, made if it is not there
+   * @param notice is told if other tasks cannot be kept from it
    * @throws {FolderInUse} if another task is training there
-   * @throws {WriteError} if it cannot be written
+   * @throws {FileError} if it cannot be written
    */
-  constructor(path: string) {
+  constructor(path: string, notice?: Notice) {
     this.path = path.replace(/\/+$/, "");
     this.#made = !exists(this.path);
     makeFolder(this.path);
-    const lock = tryLock(`${this.path}/run.lock`);
+    const lock = tryLock(`${this.path}/run.lock`, { notice });
     if (!lock) throw new FolderInUse(`Another task is training in ${this.path}. Wait until it ends, or use another --out`);
     this.#lock = lock;
   }
@@ -52,7 +53,7 @@ export class RunFolder {
   /** Lets go of the folder; nothing is left of one that was made for a run that never began. */
   [Symbol.dispose](): void {
     this.#lock[Symbol.dispose]();
-    if (this.#made && this.#waiting) Deno.removeSync(this.path);
+    if (this.#made && this.#waiting) removeIfPossible(this.path);
   }
 
   /** Weights with the lowest validation loss. */

@@ -14,6 +14,6 @@ for (let n = 0; n < Number(count); n++) {
   for (const file of ["metrics.json", "predictions.csv", ...figures.map((figure) => `figures/${figure}.svg`)]) {
     folder.begin(file).write(report);
   }
-  folder.publish();
+  await folder.publish();
   if (n === 0) console.log("published");
 }

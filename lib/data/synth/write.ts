@@ -1,7 +1,10 @@
 /** @file Writes generated data sets in the published layout. */
 
 import { Interrupted, type WorkOptions } from "../../interrupted.ts";
-import { exists } from "../../io/files.ts";
+import { exists, removeIfPossible } from "../../io/files.ts";
+import { tryLock } from "../../io/lock.ts";
+import { explaining } from "../../io/system_error.ts";
+import { DataError } from "../errors.ts";
 import { Hdf5Writer } from "../hdf5_writer.ts";
 import { CHANNELS, Detector, SIZE } from "./detector.ts";
 import { JetGenerator } from "./jets.ts";
@@ -15,6 +18,8 @@ import { JetGenerator } from "./jets.ts";
  * @param first number of the first jet: files with ranges apart hold different jets
  * @param labelled also writes Y, m and pT
  * @throws {Deno.errors.AlreadyExists} if the file is there already
+ * @throws {DataError} if another process is writing it
+ * @throws {FileError} if it cannot be written
  * @throws {Interrupted} if the signal was aborted
  */
 export async function writeSynthetic(
@@ -27,7 +32,9 @@ export async function writeSynthetic(
 ): Promise<void> {
   if (exists(path)) throw new Deno.errors.AlreadyExists(path);
   const partial = `${path}.partial`;
-  if (exists(partial)) Deno.removeSync(partial);
+  using lock = tryLock(`${partial}.lock`);
+  if (!lock) throw new DataError(`${path}: another task is writing this file. Wait until it ends`);
+  removeIfPossible(partial);
   const shapes = [{ name: "jet", shape: [count, SIZE, SIZE, CHANNELS] }];
   if (labelled) { for (const name of ["Y", "m", "pT"]) shapes.push({ name, shape: [count, 1] }); }
   const generator = new JetGenerator(), detector = new Detector();
@@ -48,9 +55,9 @@ export async function writeSynthetic(
     }
     if (labelled) { for (const [name, values] of Object.entries(scalars)) writer.write(name, 0, values); }
   } catch (error) {
-    Deno.removeSync(partial);
+    removeIfPossible(partial);
     throw error;
   }
-  Deno.renameSync(partial, path);
+  explaining(path, "written", () => Deno.renameSync(partial, path));
   progress?.(count, count);
 }

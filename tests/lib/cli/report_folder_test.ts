@@ -23,20 +23,20 @@ function files(folder: string): string[] {
   return walk(folder).map((path) => path.slice(folder.length + 1));
 }
 
-Deno.test("a report takes the place of an earlier one, figures of other models included, and leaves other files alone", () => {
+Deno.test("a report takes the place of an earlier one, figures of other models included, and leaves other files alone", async () => {
   using temporary = temporaryFolder();
   const path = temporary.path;
-  const publish = (names: readonly string[], figures: readonly string[]) => {
+  const publish = async (names: readonly string[], figures: readonly string[]) => {
     using folder = new ReportFolder(path);
     for (const name of names) {
       folder.begin(name).write(name === "report.html" ? figures.map((figure) => `<figure id="${figure}">`).join("") : "new");
     }
     for (const figure of figures) folder.begin(`figures/${figure}.svg`).write("new");
-    folder.publish();
+    await folder.publish();
   };
-  publish(["report.html", "metrics.json", "predictions.csv"], ["roc", "mass-old"]);
+  await publish(["report.html", "metrics.json", "predictions.csv"], ["roc", "mass-old"]);
   for (const own of ["notes.txt", "figures/mass-mine.svg"]) Deno.writeTextFileSync(`${path}/${own}`, "mine");
-  publish(["report.html", "metrics.json"], ["mass-new"]);
+  await publish(["report.html", "metrics.json"], ["mass-new"]);
   assertEquals(files(path), [
     "figures/mass-mine.svg",
     "figures/mass-new.svg",
@@ -47,12 +47,12 @@ Deno.test("a report takes the place of an earlier one, figures of other models i
   ]);
 });
 
-Deno.test("a report that is given up leaves the earlier one, and nothing else", () => {
+Deno.test("a report that is given up leaves the earlier one, and nothing else", async () => {
   using temporary = temporaryFolder();
   {
     using folder = new ReportFolder(temporary.path);
     folder.begin("metrics.json").write("old");
-    folder.publish();
+    await folder.publish();
   }
   {
     using folder = new ReportFolder(temporary.path);

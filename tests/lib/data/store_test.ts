@@ -11,6 +11,7 @@ import type { PackedImages } from "../../../lib/data/packed.ts";
 import { PackedStore } from "../../../lib/data/packed_store.ts";
 import { Random } from "../../../lib/random.ts";
 import { temporaryFolder } from "../../support/files.ts";
+import { refusing } from "../../support/system.ts";
 
 const SIZE = 20, CHANNELS = 3, PER_IMAGE = SIZE * SIZE * CHANNELS;
 
@@ -158,6 +159,50 @@ Deno.test("packing a file that shrinks meanwhile says so, and leaves no cache be
     'rows 16 to 23 of "jet" cannot be read (the file ends at byte 1476608',
   );
   assertEquals(files(cache), []);
+});
+
+Deno.test("packing keeps what it has when a read fails, and goes on with it", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/a.h5`, cache = `${folder.path}/cache`;
+  const image = Float32Array.from({ length: 96 * 96 * 2 }, (_, i) => i % 9 === 0 ? i % 255 : 0);
+  {
+    using writer = new Hdf5Writer(path, [{ name: "jet", shape: [80, 96, 96, 2] }]);
+    for (let i = 0; i < 80; i++) writer.write("jet", i, image);
+  }
+  Deno.mkdirSync(cache);
+  const packedBytes = () => {
+    const partial = files(cache).find((name) => name.endsWith(".u8.partial"));
+    return partial === undefined ? 0 : Deno.statSync(`${cache}/${partial}`).size;
+  };
+  using file = await JetFile.open(path);
+  const words = 4 * image.filter((value) => value !== 0).length;
+  {
+    using _disk = refusing("readSync", () => {
+      if (packedBytes() > 30 * words) throw Object.assign(new Error("Input/output error (os error 5)"), { code: "EIO" });
+    });
+    await assertRejects(() => openPacked(file, cache), Error, "os error 5");
+  }
+  assert(packedBytes() > 30 * words, `${packedBytes()} bytes are kept`);
+  using store = await openPacked(file, cache);
+  assertEquals(Array.from(store.read([0, 79]).offsets), [0, words / 4, words / 2]);
+  assertEquals(unpack(store.read([79]).words, "u8", image.length), image);
+  assertEquals(files(cache).length, 1);
+});
+
+Deno.test("a store that somebody is reading is not removed when its data file changes", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/a.h5`, cache = `${folder.path}/cache`;
+  write(path, sparse(20, wholeNumber));
+  const first = await packed(path, cache);
+  const change = (value: number) => {
+    Deno.removeSync(path);
+    write(path, sparse(20, () => value));
+  };
+  change(7);
+  using _second = await packed(path, cache);
+  assertEquals(files(cache).length, 2);
+  assertEquals(new PackedStore(first.path).count, 20);
+  first[Symbol.dispose]();
 });
 
 Deno.test("two that pack the same file at once wait for one another, and both have it", async () => {

@@ -203,6 +203,44 @@ Deno.test("download() stops when asked to, and goes on from there", async () => 
   });
 });
 
+Deno.test("download() compares the hash of a file that is there already", async () => {
+  await withServer((request) => honest(FILE, request), async (one) => {
+    const hash = await sha256(FILE);
+    Deno.writeFileSync(one.path, FILE);
+    assertEquals(await one.fetch({ sha256: hash }), false);
+    const damaged = FILE.slice();
+    damaged[damaged.length >> 1]! ^= 1;
+    Deno.writeFileSync(one.path, damaged);
+    await assertRejects(() => one.fetch({ sha256: hash }), DownloadError, "Move it away, then download again");
+    await assertRejects(() => one.fetch({ sha256: hash, bytes: undefined }), DownloadError, "its SHA-256 is");
+    assertEquals([Deno.readFileSync(one.path), one.asked], [damaged, []]);
+  });
+});
+
+for (const when of ["while bytes come", "while it waits for the next attempt"] as const) {
+  Deno.test(`download() that is stopped ${when} ends at once, without another attempt`, async () => {
+    const abort = new AbortController();
+    const answer = (request: Request): Answer => {
+      if (when === "while it waits for the next attempt") {
+        return { head: ["503 Service Unavailable", "content-length: 0"], body: [] };
+      }
+      return { head: honest(FILE, request).head, body: [FILE.subarray(0, 100_000), "stall"] };
+    };
+    await withServer(answer, async (one) => {
+      const told: string[] = [];
+      const waiting = (why: string) => {
+        told.push(why);
+        queueMicrotask(() => abort.abort());
+      };
+      const progress = (done: number) => done === 100_000 && abort.abort();
+      // the pause is longer than any test may take
+      const options = { signal: abort.signal, progress, waiting, pause: () => 3_600_000 };
+      await assertRejects(() => one.fetch({}, options), Interrupted);
+      assertEquals([told.length, one.asked.length], [when === "while bytes come" ? 0 : 1, 1]);
+    });
+  });
+}
+
 Deno.test("download() leaves a file alone that another process is downloading", async () => {
   await withServer((request) => honest(FILE, request), async (one) => {
     const waiting = one.fetch({}, { progress: () => {} });

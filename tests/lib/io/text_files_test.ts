@@ -1,11 +1,11 @@
 /** @file Text files that are written: CSV, JSON, and files that are complete or absent. */
 
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { WriteError } from "../../../lib/io/atomic.ts";
 import { csvLine } from "../../../lib/io/csv.ts";
 import { exists } from "../../../lib/io/files.ts";
 import { formatJson } from "../../../lib/io/json.ts";
 import { PendingFile } from "../../../lib/io/pending_file.ts";
+import { FileError } from "../../../lib/io/system_error.ts";
 import { temporaryFolder } from "../../support/files.ts";
 
 /** Cells of a text by RFC 4180, as any program finds them. */
@@ -97,8 +97,8 @@ Deno.test("a pending file that is given up leaves the old one, and nothing else"
 
 Deno.test("a pending file says before anything is computed that its place is a folder, or that there is none", () => {
   using folder = temporaryFolder();
-  const error = assertThrows(() => new PendingFile(folder.path), WriteError);
+  const error = assertThrows(() => new PendingFile(folder.path), FileError);
   assertStringIncludes(error.message, "it is a folder");
-  assertThrows(() => new PendingFile(`${folder.path}/none/rows.csv`), Deno.errors.NotFound);
+  assertThrows(() => new PendingFile(`${folder.path}/none/rows.csv`), FileError, "there is no such file or folder");
   assert(!exists(`${folder.path}/none`));
 });
