@@ -1,6 +1,7 @@
 /** @file What tasks print: a bar that moves on a terminal, plain lines elsewhere. */
 
 import { NOT_DEFINED } from "../format.ts";
+import { systemCode } from "../io/system_error.ts";
 import type { Reporter } from "../train/trainer.ts";
 
 const BAR = 24;
@@ -30,7 +31,7 @@ export class ConsoleReporter implements Reporter {
   line(text: string): void {
     this.#clear();
     this.#saidAt = performance.now();
-    console.log(text);
+    whileHeard(() => console.log(text));
     this.#log?.(text);
   }
 
@@ -62,7 +63,7 @@ export class ConsoleReporter implements Reporter {
   #sayNowAndThen(text: string, done: number, total: number): void {
     const now = performance.now();
     if (now - this.#saidAt < SILENCE || done >= total) return;
-    console.log(`${(100 * done / total).toFixed(0)} %  ${text}`);
+    whileHeard(() => console.log(`${(100 * done / total).toFixed(0)} %  ${text}`));
     this.#saidAt = now;
   }
 
@@ -72,7 +73,16 @@ export class ConsoleReporter implements Reporter {
   }
 
   #print(text: string): void {
-    Deno.stdout.writeSync(new TextEncoder().encode(text));
+    whileHeard(() => Deno.stdout.writeSync(new TextEncoder().encode(text)));
+  }
+}
+
+/** Prints; where nobody listens any more, a terminal that is gone or a pipe that is closed, the work goes on without. */
+export function whileHeard(print: () => void): void {
+  try {
+    print();
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
   }
 }
 

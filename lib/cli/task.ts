@@ -4,8 +4,12 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { Interrupted } from "../interrupted.ts";
+import { explainAnywhere } from "../io/system_error.ts";
+import { whileHeard } from "./console.ts";
+import { rootProblem } from "./paths.ts";
+import { listenForSignals } from "./signals.ts";
 
-/** A command line that cannot be used. */
+/** A command line, or a setting of the environment, that cannot be used. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
@@ -51,37 +55,28 @@ export interface Arguments {
 /** What a task gets to work with. */
 export interface TaskContext {
   readonly args: Arguments;
-  /** Aborted at the first Ctrl-C or SIGTERM. */
+  /** Aborted at the first Ctrl-C, or other signal that asks to stop. */
   readonly signal: AbortSignal;
 }
 
-const SIGNAL_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
-
 /**
- * Runs a task and ends the process with its exit code: 0, 1 for an error (one line on standard error), 130 or 143
- * after a signal. `--help` prints the usage; `--trace` adds the stack to an error.
+ * Runs a task and ends the process with its exit code: 0, 1 for an error (one line on standard error), or that of the signal
+ * that has stopped it, such as 130 after Ctrl-C. `--help` prints the usage; `--trace` adds the stack to an error.
  */
 export async function runTask(usage: Usage, main: (context: TaskContext) => Promise<void> | void): Promise<void> {
   hideWaylandWarning();
-  const abort = new AbortController();
-  let caught: keyof typeof SIGNAL_CODES | undefined;
-  for (const name of Object.keys(SIGNAL_CODES) as (keyof typeof SIGNAL_CODES)[]) {
-    if (Deno.build.os === "windows" && name === "SIGTERM") continue;
-    Deno.addSignalListener(name, () => {
-      // the second signal ends the process at once
-      if (caught) Deno.exit(SIGNAL_CODES[name]);
-      caught = name;
-      abort.abort();
-    });
-  }
+  const stop = listenForSignals();
   let code = 0;
   try {
+    const problem = rootProblem();
+    if (problem !== undefined) throw new UsageError(problem);
     const args = readArguments(usage, Deno.args);
-    if (args) await main({ args, signal: abort.signal });
+    if (args) await main({ args, signal: stop.signal });
   } catch (error) {
-    code = error instanceof Interrupted && caught ? SIGNAL_CODES[caught] : 1;
-    console.error(explain(error as Error, usage.task));
-    if (Deno.args.includes("--trace")) console.error((error as Error).stack);
+    const first = firstOf(error);
+    code = first instanceof Interrupted && stop.code !== undefined ? stop.code : 1;
+    whileHeard(() => console.error(explain(first, usage.task)));
+    if (Deno.args.includes("--trace")) whileHeard(() => console.error(first.stack));
   }
   Deno.exit(code);
 }
@@ -181,6 +176,12 @@ function readArguments(usage: Usage, given: readonly string[]): Arguments | unde
   };
 }
 
+/** What went wrong first: what fails later, while things are closed, is of no use to anybody. */
+function firstOf(error: unknown): Error {
+  if (error instanceof SuppressedError) return firstOf(error.suppressed);
+  return error instanceof Error ? error : new Error(String(error));
+}
+
 /** One line: what is wrong, where, and what to do. */
 function explain(error: Error, task: string): string {
   if (error instanceof Deno.errors.NotCapable) {
@@ -189,7 +190,7 @@ function explain(error: Error, task: string): string {
       "reports): move the file there, or point L2VIT_ROOT at the folder that holds them";
   }
   if (error instanceof Interrupted) return `${error.message}. Run the same command again to go on`;
-  return `error: ${error.message.replaceAll(/\s*\n\s*/g, " ")}`;
+  return `error: ${explainAnywhere(error).message.replaceAll(/\s*\n\s*/g, " ")}`;
 }
 
 /** The Vulkan loader's Wayland library complains on machines without a display unless this variable is set. */

@@ -41,7 +41,7 @@ export class Workspace {
   /** The command that `deno task NAME` runs, with its permissions; killing its process kills the task. */
   direct(name: string, ...args: string[]): Deno.Command {
     const [program, ...flags] = this.#words(name);
-    return new Deno.Command(program!, { args: [...flags, ...args], ...this.#options });
+    return new Deno.Command(program!, { args: [...flags, ...args], stdin: "null", ...this.#options });
   }
 
   /**
@@ -49,17 +49,23 @@ export class Workspace {
    * mounts goes away with it.
    */
   async withMounts(script: string, name: string, ...args: string[]): Promise<Outcome> {
+    return decode(await this.inShell(script, name, ...args).output());
+  }
+
+  /** The command of {@linkcode withMounts}, to be started by the caller. */
+  inShell(script: string, name: string, ...args: string[]): Deno.Command {
     const task = [...this.#words(name), ...args].map((word) => `'${word}'`).join(" ");
-    const command = new Deno.Command("unshare", {
+    return new Deno.Command("unshare", {
       args: ["--map-root-user", "--mount", "sh", "-c", script.replaceAll("$TASK", task).replaceAll("$ROOT", this.root)],
       ...this.#options,
     });
-    return decode(await command.output());
   }
 
+  /** A task's command as the shell divides it. */
   #words(name: string): string[] {
     const { tasks } = JSON.parse(Deno.readTextFileSync(`${this.#program}deno.json`));
-    return tasks[name].command.replaceAll("$L2VIT_ROOT", this.root).split(" ");
+    const { command }: { command: string } = tasks[name];
+    return command.match(/"[^"]*"|[^ ]+/g)!.map((word) => word.replaceAll('"', "").replaceAll("$L2VIT_ROOT", this.root));
   }
 
   get #options() {

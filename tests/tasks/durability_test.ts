@@ -1,6 +1,6 @@
 /** @file Training that is killed, runs out of disk or is started twice: nothing is lost, and it ends in the same bits. */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { decodeSafetensors } from "../../lib/io/safetensors.ts";
 import { Random } from "../../lib/random.ts";
 import { readResume } from "../../lib/train/checkpoint.ts";
@@ -137,6 +137,39 @@ Deno.test({
     assertEquals(code, 1, stderr);
     assertEquals(stderr.trim().split("\n").length, 1, stderr);
     assertStringIncludes(stderr, "it is on a disk that can only be read");
+  },
+});
+
+Deno.test({
+  ...LINUX,
+  name: "packed images are found on a disk that can only be read, without a lock",
+  fn: async () => {
+    using workspace = new Workspace();
+    writeToy(`${workspace.root}data/toy.h5`, 100);
+    await succeed(workspace, "pack", "--data", "data/toy.h5");
+    const readOnly = "mount --bind $ROOT/cache $ROOT/cache && mount -o remount,bind,ro $ROOT/cache && $TASK";
+    const found = await workspace.withMounts(readOnly, "pack", "--data", "data/toy.h5");
+    assertEquals([found.code, found.stderr], [0, ""]);
+    assertStringIncludes(found.stdout, "100 images");
+    writeToy(`${workspace.root}data/other.h5`, 90);
+    const missing = await workspace.withMounts(readOnly, "pack", "--data", "data/other.h5");
+    assertEquals([missing.code, missing.stderr.trim().split("\n").length], [1, 1], missing.stderr);
+    assertStringIncludes(missing.stderr, "it is on a disk that can only be read. Point data.cache_dir");
+  },
+});
+
+Deno.test({
+  ...LINUX,
+  name: "packing onto a disk that runs full keeps what is packed, and goes on when there is room",
+  fn: async () => {
+    using workspace = new Workspace();
+    writeToy(`${workspace.root}data/toy.h5`, 1000);
+    const script = "mkdir -p $ROOT/cache && mount -t tmpfs -o size=64k tmpfs $ROOT/cache && " +
+      "! $TASK && ls $ROOT/cache && mount -o remount,size=8m $ROOT/cache && $TASK && ls $ROOT/cache";
+    const { code, stdout, stderr } = await workspace.withMounts(script, "pack", "--data", "data/toy.h5");
+    assertEquals([code, stderr.trim().split("\n").length], [0, 1], stderr);
+    assertStringIncludes(stderr, "the disk is full. Free some space");
+    assertMatch(stdout, /^toy-\w+\.safetensors\.u8\.partial\n.*\.partial\.index\n.*1000 images.*\ntoy-\w+\.safetensors\n$/);
   },
 });
 

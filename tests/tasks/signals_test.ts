@@ -1,0 +1,112 @@
+/** @file Signals of terminals and batch systems: the state is saved, the exit code says which, and no debugger listens. */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { readResume } from "../../lib/train/checkpoint.ts";
+import { Workspace } from "../support/tasks.ts";
+import { FINETUNE_TOY, writeToy } from "../support/toy.ts";
+
+const UNIX = { ignore: Deno.build.os !== "linux" && Deno.build.os !== "darwin" };
+/** More epochs than any test waits for. */
+const ENDLESS = [...FINETUNE_TOY, "--set", "training.epochs=100000", "--set", "training.patience=100000", "--out", "runs/x"];
+/** Where Deno's debugger listens. */
+const DEBUGGER = { hostname: "127.0.0.1", port: 9229 };
+
+function workspaceWithToy(): Workspace {
+  const workspace = new Workspace();
+  writeToy(`${workspace.root}data/toy.h5`, 100);
+  return workspace;
+}
+
+/** Waits until a run has written the metrics of so many epochs. */
+async function epochs(workspace: Workspace, count: number): Promise<void> {
+  const lines = () => {
+    try {
+      return new TextDecoder().decode(workspace.read("runs/x/metrics.jsonl")).split("\n").length - 1;
+    } catch {
+      return 0;
+    }
+  };
+  while (lines() < count) await wait(20);
+}
+
+function wait(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+function assertSaved(workspace: Workspace, { stderr }: Deno.CommandOutput): void {
+  assertStringIncludes(new TextDecoder().decode(stderr), "Run the same command again to go on");
+  assert(readResume(`${workspace.root}runs/x/resume.safetensors`).state.step > 0);
+}
+
+const CODES = { SIGHUP: 129, SIGTERM: 143, SIGUSR1: 138, SIGUSR2: 140, SIGXCPU: 152 } as const;
+
+for (const [signal, code] of Object.entries(CODES) as [keyof typeof CODES, number][]) {
+  Deno.test({
+    ignore: Deno.build.os !== "linux",
+    name: `${signal} to deno task saves the run and ends with code ${code}`,
+    fn: async () => {
+      using workspace = workspaceWithToy();
+      const child = workspace.command("finetune", ...ENDLESS).spawn();
+      await epochs(workspace, 1);
+      child.kill(signal);
+      const output = await child.output();
+      assertEquals(output.code, code);
+      assertSaved(workspace, output);
+    },
+  });
+}
+
+Deno.test({
+  ...UNIX,
+  name: "a signal that a terminal and deno task both send on is one request, and the state is saved",
+  fn: async () => {
+    using workspace = workspaceWithToy();
+    const child = workspace.direct("finetune", ...ENDLESS).spawn();
+    await epochs(workspace, 1);
+    for (let i = 0; i < 3; i++) {
+      child.kill("SIGINT");
+      await wait(5);
+    }
+    const output = await child.output();
+    assertEquals(output.code, 130);
+    assertSaved(workspace, output);
+  },
+});
+
+Deno.test({
+  ...UNIX,
+  name: "SIGUSR1 opens no debugger, to the process itself as little as to deno task",
+  fn: async () => {
+    for (const start of ["command", "direct"] as const) {
+      using workspace = workspaceWithToy();
+      const child = workspace[start]("finetune", ...ENDLESS).spawn();
+      await epochs(workspace, 1);
+      let ended = false;
+      const output = child.output().finally(() => ended = true);
+      child.kill("SIGUSR1");
+      while (!ended) {
+        const connection = await Deno.connect(DEBUGGER).catch(() => undefined);
+        connection?.close();
+        assertEquals(connection, undefined, "a debugger listens");
+      }
+      assertSaved(workspace, await output);
+    }
+  },
+});
+
+Deno.test({
+  ignore: Deno.build.os !== "linux",
+  name: "a run that was started by nohup in a terminal goes on after SIGHUP",
+  fn: async () => {
+    using workspace = workspaceWithToy();
+    // what nohup puts in the place of a terminal: a standard input that cannot be read
+    const child = workspace.inShell("exec $TASK 0>/dev/null", "finetune", ...ENDLESS).spawn();
+    await epochs(workspace, 1);
+    child.kill("SIGHUP");
+    await epochs(workspace, 5);
+    child.kill("SIGTERM");
+    const output = await child.output();
+    assertEquals(output.code, 143);
+    assertSaved(workspace, output);
+  },
+});
