@@ -108,11 +108,13 @@ function isPresent({ path, bytes }: RemoteFile): boolean {
 
 /** @param there what is checked: the file that was there, or what has come of it */
 async function checkContents({ sha256, verify, path }: RemoteFile, there: string, signal?: AbortSignal): Promise<void> {
-  const remedy = there === path ? "Move it away, then download again" : `Remove ${there} and download again`;
+  const [what, remedy] = there === path
+    ? ["what is there", "Move it away, then download again"]
+    : ["what came", `Remove ${there} and download again`];
   if (sha256 !== undefined) {
     const found = await hashOf(there, signal);
     if (found !== sha256.toLowerCase()) {
-      throw new DownloadError(`${there}: its SHA-256 is ${found}, expected ${sha256.toLowerCase()}. ${remedy}`);
+      throw new DownloadError(`${path}: the SHA-256 of ${what} is ${found}, expected ${sha256.toLowerCase()}. ${remedy}`);
     }
   }
   try {

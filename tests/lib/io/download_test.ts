@@ -212,7 +212,7 @@ Deno.test("download() compares the hash of a file that is there already", async 
     damaged[damaged.length >> 1]! ^= 1;
     Deno.writeFileSync(one.path, damaged);
     await assertRejects(() => one.fetch({ sha256: hash }), DownloadError, "Move it away, then download again");
-    await assertRejects(() => one.fetch({ sha256: hash, bytes: undefined }), DownloadError, "its SHA-256 is");
+    await assertRejects(() => one.fetch({ sha256: hash, bytes: undefined }), DownloadError, "the SHA-256 of what is there is");
     assertEquals([Deno.readFileSync(one.path), one.asked], [damaged, []]);
   });
 });
