@@ -1,9 +1,10 @@
 /** @file deno task convert: a PyTorch checkpoint as safetensors. */
 
+import { dirname } from "node:path";
 import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask, UsageError } from "../lib/cli/task.ts";
-import { writeFileAtomic } from "../lib/io/atomic.ts";
+import { makeFolder, writeFileAtomic } from "../lib/io/atomic.ts";
 import { exists } from "../lib/io/files.ts";
 import { encodeSafetensors } from "../lib/io/safetensors.ts";
 import { readTensors, weightsOf } from "../lib/nn/weights.ts";
@@ -22,6 +23,7 @@ await runTask(usage, ({ args }) => {
   if (exists(to)) throw new UsageError(`${to} is there already. Name another file, or remove it first`);
   const { tensors, metadata } = readTensors(from, args.get("key"));
   const weights = weightsOf(from, { tensors, metadata });
+  makeFolder(dirname(to));
   writeFileAtomic(to, encodeSafetensors({ tensors, metadata: { format: "pt", ...metadata } }));
   const also = Object.keys(metadata);
   const reporter = new ConsoleReporter();

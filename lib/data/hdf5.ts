@@ -8,7 +8,7 @@
 
 import { formatCount, listed, shorten } from "../format.ts";
 import { fileKind } from "../io/file_kind.ts";
-import { readAt } from "../io/files.ts";
+import { OpenError, openToRead, readAt } from "../io/files.ts";
 import { DataError } from "./errors.ts";
 import { type DatasetParts, explainFault, Hdf5Dataset } from "./hdf5/dataset.ts";
 import { findMessage, MESSAGE, readMessages } from "./hdf5/header.ts";
@@ -53,12 +53,7 @@ export class Hdf5File {
    * @throws {DataError} if it is missing, cut short, not HDF5, or still open in a program that writes it
    */
   static async open(path: string): Promise<Hdf5File> {
-    let file: Deno.FsFile;
-    try {
-      file = Deno.openSync(path);
-    } catch (error) {
-      throw explainOpen(error, path);
-    }
+    const file = open(path);
     let served: ServedFile | undefined;
     try {
       served = await openWithLibrary(file);
@@ -87,8 +82,12 @@ export class Hdf5File {
   kind(path: string): Hdf5Kind {
     const { library, id } = this.#served;
     const type = attempt(() => library.get_type(id, normal(path)));
-    // it gives any number where it could not look
-    if (libraryText() !== "") return "unreadable";
+    // it gives any number where it could not look: behind a link to what is not there, or to itself, or at all
+    if (libraryText() !== "") {
+      const nothing = libraryReason() === "component not found";
+      const isLink = typeof attempt(() => library.get_symbolic_link(id, normal(path))) === "string";
+      return isLink ? "link" : nothing ? "nothing" : "unreadable";
+    }
     switch (type) {
       case library.H5G_DATASET:
         return "dataset";
@@ -196,12 +195,14 @@ function normal(path: string): string {
   return path.split("/").filter((part) => part !== "" && part !== ".").join("/");
 }
 
-function explainOpen(error: unknown, path: string): Error {
-  if (error instanceof Deno.errors.NotFound) {
-    return new DataError(`${path}: there is no such file. Check the path, or make data with 'deno task synth'`);
+function open(path: string): Deno.FsFile {
+  try {
+    return openToRead(path);
+  } catch (error) {
+    if (!(error instanceof OpenError)) throw error;
+    const what = error.missing ? `${error.message}. Check the path, or make data with 'deno task synth'` : error.message;
+    throw new DataError(`${path}: ${what}`);
   }
-  if (error instanceof Deno.errors.IsADirectory) return new DataError(`${path}: this is a folder, not an HDF5 file`);
-  return error as Error;
 }
 
 /** Why libhdf5 does not open a file. */

@@ -61,6 +61,7 @@ export class JetFile {
     if (typeof layout === "string") throw fail(`has shape (${shape.join(", ")}); ${layout}`);
     ({ count: this.count, size: this.size, channels: this.channels, channelsFirst: this.channelsFirst } = layout);
     if (this.count === 0) throw fail("holds no image");
+    if (this.size === 0 || this.channels === 0) throw fail(`has shape (${shape.join(", ")}): its images hold no numbers`);
     if (storage === "virtual") {
       throw fail("is virtual: its images are parts of other datasets. 'h5repack -l CONTI in.h5 out.h5' writes them into one");
     }

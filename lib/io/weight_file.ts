@@ -2,7 +2,7 @@
 
 import { formatBytes } from "../format.ts";
 import { fileKind } from "./file_kind.ts";
-import { readAt } from "./files.ts";
+import { OpenError, openToRead, readAt } from "./files.ts";
 import { PickleError } from "./pickle_values.ts";
 import { decodeSafetensors, SafetensorsError } from "./safetensors.ts";
 import { TensorView } from "./tensor_view.ts";
@@ -81,10 +81,9 @@ function isLegacy(start: Uint8Array): boolean {
 
 function open(path: string): Deno.FsFile {
   try {
-    if (Deno.statSync(path).isDirectory) throw new WeightFileError("this is a folder; name the weight file in it");
-    return Deno.openSync(path);
+    return openToRead(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new WeightFileError("there is no such file. Train first, or check the path");
-    throw error;
+    if (!(error instanceof OpenError)) throw error;
+    throw new WeightFileError(error.missing ? `${error.message}. Train first, or check the path` : error.message);
   }
 }

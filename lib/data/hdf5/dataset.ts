@@ -232,7 +232,8 @@ export class Hdf5Dataset {
         }
         values = kind === "virtual" ? other.#readVirtual(depth + 1) : other.readNumbers();
       } catch (error) {
-        if (!(error instanceof DataError)) throw error;
+        // of sources of sources, the first one that cannot be read is named
+        if (!(error instanceof DataError) || depth > 0) throw error;
         throw this.#error(`is virtual: ${error.message.replace(`${path}: `, "")}. Store the numbers themselves`);
       }
       this.#guard(() => {

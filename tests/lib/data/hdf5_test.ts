@@ -158,3 +158,21 @@ Deno.test("JetFile says where a file ended that shrank while it was read", async
   Deno.truncateSync(path, 2216 + 4 * (3 * 2 * 96 * 96) + 100);
   assertThrows(() => jetValues(file, [2, 3, 4]), DataError, 'rows 2 to 4 of "jet" cannot be read (the file ends at byte');
 });
+
+Deno.test("JetFile.open() says what is no file, and why one cannot be opened", async () => {
+  using folder = temporaryFolder();
+  const loop = `${folder.path}/loop.h5`, long = `${folder.path}/${"x".repeat(300)}`;
+  Deno.symlinkSync("loop.h5", loop);
+  const pipe = `${folder.path}/pipe.h5`;
+  // tests may run no other program; without options it starts the one that is named
+  assert(new Deno.Command("unshare", { args: ["mkfifo", pipe] }).outputSync().success);
+  const expected = {
+    [folder.path]: "this is a folder, not a file",
+    [pipe]: "this is a pipe, not a file",
+    "/dev/null": "this is a device, not a file",
+    [loop]: "it cannot be opened: too many levels of symbolic links. Check",
+    [long]: "it cannot be opened: file name too long. Check",
+    [`${folder.path}/nothing`]: "there is no such file. Check the path, or",
+  };
+  for (const [path, why] of Object.entries(expected)) await assertRejects(() => JetFile.open(path), DataError, `${path}: ${why}`);
+});

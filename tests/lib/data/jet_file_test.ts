@@ -47,13 +47,16 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   "group": ['"group" is a group', "group/Y"],
   "named": ["is a type"],
   "dangling": ['a link to "nowhere", which is not there'],
-  "loop": ["too many links"],
+  "dangling below": ['a link to "nowhere/Y", which is not there'],
+  "loop": ["a link that leads back to itself"],
+  "loop of two": ["a link that leads back to itself"],
   "outside": ['a link to "data/Y" in the file other.h5', "h5repack --merge"],
   "soft outside": ['a link to "data/Y" in the file other.h5'],
   "folder/Y": ['"folder" is a link to "data" in the file other.h5'],
   "virtual gap": ["is virtual, and nothing stands for its row 3"],
   "virtual elsewhere": ['is virtual: its numbers are in other files, such as "Y" in other.h5', "h5repack -l CONTI"],
   "virtual of nothing": ['is virtual: there is no dataset "nothing"'],
+  "virtual of itself": ['is virtual: dataset "virtual of itself" is virtual, and its sources have no end'],
   "virtual of less": ["virtual", "sources has other sizes"],
   "virtual of never": ["is virtual", '"never" was never written'],
   "virtual of another type": ["is virtual", "another type"],
@@ -88,6 +91,9 @@ Deno.test("JetFile refuses images of other shapes and in other files, and number
     "virtual elsewhere": "is virtual: its numbers are in other files",
     "text": "holds text",
     "row": "has shape (1, 7)",
+    "no channel": "has shape (7, 6, 6, 0): its images hold no numbers",
+    "no pixel": "has shape (7, 0, 0, 2): its images hold no numbers",
+    "dangling below": "which is not there",
   };
   for (const [images, why] of Object.entries(expected)) await assertRejects(() => JetFile.open(ODD, { images }), DataError, why);
   using flags = await JetFile.open(ODD, { images: "flags" });

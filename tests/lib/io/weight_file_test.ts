@@ -39,6 +39,12 @@ Deno.test("readWeightFile() says so if there is no file, or a folder", () => {
   using folder = temporaryFolder();
   assertStringIncludes(assertThrows(() => readWeightFile(folder.path), WeightFileError).message, "a folder");
   assertThrows(() => readWeightFile(`${folder.path}/x.pt`), WeightFileError, "no such file");
+  Deno.symlinkSync("x.pt", `${folder.path}/x.pt`);
+  assertThrows(
+    () => readWeightFile(`${folder.path}/x.pt`),
+    WeightFileError,
+    "it cannot be opened: too many levels of symbolic links.",
+  );
 });
 
 Deno.test("readWeightFile() reads no more than the start of a large file that holds no weights", () => {
