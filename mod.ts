@@ -57,6 +57,7 @@ export * from "./lib/gpu/choices.ts";
 export * from "./lib/gpu/device.ts";
 export * from "./lib/gpu/dispatch.ts";
 export * from "./lib/gpu/grid.ts";
+export * from "./lib/gpu/kernel.ts";
 export * from "./lib/gpu/pacer.ts";
 export * from "./lib/gpu/pipelines.ts";
 export * from "./lib/gpu/plan.ts";

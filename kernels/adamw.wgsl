@@ -15,7 +15,9 @@
 // report                 (rows, 2): norm, and 1 if the step was skipped, in row step.row
 //
 // square_sums: workgroup p sums range p. update: each workgroup adds the parts anew, always in the same tree, and
-// then updates blocks in turn with the others, one invocation an element. Uses lib/step.wgsl.
+// then updates blocks in turn with the others, one invocation an element.
+//
+// uses lib/invocation.wgsl, lib/step.wgsl
 
 const BLOCK: u32 = 64u;
 const PARTS: u32 = 64u;

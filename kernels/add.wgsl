@@ -7,6 +7,8 @@
 // a, b, y  (n)  any shape; all three the same
 //
 // One invocation a Number.
+//
+// uses lib/invocation.wgsl
 
 // one number, or four side by side where sizes allow
 alias Number = f32;

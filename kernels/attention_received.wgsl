@@ -18,6 +18,8 @@
 //
 // sum_keys, sum_queries: one invocation an image, head and element. masses: one an image, head and token.
 // receive: one an image and token.
+//
+// uses lib/invocation.wgsl
 
 const N: u32 = 9u;
 const HEADS: u32 = 2u;

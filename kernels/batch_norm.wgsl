@@ -25,6 +25,8 @@
 // Segments are merged in order by the formula of Chan, Golub and LeVeque, which loses no digits when the
 // mean is large beside the deviation. One invocation a Number and segment; a Number of the
 // columns; or a Number.
+//
+// uses lib/gelu.wgsl, lib/invocation.wgsl
 
 // a column, or four neighbouring ones where their number allows; DIM counts these
 alias Number = f32;

@@ -8,6 +8,8 @@
 //
 // Pass 1 (partial): one invocation a Number and segment; neighbours read neighbouring columns.
 // Pass 2 (finish): one invocation a Number adds the segments in order.
+//
+// uses lib/invocation.wgsl
 
 // a column, or four neighbouring ones where their number allows; dims.columns counts these
 alias Number = f32;

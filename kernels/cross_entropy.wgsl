@@ -10,6 +10,8 @@
 // logits, dlogits  (B, CLASSES)      label, loss, correct  (B)
 //
 // One invocation a row.
+//
+// uses lib/invocation.wgsl
 
 const CLASSES: u32 = 2u;
 const WEIGHT: f32 = 1.0;

@@ -20,7 +20,9 @@
 // backward_weight: one invocation a Number of the channels, kernel row and segment. It slides along the rows of the grid, and takes
 // the values under the kernel along from one CHUNK of columns to the next: each is loaded once.
 // combine: one invocation a Number of the channels and an image; the formula of Chan, Golub and LeVeque for parts of one size.
-// finish_weight: adds the segments in order, one invocation an element of dweight. Uses lib/gelu.wgsl.
+// finish_weight: adds the segments in order, one invocation an element of dweight.
+//
+// uses lib/gelu.wgsl, lib/invocation.wgsl
 
 // one channel, or four neighbouring ones where their number allows
 alias Number = f32;

@@ -5,8 +5,9 @@
 //
 // x, y, residual, dy, dx  (B, per_image)
 //
-// keep and path: lib/drop.wgsl. One invocation a Number. Uses lib/number.wgsl, lib/drop.wgsl, lib/philox.wgsl and
-// lib/step.wgsl.
+// keep and path: lib/drop.wgsl. One invocation a Number.
+//
+// uses lib/drop.wgsl, lib/invocation.wgsl, lib/number.wgsl, lib/step.wgsl
 
 // one element, or four where the size of an image allows
 alias Number = f32;

@@ -6,6 +6,8 @@
 // flags  (f)  one word a checked tensor, 0 before
 //
 // One invocation an element. The exponent bits are compared as integers, because a compiler may assume that floats are never NaN.
+//
+// uses lib/invocation.wgsl
 
 const FLAG: u32 = 0u;
 

@@ -5,7 +5,9 @@
 //
 // x, y, dy, dx  (n)  any shape
 //
-// One invocation a Number. Uses lib/gelu.wgsl.
+// One invocation a Number.
+//
+// uses lib/gelu.wgsl, lib/invocation.wgsl
 
 // one number, or four side by side where sizes allow
 alias Number = f32;

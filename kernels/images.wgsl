@@ -23,7 +23,9 @@
 //                          value; zeros where there is none. For kernels that read nothing else (patch_embedding.wgsl)
 //
 // clear: one invocation a Number of patches. draw: one invocation a row of draws. scatter, list: one invocation an entry,
-// workgroups in y are rows. Uses lib/philox.wgsl and lib/step.wgsl.
+// workgroups in y are rows.
+//
+// uses lib/invocation.wgsl, lib/philox.wgsl, lib/step.wgsl
 
 const SIZE: u32 = 125u;
 const CHANNELS: u32 = 8u;

@@ -6,6 +6,8 @@
 // x, y, dy, dx  (R, DIM)      norm  (R): max(|x|, EPS)
 //
 // One invocation a row.
+//
+// uses lib/invocation.wgsl
 
 const DIM: u32 = 16u;
 const EPS: f32 = 1e-12;

@@ -19,7 +19,7 @@
 // sums in a tree in workgroup memory, or by a subgroup's own addition; else one invocation a row, for software adapters.
 // backward_weight: one invocation a Number of the columns and a segment.
 //
-// Uses lib/number.wgsl, lib/drop.wgsl, lib/philox.wgsl and lib/step.wgsl.
+// uses lib/drop.wgsl, lib/invocation.wgsl, lib/number.wgsl, lib/step.wgsl
 
 // one number, or four side by side where sizes allow
 alias Number = f32;

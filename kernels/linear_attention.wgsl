@@ -26,7 +26,9 @@
 // normalise: takes out as q+ context and finishes it in place, one invocation a token and head.
 // backward_rows: dmass and scaled, likewise. backward_ksum: one invocation a Number of dksum.
 // backward_matrices: dtemperature_parts, t context and t gcontext, one invocation a row of a matrix.
-// backward_relu: finishes dq and dk in place, one invocation a Number of them. Uses lib/number.wgsl.
+// backward_relu: finishes dq and dk in place, one invocation a Number of them.
+//
+// uses lib/invocation.wgsl, lib/number.wgsl
 
 // one element, or four where E allows
 alias Number = f32;

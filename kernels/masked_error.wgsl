@@ -14,6 +14,8 @@
 // restore, loss            (B, N)
 //
 // forward: one invocation a token. backward: one invocation an element.
+//
+// uses lib/invocation.wgsl
 
 const PATCH: u32 = 5u;
 const CHANNELS: u32 = 3u;

@@ -1,5 +1,5 @@
-// Matrix products in registers, for software adapters and small or odd sizes; the formula is in lib/product.wgsl, which this file
-// stands behind. kernels/matmul_tiled.wgsl is for large ones on GPUs.
+// Matrix products in registers, for software adapters and small or odd sizes; the formula is in lib/product.wgsl.
+// kernels/matmul_tiled.wgsl is for large ones on GPUs.
 //
 // One invocation computes TM x TN elements of C: per k it loads TM + TN values for TM TN multiplications.
 //
@@ -12,7 +12,11 @@
 // lie side by side: in line with the tile it would take long to compile, and its invocations would be rows apart.
 //
 // sum_parts adds the parts of a sum that was cut.
+//
+// uses lib/invocation.wgsl, lib/product.wgsl
 
+// what gelu() works on
+alias Number = vec4<f32>;
 const KSTEP: u32 = 4u; // k at a time, of vectorised
 const TN8: u32 = TN / 8u;
 

@@ -1,9 +1,13 @@
-// Matrix products for GPUs: the formula is in lib/product.wgsl, which this file stands behind.
+// Matrix products for GPUs: the formula is in lib/product.wgsl.
 //
 // A workgroup of 16 x 16 invocations keeps KTILE rows of its parts of A and B in workgroup memory, where each value serves 16
 // invocations, and loads the next ones meanwhile (two buffers). Each invocation computes TM x TN elements of C in registers, as
 // 4 x 4 blocks that lie SIDE blocks apart, so that neighbours read neighbouring quads. The whole epilogue is in line.
+//
+// uses lib/invocation.wgsl, lib/product.wgsl
 
+// what gelu() works on
+alias Number = vec4<f32>;
 const KTILE: u32 = 16u;
 const SIDE: u32 = 16u;        // invocations along each side of a workgroup of tiled
 const BM4: u32 = SIDE * TM4;  // quads of rows, and of columns, that a workgroup computes

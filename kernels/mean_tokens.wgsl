@@ -6,6 +6,8 @@
 // x, dx  (B, N, DIM)      y, dy  (B, DIM)
 //
 // forward: one invocation a channel of an image. backward: one invocation an element of dx.
+//
+// uses lib/invocation.wgsl
 
 const N: u32 = 9u;
 const DIM: u32 = 16u;

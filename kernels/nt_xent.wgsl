@@ -14,6 +14,8 @@
 // s, h  (2n, 2n)      lse, loss, correct  (2n)
 //
 // forward: one invocation a row. backward: one invocation an element.
+//
+// uses lib/invocation.wgsl
 
 @group(0) @binding(0) var<storage, read> s: array<f32>;
 @group(0) @binding(1) var<storage, read_write> lse_out: array<f32>;

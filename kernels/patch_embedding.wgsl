@@ -13,6 +13,8 @@
 // order and adds each to where it belongs, which no other invocation touches: no two sums meet, and the order is always the same.
 //
 // At 1.2 % non-zeros that is a hundredth of the multiplications of the matrix product, and no patches are written or read.
+//
+// uses lib/invocation.wgsl
 
 // one column, or four neighbouring ones where their number allows
 alias Number = f32;

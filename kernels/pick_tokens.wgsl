@@ -12,6 +12,8 @@
 // y       (B, TO, DIM)
 //
 // One invocation a Number of y.
+//
+// uses lib/invocation.wgsl
 
 // one number, or four side by side where sizes allow
 alias Number = f32;

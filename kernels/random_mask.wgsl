@@ -8,7 +8,9 @@
 //
 // words, restore  (B, N)      keep  (B, KEEP)
 //
-// draw, rank: one invocation a token. Uses lib/philox.wgsl and lib/step.wgsl.
+// draw, rank: one invocation a token.
+//
+// uses lib/invocation.wgsl, lib/philox.wgsl, lib/step.wgsl
 
 const N: u32 = 9u;
 const KEEP: u32 = 2u;

@@ -6,7 +6,9 @@
 // table  (rows, columns)      x  any shape      rows  (n, columns)
 //
 // total: one workgroup, the same tree of sums every time. store_rows: one invocation an element; rows beyond
-// the end of the output are dropped (the last batch may be padded). Uses lib/step.wgsl.
+// the end of the output are dropped (the last batch may be padded).
+//
+// uses lib/invocation.wgsl, lib/step.wgsl
 
 
 struct Dims {

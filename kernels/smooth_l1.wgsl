@@ -10,6 +10,8 @@
 // prediction, goal, loss, distance, dprediction  (B)
 //
 // One invocation a row.
+//
+// uses lib/invocation.wgsl
 
 const WEIGHT: f32 = 1.0;
 

@@ -19,7 +19,9 @@
 //
 // forward, backward_query: one invocation T queries of a head, over all keys. The sums of forward are kept
 // relative to the largest score so far. backward_key: one invocation T keys, over all queries.
-// backward_delta: one invocation a query. Uses lib/number.wgsl.
+// backward_delta: one invocation a query.
+//
+// uses lib/invocation.wgsl, lib/number.wgsl
 
 // one number, or four side by side where HEAD_DIM allows
 alias Number = f32;

@@ -3,6 +3,8 @@
 //   y[n, j, i] = x[n, i, j]       x (count, rows, columns), y (count, columns, rows); rows and columns are multiples of 4
 //
 // One invocation a block of 4 x 4.
+//
+// uses lib/invocation.wgsl
 
 struct Dims {
   rows4: u32, // a fourth of the rows

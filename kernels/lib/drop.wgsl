@@ -6,7 +6,7 @@
 // Both draws are counted (lib/philox.wgsl), so the backward pass makes the same ones: words 0 to 3 of counter
 // (i / 4, stream, step, 0) are those of elements i ... i + 3, and word 0 of (image, stream, step, 1) of an image.
 //
-// Uses lib/philox.wgsl and lib/step.wgsl.
+// uses lib/philox.wgsl, lib/step.wgsl
 
 struct Drop {
   stream: u32,    // tells one use of randomness in a step from the others

@@ -27,10 +27,8 @@
 // Rows lie one after the other, dense or with a larger step. Bindings whose names end in 4 are moved four values at a time: every
 // contiguous axis (and N), and every step of a View, is a multiple of 4 then.
 //
-// Uses lib/gelu.wgsl, lib/drop.wgsl, lib/philox.wgsl and lib/step.wgsl. A variant stands behind this file.
+// uses lib/drop.wgsl, lib/gelu.wgsl, lib/step.wgsl
 
-// what gelu() works on
-alias Number = vec4<f32>;
 const TM: u32 = 4u; // rows and columns of the tile of an invocation
 const TN: u32 = 4u;
 const A_TRANSPOSED: bool = false;

@@ -8,7 +8,7 @@
 import { formatBytes } from "../format.ts";
 import { type Gpu, GpuError } from "./device.ts";
 import { mostWorkgroups } from "./grid.ts";
-import { bindingsOfKernel, type KernelSource } from "./pipelines.ts";
+import type { Kernel } from "./kernel.ts";
 import type { Constants } from "./wgsl.ts";
 
 /** A range of adapter memory. Transient storage gets its buffer when a plan is made. */
@@ -33,8 +33,8 @@ export interface Place {
 
 /** One kernel launch. */
 export interface Dispatch {
-  /** File of the kernel. */
-  readonly kernel: KernelSource;
+  /** File of the kernel, with its libraries. */
+  readonly kernel: Kernel;
   /** Entry point in the kernel file. */
   readonly entry: string;
   /** Layer or tensor it works for, in messages and profiles. */
@@ -63,9 +63,8 @@ const REMEDY = "Use a smaller data.batch_size";
 export function checkDispatch(gpu: Gpu, dispatch: Dispatch): void {
   const { kernel, entry, label, bindings, dims = [], workgroups, turns = 0 } = dispatch;
   const name = `${kernel.name}.${entry}`;
-  const declared = bindingsOfKernel(kernel);
   for (const [binding, storage] of Object.entries(bindings)) {
-    if (!declared.has(binding)) throw new Error(`Cannot bind "${binding}": kernel ${name} does not declare it`);
+    if (!kernel.bindings.has(binding)) throw new Error(`Cannot bind "${binding}": kernel ${name} does not declare it`);
     checkStorage(gpu, storage, name);
   }
   const sizes = () => Object.entries(bindings).map(([binding, { bytes }]) => `${binding} ${bytes / 4}`).join(", ");

@@ -6,16 +6,8 @@
  * declares decides how each may be used.
  */
 
-import { type Binding, bindingsOf, type Constants, specialise } from "./wgsl.ts";
-import invocationSource from "../../kernels/lib/invocation.wgsl" with { type: "text" };
-
-/** A kernel file: its text, and a name for messages and profiles. */
-export interface KernelSource {
-  /** File name without its ending. */
-  readonly name: string;
-  /** The text of the file, its library files appended but for lib/invocation.wgsl, which every kernel has. */
-  readonly source: string;
-}
+import type { Kernel } from "./kernel.ts";
+import { type Binding, type Constants, specialise } from "./wgsl.ts";
 
 /** A compiled entry point and what it binds. */
 export interface Pipeline {
@@ -27,15 +19,6 @@ export interface Pipeline {
   readonly layout: GPUBindGroupLayout;
   /** What it binds, by the name in the file. */
   readonly bindings: ReadonlyMap<string, Binding>;
-}
-
-const declarations = new Map<string, Map<string, Binding>>();
-
-/** The bindings a kernel file declares (parsed once per file). */
-export function bindingsOfKernel(kernel: KernelSource): Map<string, Binding> {
-  let found = declarations.get(kernel.source);
-  if (!found) declarations.set(kernel.source, found = bindingsOf(kernel.source));
-  return found;
 }
 
 /** The pipelines of one device. */
@@ -71,7 +54,7 @@ export class PipelineCache {
    * @param constants values for the file's `const` declarations
    * @throws {Error} if the file does not declare a binding or constant
    */
-  get(kernel: KernelSource, entry: string, names: readonly string[], constants: Constants): Pipeline {
+  get(kernel: Kernel, entry: string, names: readonly string[], constants: Constants): Pipeline {
     let ofFile = this.#pipelines.get(kernel.source);
     if (!ofFile) this.#pipelines.set(kernel.source, ofFile = new Map());
     const key = JSON.stringify([entry, names, constants]);
@@ -80,12 +63,11 @@ export class PipelineCache {
     return pipeline;
   }
 
-  #compile(kernel: KernelSource, entry: string, names: readonly string[], constants: Constants): Pipeline {
+  #compile(kernel: Kernel, entry: string, names: readonly string[], constants: Constants): Pipeline {
     const device = this.#device;
     const label = `${kernel.name}.${entry}`;
-    const declared = bindingsOfKernel(kernel);
     const bindings = new Map(names.map((name) => {
-      const binding = declared.get(name);
+      const binding = kernel.bindings.get(name);
       if (!binding) throw new Error(`Cannot bind "${name}": kernel ${label} does not declare it`);
       return [name, binding];
     }));
@@ -99,7 +81,7 @@ export class PipelineCache {
         buffer: { type: access === "uniform" ? "uniform" : access === "read" ? "read-only-storage" : "storage" },
       })),
     });
-    const module = device.createShaderModule({ label, code: specialise(kernel.source + invocationSource, constants, entry) });
+    const module = device.createShaderModule({ label, code: specialise(kernel.source, constants, entry) });
     const compute = device.createComputePipeline({
       label,
       layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),

@@ -15,7 +15,8 @@ import type { Gpu } from "./device.ts";
 import { GpuError } from "./device.ts";
 import { checkDispatch, type Dispatch, type Place, type Storage } from "./dispatch.ts";
 import { layOut } from "./grid.ts";
-import { bindingsOfKernel, type KernelSource, type Pipeline } from "./pipelines.ts";
+import { kernelOf } from "./kernel.ts";
+import type { Pipeline } from "./pipelines.ts";
 import finiteSource from "../../kernels/finite.wgsl" with { type: "text" };
 
 /** How a plan places its tensors. */
@@ -49,7 +50,7 @@ interface Step {
   readonly grid: readonly [x: number, y: number];
 }
 
-const FINITE: KernelSource = { name: "finite", source: finiteSource };
+const FINITE = kernelOf("finite", finiteSource);
 const UNIFORM_STRIDE = 256;
 /** Timestamps in one set; WebGPU allows 4096. */
 const QUERIES = 1024;
@@ -286,8 +287,7 @@ export class Plan {
   }
 
   #outputs({ kernel, bindings }: Dispatch): Storage[] {
-    const declared = bindingsOfKernel(kernel);
-    return Object.entries(bindings).filter(([name]) => declared.get(name)!.access === "read_write").map(([, s]) => s);
+    return Object.entries(bindings).filter(([name]) => kernel.bindings.get(name)!.access === "read_write").map(([, s]) => s);
   }
 
   #fillWithNaN(): void {

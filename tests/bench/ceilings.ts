@@ -1,6 +1,7 @@
 /** @file What the adapter can do at best: an arithmetic loop and a copy, the yardsticks of all other numbers. */
 
 import type { Gpu } from "../../lib/gpu/device.ts";
+import { kernelOf } from "../../lib/gpu/kernel.ts";
 import { Plan } from "../../lib/gpu/plan.ts";
 import { workgroupsFor } from "../../lib/tensor/ops/grid.ts";
 import { createTensor } from "../../lib/tensor/tensor.ts";
@@ -15,6 +16,7 @@ export interface Ceilings {
 
 /** 16 independent chains of fused multiply-adds in registers: no memory but one store. */
 const ARITHMETIC = `
+// uses lib/invocation.wgsl
 const STEPS: u32 = 256u;
 @group(0) @binding(0) var<storage, read_write> y: array<f32>;
 @compute @workgroup_size(WIDTH)
@@ -32,6 +34,7 @@ fn main(ids: Ids) {
 }`;
 
 const COPY = `
+// uses lib/invocation.wgsl
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
 @compute @workgroup_size(WIDTH)
@@ -65,11 +68,11 @@ export async function measureCeilings(gpu: Gpu): Promise<Ceilings> {
   const common = { entry: "main", label: "ceiling", constants: {} };
   using arithmetic = new Plan(gpu, [{
     ...common,
-    kernel: { name: "alu", source: ARITHMETIC },
+    kernel: kernelOf("alu", ARITHMETIC),
     bindings: { y },
     workgroups: workgroupsFor(invocations),
   }]);
-  const copy = { ...common, kernel: { name: "copy", source: COPY }, bindings: { x, y } };
+  const copy = { ...common, kernel: kernelOf("copy", COPY), bindings: { x, y } };
   using copying = new Plan(gpu, [{ ...copy, workgroups: workgroupsFor(elements / 4) }]);
   const gflops = 2 * 4 * 32 * 256 * invocations / await bestTime(gpu, arithmetic) / 1e9;
   const gbytes = 2 * 4 * elements / await bestTime(gpu, copying) / 1e9;

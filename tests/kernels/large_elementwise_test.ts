@@ -1,6 +1,7 @@
 /** @file Elementwise operations, losses, masks and results at sizes beyond one axis of the grid. */
 
 import { assert, assertEquals } from "@std/assert";
+import { kernelOf } from "../../lib/gpu/kernel.ts";
 import { Plan } from "../../lib/gpu/plan.ts";
 import { philox } from "../../lib/random.ts";
 import { add, addRepeated } from "../../lib/tensor/ops/add.ts";
@@ -216,6 +217,7 @@ largeTest("transpose() exchanges axes", { few: ["transpose.main"] }, async (run)
 
 gpuTest("Plan.firstNonFinite() looks at the last of more than 2^22 elements", async (gpu) => {
   const source = `
+// uses lib/invocation.wgsl
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @compute @workgroup_size(WIDTH) fn main(ids: Ids) {
@@ -225,7 +227,7 @@ gpuTest("Plan.firstNonFinite() looks at the last of more than 2^22 elements", as
   for (const [last, expected] of [[1, undefined], [Infinity, "copy"]] as const) {
     const x = placed(gpu, "x", [N], new Float32Array(N).fill(last, N - 1));
     const copy = { label: "copy", bytes: 4 * N };
-    const launch = { kernel: { name: "copy", source }, entry: "main", label: "copy", constants: {}, workgroups: Math.ceil(N / 64) };
+    const launch = { kernel: kernelOf("copy", source), entry: "main", label: "copy", constants: {}, workgroups: Math.ceil(N / 64) };
     using plan = new Plan(gpu, [{ ...launch, bindings: { x: x.storage, y: copy } }]);
     assertEquals(await plan.firstNonFinite(), expected);
     x.storage.place.buffer.destroy();

@@ -1,14 +1,14 @@
 /** @file Global-norm clipping and AdamW, two dispatches for a whole model. */
 
 import adamwSource from "../../../kernels/adamw.wgsl" with { type: "text" };
-import stepSource from "../../../kernels/lib/step.wgsl" with { type: "text" };
 import type { Gpu } from "../../gpu/device.ts";
+import { kernelOf } from "../../gpu/kernel.ts";
 import { BLOCK, type Parameter, type Parameters } from "../parameters.ts";
 import { MAX_GROUPS } from "../step.ts";
 import type { Tape } from "../tape.ts";
 import { createTensor, type PlacedTensor, write } from "../tensor.ts";
 
-const KERNEL = { name: "adamw", source: adamwSource + stepSource };
+const KERNEL = kernelOf("adamw", adamwSource);
 const PARTS = 64;
 const FROZEN = 255;
 /** Workgroups of the update: enough for a large GPU, few enough for the sum in each to cost nothing. */

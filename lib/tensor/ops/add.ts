@@ -1,13 +1,14 @@
 /** @file Sums and copies of whole tensors. */
 
 import source from "../../../kernels/add.wgsl" with { type: "text" };
+import { kernelOf } from "../../gpu/kernel.ts";
 import type { Tape } from "../tape.ts";
 import { createTensor, type PlacedTensor, rowsAndColumns, sizeOf, type Tensor } from "../tensor.ts";
 import type { Parameter } from "../parameters.ts";
 import { columnSum } from "./column_sum.ts";
 import { elementwise, numbersIn, workgroupsFor } from "./grid.ts";
 
-const KERNEL = { name: "add", source };
+const KERNEL = kernelOf("add", source);
 
 /** A copy of a tensor of a plan that outlives the plan, to be read after a run. */
 export function keep(tape: Tape, x: Tensor): PlacedTensor {

@@ -1,11 +1,12 @@
 /** @file How much of the linear attention each token receives. */
 
 import source from "../../../kernels/attention_received.wgsl" with { type: "text" };
+import { kernelOf } from "../../gpu/kernel.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { workgroupsFor } from "./grid.ts";
 
-const KERNEL = { name: "attention_received", source };
+const KERNEL = kernelOf("attention_received", source);
 
 /**
  * Attention that each token receives from all tokens of its image, averaged over heads: 1 is an even share.

@@ -1,14 +1,14 @@
 /** @file Batch normalisation with running statistics. */
 
 import batchNormSource from "../../../kernels/batch_norm.wgsl" with { type: "text" };
-import geluSource from "../../../kernels/lib/gelu.wgsl" with { type: "text" };
+import { kernelOf } from "../../gpu/kernel.ts";
 import type { Parameter } from "../parameters.ts";
 import type { Launch, Tape } from "../tape.ts";
 import type { PlacedTensor, Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { lanesFor, numbersIn, segmentsFor, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
-const KERNEL = { name: "batch_norm", source: batchNormSource + geluSource };
+const KERNEL = kernelOf("batch_norm", batchNormSource);
 
 /** The tensors of a batch normalisation. */
 export interface BatchNormTensors {

@@ -1,11 +1,12 @@
 /** @file Sums over the rows of a matrix. */
 
 import source from "../../../kernels/column_sum.wgsl" with { type: "text" };
+import { kernelOf } from "../../gpu/kernel.ts";
 import type { Tape } from "../tape.ts";
 import { rowsAndColumns, sizeOf, type Tensor } from "../tensor.ts";
 import { lanesFor, numbersIn, segmentsFor, segmentsInParts, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
-const KERNEL = { name: "column_sum", source };
+const KERNEL = kernelOf("column_sum", source);
 
 /** Writes the sum over all rows of x into a tensor with as many elements as x has columns. */
 export function columnSum(tape: Tape, x: Tensor, target: Tensor): void {

@@ -1,7 +1,7 @@
 /** @file Depthwise convolution on the token grid. */
 
 import convSource from "../../../kernels/depthwise_conv.wgsl" with { type: "text" };
-import geluSource from "../../../kernels/lib/gelu.wgsl" with { type: "text" };
+import { kernelOf } from "../../gpu/kernel.ts";
 import type { Parameter } from "../parameters.ts";
 import type { Launch, LaunchSplit, Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -10,7 +10,7 @@ import { expectColumns } from "./add.ts";
 import { gelu, geluBackward } from "./gelu.ts";
 import { lanesFor, numbersIn, segmentsInParts, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
-const KERNEL = { name: "depthwise_conv", source: convSource + geluSource };
+const KERNEL = kernelOf("depthwise_conv", convSource);
 
 /** A convolution under GELU. */
 export interface ConvolvedGelu {

@@ -1,19 +1,14 @@
 /** @file Dropout and drop path: what is drawn, and the pass that applies it where no other kernel does. */
 
-import dropSource from "../../../kernels/lib/drop.wgsl" with { type: "text" };
 import dropoutSource from "../../../kernels/dropout.wgsl" with { type: "text" };
-import numberSource from "../../../kernels/lib/number.wgsl" with { type: "text" };
-import philoxSource from "../../../kernels/lib/philox.wgsl" with { type: "text" };
-import stepSource from "../../../kernels/lib/step.wgsl" with { type: "text" };
+import { kernelOf } from "../../gpu/kernel.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { add } from "./add.ts";
 import { floatBits } from "./dims.ts";
 import { numbersIn, workgroupsFor } from "./grid.ts";
 
-/** The library that kernels need to draw. */
-export const DROP_SOURCE: string = dropSource + philoxSource + stepSource;
-const KERNEL = { name: "dropout", source: dropoutSource + numberSource + DROP_SOURCE };
+const KERNEL = kernelOf("dropout", dropoutSource);
 
 /** Probabilities of leaving out. */
 export interface DropRates {

@@ -1,12 +1,12 @@
 /** @file The exact GELU as an operation of its own. */
 
 import geluSource from "../../../kernels/gelu.wgsl" with { type: "text" };
-import libSource from "../../../kernels/lib/gelu.wgsl" with { type: "text" };
+import { kernelOf } from "../../gpu/kernel.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { elementwise, numbersIn, workgroupsFor } from "./grid.ts";
 
-const KERNEL = { name: "gelu", source: geluSource + libSource };
+const KERNEL = kernelOf("gelu", geluSource);
 
 /** y = x Phi(x), elementwise. */
 export function gelu(tape: Tape, x: Tensor): Tensor {

@@ -1,14 +1,13 @@
 /** @file From packed non-zeros to the augmented patches that the model reads. */
 
 import imagesSource from "../../../kernels/images.wgsl" with { type: "text" };
-import philoxSource from "../../../kernels/lib/philox.wgsl" with { type: "text" };
-import stepSource from "../../../kernels/lib/step.wgsl" with { type: "text" };
+import { kernelOf } from "../../gpu/kernel.ts";
 import { type Encoding, WORDS_PER_ENTRY } from "../../data/entries.ts";
 import type { Launch, Tape } from "../tape.ts";
 import { type PlacedTensor, sizeOf, type Tensor } from "../tensor.ts";
 import { elementwise, numbersIn, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
-const KERNEL = { name: "images", source: imagesSource + philoxSource + stepSource };
+const KERNEL = kernelOf("images", imagesSource);
 
 /** Sizes of the images and of the patches they are cut into. */
 export interface ImageLayout {

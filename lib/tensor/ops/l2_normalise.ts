@@ -1,11 +1,12 @@
 /** @file Rows of length 1. */
 
 import source from "../../../kernels/l2_normalise.wgsl" with { type: "text" };
+import { kernelOf } from "../../gpu/kernel.ts";
 import type { Tape } from "../tape.ts";
 import { rowsAndColumns, type Tensor } from "../tensor.ts";
 import { workgroupsFor } from "./grid.ts";
 
-const KERNEL = { name: "l2_normalise", source };
+const KERNEL = kernelOf("l2_normalise", source);
 
 /** y = x / max(|x|, 1e-12) for each row. */
 export function l2Normalise(tape: Tape, x: Tensor): Tensor {

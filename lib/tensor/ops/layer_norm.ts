@@ -1,17 +1,17 @@
 /** @file Layer normalisation. */
 
 import layerNormSource from "../../../kernels/layer_norm.wgsl" with { type: "text" };
-import numberSource from "../../../kernels/lib/number.wgsl" with { type: "text" };
 import type { AdapterFacts } from "../../gpu/device.ts";
+import { kernelOf } from "../../gpu/kernel.ts";
 import type { Parameter } from "../parameters.ts";
 import type { LaunchSplit, Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { finishColumnSum } from "./column_sum.ts";
-import { type Draw, drawFor, DROP_SOURCE, type DropRates, dropWords, NO_DROP, residual, residualGradient } from "./dropout.ts";
+import { type Draw, drawFor, type DropRates, dropWords, NO_DROP, residual, residualGradient } from "./dropout.ts";
 import { lanesFor, numbersIn, segmentsFor, segmentsInParts, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
-const KERNEL = { name: "layer_norm", source: layerNormSource + numberSource + DROP_SOURCE };
+const KERNEL = kernelOf("layer_norm", layerNormSource);
 
 /**
  * What works on a row: one invocation, as suits software adapters, or on GPUs a workgroup, or a workgroup that is one subgroup. The

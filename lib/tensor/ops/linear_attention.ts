@@ -1,7 +1,7 @@
 /** @file ReLU linear attention: batched matrix products, and what is between them. */
 
 import attentionSource from "../../../kernels/linear_attention.wgsl" with { type: "text" };
-import numberSource from "../../../kernels/lib/number.wgsl" with { type: "text" };
+import { kernelOf } from "../../gpu/kernel.ts";
 import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -11,7 +11,7 @@ import type { Rectified } from "./linear.ts";
 import { matmul } from "./matmul.ts";
 import { denseView, type View } from "./matmul_product.ts";
 
-const KERNEL = { name: "linear_attention", source: attentionSource + numberSource };
+const KERNEL = kernelOf("linear_attention", attentionSource);
 
 /**
  * out = temperature q (k^T v) / max(q . sum k, floor), for each head.

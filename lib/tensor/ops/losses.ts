@@ -9,6 +9,7 @@ import crossEntropySource from "../../../kernels/cross_entropy.wgsl" with { type
 import maskedErrorSource from "../../../kernels/masked_error.wgsl" with { type: "text" };
 import ntXentSource from "../../../kernels/nt_xent.wgsl" with { type: "text" };
 import smoothL1Source from "../../../kernels/smooth_l1.wgsl" with { type: "text" };
+import { kernelOf } from "../../gpu/kernel.ts";
 import type { Loss, Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { workgroupsFor } from "./grid.ts";
@@ -16,10 +17,10 @@ import type { ImageLayout } from "./images.ts";
 import { matmul } from "./matmul.ts";
 import type { TokenMask } from "./tokens.ts";
 
-const CROSS_ENTROPY = { name: "cross_entropy", source: crossEntropySource };
-const SMOOTH_L1 = { name: "smooth_l1", source: smoothL1Source };
-const MASKED_ERROR = { name: "masked_error", source: maskedErrorSource };
-const NT_XENT = { name: "nt_xent", source: ntXentSource };
+const CROSS_ENTROPY = kernelOf("cross_entropy", crossEntropySource);
+const SMOOTH_L1 = kernelOf("smooth_l1", smoothL1Source);
+const MASKED_ERROR = kernelOf("masked_error", maskedErrorSource);
+const NT_XENT = kernelOf("nt_xent", ntXentSource);
 
 /**
  * Softmax cross entropy.

@@ -2,12 +2,10 @@
 
 import matmulSource from "../../../kernels/matmul.wgsl" with { type: "text" };
 import tiledSource from "../../../kernels/matmul_tiled.wgsl" with { type: "text" };
-import productSource from "../../../kernels/lib/product.wgsl" with { type: "text" };
-import geluSource from "../../../kernels/lib/gelu.wgsl" with { type: "text" };
 import type { Gpu } from "../../gpu/device.ts";
+import { kernelOf } from "../../gpu/kernel.ts";
 import type { Launch, LaunchSplit, Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
-import { DROP_SOURCE } from "./dropout.ts";
 import { finishColumnSum } from "./column_sum.ts";
 import { workgroupsFor } from "./grid.ts";
 import {
@@ -33,9 +31,8 @@ import {
 } from "./matmul_variants.ts";
 import { transpose } from "./transpose.ts";
 
-const sourceOf = (variant: string) => productSource + variant + geluSource + DROP_SOURCE;
-const KERNEL = { name: "matmul", source: sourceOf(matmulSource) };
-const TILED = { name: "matmul_tiled", source: sourceOf(tiledSource) };
+const KERNEL = kernelOf("matmul", matmulSource);
+const TILED = kernelOf("matmul_tiled", tiledSource);
 
 /** Text of all variants: what was measured of them holds as long as it does not change. */
 export const PRODUCT_SOURCES: string = KERNEL.source + TILED.source;

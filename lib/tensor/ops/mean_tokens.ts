@@ -1,11 +1,12 @@
 /** @file Mean over tokens. */
 
 import source from "../../../kernels/mean_tokens.wgsl" with { type: "text" };
+import { kernelOf } from "../../gpu/kernel.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { elementwise, workgroupsFor } from "./grid.ts";
 
-const KERNEL = { name: "mean_tokens", source };
+const KERNEL = kernelOf("mean_tokens", source);
 
 /** (B, N, D) to (B, D). */
 export function meanTokens(tape: Tape, x: Tensor): Tensor {

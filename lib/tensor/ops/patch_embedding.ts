@@ -2,6 +2,7 @@
 
 import source from "../../../kernels/patch_embedding.wgsl" with { type: "text" };
 import type { AdapterFacts } from "../../gpu/device.ts";
+import { kernelOf } from "../../gpu/kernel.ts";
 import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
@@ -10,7 +11,7 @@ import { lanesFor, numbersIn, segmentsInParts, workgroupsForTable } from "./grid
 import type { ImageViews } from "./images.ts";
 import { transpose } from "./transpose.ts";
 
-const KERNEL = { name: "patch_embedding", source };
+const KERNEL = kernelOf("patch_embedding", source);
 /** Segments of rows whose gradients are summed apart: each is as large as the weight. */
 const SEGMENTS = 64;
 

@@ -1,14 +1,14 @@
 /** @file Results that the host reads later: sums into a table, rows into an output. */
 
 import recordSource from "../../../kernels/record.wgsl" with { type: "text" };
-import stepSource from "../../../kernels/lib/step.wgsl" with { type: "text" };
+import { kernelOf } from "../../gpu/kernel.ts";
 import type { Tape } from "../tape.ts";
 import { type PlacedTensor, sizeOf, type Tensor } from "../tensor.ts";
 import { columnSum } from "./column_sum.ts";
 import { floatBits } from "./dims.ts";
 import { workgroupsFor } from "./grid.ts";
 
-const KERNEL = { name: "record", source: recordSource + stepSource };
+const KERNEL = kernelOf("record", recordSource);
 
 /** Invocations that add a total, and turns of the loop that adds theirs. */
 const WIDTH = 64, TREE = Math.log2(WIDTH);

@@ -1,12 +1,12 @@
 /** @file Softmax attention, for the decoder of masked pretraining. */
 
 import attentionSource from "../../../kernels/softmax_attention.wgsl" with { type: "text" };
-import numberSource from "../../../kernels/lib/number.wgsl" with { type: "text" };
+import { kernelOf } from "../../gpu/kernel.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { numbersIn, workgroupsFor } from "./grid.ts";
 
-const KERNEL = { name: "softmax_attention", source: attentionSource + numberSource };
+const KERNEL = kernelOf("softmax_attention", attentionSource);
 
 /** Numbers of a tile of queries or keys that an invocation keeps, of each of its arrays. */
 const KEPT = { software: 32, gpu: 8 };

@@ -2,16 +2,15 @@
 
 import pickSource from "../../../kernels/pick_tokens.wgsl" with { type: "text" };
 import maskSource from "../../../kernels/random_mask.wgsl" with { type: "text" };
-import philoxSource from "../../../kernels/lib/philox.wgsl" with { type: "text" };
-import stepSource from "../../../kernels/lib/step.wgsl" with { type: "text" };
+import { kernelOf } from "../../gpu/kernel.ts";
 import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { columnSum } from "./column_sum.ts";
 import { numbersIn, workgroupsFor } from "./grid.ts";
 
-const MASK = { name: "random_mask", source: maskSource + philoxSource + stepSource };
-const PICK = { name: "pick_tokens", source: pickSource };
+const MASK = kernelOf("random_mask", maskSource);
+const PICK = kernelOf("pick_tokens", pickSource);
 
 /** Which tokens of each image are visible; the others are masked. */
 export interface TokenMask {

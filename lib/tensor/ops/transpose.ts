@@ -1,11 +1,12 @@
 /** @file Transposes, for kernels that read a matrix along one axis only. */
 
 import source from "../../../kernels/transpose.wgsl" with { type: "text" };
+import { kernelOf } from "../../gpu/kernel.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { workgroupsFor } from "./grid.ts";
 
-const KERNEL = { name: "transpose", source };
+const KERNEL = kernelOf("transpose", source);
 
 /**
  * The last two axes exchanged. Its gradient is not recorded.

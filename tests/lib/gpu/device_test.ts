@@ -2,13 +2,14 @@
 
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { Gpu, GpuError } from "../../../lib/gpu/device.ts";
+import { kernelOf } from "../../../lib/gpu/kernel.ts";
 import { Plan } from "../../../lib/gpu/plan.ts";
 import { placed } from "../../support/ops.ts";
 import { gpuTest } from "../../support/gpu.ts";
 
 const storage = (label: string, bytes: number) => ({ label, bytes });
 const dispatch = (source: string, bindings: Record<string, { label: string; bytes: number }>) => ({
-  kernel: { name: "probe", source },
+  kernel: kernelOf("probe", source),
   entry: "main",
   label: "layer 7",
   constants: {},

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type Gpu, GpuError } from "../../../lib/gpu/device.ts";
 import { layOut, MOST_TURNS, mostWorkgroups } from "../../../lib/gpu/grid.ts";
+import { kernelOf } from "../../../lib/gpu/kernel.ts";
 import { Plan } from "../../../lib/gpu/plan.ts";
 import { read } from "../../../lib/tensor/tensor.ts";
 import { gpuTest, UNFOLDED } from "../../support/gpu.ts";
@@ -51,7 +52,10 @@ Deno.test("every entry point of every kernel numbers its invocations by lib/invo
 });
 
 /** Each invocation counts how often its number occurs. */
-const COUNT = `
+const COUNT = kernelOf(
+  "count",
+  `
+// uses lib/invocation.wgsl
 struct Dims { columns: u32, rows: u32, }
 @group(0) @binding(0) var<storage, read_write> counts: array<atomic<u32>>;
 @group(0) @binding(1) var<uniform> dims: Dims;
@@ -67,14 +71,15 @@ struct Dims { columns: u32, rows: u32, }
   let at = workgroup_cell(ids, dims.columns / 3u, 3u);
   let i = (at.z * 3u + at.y) * (dims.columns / 3u) + at.x;
   if (i < dims.columns * dims.rows) { atomicAdd(&counts[i], 1u); }
-}`;
+}`,
+);
 
 for (const [how, options] of Object.entries({ "rows of 3": {}, "the adapter's rows": UNFOLDED })) {
   gpuTest(`kernels/lib/invocation.wgsl gives every number and every cell once, in ${how}`, async (gpu) => {
     const [columns, rows] = [150, 517];
     const run = async (entry: string, workgroups: number) => {
       const counts = placed(gpu, "counts", [rows, columns], new Float32Array(rows * columns));
-      const dispatch = { kernel: { name: "count", source: COUNT }, entry, label: "counts", constants: {}, dims: [columns, rows] };
+      const dispatch = { kernel: COUNT, entry, label: "counts", constants: {}, dims: [columns, rows] };
       new Plan(gpu, [{ ...dispatch, bindings: { counts: counts.storage }, workgroups }]).run();
       const found = new Uint32Array((await read(gpu, counts)).buffer);
       assert(found.every((count) => count === 1), `${entry}: ${found.filter((count) => count !== 1).length} are off`);
@@ -85,12 +90,13 @@ for (const [how, options] of Object.entries({ "rows of 3": {}, "the adapter's ro
   }, options);
 }
 
-const FILL = {
-  name: "fill",
-  source: `
+const FILL = kernelOf(
+  "fill",
+  `
+// uses lib/invocation.wgsl
 @group(0) @binding(0) var<storage, read_write> y: array<f32>;
 @compute @workgroup_size(WIDTH) fn main(ids: Ids) { y[invocation(ids)] = 1.0; }`,
-};
+);
 const launch = { kernel: FILL, entry: "main", label: "layer 7", constants: {}, workgroups: 1 };
 const y = { label: "features", bytes: 1024 };
 
@@ -124,6 +130,7 @@ gpuTest("Plan refuses loops of more turns than a software adapter takes, and non
 
 gpuTest("MOST_TURNS turns are taken by the adapter that the tests run on", async (gpu) => {
   const source = `
+// uses lib/invocation.wgsl
 struct Dims { turns: u32, }
 @group(0) @binding(0) var<storage, read_write> y: array<u32>;
 @group(0) @binding(1) var<uniform> dims: Dims;
@@ -133,7 +140,7 @@ struct Dims { turns: u32, }
   y[ids.lane] = x;
 }`;
   const found = placed(gpu, "y", [64], new Float32Array(64));
-  const dispatch = { kernel: { name: "turns", source }, entry: "main", label: "y", constants: {}, dims: [MOST_TURNS] };
+  const dispatch = { kernel: kernelOf("turns", source), entry: "main", label: "y", constants: {}, dims: [MOST_TURNS] };
   new Plan(gpu, [{ ...dispatch, bindings: { y: found.storage }, workgroups: 1, turns: MOST_TURNS }]).run();
   const expected = Uint32Array.from({ length: 64 }, (_, lane) => {
     let x = lane;
