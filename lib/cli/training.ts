@@ -4,6 +4,7 @@ import type { RunConfig } from "../config/keys.ts";
 import { keyRows } from "../config/help.ts";
 import { ConfigError, parseConfig } from "../config/parse.ts";
 import { type AdapterFacts, Gpu } from "../gpu/device.ts";
+import { openToRead, readAt } from "../io/files.ts";
 import { PRETRAINING_METHODS } from "../train/methods.ts";
 import { checkTraining } from "../train/preconditions.ts";
 import type { TrainerOptions } from "../train/trainer.ts";
@@ -66,19 +67,18 @@ export interface TrainingSetup extends Disposable {
  * @throws {ConfigError} if there is no such file, or no text in UTF-8 in it
  */
 export function readConfig(path: string, overrides: readonly string[]): RunConfig {
-  let bytes: Uint8Array;
+  return parseConfig(decodeText(readBytes(path), path), path, overrides);
+}
+
+function readBytes(path: string): Uint8Array {
   try {
-    bytes = Deno.readFileSync(path);
+    using file = openToRead(path);
+    const bytes = new Uint8Array(file.statSync().size);
+    return bytes.subarray(0, readAt(file, 0, bytes));
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      throw new ConfigError(`${path}: there is no such configuration. See the folder configs`);
-    }
-    if (error instanceof Deno.errors.IsADirectory) {
-      throw new ConfigError(`${path}: this is a folder; name a configuration in it`);
-    }
-    throw error;
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new ConfigError(`${path}: there is no such configuration. See the folder configs`);
   }
-  return parseConfig(decodeText(bytes, path), path, overrides);
 }
 
 /** Text of a file; editors of Windows like to write UTF-16. */

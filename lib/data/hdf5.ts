@@ -8,7 +8,7 @@
 
 import { formatCount, listed, shorten } from "../format.ts";
 import { fileKind } from "../io/file_kind.ts";
-import { OpenError, openToRead, readAt } from "../io/files.ts";
+import { openToRead, readAt } from "../io/files.ts";
 import { DataError } from "./errors.ts";
 import { type DatasetParts, explainFault, Hdf5Dataset } from "./hdf5/dataset.ts";
 import { findMessage, MESSAGE, readMessages } from "./hdf5/header.ts";
@@ -199,9 +199,8 @@ function open(path: string): Deno.FsFile {
   try {
     return openToRead(path);
   } catch (error) {
-    if (!(error instanceof OpenError)) throw error;
-    const what = error.missing ? `${error.message}. Check the path, or make data with 'deno task synth'` : error.message;
-    throw new DataError(`${path}: ${what}`);
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new DataError(`${path}: there is no such file. Check the path, or make data with 'deno task synth'`);
   }
 }
 

@@ -1,34 +1,24 @@
 /** @file Opens files that hold bytes, reads and writes that are complete (one system call may move fewer bytes than it was asked for), and what is in a folder. */
 
-/** A path that leads to no file that can be read. The message does not name it. */
-export class OpenError extends Error {
-  /** Name of the error class. */
-  override readonly name = "OpenError";
-  /** True if nothing is there. */
-  readonly missing: boolean;
-
-  constructor(message: string, missing = false) {
-    super(message);
-    this.missing = missing;
-  }
-}
+import { explainError, FileError } from "./system_error.ts";
 
 /**
  * Opens a file for reading. Folders, pipes and devices are refused before: a pipe waits for whoever writes to it, and
- * nothing interrupts it.
+ * nothing interrupts that.
  *
- * @throws {OpenError} saying what is there instead, or why it cannot be opened
+ * @throws {FileError} if there is something else than a file, or the operating system refuses
+ * @throws {Deno.errors.NotFound} if there is nothing
  */
 export function openToRead(path: string): Deno.FsFile {
   try {
     const { isFile, isDirectory, isFifo, isSocket } = Deno.statSync(path);
     if (isFile) return Deno.openSync(path);
-    const kind = isDirectory ? "a folder" : isFifo ? "a pipe" : isSocket ? "a socket" : "a device";
-    throw new OpenError(`this is ${kind}, not a file. ${isDirectory ? "Name a file in it" : "Copy what comes from it to a file"}`);
+    const [kind, remedy] = isDirectory
+      ? ["a folder", "Name a file in it"]
+      : [isFifo ? "a pipe" : isSocket ? "a socket" : "a device", "Copy what comes from it to a file"];
+    throw new FileError(`${path} cannot be opened: it is ${kind}, not a file. ${remedy}`);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new OpenError("there is no such file", true);
-    const [, reason] = /^(.*) \(os error \d+\)/.exec((error as Error).message) ?? [];
-    throw reason === undefined ? error : new OpenError(`it cannot be opened: ${reason.toLowerCase()}. Check its path and rights`);
+    throw error instanceof Deno.errors.NotFound ? error : explainError(error, path, "opened");
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { formatBytes } from "../format.ts";
 import { fileKind } from "./file_kind.ts";
-import { OpenError, openToRead, readAt } from "./files.ts";
+import { openToRead, readAt } from "./files.ts";
 import { PickleError } from "./pickle_values.ts";
 import { decodeSafetensors, SafetensorsError } from "./safetensors.ts";
 import { TensorView } from "./tensor_view.ts";
@@ -83,7 +83,7 @@ function open(path: string): Deno.FsFile {
   try {
     return openToRead(path);
   } catch (error) {
-    if (!(error instanceof OpenError)) throw error;
-    throw new WeightFileError(error.missing ? `${error.message}. Train first, or check the path` : error.message);
+    if (error instanceof Deno.errors.NotFound) throw new WeightFileError("there is no such file. Train first, or check the path");
+    throw error;
   }
 }

@@ -121,8 +121,8 @@ Deno.test("convert keeps what a checkpoint says, and writes no file that would b
     "several models: state_dict/module, ",
   );
   await succeed(workspace, "convert", "weights/ema.pt", "weights/b.safetensors", "--key", "state_dict_ema");
-  await succeed(workspace, "convert", "weights/b.safetensors", "weights/c.safetensors");
-  assertEquals(workspace.read("weights/b.safetensors"), workspace.read("weights/c.safetensors"));
+  await succeed(workspace, "convert", "weights/b.safetensors", "weights/new/c.safetensors");
+  assertEquals(workspace.read("weights/b.safetensors"), workspace.read("weights/new/c.safetensors"));
 
   const { tensors } = decodeSafetensors(workspace.read("weights/b.safetensors"));
   const bias = tensors.get("reg_head.bias")!;

@@ -1,6 +1,7 @@
 /** @file A file that holds no weights is told by what it is, not by what a reader of weights makes of it. */
 
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { FileError } from "../../../lib/io/system_error.ts";
 import { readWeightFile, WeightFileError } from "../../../lib/io/weight_file.ts";
 import { temporaryFolder } from "../../support/files.ts";
 
@@ -37,14 +38,10 @@ for (const [what, [start, message]] of Object.entries(OTHERS)) {
 
 Deno.test("readWeightFile() says so if there is no file, or a folder", () => {
   using folder = temporaryFolder();
-  assertStringIncludes(assertThrows(() => readWeightFile(folder.path), WeightFileError).message, "a folder");
+  assertThrows(() => readWeightFile(folder.path), FileError, `${folder.path} cannot be opened: it is a folder`);
   assertThrows(() => readWeightFile(`${folder.path}/x.pt`), WeightFileError, "no such file");
   Deno.symlinkSync("x.pt", `${folder.path}/x.pt`);
-  assertThrows(
-    () => readWeightFile(`${folder.path}/x.pt`),
-    WeightFileError,
-    "it cannot be opened: too many levels of symbolic links.",
-  );
+  assertThrows(() => readWeightFile(`${folder.path}/x.pt`), FileError, "its links lead in a circle");
 });
 
 Deno.test("readWeightFile() reads no more than the start of a large file that holds no weights", () => {

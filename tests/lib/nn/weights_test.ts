@@ -33,6 +33,20 @@ describe("weightsOf()", () => {
     assertEquals(error.message.split("\n").length, 1);
   };
 
+  it("refuses whole numbers and flags in place of weights", () => {
+    const typed = (dtype: "I8" | "I64" | "BOOL", bytes: number) => (tensor: StoredTensor): StoredTensor => {
+      return { ...tensor, dtype, bytes: new Uint8Array(bytes * tensor.shape.reduce((product, n) => product * n, 1)) };
+    };
+    refuses(changed("norm.bias", typed("I8", 1)), 'tensor "norm.bias" holds numbers of type I8, and weights are floats');
+    refuses(changed("cls_head.weight", typed("I64", 8)), 'tensor "cls_head.weight" holds numbers of type I64');
+    refuses(changed("norm.weight", typed("BOOL", 1)), 'tensor "norm.weight" holds numbers of type BOOL');
+  });
+
+  it("refuses a negative variance", () => {
+    const name = "blocks.0.lcm.bn.running_var";
+    refuses(changed(name, holding(-1, 2)), `tensor "${name}" holds -1 at (2), and a variance is not negative`);
+  });
+
   it("names the place of a NaN", () => {
     refuses(changed("cls_head.weight", holding(NaN, 11)), 'x.pt: tensor "cls_head.weight" holds NaN at (1, 3)');
   });
