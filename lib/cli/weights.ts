@@ -1,4 +1,4 @@
-/** @file Weights as tasks take them: what their file does not say can be said on the command line, and what is assumed is printed. */
+/** @file Weights as tasks take them: what their file does not say can be said on the command line; what is assumed is printed. */
 
 import type { RunConfig } from "../config/keys.ts";
 import { parseConfig } from "../config/parse.ts";

@@ -1,8 +1,9 @@
 /**
  * @file What a checkpoint of PyTorch says about its model beside the tensors, as metadata of a weight file.
  *
- * People keep these numbers in many forms: a number, a tensor, array or list of one, in a dict of statistics, in the configuration, as attributes of the
- * program's arguments. They are known by their names. Of several that have one name, the one nearest to the model counts.
+ * People keep these numbers in many forms: as a number, in a tensor, array or list of one; beside the model, in a dict of statistics,
+ * in a configuration, or as attributes of the program's arguments. They are known by their names. Of several that have one name, the
+ * one nearest to the model counts.
  */
 
 import { isForeign } from "../io/safetensors.ts";

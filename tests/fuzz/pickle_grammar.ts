@@ -1,9 +1,9 @@
 /**
- * @file Checkpoints that are grown by a grammar: a model among values of every type that pickles know, nested, shared and within themselves,
- * as keys, attributes, arguments and items.
+ * @file Checkpoints that are grown by a grammar: a model among values of every type that pickles know, nested, shared and within
+ * themselves, as keys, attributes, arguments and items.
  *
- * Changed bytes hardly ever make a pickle that is right and unusual. These are right as pickles, mostly, and unusual in all else; the model in them must come
- * out as it went in, or the file must be refused.
+ * Changed bytes hardly ever make a pickle that is right and unusual. These are right as pickles, mostly, and unusual in all else; the
+ * model in them must come out as it went in, or the file must be refused.
  */
 
 import type { Random } from "../../lib/random.ts";
@@ -68,13 +68,8 @@ const STORAGES = [
   "torch.UntypedStorage",
   "torch.ComplexFloatStorage",
 ];
-const TYPES: readonly (readonly [name: string, width: number])[] = [["f8", 8], ["f4", 4], ["i8", 8], ["u1", 1], ["b1", 1], [
-  "O8",
-  8,
-], [
-  "U1",
-  4,
-]];
+/** NumPy's types, with their bytes. */
+const TYPES = { f8: 8, f4: 4, i8: 8, u1: 1, b1: 1, O8: 8, U1: 4 } as const;
 /** Values in a file, about. */
 const MOST_VALUES = 60;
 /** Remembered values have numbers beyond those of the model's own pickle. */
@@ -202,7 +197,7 @@ class Grammar {
   }
 
   #array(): Part {
-    const [name, width] = this.#pick(TYPES), type = numpyType(name, this.#pick(["<", ">", "|"]));
+    const [name, width] = this.#pick(Object.entries(TYPES)), type = numpyType(name, this.#pick(["<", ">", "|"]));
     const rows = this.#below(3), columns = this.#below(3);
     const raw = (count: number) => {
       const value = new Uint8Array(count * width).fill(this.#below(256));
