@@ -58,9 +58,10 @@ function namedWeights(args: Arguments): { name: string; path: string }[] {
 
 function readFormats(list: string | undefined): readonly ReportFormat[] {
   if (list === undefined) return REPORT_FORMATS;
-  return list.split(",").map((name) => {
-    const format = REPORT_FORMATS.find((known) => known === name);
+  const formats = list.split(",").map((name) => {
+    const format = REPORT_FORMATS.find((known) => known === name.trim());
     if (format === undefined) throw new UsageError(`--format ${list}: "${name}" is none of ${REPORT_FORMATS.join(", ")}`);
     return format;
   });
+  return [...new Set(formats)];
 }

@@ -5,14 +5,18 @@ import { placeOf } from "../lib/cli/commands.ts";
 import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
-import { runTask } from "../lib/cli/task.ts";
+import { runTask, UsageError } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
 import { csvHeader, csvRow, predictImages } from "../lib/eval/evaluate.ts";
 import { makeFolder } from "../lib/io/atomic.ts";
 import { csvLine } from "../lib/io/csv.ts";
+import { exists, readAt } from "../lib/io/files.ts";
 import { PendingFile } from "../lib/io/pending_file.ts";
 import { firstNumbers } from "../lib/numbers.ts";
 import { openImages } from "../lib/train/data.ts";
+
+/** How a table of predictions begins. */
+const FIRST_COLUMN = "index,";
 
 const usage = {
   task: "predict",
@@ -32,6 +36,7 @@ await runTask(usage, async ({ args, signal }) => {
   const { weights, config } = openWeights(args.need("weights"), "predict", args, reporter);
   const out = rooted(args.need("out"));
   makeFolder(dirname(out));
+  checkReplaceable(out);
   using file = new PendingFile(out);
   using gpu = await openGpu(reporter);
   const place = placeOf(args.need("data"), config);
@@ -46,3 +51,14 @@ await runTask(usage, async ({ args, signal }) => {
   file.place();
   reporter.line(`${count} rows in ${out}`);
 });
+
+/** Refuses to replace what is no table of predictions: weights lie in folders that this task may write. */
+function checkReplaceable(path: string): void {
+  if (!exists(path) || !Deno.statSync(path).isFile) return;
+  using file = Deno.openSync(path);
+  const start = new Uint8Array(FIRST_COLUMN.length);
+  const found = new TextDecoder().decode(start.subarray(0, readAt(file, 0, start)));
+  if (!FIRST_COLUMN.startsWith(found)) {
+    throw new UsageError(`${path} is there already, and is no table of predictions. Name another file, or remove it first`);
+  }
+}

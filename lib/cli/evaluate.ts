@@ -13,7 +13,7 @@ import { formatJson } from "../io/json.ts";
 import type { PendingFile } from "../io/pending_file.ts";
 import { readsImages } from "../nn/config.ts";
 import type { Weights } from "../nn/weights.ts";
-import { describeAssumed } from "../nn/weights_info.ts";
+import { describeAssumed, describeUntrained } from "../nn/weights_info.ts";
 import { type ReportInput, reportPage, sections } from "../report/page.ts";
 import { figureDocument } from "../report/svg.ts";
 import { hasSeen, type SeenImages, seenImages } from "../eval/overlap.ts";
@@ -103,7 +103,8 @@ export async function evaluate(
 /** What a reader has to know before the numbers: what was assumed, and what the numbers cannot say. */
 function remarks(candidates: readonly Candidate[], models: ReadonlyMap<string, Judged>, data: LabelledData & Known) {
   const { test } = data.split;
-  const assumed = candidates.map(({ weights }) => describeAssumed(weights)).filter((note) => note !== undefined);
+  const assumed = candidates.flatMap(({ weights }) => [describeUntrained(weights), describeAssumed(weights)])
+    .filter((note) => note !== undefined);
   const seen = new Map(candidates.map(({ name, weights }) => {
     return [name, seenImages(weights.trainedOn, data.trainedOn, data.labels, test)];
   }));

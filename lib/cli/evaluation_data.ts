@@ -1,6 +1,6 @@
 /** @file Which file and which split models are evaluated on: what the command line says, or else what their weights say. */
 
-import type { RunConfig } from "../config/keys.ts";
+import { KEYS, type RunConfig } from "../config/keys.ts";
 import type { TrainedOn } from "../data/provenance.ts";
 import type { ConsoleReporter } from "./console.ts";
 import { type Arguments, UsageError } from "./task.ts";
@@ -31,6 +31,8 @@ export function evaluationConfig(
   const { config } = models[0]!;
   const isSet = (key: string) => args.all("set").some((pair) => pair.startsWith(`${key}=`));
   const path = args.get("data"), seed = args.whole("seed");
+  const refused = seed === undefined ? undefined : KEYS.data.seed.refuses(seed);
+  if (refused !== undefined) throw new UsageError(`--seed must be ${refused}: it is ${seed}`);
   const dataGiven = path !== undefined || isSet("data.labelled_path"), seedGiven = seed !== undefined || isSet("data.seed");
   const [first] = known;
   if (first && !dataGiven) {

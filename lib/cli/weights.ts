@@ -4,7 +4,7 @@ import type { RunConfig } from "../config/keys.ts";
 import { parseConfig } from "../config/parse.ts";
 import { checkModel } from "../nn/config.ts";
 import { fitWeights, readWeights, type Weights, WeightsError } from "../nn/weights.ts";
-import { type Assumable, describeAssumed, MASS_SCALE } from "../nn/weights_info.ts";
+import { type Assumable, describeAssumed, describeUntrained, MASS_SCALE } from "../nn/weights_info.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import type { ConsoleReporter } from "./console.ts";
 import { rooted } from "./paths.ts";
@@ -49,7 +49,7 @@ export interface OpenedWeights {
  * Reads weights, applies `--set` to what their file says, and prints what neither tells.
  *
  * @param path as given on the command line
- * @throws {UsageError} if a key is not used, or cannot have the value
+ * @throws {UsageError} if a key is not used or cannot have the value, or if there are no heads for what the task predicts
  */
 export function openWeights(
   path: string,
@@ -58,7 +58,16 @@ export function openWeights(
   reporter: Pick<ConsoleReporter, "line">,
 ): OpenedWeights {
   const keys: readonly string[] = SETTABLE[task];
-  const opened = overrideWeights(readWeights(rooted(path)), args, keys);
+  const opened = overrideWeights(readWeights(rooted(path)), args, keys), { untrained } = opened.weights;
+  // a probe looks at the backbone alone
+  if (task !== "probe" && untrained.length > 1) {
+    throw new UsageError(
+      `${path}: this is a backbone from pretraining, whose heads for class and mass were never trained. Finetune it first, or ` +
+        "judge it with deno task probe",
+    );
+  }
+  const chance = task === "probe" ? undefined : describeUntrained(opened.weights);
+  if (chance !== undefined) reporter.line(chance);
   const line = describeAssumed(opened.weights, MASS_SCALE.filter((key) => !keys.includes(key)));
   if (line !== undefined) reporter.line(`${line}. Give what you know with --set KEY=VALUE`);
   return opened;

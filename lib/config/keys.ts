@@ -36,7 +36,7 @@ export const KEYS = {
     img_size: whole(125, "pixels along each side of an image"),
     patch_size: whole(5, "pixels along each side of a patch; a remainder at the edge is left out"),
     embed_dim: whole(256, "width of a token"),
-    depth: whole(6, "blocks"),
+    depth: whole(6, "blocks", { most: 1000 }),
     num_heads: whole(4, "attention heads; divides embed_dim"),
     mlp_ratio: real(4, "hidden width of the MLP over embed_dim", { least: 1e-3 }),
     num_classes: whole(2, "classes that are told apart", { least: 2 }),
@@ -48,7 +48,7 @@ export const KEYS = {
     lcm_kernel: whole(7, "side of the depthwise kernels of the local concentration module, odd"),
     denominator_floor: real(100, "smallest denominator of the linear attention", { least: 1e-30, source: "arXiv:2501.16182" }),
     head_hidden: whole(0, "hidden width of the heads; 0: single linear layers", { least: 0 }),
-    projection_dim: whole(128, "width of SimCLR's projections"),
+    projection_dim: whole(128, "width of SimCLR's projections", { most: 65_536 }),
   },
   augment: {
     flip_phi: flag(true, "mirrors along phi with probability 1/2"),
@@ -62,8 +62,8 @@ export const KEYS = {
   },
   mae: {
     mask_ratio: real(0.75, "part of the patches that are hidden", { most: 0.99, source: "arXiv:2111.06377" }),
-    decoder_embed_dim: whole(128, "width of the decoder"),
-    decoder_depth: whole(2, "blocks of the decoder"),
+    decoder_embed_dim: whole(128, "width of the decoder", { most: 16_384 }),
+    decoder_depth: whole(2, "blocks of the decoder", { most: 1000 }),
     decoder_num_heads: whole(4, "attention heads of the decoder"),
   },
   training: {

@@ -141,6 +141,10 @@ function show(value: unknown): string {
 function unknownKey(source: string, key: string): string {
   const known = keysOf(KEYS).map(([name]) => name);
   const sections = known.flatMap((name) => name.split(".").slice(0, -1).map((_, i, parts) => parts.slice(0, i + 1).join(".")));
+  if (known.includes(key)) {
+    const lines = key.split(".").map((part) => `${part}:`).join(" and, indented below it, ");
+    return `${source}: "${key}" is a key in a section: write ${lines}`;
+  }
   const nearest = [...new Set([...known, ...sections])].toSorted((a, b) => distance(key, a) - distance(key, b))[0]!;
   return `${source}: unknown key "${shorten(key)}". Did you mean "${nearest}"?`;
 }

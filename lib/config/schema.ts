@@ -66,9 +66,20 @@ export function whole(initial: number, meaning: string, { least = 1, most = 2 **
   return { initial, meaning, ...about, refuses };
 }
 
-/** A key that takes a number, from 0 if nothing else is said. */
-export function real(initial: number, meaning: string, { least = 0, most = Infinity, ...about }: NumberAbout = {}): Key<number> {
-  const refuses = (value: unknown) => Number.isFinite(value) ? outside(value as number, least, most) : "a number";
+/** Largest number of 32 bits, and the smallest above 0 that every adapter keeps: kernels compute with such. */
+const MOST_FLOAT32 = 3.4028234663852886e38, LEAST_FLOAT32 = 1.1754943508222875e-38;
+
+/** A key that takes a number, from 0 if nothing else is said, as far as 32 bits can hold it. */
+export function real(
+  initial: number,
+  meaning: string,
+  { least = 0, most = MOST_FLOAT32, ...about }: NumberAbout = {},
+): Key<number> {
+  const refuses = (value: unknown) => {
+    if (typeof value !== "number" || !Number.isFinite(value)) return "a number";
+    if (value > 0 && value < LEAST_FLOAT32 && least === 0) return `0 or at least ${LEAST_FLOAT32}`;
+    return outside(value, least, most);
+  };
   return { initial, meaning, ...about, refuses };
 }
 

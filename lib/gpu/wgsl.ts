@@ -82,7 +82,8 @@ function literal(value: number | boolean, type: string, name: string): string {
   if (type === "bool") return value ? "true" : "false";
   const number = Number(value);
   if (!Number.isFinite(number)) throw new Error(`Cannot specialise kernel: constant "${name}" is ${value}`);
-  if (type === "f32") return Number.isInteger(number) ? `${number}.0` : `${number}`;
+  // 1e+30 is a float as it stands
+  if (type === "f32") return /^-?\d+$/.test(`${number}`) ? `${number}.0` : `${number}`;
   if (!Number.isInteger(number) || (type === "u32" && number < 0)) {
     throw new Error(`Cannot specialise kernel: constant "${name}" must be of type ${type}: current value is ${value}`);
   }

@@ -31,7 +31,14 @@ export interface WeightsInfo {
   readonly history: Readonly<Record<string, readonly number[]>>;
   /** Which of these numbers the file does not tell. */
   readonly assumed: readonly Assumable[];
+  /** Heads that took no part in the last training: what they give is chance. */
+  readonly untrained: readonly Head[];
 }
+
+/** What a head of the model predicts. */
+export type Head = "classes" | "masses";
+
+const HEADS: readonly Head[] = ["classes", "masses"];
 
 /** A number that a file may not tell, by the key that sets it. */
 export type Assumable = "mass_mean" | "mass_std" | "data.norm_scale" | "model.img_size" | "model.denominator_floor";
@@ -48,15 +55,14 @@ const MAY_BE: Readonly<Record<keyof KnownModel, (value: number) => boolean>> = {
 };
 
 /** What is not known of a backbone that was trained without masses. */
-export const NO_MASS: Pick<WeightsInfo, "massMean" | "massStd" | "assumed"> = {
-  massMean: 0,
-  massStd: 1,
-  assumed: MASS_SCALE,
-};
+const NO_MASS = { massMean: 0, massStd: 1, assumed: MASS_SCALE } as const satisfies Partial<WeightsInfo>;
+
+/** What holds of a backbone that was trained without heads. */
+export const NO_HEADS: Pick<WeightsInfo, "massMean" | "massStd" | "assumed" | "untrained"> = { ...NO_MASS, untrained: HEADS };
 
 /** What is known, as metadata of a weight file. */
 export function encodeInfo(info: WeightsInfo): Record<string, string> {
-  const { massMean, massStd, normScale, trainedOn, history, assumed } = info;
+  const { massMean, massStd, normScale, trainedOn, history, assumed, untrained } = info;
   const known = (key: Assumable) => !assumed.includes(key);
   const model = Object.entries(info.model).filter(([key]) => !assumed.some((name) => name === `model.${key}`));
   return {
@@ -67,6 +73,7 @@ export function encodeInfo(info: WeightsInfo): Record<string, string> {
     ...(known("mass_std") && { mass_std: String(massStd) }),
     ...(known("data.norm_scale") && { norm_scale: String(normScale) }),
     trained_on: JSON.stringify(trainedOn),
+    ...(untrained.length > 0 && { untrained: untrained.join(",") }),
     history: JSON.stringify(history),
   };
 }
@@ -96,15 +103,32 @@ export function decodeInfo(
     "model.img_size": fits || sizes.patch_size === 1 ? model.img_size : undefined,
     "model.denominator_floor": known.denominator_floor,
   };
+  const trainedOn = parseTrainedOn(metadata["trained_on"]);
   return {
     model,
     massMean: told["mass_mean"] ?? NO_MASS.massMean,
     massStd: told["mass_std"] ?? NO_MASS.massStd,
     normScale: told["data.norm_scale"] ?? 255,
-    trainedOn: parseTrainedOn(metadata["trained_on"]),
+    trainedOn,
+    untrained: untrainedOf(metadata["untrained"], trainedOn),
     history: parseHistory(metadata["history"] ?? "{}"),
     assumed: (Object.keys(told) as Assumable[]).filter((key) => told[key] === undefined),
   };
+}
+
+/** Heads that took no part in the last training; without labels neither did. */
+function untrainedOf(text: string | undefined, trainedOn: readonly TrainedOn[]): readonly Head[] {
+  if (trainedOn.at(-1)?.labels === null) return HEADS;
+  return HEADS.filter((head) => text?.split(",").includes(head));
+}
+
+/** What a head that took no part in training gives, in one line; undefined if there is none. */
+export function describeUntrained(
+  { path, untrained }: Pick<WeightsInfo, "untrained"> & { readonly path: string },
+): string | undefined {
+  if (untrained.length === 0) return undefined;
+  const weights = untrained.map((head) => head === "classes" ? "training.lambda_cls" : "training.lambda_reg").join(" and ");
+  return `${path} was trained without ${untrained.join(" and ")} (${weights} was 0): those that it predicts say nothing`;
 }
 
 /**

@@ -10,7 +10,7 @@ import type { WorkOptions } from "../interrupted.ts";
 import { BatchBuffers, type StagedBatch } from "../input/batches.ts";
 import { isHead } from "../nn/linear_vit.ts";
 import type { History } from "../nn/history.ts";
-import type { WeightsInfo } from "../nn/weights_info.ts";
+import type { Head, WeightsInfo } from "../nn/weights_info.ts";
 import { ImageViews } from "../tensor/ops/images.ts";
 import { crossEntropy, smoothL1 } from "../tensor/ops/losses.ts";
 import { recordTotal } from "../tensor/ops/record.ts";
@@ -106,8 +106,10 @@ export class Finetune extends Method {
 
   /** What is known about the weights, for their file. */
   override info(history: History): Omit<WeightsInfo, "trainedOn"> {
-    const { norm_scale: normScale } = this.config.data;
-    return { model: this.model.config, massMean: this.#massMean, massStd: this.#massStd, normScale, history, assumed: [] };
+    const { data: { norm_scale: normScale }, training: { lambda_cls, lambda_reg } } = this.config;
+    const untrained: Head[] = [...(lambda_cls === 0 ? ["classes"] as const : []), ...(lambda_reg === 0 ? ["masses"] as const : [])];
+    const scale = { massMean: this.#massMean, massStd: this.#massStd, normScale };
+    return { model: this.model.config, ...scale, history, assumed: [], untrained };
   }
 
   /** Frees the buffers. */

@@ -9,7 +9,7 @@ import type { WorkOptions } from "../interrupted.ts";
 import { type BatchBuffers, type ResidentImages, stageAhead, type StagedBatch } from "../input/batches.ts";
 import { LinearViT, type LinearViTOptions } from "../nn/linear_vit.ts";
 import type { History } from "../nn/history.ts";
-import { NO_MASS, type WeightsInfo } from "../nn/weights_info.ts";
+import { NO_HEADS, type WeightsInfo } from "../nn/weights_info.ts";
 import { AdamW, type AdamWOptions } from "../tensor/ops/adamw.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import { createStep, type StepNumbers, writeStep } from "../tensor/step.ts";
@@ -117,7 +117,7 @@ export abstract class Method {
 
   /** What is known about the weights, for their file. */
   info(history: History): Omit<WeightsInfo, "trainedOn"> {
-    return { ...NO_MASS, model: this.model.config, normScale: this.config.data.norm_scale, history };
+    return { ...NO_HEADS, model: this.model.config, normScale: this.config.data.norm_scale, history };
   }
 
   /** Frees the buffers. */

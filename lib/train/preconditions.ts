@@ -7,8 +7,13 @@ import type { RunConfig } from "../config/keys.ts";
 import { ConfigError } from "../config/parse.ts";
 import { DataError } from "../data/errors.ts";
 import { describe } from "../data/statistics.ts";
+import { formatCount } from "../format.ts";
 import { checkModel } from "../nn/config.ts";
+import { shapesOf } from "../nn/linear_vit.ts";
+import { sizeOf } from "../tensor/tensor.ts";
 
+/** With gradient and moments such a model takes 16 GB. */
+const MOST_WEIGHTS = 10 ** 9;
 /** Beyond this a mass is no mass, in whatever unit. */
 const LARGEST_MASS = 1e15;
 /** Deviations of the other images that one may lie away from their mean. */
@@ -26,6 +31,14 @@ export function checkTraining(config: RunConfig): void {
     checkModel(config.model);
   } catch (error) {
     throw new ConfigError((error as Error).message);
+  }
+  const { projection_dim: _, ...model } = config.model;
+  const weights = [...shapesOf(model).values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
+  if (weights > MOST_WEIGHTS) {
+    throw new ConfigError(
+      `The model would have ${formatCount(weights)} weights, and ${formatCount(MOST_WEIGHTS)} are the most. Use a smaller ` +
+        "model.embed_dim, model.depth, model.mlp_ratio, model.head_hidden or model.num_classes",
+    );
   }
   const { lambda_cls, lambda_reg } = config.training;
   if (lambda_cls === 0 && lambda_reg === 0) {

@@ -215,6 +215,12 @@ export class Trainer {
     const state = this.#state;
     const { training } = this.#config;
     const steps = state.stepInEpoch - state.skipped;
+    if (steps === 0 && state.skipped > 0) {
+      throw new TrainingError(
+        `All ${state.skipped} steps of epoch ${state.epoch + 1} had numbers that are not finite, the first in ` +
+          `${await this.#badTensor()}. ${this.#remedy}`,
+      );
+    }
     const train = this.#method.summarise(state.sums, Math.max(1, steps));
     const val = await this.#validate();
     if (!Number.isFinite(val.loss)) {

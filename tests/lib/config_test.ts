@@ -39,6 +39,21 @@ describe("parseConfig()", () => {
     const { training: { lr, weight_decay, epochs }, data: { seed, shuffle } } = config;
     assertEquals([lr, weight_decay, epochs, seed, shuffle], [1e-3, 0.5, 1000, 31, false]);
   });
+  it("refuses numbers that 32 bits cannot hold: kernels would take them for 0 or infinity", () => {
+    for (const key of ["training.temperature", "training.lambda_cls", "data.norm_scale", "model.denominator_floor"]) {
+      refuses("", `${key} must be at most 3.40`, [`${key}=1e300`]);
+      refuses("", `${key} must be at most 3.40`, [`${key}=3.5e38`]);
+    }
+    for (const key of ["training.clip_norm", "training.lr", "training.weight_decay"]) {
+      refuses("", `${key} must be 0 or at least 1.17`, [`${key}=1e-300`]);
+      for (const value of ["0", "1e-30", "1e30"]) parseConfig("", "c.yaml", [`${key}=${value}`]);
+    }
+  });
+  it("says how a key with dots is written", () => {
+    refuses("training.epochs: 3\n", '"training.epochs" is a key in a section: write training: and, indented below it, epochs:');
+    refuses("data:\n  keys.images: x\n", "write data: and, indented below it, keys: and, indented below it, images:");
+    refuses("model.dept: 3\n", 'Did you mean "model.depth"?');
+  });
   it("refuses numbers that some take for octal", () => {
     for (const seed of ["0100", "08", "-01", "00.5", "0_1"]) refuses(`data:\n  seed: ${seed}\n`, "without zeros in front");
     refuses("", "without zeros in front", ["data.seed=0100"]);

@@ -63,7 +63,16 @@ export interface WeightsCase {
 export function weightsCase(name: string): WeightsCase {
   const fixture = new Fixture(`finetune_${name}`);
   const { in_channels: channels, img_size: size } = fixture.config;
-  const known = { model: fixture.config, massMean: 100, massStd: 7.5, normScale: 1, trainedOn: [], history: {}, assumed: [] };
+  const known = {
+    model: fixture.config,
+    massMean: 100,
+    massStd: 7.5,
+    normScale: 1,
+    trainedOn: [],
+    history: {},
+    assumed: [],
+    untrained: [],
+  };
   return {
     weights: { path: "fixture", state: fixture.state("weight."), ...known },
     pixels: channelsLast(fixture.floats("input"), fixture.shape("input")),

@@ -16,7 +16,7 @@ export const SMALL_MODEL: ModelConfig = {
 
 /** Everything known of weights that were trained on nothing. */
 export function infoOf(model: ModelConfig): WeightsInfo {
-  return { model, massMean: 142.53, massStd: 51.25, normScale: 255, trainedOn: [], history: {}, assumed: [] };
+  return { model, massMean: 142.53, massStd: 51.25, normScale: 255, trainedOn: [], history: {}, assumed: [], untrained: [] };
 }
 
 /** Random weights. */

@@ -199,3 +199,56 @@ Deno.test("two evals into one folder at the same time leave the report of one of
 function list(workspace: Workspace, folder: string): string[] {
   return Array.from(Deno.readDirSync(workspace.root + folder), ({ name }) => name);
 }
+
+Deno.test("predict replaces a table of its own, and no other file", async () => {
+  using workspace = workspaceWith(alternating(20));
+  const predict = ["--weights", "weights/a.pt", ...DATA, "--out"];
+  for (let time = 0; time < 2; time++) await succeed(workspace, "predict", ...predict, "reports/p.csv");
+  for (
+    const [name, text] of [["runs/best.safetensors", "weights"], ["runs/log.txt", "index of lines"], [
+      "reports/x.csv",
+      "a,b\n1,2\n",
+    ]]
+  ) {
+    Deno.writeTextFileSync(workspace.root + name, text!);
+    assertStringIncludes(await fail(workspace, "predict", ...predict, name!), "is there already, and is no table of predictions");
+    assertEquals(textOf(workspace, name!), text);
+  }
+});
+
+Deno.test("tasks that predict refuse a backbone, and say which head was not trained", async () => {
+  using workspace = workspaceWith(alternating(100));
+  const { tensors } = readTensors(MODEL);
+  const write = (name: string, metadata: Record<string, string>) =>
+    Deno.writeFileSync(`${workspace.root}weights/${name}`, encodeSafetensors({ tensors, metadata }));
+  const data = {
+    path: "u.h5",
+    keys: {},
+    images: 9,
+    fingerprint: "0",
+    labels: null,
+    split: "random",
+    seed: 1,
+    train: 8,
+    val: 1,
+    test: 0,
+  };
+  write("p.safetensors", { trained_on: JSON.stringify([data]) });
+  write("m.safetensors", { untrained: "masses" });
+  const weights = ["--weights", "weights/p.safetensors", ...DATA];
+  for (const [task, ...more] of [["predict", "--out", "reports/p.csv"], ["explain", "--index", "1"]] as const) {
+    assertStringIncludes(await fail(workspace, task, ...weights, ...more), "this is a backbone from pretraining");
+  }
+  assertStringIncludes(
+    await fail(workspace, "eval", "--scratch", "weights/p.safetensors", ...DATA),
+    "judge it with deno task probe",
+  );
+  const line = "was trained without masses (training.lambda_reg was 0): those that it predicts say nothing";
+  const { stdout } = await succeed(workspace, "eval", "--model", "m=weights/m.safetensors", ...DATA, "--format", "json, html,json");
+  assertStringIncludes(stdout, line);
+  for (const file of ["metrics.json", "report.html"]) assertStringIncludes(textOf(workspace, `reports/${file}`), line);
+  assertStringIncludes(
+    await fail(workspace, "eval", "--model", "a=weights/a.pt", "--seed", "4294967296"),
+    "--seed must be at most",
+  );
+});

@@ -116,3 +116,15 @@ Deno.test("a loss that is not finite stops the run and names the first tensor", 
   assertMatch(line, /not finite/);
   assertMatch(line, /"[\w. ]+"/);
 });
+
+Deno.test("an epoch whose steps were all skipped has no loss, and ends the run", async () => {
+  using workspace = new Workspace();
+  writeToy(`${workspace.root}data/toy.h5`, 100);
+  for (const weight of ["lambda_cls", "lambda_reg"]) {
+    const wild = ["--set", `training.${weight}=1e30`, "--set", "training.epochs=2", "--out", `runs/${weight}`];
+    assertMatch(
+      await fail(workspace, "finetune", ...FINETUNE, ...wild),
+      /All \d+ steps of epoch 1 had numbers that are not finite/,
+    );
+  }
+});

@@ -13,6 +13,14 @@ describe("specialise()", () => {
     );
   });
 
+  it("writes floats of every size as WGSL reads them", () => {
+    const floats: [number, string][] = [[3, "3.0"], [-2, "-2.0"], [0.5, "0.5"], [1e-7, "1e-7"], [1e20, `1${"0".repeat(20)}.0`], [
+      1e30,
+      "1e+30",
+    ]];
+    for (const [value, text] of floats) assertEquals(specialise("const A: f32 = 0.5;", { A: value }), `const A: f32 = ${text};`);
+  });
+
   it("refuses a constant that the kernel does not declare", () => {
     assertThrows(() => specialise("const N: u32 = 4u;", { M: 1 }), Error, '"M"');
   });

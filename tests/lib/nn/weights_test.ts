@@ -4,7 +4,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor, toFloats } from "../../../lib/io/safetensors.ts";
 import { readWeights, WeightsError, weightsOf } from "../../../lib/nn/weights.ts";
-import { decodeInfo, describeAssumed, encodeInfo } from "../../../lib/nn/weights_info.ts";
+import { decodeInfo, describeAssumed, describeUntrained, encodeInfo, NO_HEADS } from "../../../lib/nn/weights_info.ts";
 
 const MODEL = new URL("../../fixtures/torch/model.safetensors", import.meta.url).pathname;
 const { tensors: TENSORS } = decodeSafetensors(Deno.readFileSync(MODEL));
@@ -125,5 +125,32 @@ describe("curves", () => {
     const info = weightsOf("x.pt", { tensors: TENSORS, metadata: { history: '{"a":[1,NaN]}' } });
     const written = decodeSafetensors(encodeSafetensors({ tensors: TENSORS, metadata: encodeInfo(info) }));
     assertEquals(weightsOf("y.pt", written).history, info.history);
+  });
+});
+
+describe("describeUntrained()", () => {
+  const { state: _, ...known } = weightsOf("x.pt", { tensors: TENSORS, metadata: {} });
+  const shapes = new Map([...TENSORS].map(([name, { shape }]) => [name, shape]));
+  const again = (untrained: typeof known.untrained) => decodeInfo(encodeInfo({ ...known, untrained }), shapes).untrained;
+
+  it("names the head that took no part, also when its file is read again", () => {
+    assertEquals(again(["masses"]), ["masses"]);
+    const line = describeUntrained({ path: "a.safetensors", untrained: again(["classes"]) });
+    assertEquals(line, "a.safetensors was trained without classes (training.lambda_cls was 0): those that it predicts say nothing");
+  });
+  it("is silent where both did, and about weights that others trained", () => {
+    assertEquals([again([]), known.untrained, describeUntrained({ path: "a", untrained: [] })], [[], [], undefined]);
+  });
+  it("knows a backbone by what it was trained on", () => {
+    const data = { path: "u.h5", keys: {}, images: 9, fingerprint: "0", split: "random", seed: 1, train: 8, val: 1, test: 0 };
+    const trained = (labels: string | null) => ({ trained_on: JSON.stringify([{ ...data, labels }]) });
+    assertEquals(decodeInfo(trained(null), shapes).untrained, NO_HEADS.untrained);
+    assertEquals(decodeInfo(trained("1"), shapes).untrained, []);
+  });
+});
+
+describe("readWeights()", () => {
+  it("does not wait for a pipe or a device", () => {
+    assertThrows(() => readWeights("/dev/null"), WeightsError, "/dev/null: this is a device");
   });
 });

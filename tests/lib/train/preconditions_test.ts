@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { defaultConfig } from "../../../lib/config/keys.ts";
 import { ConfigError } from "../../../lib/config/parse.ts";
 import { DataError } from "../../../lib/data/errors.ts";
-import { checkClasses, checkMasses, stepsPerEpoch } from "../../../lib/train/preconditions.ts";
+import { checkClasses, checkMasses, checkTraining, stepsPerEpoch } from "../../../lib/train/preconditions.ts";
 
 const jets = Float64Array.from({ length: 400 }, (_, i) => 80 + i % 2 * 100 + i % 7);
 
@@ -36,4 +36,16 @@ Deno.test("checkClasses() names the only class of the training images, unless th
   const one = Uint32Array.of(0, 1, 2);
   checkClasses(labels, one, { training: { ...training, lambda_cls: 0 } }, "f.h5");
   assertThrows(() => checkClasses(labels, one, { training }, "f.h5"), DataError, "f.h5: all 3 training images are of class 1");
+});
+
+Deno.test("checkTraining() refuses a model that no machine holds, whichever size is at fault", () => {
+  checkTraining(defaultConfig());
+  const sizes = [{ embed_dim: 2 ** 31 }, { mlp_ratio: 1e6 }, { num_classes: 2 ** 31 }, { head_hidden: 2 ** 31 }, {
+    lcm_kernel: 2 ** 20 + 1,
+  }];
+  for (const size of sizes) {
+    const config = defaultConfig();
+    Object.assign(config.model, size);
+    assertThrows(() => checkTraining(config), ConfigError, "weights, and 1,000,000,000 are the most");
+  }
 });
