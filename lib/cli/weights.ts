@@ -59,14 +59,11 @@ export function openWeights(
 ): OpenedWeights {
   const keys: readonly string[] = SETTABLE[task];
   const opened = overrideWeights(readWeights(rooted(path)), args, keys), { untrained } = opened.weights;
-  // a probe looks at the backbone alone
-  if (task !== "probe" && untrained.length > 1) {
-    throw new UsageError(
-      `${path}: this is a backbone from pretraining, whose heads for class and mass were never trained. Finetune it first, or ` +
-        "judge it with deno task probe",
-    );
-  }
   const chance = task === "probe" ? undefined : describeUntrained(opened.weights);
+  // a probe looks at the backbone alone, and an exported one may be finetuned elsewhere
+  if (chance !== undefined && task !== "export" && untrained.length > 1) {
+    throw new UsageError(`${chance}. Finetune it first, or judge it with deno task probe`);
+  }
   if (chance !== undefined) reporter.line(chance);
   const line = describeAssumed(opened.weights, MASS_SCALE.filter((key) => !keys.includes(key)));
   if (line !== undefined) reporter.line(`${line}. Give what you know with --set KEY=VALUE`);

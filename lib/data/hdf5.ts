@@ -196,6 +196,7 @@ function normal(path: string): string {
 }
 
 function open(path: string): Deno.FsFile {
+  if (path === "") throw new DataError("No data file is named: give its path");
   try {
     return openToRead(path);
   } catch (error) {

@@ -127,8 +127,11 @@ export function describeUntrained(
   { path, untrained }: Pick<WeightsInfo, "untrained"> & { readonly path: string },
 ): string | undefined {
   if (untrained.length === 0) return undefined;
-  const weights = untrained.map((head) => head === "classes" ? "training.lambda_cls" : "training.lambda_reg").join(" and ");
-  return `${path} was trained without ${untrained.join(" and ")} (${weights} was 0): those that it predicts say nothing`;
+  if (untrained.length > 1) {
+    return `${path}: this is a backbone from pretraining, whose heads for class and mass were never trained`;
+  }
+  const weight = untrained[0] === "classes" ? "training.lambda_cls" : "training.lambda_reg";
+  return `${path} was trained without ${untrained[0]} (${weight} was 0): those that it predicts say nothing`;
 }
 
 /**
