@@ -148,9 +148,3 @@ describe("describeUntrained()", () => {
     assertEquals(decodeInfo(trained("1"), shapes).untrained, []);
   });
 });
-
-describe("readWeights()", () => {
-  it("does not wait for a pipe or a device", () => {
-    assertThrows(() => readWeights("/dev/null"), WeightsError, "/dev/null: this is a device");
-  });
-});
