@@ -97,6 +97,8 @@ export * from "./lib/nn/projection_head.ts";
 export * from "./lib/nn/weights.ts";
 export * from "./lib/nn/weights_info.ts";
 export * from "./lib/random.ts";
+export * from "./lib/tensor/deferred.ts";
+export * from "./lib/tensor/launch.ts";
 export * from "./lib/tensor/ops/adamw.ts";
 export * from "./lib/tensor/ops/add.ts";
 export * from "./lib/tensor/ops/attention_received.ts";

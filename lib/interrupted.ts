@@ -1,6 +1,7 @@
 /** @file Long work: how it tells of its progress and lets signals in, and what is thrown when the user has asked to stop and nothing is lost. */
 
-import type { Progress } from "./data/packed.ts";
+/** Told how many images of how many are done. */
+export type Progress = (done: number, total: number) => void;
 
 /** How long work tells of its progress, and is stopped. */
 export interface WorkOptions {

@@ -5,11 +5,12 @@
 import type { EmptyImages } from "./empty.ts";
 import type { Encoding, PackedBatch } from "./entries.ts";
 import { DataError } from "./errors.ts";
+import type { Progress } from "../interrupted.ts";
 import type { Notice } from "../io/lock.ts";
 import type { Unwritten } from "./hdf5.ts";
 import type { JetNames, JetScalar } from "./jet_file.ts";
 import type { Answer, Question, Requests } from "./loader_protocol.ts";
-import type { ImageSource, Progress } from "./packed.ts";
+import type { ImageSource } from "./packed.ts";
 
 interface Pending {
   resolve(answer: unknown): void;

@@ -8,6 +8,7 @@
  * packed again; what was packed from the same path before is removed then, unless somebody is reading it.
  */
 
+import type { Progress } from "../interrupted.ts";
 import { makeFolder } from "../io/atomic.ts";
 import { readAt, removeIfPossible, writeAll } from "../io/files.ts";
 import { type Notice, removeUnlessHeld, waitForLock } from "../io/lock.ts";
@@ -18,7 +19,7 @@ import { DataError } from "./errors.ts";
 import { type Fingerprint, fingerprint, sha256 } from "./fingerprint.ts";
 import type { JetFile } from "./jet_file.ts";
 import { packGroup } from "./pack_group.ts";
-import { PackedImages, type Progress } from "./packed.ts";
+import { PackedImages } from "./packed.ts";
 import { encodeFacts, HEADER_BYTES, PackedStore } from "./packed_store.ts";
 
 /** Milliseconds between two moments from which a cut run can go on. */

@@ -27,9 +27,6 @@ export interface ImageSource extends ImageSize {
   batch(images: ArrayLike<number>): Promise<PackedBatch>;
 }
 
-/** Told how many images of how many are done. */
-export type Progress = (done: number, total: number) => void;
-
 /** Packed images in memory. */
 export class PackedImages implements ImageSource {
   readonly channels: number;

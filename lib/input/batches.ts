@@ -1,6 +1,6 @@
 /** @file The adapter's copy of the images: the current batch, or the whole packed data set where it fits. */
 
-import type { PackedBatch } from "../data/entries.ts";
+import { type PackedBatch, WORDS_PER_ENTRY } from "../data/entries.ts";
 import type { ImageSource } from "../data/packed.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Interrupted, type WorkOptions } from "../interrupted.ts";
@@ -95,7 +95,7 @@ export class BatchBuffers {
     this.tensors = {
       ranges: createTensor(gpu, "batch ranges", [batch, 2], "u32"),
       words: resident?.words ?? createTensor(gpu, "batch words", [Math.max(1, batch * source.mostPerImage)], "u32"),
-      encoding: source.encoding,
+      wordsPerEntry: WORDS_PER_ENTRY[source.encoding],
       mostPerImage: source.mostPerImage,
     };
   }

@@ -13,9 +13,10 @@
 import type { Gpu } from "../gpu/device.ts";
 import type { Dispatch, Storage } from "../gpu/dispatch.ts";
 import { Plan, type PlanOptions } from "../gpu/plan.ts";
+import { applyAll, type Work, type WorkKind } from "./deferred.ts";
+import type { Launch, LaunchSplit } from "./launch.ts";
 import type { Parameter } from "./parameters.ts";
-import { add } from "./ops/add.ts";
-import type { Draw } from "./ops/dropout.ts";
+import { sumLaunch } from "./sum.ts";
 import { bytesOf, type DType, type PlacedTensor, type Tensor } from "./tensor.ts";
 
 /** Settings of a recording. */
@@ -32,40 +33,6 @@ export interface TapeOptions {
 export interface Loss extends Tensor {
   /** Marks a value that a backward pass may start from. */
   readonly isLoss: true;
-}
-
-/** Elementwise work on a gradient. */
-export interface GradientWork {
-  /** The gradient is multiplied by GELU's derivative at these. */
-  readonly geluBackward?: Tensor | undefined;
-  /** What was left out of the output is left out of the gradient. */
-  readonly drop?: Draw | undefined;
-}
-
-/** How a launch can be cut, if tensors are larger than the adapter binds at once. */
-export interface LaunchSplit {
-  /** Equal units that lie one after the other, such as images. */
-  readonly units: number;
-  /** Names of the bindings that consist of so many units; the others are bound whole. */
-  readonly cut: readonly string[];
-  /** What differs for a part, of which the first has index 0. */
-  readonly part: (
-    first: number,
-    count: number,
-    index: number,
-  ) => Pick<Launch, "workgroups"> & Partial<Pick<Launch, "dims" | "turns">>;
-}
-
-/** A kernel launch as operations record it. */
-export interface Launch extends Omit<Dispatch, "bindings" | "label"> {
-  /** Tensor for each binding, by the name in the kernel's file. */
-  readonly bindings: Readonly<Record<string, Tensor>>;
-  /** Layer or tensor it works for; that of the scope by default. */
-  readonly label?: string;
-  /** True if it changes what outlives the step. */
-  readonly commit?: boolean;
-  /** How it can be cut; else it is refused if a tensor is too large to be bound. */
-  readonly split?: LaunchSplit;
 }
 
 interface Entry {
@@ -87,7 +54,7 @@ export class Tape {
   readonly #gradients = new Map<Storage, Tensor>();
   readonly #wanted = new Set<Storage>();
   readonly #uses = new Map<Storage, number>();
-  readonly #left = new Map<Storage, GradientWork>();
+  readonly #deferred = new Map<Storage, readonly Work[]>();
   readonly #updated = new Set<Parameter>();
   readonly #scopes: string[] = [];
   #streams = 0;
@@ -240,28 +207,21 @@ export class Tape {
   }
 
   /**
-   * Leaves elementwise work on the gradient of an output to the operation that computes that gradient, which may do it in
-   * the same pass. If nobody takes it, the one that left it has to do it ({@linkcode remainingWork}).
+   * Leaves elementwise work on the gradient of an output to the operation that computes that gradient, which may do it in the same
+   * pass. What nobody takes is done before the gradient reaches the closure of {@linkcode derive}.
    */
-  leaveWork(output: Tensor, work: GradientWork): void {
-    if (this.#records) this.#left.set(output.storage, work);
+  defer(output: Tensor, work: readonly Work[]): void {
+    if (this.#records && work.length > 0) this.#deferred.set(output.storage, work);
   }
 
   /**
-   * The work that was left for the gradient of an input, to be done by the caller; none if the gradient is a sum over several
-   * uses, or if there is work of other kinds than the caller can do.
+   * The work that was deferred on an input, to be done by the caller; none if the gradient is a sum over several uses, or if there is
+   * work of other kinds than the caller can do.
    */
-  takeWork(input: Tensor, kinds: readonly (keyof GradientWork)[]): GradientWork | undefined {
-    const work = this.#left.get(input.storage);
-    if (!work || this.#uses.get(input.storage) !== 1) return undefined;
-    const within = Object.entries(work).every(([kind, what]) => what === undefined || kinds.some((k) => k === kind));
-    return within ? this.remainingWork(input) : undefined;
-  }
-
-  /** The work on the gradient of an output that nobody has done. */
-  remainingWork(output: Tensor): GradientWork | undefined {
-    const work = this.#left.get(output.storage);
-    this.#left.delete(output.storage);
+  take(input: Tensor, kinds: readonly WorkKind<unknown>[]): readonly Work[] {
+    const work = this.#deferred.get(input.storage) ?? [];
+    if (this.#uses.get(input.storage) !== 1 || !work.every(({ kind }) => kinds.some((known) => known === kind))) return [];
+    this.#deferred.delete(input.storage);
     return work;
   }
 
@@ -278,7 +238,7 @@ export class Tape {
   /** Adds a gradient to what a tensor has received so far. */
   accumulate(x: Tensor, dx: Tensor): void {
     const before = this.#gradients.get(x.storage);
-    this.#gradients.set(x.storage, before ? add(this, before, dx) : dx);
+    this.#gradients.set(x.storage, before ? this.#sum(before, dx) : dx);
   }
 
   /**
@@ -296,8 +256,14 @@ export class Tape {
     const more = this.tensor(`gradient of ${parameter.name}`, parameter.shape);
     write(more);
     const before = this.tensor(`first gradient of ${parameter.name}`, parameter.shape);
-    add(this, parameter.gradient, more, before);
-    add(this, before, undefined, parameter.gradient);
+    this.dispatch(sumLaunch(parameter.gradient, more, before));
+    this.dispatch(sumLaunch(before, undefined, parameter.gradient));
+  }
+
+  #sum(a: Tensor, b: Tensor): Tensor {
+    const sum = this.tensor(a.storage.label, a.shape);
+    this.dispatch(sumLaunch(a, b, sum));
+    return sum;
   }
 
   /**
@@ -312,8 +278,9 @@ export class Tape {
   #runBack(entries: readonly Entry[]): void {
     for (const { output, gradient } of entries.toReversed()) {
       const dy = this.#gradients.get(output.storage);
-      if (dy) gradient(dy);
+      if (dy) gradient(applyAll(this.#deferred.get(output.storage) ?? [], dy));
       this.#gradients.delete(output.storage);
+      this.#deferred.delete(output.storage);
     }
   }
 

@@ -8,14 +8,13 @@ import type { JetNames } from "../data/jet_file.ts";
 import { labelProblem } from "../data/labels.ts";
 import { labelsFingerprint, type TrainedOn } from "../data/provenance.ts";
 import { Loader } from "../data/loader.ts";
-import type { Progress } from "../data/packed.ts";
 import { randomSplit, stratifiedSplit } from "../data/split.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { ResidentImages } from "../input/batches.ts";
 import { readsImages } from "../nn/config.ts";
 import type { LabelledData } from "./finetune.ts";
 import type { TrainingImages } from "./method.ts";
-import { Interrupted } from "../interrupted.ts";
+import { Interrupted, type Progress } from "../interrupted.ts";
 
 /** Where a data file is and where its packed images are kept. */
 export interface DataPlace {

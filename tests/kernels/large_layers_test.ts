@@ -186,7 +186,7 @@ function fullImages(run: LargeRun, images: number, pixels: number): PackedTensor
   return {
     ranges: run.placed("ranges", [images, 2], ranges, "u32"),
     words: run.placed("words", [words.length], words, "u32"),
-    encoding: "u8",
+    wordsPerEntry: 1,
     mostPerImage: pixels,
     value,
   };
@@ -194,7 +194,7 @@ function fullImages(run: LargeRun, images: number, pixels: number): PackedTensor
 
 largeTest("ImageViews draws for every row what the host draws", { many: ["images.draw"] }, async (run) => {
   const images = run.placed("ranges", [N, 2], new Uint32Array(2 * N), "u32");
-  const packed = { ranges: images, words: images, encoding: "u8", mostPerImage: 1 } as const;
+  const packed = { ranges: images, words: images, wordsPerEntry: 1, mostPerImage: 1 } as const;
   const augmentation = { ...NO_AUGMENTATION, flipEta: true, flipPhi: true };
   const draws = run.output("draws", [N, 4], "u32");
   new ImageViews(run.tape, packed, { channels: 1, size: 1, patch: 1 }, 255, 1, augmentation, draws);

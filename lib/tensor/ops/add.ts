@@ -1,14 +1,11 @@
 /** @file Sums and copies of whole tensors. */
 
-import source from "../../../kernels/add.wgsl" with { type: "text" };
-import { kernelOf } from "../../gpu/kernel.ts";
 import type { Tape } from "../tape.ts";
 import { createTensor, type PlacedTensor, rowsAndColumns, sizeOf, type Tensor } from "../tensor.ts";
 import type { Parameter } from "../parameters.ts";
+import { ADD, sumLaunch } from "../sum.ts";
 import { columnSum } from "./column_sum.ts";
 import { elementwise, numbersIn, workgroupsFor } from "./grid.ts";
-
-const KERNEL = kernelOf("add", source);
 
 /** A copy of a tensor of a plan that outlives the plan, to be read after a run. */
 export function keep(tape: Tape, x: Tensor): PlacedTensor {
@@ -24,16 +21,7 @@ export function keep(tape: Tape, x: Tensor): PlacedTensor {
  */
 export function add(tape: Tape, a: Tensor, b?: Tensor, target?: Tensor): Tensor {
   const y = target ?? tape.tensor(a.storage.label, a.shape);
-  const { Number, count } = numbersIn(sizeOf(a.shape));
-  tape.dispatch({
-    kernel: KERNEL,
-    entry: b ? "add" : "copy",
-    label: y.storage.label,
-    constants: { Number },
-    bindings: b ? { a, b, y } : { a, y },
-    workgroups: workgroupsFor(count),
-    split: elementwise(a.shape[0]!, b ? ["a", "b", "y"] : ["a", "y"], count),
-  });
+  tape.dispatch(sumLaunch(a, b, y));
   return y;
 }
 
@@ -47,7 +35,7 @@ export function addRepeated(tape: Tape, x: Tensor, p: Parameter): Tensor {
   const y = tape.tensor(p.name, x.shape);
   const { Number, count } = numbersIn(sizeOf(p.shape));
   tape.dispatch({
-    kernel: KERNEL,
+    kernel: ADD,
     entry: "add_repeated",
     label: p.name,
     constants: { Number },

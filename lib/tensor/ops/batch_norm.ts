@@ -3,9 +3,11 @@
 import batchNormSource from "../../../kernels/batch_norm.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
 import type { Parameter } from "../parameters.ts";
-import type { Launch, Tape } from "../tape.ts";
+import type { Launch } from "../launch.ts";
+import type { Tape } from "../tape.ts";
 import type { PlacedTensor, Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
+import { GELU_DERIVATIVE } from "./gelu.ts";
 import { lanesFor, numbersIn, segmentsFor, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
 const KERNEL = kernelOf("batch_norm", batchNormSource);
@@ -107,7 +109,7 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
     );
     if (!tape.wants(x)) return;
     const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
-    const pre = tape.takeWork(x, ["geluBackward"])?.geluBackward;
+    const pre = GELU_DERIVATIVE.valueIn(tape.take(x, [GELU_DERIVATIVE]));
     launch("backward_input", { x, mean, rstd, weight, dy, sums, dx, ...(pre && { pre }) }, {
       ...perElement(["x", "dy", "dx", ...(pre ? ["pre"] : [])]),
       constants: { ...constants, GELU_BACKWARD: pre !== undefined },

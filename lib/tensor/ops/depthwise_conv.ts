@@ -3,11 +3,12 @@
 import convSource from "../../../kernels/depthwise_conv.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
 import type { Parameter } from "../parameters.ts";
-import type { Launch, LaunchSplit, Tape } from "../tape.ts";
+import type { Launch, LaunchSplit } from "../launch.ts";
+import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { columnSum } from "./column_sum.ts";
 import { expectColumns } from "./add.ts";
-import { gelu, geluBackward } from "./gelu.ts";
+import { gelu, geluWork } from "./gelu.ts";
 import { lanesFor, numbersIn, segmentsInParts, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
 const KERNEL = kernelOf("depthwise_conv", convSource);
@@ -84,11 +85,10 @@ function convolve(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, fus
       split: { ...byImage, cut: ["x", "y", "pre_out", "row_moments_out"] },
     });
     launch("combine", { row_moments: rows, moments_out: moments }, workgroupsForTable(count, batch, lanes));
-    tape.leaveWork(y, { geluBackward: pre });
+    tape.defer(y, [geluWork(tape, pre)]);
   } else launch("forward", { x, taps, bias, y }, perRow(batch), { dims: [0], split: byImage });
 
-  tape.derive(y, [x, weight, bias], (dgelu) => {
-    const dy = pre && tape.remainingWork(y) ? geluBackward(tape, pre, dgelu) : dgelu;
+  tape.derive(y, [x, weight, bias], (dy) => {
     tape.accumulateParameter(bias, (target) => columnSum(tape, { ...dy, shape: [batch, tokens, dim] }, target));
     const atOnce = tape.atOnce(batch, [x, dy]);
     const [segments, each] = segmentsInParts(Math.min(batch, 32), batch, atOnce);

@@ -2,6 +2,7 @@
 
 import dropoutSource from "../../../kernels/dropout.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
+import { type Work, WorkKind } from "../deferred.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { add } from "./add.ts";
@@ -35,6 +36,14 @@ export function drawFor(tape: Tape, { dropout = 0, path = 0 }: DropRates): Draw 
 /** The words of `struct Drop` in kernels/lib/drop.wgsl, for a tensor of this shape. */
 export function dropWords({ stream, dropout, path }: Draw, shape: readonly number[]): number[] {
   return [stream, sizeOf(shape) / shape[0]!, floatBits(dropout), floatBits(path)];
+}
+
+/** What was left out of the output has to be left out of the gradient. */
+export const DROP: WorkKind<Draw> = new WorkKind("dropout");
+
+/** What is left to do to the gradient of what a draw was applied to. */
+export function dropWork(tape: Tape, draw: Draw): Work<Draw> {
+  return DROP.of(draw, (dy) => applyDrop(tape, draw, dy));
 }
 
 /** Leaves elements out with a probability and scales the others up; does nothing when predicting. */

@@ -2,6 +2,7 @@
 
 import geluSource from "../../../kernels/gelu.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
+import { type Work, WorkKind } from "../deferred.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { elementwise, numbersIn, workgroupsFor } from "./grid.ts";
@@ -12,13 +13,21 @@ const KERNEL = kernelOf("gelu", geluSource);
 export function gelu(tape: Tape, x: Tensor): Tensor {
   const y = tape.tensor(`gelu(${x.storage.label})`, x.shape);
   launch(tape, "forward", y, { x, y });
-  tape.leaveWork(y, { geluBackward: x });
-  tape.derive(y, [x], (dy) => tape.accumulate(x, tape.remainingWork(y) ? geluBackward(tape, x, dy) : dy));
+  tape.defer(y, [geluWork(tape, x)]);
+  tape.derive(y, [x], (dx) => tape.accumulate(x, dx));
   return y;
 }
 
+/** A gradient has to be multiplied by GELU's derivative at these. */
+export const GELU_DERIVATIVE: WorkKind<Tensor> = new WorkKind("GELU's derivative");
+
+/** What is left to do to the gradient of gelu(x), to be that of x. */
+export function geluWork(tape: Tape, x: Tensor): Work<Tensor> {
+  return GELU_DERIVATIVE.of(x, (dy) => geluBackward(tape, x, dy));
+}
+
 /** dx = dy gelu'(x), elementwise. */
-export function geluBackward(tape: Tape, x: Tensor, dy: Tensor): Tensor {
+function geluBackward(tape: Tape, x: Tensor, dy: Tensor): Tensor {
   const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
   launch(tape, "backward", dx, { x, dy, dx });
   return dx;

@@ -1,7 +1,8 @@
 /** @file How many workgroups cover a tensor; kernels/lib/invocation.wgsl says which of it each computes. */
 
+import type { Gpu } from "../../gpu/device.ts";
 import type { NumberType } from "../../gpu/wgsl.ts";
-import type { LaunchSplit, Tape } from "../tape.ts";
+import type { LaunchSplit } from "../launch.ts";
 
 /** Invocations of a workgroup, unless a launch gives the kernel's WIDTH another value. */
 const WIDTH = 64;
@@ -62,7 +63,7 @@ export function numbersIn(length: number): Numbers {
  * Invocations of a workgroup that lie along an axis of so many items: no more than there are items, in steps of
  * the adapter's vector width, since idle ones cost a software adapter as much as busy ones.
  */
-export function lanesFor({ gpu }: Pick<Tape, "gpu">, items: number): number {
+export function lanesFor({ gpu }: { readonly gpu: Gpu }, items: number): number {
   return gpu.adapter.software ? Math.min(64, 8 * Math.ceil(items / 8)) : 64;
 }
 

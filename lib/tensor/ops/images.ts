@@ -2,8 +2,8 @@
 
 import imagesSource from "../../../kernels/images.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
-import { type Encoding, WORDS_PER_ENTRY } from "../../data/entries.ts";
-import type { Launch, Tape } from "../tape.ts";
+import type { Launch } from "../launch.ts";
+import type { Tape } from "../tape.ts";
 import { type PlacedTensor, sizeOf, type Tensor } from "../tensor.ts";
 import { elementwise, numbersIn, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
@@ -23,10 +23,10 @@ export interface ImageLayout {
 export interface PackedTensors {
   /** (B, 2) u32: first word of each image, and the first after it. */
   readonly ranges: PlacedTensor;
-  /** (W) u32: entries, see lib/data/entries.ts. */
+  /** (W) u32: entries, as kernels/images.wgsl reads them. */
   readonly words: PlacedTensor;
-  /** How entries are stored. */
-  readonly encoding: Encoding;
+  /** Words of an entry: 1 holds position and byte, 2 hold position and float. */
+  readonly wordsPerEntry: number;
   /** Most words that one image of the data set has. */
   readonly mostPerImage: number;
 }
@@ -107,12 +107,12 @@ export class ImageViews {
     this.#packed = packed;
     this.shape = [rows, Math.floor(layout.size / layout.patch) ** 2, layout.channels * layout.patch ** 2];
     this.#draws = draws ?? tape.tensor("augmentation", [rows, 4], "u32");
-    this.most = Math.max(1, packed.mostPerImage / WORDS_PER_ENTRY[packed.encoding]);
+    this.most = Math.max(1, packed.mostPerImage / packed.wordsPerEntry);
     this.#constants = {
       ...constantsOf(layout, augmentation),
       BATCH: batch,
       SCALE: scale,
-      BYTES: packed.encoding === "u8",
+      BYTES: packed.wordsPerEntry === 1,
       STREAM: tape.nextStream(),
     };
     this.#launch("draw", { draws_out: this.#draws, step: tape.step }, workgroupsFor(rows));
@@ -137,7 +137,7 @@ export class ImageViews {
     if (this.#entries) return this.#entries;
     const listed = this.#tape.tensor("non-zeros", [this.shape[0], this.most, 2], "u32");
     this.#perEntry("list", { listed });
-    return this.#entries = { listed, ranges: this.#packed.ranges, words: WORDS_PER_ENTRY[this.#packed.encoding] };
+    return this.#entries = { listed, ranges: this.#packed.ranges, words: this.#packed.wordsPerEntry };
   }
 
   /** Records a launch with an invocation for each entry that a row may have. */

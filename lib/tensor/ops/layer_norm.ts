@@ -4,7 +4,8 @@ import layerNormSource from "../../../kernels/layer_norm.wgsl" with { type: "tex
 import type { AdapterFacts } from "../../gpu/device.ts";
 import { kernelOf } from "../../gpu/kernel.ts";
 import type { Parameter } from "../parameters.ts";
-import type { LaunchSplit, Tape } from "../tape.ts";
+import type { LaunchSplit } from "../launch.ts";
+import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { finishColumnSum } from "./column_sum.ts";

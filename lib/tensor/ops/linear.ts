@@ -1,11 +1,12 @@
 /** @file Linear layers, with what precedes and follows them in the same kernel. */
 
+import { applyAll } from "../deferred.ts";
 import type { Parameter } from "../parameters.ts";
-import type { GradientWork, Tape } from "../tape.ts";
+import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
-import { applyDrop, drawFor, type DropRates } from "./dropout.ts";
-import { geluBackward } from "./gelu.ts";
+import { drawFor, DROP, type DropRates, dropWork } from "./dropout.ts";
+import { GELU_DERIVATIVE, geluWork } from "./gelu.ts";
 import { matmul } from "./matmul.ts";
 import type { Sizes } from "./matmul_variants.ts";
 
@@ -55,11 +56,11 @@ export function linear(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter
   const drop = drawFor(tape, residual ?? options);
   const geluPre = gelu ? tape.tensor(`${y.storage.label} before GELU`, y.shape) : undefined;
   matmul(tape, x, weight, y, sizes, { bTransposed: true, bias, geluPre, drop, residual: residual?.to });
-  const work = { geluBackward: geluPre, drop };
+  const work = [...(drop ? [dropWork(tape, drop)] : []), ...(geluPre ? [geluWork(tape, geluPre)] : [])];
   // the gradient of a sum goes on unchanged to what the branch was added to, so only without one may it come with this work done
-  if (!residual && (geluPre || drop)) tape.leaveWork(y, work);
+  if (!residual) tape.defer(y, work);
   tape.derive(y, [x, weight, bias, residual?.to], (dy) => {
-    linearGradients(tape, x, weight, bias, sizes, doWork(tape, residual ? work : tape.remainingWork(y), dy));
+    linearGradients(tape, x, weight, bias, sizes, residual ? applyAll(work, dy) : dy);
     if (residual) tape.accumulate(residual.to, dy);
   });
   return y;
@@ -95,12 +96,7 @@ function linearGradients(tape: Tape, x: Tensor, weight: Parameter, bias: Paramet
   });
   if (!tape.wants(x)) return;
   const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
-  matmul(tape, dy, weight, dx, [m, k, n], tape.takeWork(x, ["geluBackward", "drop"]));
+  const work = tape.take(x, [GELU_DERIVATIVE, DROP]);
+  matmul(tape, dy, weight, dx, [m, k, n], { geluBackward: GELU_DERIVATIVE.valueIn(work), drop: DROP.valueIn(work) });
   tape.accumulate(x, dx);
-}
-
-/** Elementwise work on a gradient, in passes of its own. */
-function doWork(tape: Tape, { geluBackward: pre, drop }: GradientWork = {}, dy: Tensor): Tensor {
-  const kept = drop ? applyDrop(tape, drop, dy) : dy;
-  return pre ? geluBackward(tape, pre, kept) : kept;
 }

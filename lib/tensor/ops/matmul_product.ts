@@ -1,6 +1,6 @@
 /** @file What a matrix product is, and what each launch computes of it. */
 
-import type { Launch, LaunchSplit } from "../tape.ts";
+import type { Launch, LaunchSplit } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
 import { floatBits } from "./dims.ts";
 import { type Draw, dropWords, NO_DROP } from "./dropout.ts";

@@ -1,0 +1,24 @@
+/** @file The sum of two tensors as a launch: the tape adds gradients by it, and ops/add.ts is the operation. */
+
+import source from "../../kernels/add.wgsl" with { type: "text" };
+import { kernelOf } from "../gpu/kernel.ts";
+import type { Launch } from "./launch.ts";
+import { elementwise, numbersIn, workgroupsFor } from "./ops/grid.ts";
+import { sizeOf, type Tensor } from "./tensor.ts";
+
+/** Sums and copies. */
+export const ADD = kernelOf("add", source);
+
+/** The launch that writes a + b, or a copy of a if b is left out, into y. */
+export function sumLaunch(a: Tensor, b: Tensor | undefined, y: Tensor): Launch {
+  const { Number, count } = numbersIn(sizeOf(a.shape));
+  return {
+    kernel: ADD,
+    entry: b ? "add" : "copy",
+    label: y.storage.label,
+    constants: { Number },
+    bindings: b ? { a, b, y } : { a, y },
+    workgroups: workgroupsFor(count),
+    split: elementwise(a.shape[0]!, b ? ["a", "b", "y"] : ["a", "y"], count),
+  };
+}

@@ -1,0 +1,67 @@
+/** @file The README says which folder may use which: here the imports are read, and compared. */
+
+import { assertEquals } from "@std/assert";
+import { walk } from "../../lib/io/files.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+
+/**
+ * What each folder of lib may use beside itself, the lowest first. Files of lib itself (format.ts, json.ts, random.ts, ...) may be
+ * used by all and use nothing.
+ */
+const MAY_USE: Readonly<Record<string, readonly string[]>> = {
+  std: [],
+  config: [],
+  io: [],
+  data: ["io"],
+  gpu: [],
+  tensor: ["gpu"],
+  input: ["data", "tensor", "gpu", "io"],
+  nn: ["config", "data", "io", "tensor", "gpu"],
+  eval: ["config", "data", "input", "io", "nn", "tensor", "gpu"],
+  report: ["data", "eval"],
+  train: ["config", "data", "eval", "gpu", "input", "io", "nn", "tensor"],
+  cli: ["config", "data", "eval", "gpu", "input", "io", "nn", "report", "tensor", "train"],
+};
+
+/** Files of lib with those that they import, both as paths from the root. */
+function imports(): Map<string, string[]> {
+  const files = ["lib", "tasks"].flatMap((folder) => walk(ROOT + folder)).filter((path) => path.endsWith(".ts"));
+  return new Map(files.map((path) => {
+    const found = Deno.readTextFileSync(path).matchAll(/^(?:import|export)\b[^;]*?\bfrom "(\.[^"]+\.ts)"/gm);
+    return [path.slice(ROOT.length), Array.from(found, ([, to]) => new URL(to!, `file://${path}`).pathname.slice(ROOT.length))];
+  }));
+}
+
+/** "data" of "lib/data/split.ts"; "" of files of lib itself. */
+function folderOf(path: string): string {
+  return /^lib\/(\w+)\//.exec(path)?.[1] ?? "";
+}
+
+Deno.test("folders of lib use those below them alone", () => {
+  const wrong = [...imports()].filter(([from]) => from.startsWith("lib/")).flatMap(([from, targets]) =>
+    targets.filter((to) => {
+      const [user, used] = [folderOf(from), folderOf(to)];
+      return user !== used && used !== "" && !(MAY_USE[user] ?? []).includes(used);
+    }).map((to) => `${from} uses ${to}`)
+  );
+  assertEquals(wrong, []);
+});
+
+Deno.test("no files outside lib/data import one another in a circle", () => {
+  const all = new Map([...imports()].filter(([path]) => folderOf(path) !== "data"));
+  const circles: string[] = [];
+  const state = new Map<string, "open" | "done">();
+  const visit = (path: string, trail: readonly string[]): void => {
+    if (state.get(path) === "done") return;
+    if (state.get(path) === "open") {
+      circles.push([...trail.slice(trail.indexOf(path)), path].join(" -> "));
+      return;
+    }
+    state.set(path, "open");
+    for (const next of all.get(path) ?? []) visit(next, [...trail, path]);
+    state.set(path, "done");
+  };
+  for (const path of all.keys()) visit(path, []);
+  assertEquals(circles, []);
+});
