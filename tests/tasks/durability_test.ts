@@ -1,6 +1,7 @@
 /** @file Training that is killed, runs out of disk or is started twice: nothing is lost, and it ends in the same bits. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { exists, removeIfPossible } from "../../lib/io/files.ts";
 import { decodeSafetensors } from "../../lib/io/safetensors.ts";
 import { Random } from "../../lib/random.ts";
 import { readResume } from "../../lib/train/checkpoint.ts";
@@ -29,6 +30,17 @@ function resultOf(workspace: Workspace, run: string): { best: Uint8Array; latest
   return { best, latest, history: { ...state, metrics } };
 }
 
+function lockOf(workspace: Workspace, run: string): string {
+  return `${workspace.root}runs/${run}/run.lock`;
+}
+
+/** Waits until a task has taken hold of a run's folder, or has ended. */
+async function held(workspace: Workspace, run: string, { status }: Deno.ChildProcess): Promise<void> {
+  let ended = false;
+  status.then(() => ended = true);
+  while (!ended && !exists(lockOf(workspace, run))) await wait(10);
+}
+
 /** What a killed run has left can be read. */
 function assertLoadable(workspace: Workspace, run: string): void {
   for (const { name } of Deno.readDirSync(`${workspace.root}runs/${run}`)) {
@@ -51,7 +63,8 @@ Deno.test(`a run that is killed ${KILLS} times at random moments ends in the bit
   };
   for (let kills = 0; kills < KILLS;) {
     const child = workspace.direct("finetune", ...RUN, "--out", `runs/cut-${runs}`).spawn();
-    await Promise.race([wait(300 + random.below(1200)), child.status]);
+    await held(workspace, `cut-${runs}`, child);
+    await Promise.race([child.status, wait(random.below(800))]);
     try {
       child.kill("SIGKILL");
       kills++;
@@ -60,6 +73,8 @@ Deno.test(`a run that is killed ${KILLS} times at random moments ends in the bit
     }
     const { success } = await child.output();
     assertLoadable(workspace, `cut-${runs}`);
+    // the next process makes its own
+    removeIfPossible(lockOf(workspace, `cut-${runs}`));
     if (success) {
       await finish();
       runs++;
@@ -74,19 +89,12 @@ Deno.test("a second task in the same folder is refused, and the first goes on", 
   writeToy(`${workspace.root}data/toy.h5`, 400);
   const run = [...RUN, "--set", "training.epochs=10", "--out", "runs/x"];
   const first = workspace.direct("finetune", ...run).spawn();
-  const held = () => {
-    try {
-      return Deno.statSync(`${workspace.root}runs/x/run.lock`).isFile;
-    } catch {
-      return false;
-    }
-  };
-  while (!held()) await wait(10);
+  await held(workspace, "x", first);
   for (const also of [[], ["--fresh"]]) {
     assertStringIncludes(await fail(workspace, "finetune", ...run, ...also), "Another task is training in");
   }
   assertEquals((await first.output()).code, 0);
-  assert(!held(), "the lock is still there");
+  assert(!exists(lockOf(workspace, "x")), "the lock is still there");
 });
 
 Deno.test("a checkpoint that is not as it was written is refused, and its folder left as it is", async () => {
