@@ -23,7 +23,7 @@
 //                          value; zeros where there is none. For kernels that read nothing else (patch_embedding.wgsl)
 //
 // clear: one invocation a Number of patches. draw: one invocation a row of draws. scatter, list: one invocation an entry,
-// workgroups in y are rows.
+// and workgroups of its own for each row.
 //
 // uses lib/invocation.wgsl, lib/philox.wgsl, lib/step.wgsl
 

@@ -5,7 +5,7 @@
 //
 // listed   (R, most): address t F + f of a non-zero, and the bits of its value; zeros where there is none (images.wgsl)
 // ranges   (B, 2): words of each packed image; row r shows image r mod B
-// taps     (F, D): the weight transposed, so that the invocations of a row of workgroups read side by side
+// taps     (F, D): the weight transposed, so that neighbouring invocations read neighbouring values
 // y, dy    (R, N, D)
 // parts    (S, F, D): sums over S segments of the rows, added by column_sum.finish
 //

@@ -47,7 +47,7 @@ export interface Dispatch {
   readonly dims?: readonly number[];
   /** How many workgroups; grid.ts lays them out. */
   readonly workgroups: number;
-  /** Most turns that the loops of an invocation take together, where they grow with sizes. */
+  /** Most turns that the loops of an invocation take together, those in which they end included, where they grow with sizes. */
   readonly turns?: number;
 }
 

@@ -4,7 +4,7 @@ import source from "../../../kernels/attention_received.wgsl" with { type: "text
 import { kernelOf } from "../../gpu/kernel.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
-import { workgroupsFor } from "./grid.ts";
+import { turnsOf, workgroupsFor } from "./grid.ts";
 
 const KERNEL = kernelOf("attention_received", source);
 
@@ -31,7 +31,7 @@ export function attentionReceived(tape: Tape, qkv: Tensor, heads: number, floor:
       constants,
       bindings,
       workgroups: workgroupsFor(sizeOf(output.shape)),
-      turns: Math.max(tokens, heads * (headDim + 1)),
+      turns: Math.max(turnsOf(tokens), turnsOf(heads, turnsOf(headDim))),
     });
   launch("sum_keys", { qkv, ksum_out: ksum }, ksum);
   launch("masses", { qkv, ksum, mass_out: mass }, mass);

@@ -8,7 +8,7 @@ import type { Tape } from "../tape.ts";
 import type { PlacedTensor, Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { GELU_DERIVATIVE } from "./gelu.ts";
-import { lanesFor, numbersIn, segmentsFor, workgroupsFor, workgroupsForTable } from "./grid.ts";
+import { lanesFor, numbersIn, segmentsFor, turnsOf, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
 const KERNEL = kernelOf("batch_norm", batchNormSource);
 
@@ -53,7 +53,7 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
   const perColumn = {
     constants: { ...constants, WIDTH: lanes },
     workgroups: workgroupsFor(count, lanes),
-    turns: parts * (segments + 1),
+    turns: turnsOf(parts, turnsOf(segments)),
   };
   const perSegment = (cut: readonly string[]): LaunchSize => {
     const part = (first: number, n: number) => ({
@@ -63,7 +63,7 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
     return {
       ...perColumn,
       ...part(0, parts * segments),
-      turns: 2 * Math.ceil(rows / segments),
+      turns: 2 * turnsOf(rows / segments),
       split: { units: images, cut, part },
     };
   };

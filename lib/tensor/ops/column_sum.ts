@@ -4,7 +4,7 @@ import source from "../../../kernels/column_sum.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
 import type { Tape } from "../tape.ts";
 import { rowsAndColumns, sizeOf, type Tensor } from "../tensor.ts";
-import { lanesFor, numbersIn, segmentsFor, segmentsInParts, workgroupsFor, workgroupsForTable } from "./grid.ts";
+import { lanesFor, numbersIn, segmentsFor, segmentsInParts, turnsOf, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
 const KERNEL = kernelOf("column_sum", source);
 
@@ -25,7 +25,7 @@ export function columnSum(tape: Tape, x: Tensor, target: Tensor): void {
     bindings: { x, parts_out: parts },
     dims: [count, segments, 0],
     workgroups: workgroupsForTable(count, segments, lanes),
-    turns: Math.ceil(rows / images * atOnce / each),
+    turns: turnsOf(rows / images * atOnce / each),
     split: {
       units: images,
       cut: ["x"],
@@ -40,8 +40,8 @@ export function columnSum(tape: Tape, x: Tensor, target: Tensor): void {
  * one loop are summed in segments first.
  */
 export function finishColumnSum(tape: Tape, parts: Tensor, target: Tensor): void {
-  const columns = sizeOf(target.shape), turns = sizeOf(parts.shape) / columns;
-  if (turns > tape.gpu.mostTurns) return columnSum(tape, { ...parts, shape: [turns, columns] }, target);
+  const columns = sizeOf(target.shape), rows = sizeOf(parts.shape) / columns, turns = turnsOf(rows);
+  if (turns > tape.gpu.mostTurns) return columnSum(tape, { ...parts, shape: [rows, columns] }, target);
   const { Number, count } = numbersIn(columns);
   tape.dispatch({
     kernel: KERNEL,

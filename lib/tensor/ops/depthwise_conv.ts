@@ -9,7 +9,7 @@ import type { Tensor } from "../tensor.ts";
 import { columnSum } from "./column_sum.ts";
 import { expectColumns } from "./add.ts";
 import { gelu, geluWork } from "./gelu.ts";
-import { lanesFor, numbersIn, segmentsInParts, workgroupsFor, workgroupsForTable } from "./grid.ts";
+import { lanesFor, numbersIn, segmentsInParts, turnsOf, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
 const KERNEL = kernelOf("depthwise_conv", convSource);
 
@@ -96,7 +96,7 @@ function convolve(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, fus
     const perKernelRow = (n: number) => workgroupsForTable(count, n * size, lanes);
     launch("backward_weight", { x, dy, dtaps_out: dtaps }, perKernelRow(segments), {
       dims: [0, segments, 0],
-      turns: Math.ceil(atOnce / each) * (1 + grid * (1 + grid)),
+      turns: turnsOf(atOnce / each, turnsOf(grid, turnsOf(grid))),
       split: {
         units: batch,
         cut: ["x", "dy"],

@@ -29,6 +29,16 @@ export function workgroupsForTable(columns: number, rows: number, width = WIDTH)
 }
 
 /**
+ * Turns of a loop, the one in which it ends included.
+ *
+ * @param count how often its body is done
+ * @param inner turns of the loops in it
+ */
+export function turnsOf(count: number, inner = 0): number {
+  return Math.ceil(count) * (1 + inner) + 1;
+}
+
+/**
  * How an elementwise launch is cut.
  *
  * @param units equal units of the tensors, such as images
@@ -79,15 +89,16 @@ export function segmentsFor(rows: number, columns: number): number {
 }
 
 /**
- * Segments of a sum whose rows are bound in parts: each part has as many, at least one.
+ * Segments of a sum whose rows are bound in parts: each part has as many.
  *
  * @param segments wanted
  * @param images in all
  * @param atOnce images of a part
+ * @param least segments of a part, at least
  * @returns segments in all, and of a part
  */
-export function segmentsInParts(segments: number, images: number, atOnce: number): [all: number, each: number] {
+export function segmentsInParts(segments: number, images: number, atOnce: number, least = 1): [all: number, each: number] {
   const parts = Math.ceil(images / atOnce);
-  const each = Math.max(1, Math.floor(segments / parts));
+  const each = Math.max(least, Math.floor(segments / parts));
   return [parts * each, each];
 }

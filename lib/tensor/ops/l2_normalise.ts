@@ -4,7 +4,7 @@ import source from "../../../kernels/l2_normalise.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
 import type { Tape } from "../tape.ts";
 import { rowsAndColumns, type Tensor } from "../tensor.ts";
-import { workgroupsFor } from "./grid.ts";
+import { turnsOf, workgroupsFor } from "./grid.ts";
 
 const KERNEL = kernelOf("l2_normalise", source);
 
@@ -12,7 +12,7 @@ const KERNEL = kernelOf("l2_normalise", source);
 export function l2Normalise(tape: Tape, x: Tensor): Tensor {
   const [rows, dim] = rowsAndColumns(x.shape);
   const constants = { DIM: dim };
-  const size = { workgroups: workgroupsFor(rows), turns: 2 * dim };
+  const size = { workgroups: workgroupsFor(rows), turns: 2 * turnsOf(dim) };
   const y = tape.tensor("unit vectors", x.shape);
   const norm = tape.tensor("lengths", [rows]);
   const label = y.storage.label;

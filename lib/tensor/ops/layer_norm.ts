@@ -10,7 +10,7 @@ import type { Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { finishColumnSum } from "./column_sum.ts";
 import { type Draw, drawFor, type DropRates, dropWords, NO_DROP, residual, residualGradient } from "./dropout.ts";
-import { lanesFor, numbersIn, segmentsFor, segmentsInParts, workgroupsFor, workgroupsForTable } from "./grid.ts";
+import { lanesFor, numbersIn, segmentsFor, segmentsInParts, turnsOf, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
 const KERNEL = kernelOf("layer_norm", layerNormSource);
 
@@ -91,7 +91,7 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
   // of a short row, not many invocations would have a part
   const width = by === "subgroup" ? tape.gpu.adapter.subgroup[0] : together && count <= 32 ? 32 : 64;
   const constants = { ...numbers, TOGETHER: together, SUBGROUP: by === "subgroup", WIDTH: width };
-  const turns = 3 * Math.ceil(count / (together ? width : 1));
+  const turns = together ? 3 * (turnsOf(count / width) + turnsOf(Math.log2(width))) : 3 * turnsOf(count);
   const perRow = (n: number) => together ? n : workgroupsFor(n, width);
   const images = x.shape[0]!;
   const byImage = (cut: readonly string[]): LaunchSplit => {
@@ -131,7 +131,7 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
       bindings: { x, dy, mean, rstd, dweight_parts: dweight, dbias_parts: dbias },
       dims: dimsOf({ segments }),
       workgroups: workgroupsForTable(count, segments, lanes),
-      turns: Math.ceil(rows / images * atOnce / each),
+      turns: turnsOf(rows / images * atOnce / each),
       split: {
         units: images,
         cut: ["x", "dy", "mean", "rstd"],

@@ -6,7 +6,7 @@ import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { finishColumnSum } from "./column_sum.ts";
-import { numbersIn, workgroupsFor } from "./grid.ts";
+import { numbersIn, turnsOf, workgroupsFor } from "./grid.ts";
 import type { Rectified } from "./linear.ts";
 import { matmul } from "./matmul.ts";
 import { denseView, type View } from "./matmul_product.ts";
@@ -46,7 +46,7 @@ export function linearAttention(tape: Tape, rectified: Rectified, temperature: P
       bindings,
       ...dimsOf(images),
       workgroups: workgroupsFor(items),
-      turns: Math.max(tokens, 2 * numbers),
+      turns: Math.max(turnsOf(tokens), 2 * turnsOf(numbers)),
       split: {
         units: images,
         cut: Object.keys(bindings).filter((name) => name !== "temperature"),

@@ -12,7 +12,7 @@ import smoothL1Source from "../../../kernels/smooth_l1.wgsl" with { type: "text"
 import { kernelOf } from "../../gpu/kernel.ts";
 import type { Loss, Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
-import { workgroupsFor } from "./grid.ts";
+import { turnsOf, workgroupsFor } from "./grid.ts";
 import type { ImageLayout } from "./images.ts";
 import { matmul } from "./matmul.ts";
 import type { TokenMask } from "./tokens.ts";
@@ -42,7 +42,7 @@ export function crossEntropy(tape: Tape, logits: Tensor, label: Tensor, weight =
     constants: { CLASSES: classes, WEIGHT: weight },
     bindings: { logits, label, loss, correct, dlogits },
     workgroups: workgroupsFor(rows),
-    turns: 3 * classes,
+    turns: 3 * turnsOf(classes),
   });
   tape.derive(loss, [logits], () => tape.accumulate(logits, dlogits));
   return { loss, correct };
@@ -101,7 +101,7 @@ export function maskedError(
       constants,
       bindings: { ...inputs, ...y },
       workgroups: workgroupsFor(invocations),
-      turns: channels * patch ** 2,
+      turns: turnsOf(channels * patch ** 2),
     });
   launch("forward", { loss }, batch * tokens);
   tape.derive(loss, [prediction], () => {
@@ -128,7 +128,7 @@ export function ntXent(tape: Tape, z: Tensor, temperature: number): { loss: Loss
   const launch = { kernel: NT_XENT, label: loss.storage.label, constants: {} };
   matmul(tape, z, z, similarity, [rows, rows, dim], { bTransposed: true, alpha: 1 / temperature });
   const outputs = { lse_out: lse, loss, correct };
-  const size = { workgroups: workgroupsFor(rows), turns: 2 * rows };
+  const size = { workgroups: workgroupsFor(rows), turns: 2 * turnsOf(rows) };
   tape.dispatch({ ...launch, entry: "forward", bindings: { s: similarity, ...outputs }, ...size });
   tape.derive(loss, [z], () => {
     const h = tape.tensor("gradient of similarities", [rows, rows]);

@@ -8,7 +8,7 @@ import type { Launch, LaunchSplit } from "../launch.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { finishColumnSum } from "./column_sum.ts";
-import { workgroupsFor } from "./grid.ts";
+import { turnsOf, workgroupsFor } from "./grid.ts";
 import {
   byRows,
   countOf,
@@ -144,7 +144,7 @@ function sumSplits(tape: Tape, { c, sizes: [m, n], operands, options: { rowSums 
     constants: {},
     bindings: { parts: operands.c, c },
     workgroups: workgroupsFor(m * n),
-    turns: operands.c.shape[0]!,
+    turns: turnsOf(operands.c.shape[0]!),
   });
   if (rowSums) finishColumnSum(tape, operands.row_sums!, rowSums);
 }

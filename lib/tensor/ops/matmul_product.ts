@@ -4,7 +4,7 @@ import type { Launch, LaunchSplit } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
 import { floatBits } from "./dims.ts";
 import { type Draw, dropWords, NO_DROP } from "./dropout.ts";
-import { workgroupsForTable } from "./grid.ts";
+import { turnsOf, workgroupsForTable } from "./grid.ts";
 import { type Sizes, tilesInRow, type Variant } from "./matmul_variants.ts";
 
 /** What happens to a product before it is stored, in this order. It needs the whole sum of each element. */
@@ -163,7 +163,7 @@ export function extentOf(product: Product, extent: Partial<Extent>): Required<Pa
   const { sizes: [m, , k], options: { batches }, splits } = product;
   const whole: Extent = { m, k, batches: countOf(batches), splits, first: 0, firstSplit: 0 };
   const all = { ...whole, ...extent };
-  return { dims: dimsOf(product, all), workgroups: workgroupsOf(product, all), turns: turnsOf(product, all) };
+  return { dims: dimsOf(product, all), workgroups: workgroupsOf(product, all), turns: termTurns(product, all) };
 }
 
 function workgroupsOf({ sizes: [, n], variant }: Product, { m, batches, splits }: Extent): number {
@@ -174,9 +174,9 @@ function workgroupsOf({ sizes: [, n], variant }: Product, { m, batches, splits }
   return workgroupsForTable(tiles, Math.ceil(n / (tn * width[1])), width[0]) * (inRow ? 1 : products);
 }
 
-/** Turns of the loop over terms; tiled takes one more. */
-function turnsOf({ variant: { kStep } }: Product, { k, splits }: Extent): number {
-  return roundUp(k / splits, kStep) / kStep + 1;
+/** Turns of the loop over terms, of which tiled does one more. */
+function termTurns({ variant: { entry, kStep } }: Product, { k, splits }: Extent): number {
+  return turnsOf(k / splits / kStep + (entry === "tiled" ? 1 : 0));
 }
 
 /** The words of `struct Dims` in kernels/lib/product.wgsl. */

@@ -4,7 +4,7 @@ import source from "../../../kernels/mean_tokens.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
-import { elementwise, workgroupsFor } from "./grid.ts";
+import { elementwise, turnsOf, workgroupsFor } from "./grid.ts";
 
 const KERNEL = kernelOf("mean_tokens", source);
 
@@ -21,7 +21,7 @@ export function meanTokens(tape: Tape, x: Tensor): Tensor {
     constants,
     bindings: { x, y },
     workgroups: workgroupsFor(batch * dim),
-    turns: tokens,
+    turns: turnsOf(tokens),
     split: elementwise(batch, ["x", "y"], batch * dim),
   });
   tape.derive(y, [x], (dy) => {

@@ -1,13 +1,13 @@
 /** @file The patch embedding of images that are mostly zeros, from their non-zeros alone. */
 
 import source from "../../../kernels/patch_embedding.wgsl" with { type: "text" };
-import type { AdapterFacts } from "../../gpu/device.ts";
+import type { AdapterFacts, Gpu } from "../../gpu/device.ts";
 import { kernelOf } from "../../gpu/kernel.ts";
 import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { columnSum, finishColumnSum } from "./column_sum.ts";
-import { lanesFor, numbersIn, segmentsInParts, workgroupsForTable } from "./grid.ts";
+import { lanesFor, numbersIn, segmentsInParts, turnsOf, workgroupsForTable } from "./grid.ts";
 import type { ImageViews } from "./images.ts";
 import { transpose } from "./transpose.ts";
 
@@ -20,11 +20,11 @@ const SEGMENTS = 64;
  * images are so full that its loops would not end; a GPU multiplies zeros faster than it goes through lists.
  */
 export function embedsEntries(
-  { adapter, mostTurns }: { readonly adapter: Pick<AdapterFacts, "software">; readonly mostTurns: number },
+  { adapter, mostTurns }: Pick<Gpu, "mostTurns"> & { readonly adapter: Pick<AdapterFacts, "software"> },
   { shape: [, , features], most }: Pick<ImageViews, "shape" | "most">,
   dim: number,
 ): boolean {
-  return adapter.software && features % 4 === 0 && dim % 4 === 0 && most <= mostTurns / 4;
+  return adapter.software && features % 4 === 0 && dim % 4 === 0 && most <= mostTurns / 2;
 }
 
 /**
@@ -58,7 +58,7 @@ export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter,
     bindings: { listed, ranges, taps: transpose(tape, weight, [dim, features]), bias, y },
     dims: dimsOf(0, rows),
     workgroups: perRow(rows),
-    turns: tokens + most,
+    turns: turnsOf(tokens) + turnsOf(most),
     split: {
       units: rows,
       cut: ["listed", "y"],
@@ -68,7 +68,8 @@ export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter,
   tape.derive(y, [weight, bias], (dy) => {
     tape.accumulateParameter(bias, (target) => columnSum(tape, dy, target));
     const atOnce = tape.atOnce(rows, [listed, dy]);
-    const [segments, each] = segmentsInParts(segmentsOf(rows, most, tape.gpu.mostTurns), rows, atOnce);
+    const least = Math.ceil(atOnce / rowsInLoop(tape.gpu, features, most));
+    const [segments, each] = segmentsInParts(Math.min(rows, SEGMENTS), rows, atOnce, least);
     const parts = tape.tensor(`parts of ${weight.name}`, [segments, features, dim]);
     tape.dispatch({
       kernel: KERNEL,
@@ -78,7 +79,7 @@ export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter,
       bindings: { listed, ranges, dy, parts },
       dims: dimsOf(0, rows, segments, 0),
       workgroups: perRow(segments),
-      turns: features + Math.ceil(atOnce / each) * (1 + most),
+      turns: turnsOf(features) + turnsOf(Math.ceil(atOnce / each), turnsOf(most)),
       split: {
         units: rows,
         cut: ["listed", "dy"],
@@ -94,7 +95,7 @@ export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter,
   return y;
 }
 
-/** Segments of the rows, so many that half of the turns that an adapter takes are enough for the entries of each. */
-function segmentsOf(rows: number, most: number, mostTurns: number): number {
-  return Math.min(rows, Math.max(SEGMENTS, Math.ceil(2 * rows * (1 + most) / mostTurns)));
+/** Rows whose entries one loop of an adapter goes through. */
+function rowsInLoop({ mostTurns }: Pick<Gpu, "mostTurns">, features: number, most: number): number {
+  return Math.max(1, Math.floor((mostTurns - turnsOf(features) - 1) / (1 + turnsOf(most))));
 }

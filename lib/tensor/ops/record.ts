@@ -6,24 +6,23 @@ import type { Tape } from "../tape.ts";
 import { type PlacedTensor, sizeOf, type Tensor } from "../tensor.ts";
 import { columnSum } from "./column_sum.ts";
 import { floatBits } from "./dims.ts";
-import { workgroupsFor } from "./grid.ts";
+import { turnsOf, workgroupsFor } from "./grid.ts";
 
 const KERNEL = kernelOf("record", recordSource);
 
-/** Invocations that add a total, and turns of the loop that adds theirs. */
-const WIDTH = 64, TREE = Math.log2(WIDTH);
+/** Invocations that add a total; then theirs are added in a tree. */
+const WIDTH = 64;
 
 /**
- * Writes scale * sum of x into a column of the step's row of a table. More elements than an adapter adds in one loop are summed
- * over the first axis before.
+ * Writes scale * sum of x into a column of the step's row of a table. More elements than an adapter adds in one loop are summed in
+ * segments before.
  */
 export function recordTotal(tape: Tape, x: Tensor, table: PlacedTensor, column: number, scale = 1): void {
-  const turns = Math.ceil(sizeOf(x.shape) / WIDTH) + TREE;
+  const turns = turnsOf(sizeOf(x.shape) / WIDTH) + turnsOf(Math.log2(WIDTH));
   if (turns > tape.gpu.mostTurns) {
-    const [images] = x.shape as [number];
-    const sums = tape.tensor(`sums of ${x.storage.label}`, [sizeOf(x.shape) / images]);
-    columnSum(tape, { ...x, shape: [images, ...sums.shape] }, sums);
-    return recordTotal(tape, sums, table, column, scale);
+    const sum = tape.tensor(`sum of ${x.storage.label}`, [1]);
+    columnSum(tape, { ...x, shape: [sizeOf(x.shape), 1] }, sum);
+    return recordTotal(tape, sum, table, column, scale);
   }
   tape.dispatch({
     kernel: KERNEL,

@@ -4,7 +4,7 @@ import attentionSource from "../../../kernels/softmax_attention.wgsl" with { typ
 import { kernelOf } from "../../gpu/kernel.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
-import { numbersIn, workgroupsFor } from "./grid.ts";
+import { numbersIn, turnsOf, workgroupsFor } from "./grid.ts";
 
 const KERNEL = kernelOf("softmax_attention", attentionSource);
 
@@ -34,7 +34,7 @@ export function softmaxAttention(tape: Tape, qkv: Tensor, heads: number, label: 
       bindings,
       dims: [batch],
       workgroups: workgroupsFor(batch * heads * Math.ceil(tokens / tile)),
-      turns: tokens,
+      turns: turnsOf(tokens),
     });
 
   const out = tape.tensor(label, [batch, tokens, heads * headDim]);

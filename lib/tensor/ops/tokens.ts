@@ -7,7 +7,7 @@ import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { columnSum } from "./column_sum.ts";
-import { numbersIn, workgroupsFor } from "./grid.ts";
+import { numbersIn, turnsOf, workgroupsFor } from "./grid.ts";
 
 const MASK = kernelOf("random_mask", maskSource);
 const PICK = kernelOf("pick_tokens", pickSource);
@@ -34,7 +34,7 @@ export function randomMask(tape: Tape, batch: number, tokens: number, visible: n
   const constants = { N: tokens, KEEP: visible, STREAM: tape.nextStream() };
   const workgroups = workgroupsFor(batch * tokens);
   const launch = (entry: string, bindings: Record<string, Tensor>) =>
-    tape.dispatch({ kernel: MASK, entry, label: "mask", constants, bindings, workgroups, turns: tokens });
+    tape.dispatch({ kernel: MASK, entry, label: "mask", constants, bindings, workgroups, turns: turnsOf(tokens) });
   launch("draw", { words_out: words, step: tape.step });
   launch("rank", { words, restore, keep });
   return { keep, restore };
