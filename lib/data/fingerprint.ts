@@ -1,6 +1,6 @@
 /** @file What tells whether a data file is still the one that was packed. */
 
-import { readAt } from "../io/files.ts";
+import { openToRead, readAt } from "../io/files.ts";
 import type { JetFile } from "./jet_file.ts";
 
 /** A data file as it was when it was packed. */
@@ -29,7 +29,7 @@ export async function fingerprint({ path, images }: Pick<JetFile, "path" | "imag
   const { name: dataset, shape, format, size: bytes, littleEndian, chunks, filters } = images;
   const kind = format === "bf16" ? "bfloat" : format?.startsWith("f") ? "float" : "integer";
   const layout = [kind, 8 * bytes, littleEndian ? "little-endian" : "big-endian", chunks?.join(" x ") ?? "contiguous", ...filters];
-  using file = Deno.openSync(path);
+  using file = openToRead(path);
   const { size, mtime } = file.statSync();
   const sample = new Uint8Array(BLOCKS * BLOCK_BYTES);
   for (let i = 0; i < BLOCKS; i++) {

@@ -6,7 +6,6 @@
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 
-import { explainError } from "../io/system_error.ts";
 import { findEmpty } from "./empty.ts";
 import { JetFile } from "./jet_file.ts";
 import type { Answer, Question, Requests } from "./loader_protocol.ts";
@@ -46,8 +45,7 @@ self.onmessage = async ({ data: { id, name, given } }: MessageEvent<Question>) =
     const transfer = name === "batch" ? Object.values(answer as object).map(({ buffer }) => buffer as ArrayBuffer) : [];
     self.postMessage({ id, answer } satisfies Answer, transfer);
   } catch (error) {
-    // what is not in words by now comes from the data file
-    const { name, message, stack } = (file ? explainError(error, file.path, "read") : error) as Error;
+    const { name, message, stack } = error as Error;
     self.postMessage({ id, error: { name, message, stack } } satisfies Answer);
   }
 };

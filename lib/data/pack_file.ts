@@ -13,7 +13,7 @@ import { makeFolder } from "../io/atomic.ts";
 import { readAt, removeIfPossible, writeAll } from "../io/files.ts";
 import { type Notice, removeUnlessHeld, waitForLock } from "../io/lock.ts";
 import { encodeHeader } from "../io/safetensors.ts";
-import { explainError, explaining, FileError, systemCode } from "../io/system_error.ts";
+import { explaining, FileError, systemCode } from "../io/system_error.ts";
 import { checksum, type Encoding } from "./entries.ts";
 import { DataError } from "./errors.ts";
 import { type Fingerprint, fingerprint, sha256 } from "./fingerprint.ts";
@@ -233,7 +233,7 @@ function openStore(path: string): PackedStore | undefined {
     return new PackedStore(path);
   } catch (error) {
     if (error instanceof DataError || error instanceof Deno.errors.NotFound) return undefined;
-    throw explainError(error, path, "opened", ELSEWHERE);
+    throw error;
   }
 }
 

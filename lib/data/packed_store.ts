@@ -11,10 +11,9 @@
  * a store may be larger than memory, and each image is compared with its check sum.
  */
 
-import { readAt } from "../io/files.ts";
+import { openToRead, readAt } from "../io/files.ts";
 import { holdFile } from "../io/lock.ts";
 import { decodeLayout, SafetensorsError, type TensorLayout } from "../io/safetensors.ts";
-import { explainError, explaining } from "../io/system_error.ts";
 import { checksum, type Encoding, type PackedBatch, WORDS_PER_ENTRY } from "./entries.ts";
 import { DataError } from "./errors.ts";
 import type { Fingerprint } from "./fingerprint.ts";
@@ -57,11 +56,12 @@ export class PackedStore implements ImageSource {
    * Opens a store and checks that it is whole.
    *
    * @throws {DataError} if it is damaged
+   * @throws {FileError} if the operating system refuses
    * @throws {Deno.errors.NotFound} if there is none
    */
   constructor(path: string) {
     this.path = path;
-    this.#file = Deno.openSync(path);
+    this.#file = openToRead(path);
     // tells who packs a newer state of the data that this store is in use; reading goes on without
     holdFile(this.#file, path, true);
     try {
@@ -75,7 +75,7 @@ export class PackedStore implements ImageSource {
       this.mostPerImage = mostWords(offsets);
     } catch (error) {
       this.#file.close();
-      throw error instanceof SafetensorsError ? damaged(path, error.message) : explainError(error, path, "read");
+      throw error instanceof SafetensorsError ? damaged(path, error.message) : error;
     }
   }
 
@@ -113,8 +113,7 @@ export class PackedStore implements ImageSource {
     const first = this.#offsets[image]!;
     const words = new Uint32Array(this.#offsets[image + 1]! - first);
     const bytes = new Uint8Array(words.buffer);
-    const read = explaining(this.path, "read", () => readAt(this.#file, this.#start + 4 * first, bytes));
-    if (read < bytes.length || checksum(words) !== this.#checks[image]) {
+    if (readAt(this.#file, this.#start + 4 * first, bytes) < bytes.length || checksum(words) !== this.#checks[image]) {
       throw damaged(this.path, `Image ${image} does not agree with its check sum`);
     }
     return words;

@@ -12,7 +12,7 @@ import { explainError, FileError } from "./system_error.ts";
 export function openToRead(path: string): Deno.FsFile {
   try {
     const { isFile, isDirectory, isFifo, isSocket } = Deno.statSync(path);
-    if (isFile) return Deno.openSync(path);
+    if (isFile) return named(Deno.openSync(path), path);
     const [kind, remedy] = isDirectory
       ? ["a folder", "Name a file in it"]
       : [isFifo ? "a pipe" : isSocket ? "a socket" : "a device", "Copy what comes from it to a file"];
@@ -22,20 +22,34 @@ export function openToRead(path: string): Deno.FsFile {
   }
 }
 
+/** Paths of open files, to name them in what goes wrong while they are read. */
+const PATHS = new WeakMap<Deno.FsFile, string>();
+
+function named(file: Deno.FsFile, path: string): Deno.FsFile {
+  PATHS.set(file, path);
+  return file;
+}
+
 /**
  * Reads from a position until the buffer is full or the file ends.
  *
  * @returns bytes read
+ * @throws {FileError} if the operating system refuses to read a file that {@linkcode openToRead} has opened
  */
 export function readAt(file: Deno.FsFile, position: number, into: Uint8Array): number {
-  file.seekSync(position, Deno.SeekMode.Start);
-  let done = 0;
-  while (done < into.length) {
-    const n = uninterrupted(() => file.readSync(into.subarray(done)));
-    if (n === null) break;
-    done += n;
+  try {
+    file.seekSync(position, Deno.SeekMode.Start);
+    let done = 0;
+    while (done < into.length) {
+      const n = uninterrupted(() => file.readSync(into.subarray(done)));
+      if (n === null) break;
+      done += n;
+    }
+    return done;
+  } catch (error) {
+    const path = PATHS.get(file);
+    throw path === undefined ? error : explainError(error, path, "read");
   }
-  return done;
 }
 
 /** Writes all bytes at the file's current position. */

@@ -19,6 +19,8 @@ export interface LockOptions {
   readonly elsewhere?: string;
 }
 
+/** Times that a lock's file may be removed by others while it is taken. */
+const MOST_TRIES = 100;
 /** Milliseconds between two looks at a lock that another process holds. */
 const LOOK_EVERY = 250;
 /** Milliseconds between two lines that say that it is still held. */
@@ -31,13 +33,14 @@ const SAY_EVERY = 30_000;
  * @throws {FileError} if its file cannot be made
  */
 export function tryLock(path: string, { notice, elsewhere }: LockOptions = {}): Disposable | undefined {
-  for (;;) {
+  for (let tries = 1;; tries++) {
     const file = explaining(path, "made", () => Deno.openSync(path, { create: true, write: true }), elsewhere);
     const hold = holdFile(file, path);
     if (hold === "held") return heldLock(file, path);
     file.close();
     if (hold === "busy") return undefined;
-    if (hold === "unknown") {
+    // a file that is never the one of its name is on a file system that cannot tell them apart
+    if (hold === "unknown" || tries === MOST_TRIES) {
       removeIfPossible(path);
       notice?.(
         `The file system of ${dirname(path)} has no locks: make sure that no other task writes ${path.replace(/\.lock$/, "")} ` +

@@ -105,17 +105,16 @@ function isFolder(path: string): boolean {
 
 /** Opens an empty file beside a path, under the first name that no other process is writing to. */
 function openBeside(path: string): { file: Deno.FsFile; name: string } {
-  for (let n = 1;;) {
+  for (let n = 1;; n++) {
     const name = n === 1 ? `${path}.partial` : `${path}.${n}.partial`;
     const { file, isNew } = openNewOrOld(name);
     const hold = file ? holdFile(file, name) : "busy";
     // where there are no locks, only a file that was not there can be known to be nobody's
-    if (file && (hold === "held" || (hold === "unknown" && isNew))) {
+    if (file && (hold === "held" || (isNew && hold !== "busy"))) {
       file.truncateSync(0);
       return { file, name };
     }
     file?.close();
-    if (hold !== "gone") n++;
   }
 }
 

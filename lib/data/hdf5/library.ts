@@ -7,6 +7,7 @@
 
 import h5wasm from "h5wasm";
 import { readAt } from "../../io/files.ts";
+import { FileError } from "../../io/system_error.ts";
 
 /** The part of h5wasm's module that is used here. */
 export interface Library {
@@ -61,7 +62,13 @@ export async function openWithLibrary(file: Deno.FsFile): Promise<ServedFile> {
   // a name that no link in a file can hold: a link to a file is never taken for one that is served
   const name = crypto.randomUUID();
   serve(library, file, name);
-  const id = attempt(() => library.open(`/${name}`, 0, false, -1, -1)) ?? -1n;
+  let id: bigint;
+  try {
+    id = attempt(() => library.open(`/${name}`, 0, false, -1, -1)) ?? -1n;
+  } catch (error) {
+    withdraw(library, name);
+    throw error;
+  }
   return {
     library,
     id,
@@ -72,12 +79,17 @@ export async function openWithLibrary(file: Deno.FsFile): Promise<ServedFile> {
   };
 }
 
-/** Calls the library; undefined if it throws, which it does for what it cannot bear. Its earlier messages are forgotten. */
+/**
+ * Calls the library; undefined if it throws, which it does for what it cannot bear. Its earlier messages are forgotten.
+ *
+ * @throws {FileError} if the operating system refuses to read the file
+ */
 export function attempt<Result>(call: () => Result): Result | undefined {
   messages = [];
   try {
     return call();
-  } catch {
+  } catch (error) {
+    if (error instanceof FileError) throw error;
     return undefined;
   }
 }

@@ -9,6 +9,7 @@ import { Loader } from "../../../lib/data/loader.ts";
 import { openPacked } from "../../../lib/data/pack_file.ts";
 import type { PackedImages } from "../../../lib/data/packed.ts";
 import { PackedStore } from "../../../lib/data/packed_store.ts";
+import { FileError } from "../../../lib/io/system_error.ts";
 import { Random } from "../../../lib/random.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { refusing } from "../../support/system.ts";
@@ -180,7 +181,7 @@ Deno.test("packing keeps what it has when a read fails, and goes on with it", as
     using _disk = refusing("readSync", () => {
       if (packedBytes() > 30 * words) throw Object.assign(new Error("Input/output error (os error 5)"), { code: "EIO" });
     });
-    await assertRejects(() => openPacked(file, cache), Error, "os error 5");
+    await assertRejects(() => openPacked(file, cache), FileError, `${path} cannot be read: the disk`);
   }
   assert(packedBytes() > 30 * words, `${packedBytes()} bytes are kept`);
   using store = await openPacked(file, cache);

@@ -1,6 +1,7 @@
 /** @file Locks: held by one, waited for aloud, gone without trace, and no obstacle where there are none. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { writeFileAtomic } from "../../../lib/io/atomic.ts";
 import { tryLock, waitForLock } from "../../../lib/io/lock.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { refusing } from "../../support/system.ts";
@@ -72,6 +73,22 @@ for (
     assertEquals(files(folder.path), []);
   });
 }
+
+Deno.test("a file system that numbers a file anew at every look is one without locks", () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/x.lock`;
+  const { statSync } = Deno;
+  const said: string[] = [];
+  try {
+    Deno.statSync = (of) => ({ ...statSync(of), ino: Math.random() });
+    using lock = tryLock(path, { notice: (line) => said.push(line) });
+    assert(lock);
+    writeFileAtomic(`${folder.path}/x`, "now");
+  } finally {
+    Deno.statSync = statSync;
+  }
+  assertEquals([said.length, files(folder.path)], [1, ["x"]]);
+});
 
 Deno.test("a signal while a lock is asked for is no refusal", () => {
   using folder = temporaryFolder();
