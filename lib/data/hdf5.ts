@@ -11,8 +11,9 @@ import { fileKind } from "../io/file_kind.ts";
 import { openToRead, readAt } from "../io/files.ts";
 import { DataError } from "./errors.ts";
 import { type DatasetParts, explainFault, Hdf5Dataset } from "./hdf5/dataset.ts";
+import { readFilters } from "./hdf5/filters.ts";
 import { findMessage, MESSAGE, readMessages } from "./hdf5/header.ts";
-import { readFill, readStorage } from "./hdf5/layout.ts";
+import { readExtent, readFill, readStorage } from "./hdf5/layout.ts";
 import { attempt, libraryReason, libraryText, openWithLibrary, type ServedFile } from "./hdf5/library.ts";
 import { readType } from "./hdf5/numbers.ts";
 import { Cursor, Hdf5Fault, Hdf5Source } from "./hdf5/source.ts";
@@ -36,15 +37,12 @@ export class Hdf5File {
   readonly #source: Hdf5Source;
   /** Path as the user gave it. */
   readonly path: string;
-  /** Size of the file. */
-  readonly bytes: number;
 
   private constructor(path: string, file: Deno.FsFile, served: ServedFile, source: Hdf5Source) {
     this.path = path;
     this.#file = file;
     this.#served = served;
     this.#source = source;
-    this.bytes = file.statSync().size;
   }
 
   /**
@@ -128,26 +126,21 @@ export class Hdf5File {
   #partsOf(name: string): DatasetParts {
     const { library, id } = this.#served;
     const source = this.#source;
-    const said = attempt(() => ({
-      ...library.get_dataset_metadata(id, name),
-      filters: library.get_dataset_filters(id, name),
-      reference: library.create_object_reference(id, name),
-    }));
-    if (!said) throw new Hdf5Fault(libraryReason());
+    const reference = attempt(() => library.create_object_reference(id, name));
+    if (!reference || libraryText() !== "") throw new Hdf5Fault(libraryReason());
     // libhdf5 writes the reference in eight bytes, whatever the file's own width
-    const messages = readMessages(source, new Cursor(Uint8Array.from(said.reference), { address: 8, length: 8 }).place());
+    const messages = readMessages(source, new Cursor(Uint8Array.from(reference), { address: 8, length: 8 }).place());
     const type = findMessage(source, messages, MESSAGE.datatype);
     if (!type) throw new Hdf5Fault("its header does not say of which type it is");
     const element = readType(type);
-    const shape = said.shape ?? [], most = (said.maxshape ?? []).map((size) => size >= 2 ** 63 ? Infinity : size);
     return {
       path: this.path,
       source,
       name,
-      extent: { shape, most },
+      extent: readExtent(source, messages),
       element,
       storage: readStorage(source, messages),
-      filters: said.filters.map((filter) => ({ id: filter.id, name: filter.name, parameters: filter.cd_values })),
+      filters: readFilters(source, messages),
       fill: readFill(source, messages, element.size),
       open: (other) => this.dataset(other),
     };
@@ -229,5 +222,6 @@ function explainContents(path: string, file: Deno.FsFile): string {
     return "the file begins with zeros where HDF5 has its signature: it is still being written or copied, or that was cut off";
   }
   if (text.includes("signature not found")) return "this is not an HDF5 file";
-  return `the file cannot be opened as HDF5 (${libraryReason()}). ${REPACK}`;
+  return `the file cannot be opened as HDF5 (${libraryReason()}). It is not finished, or not whole: wait for the program that writes it, ` +
+    "or copy or download it again";
 }

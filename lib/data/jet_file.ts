@@ -6,7 +6,7 @@
  * size and byte order.
  */
 
-import { formatBytes, listed } from "../format.ts";
+import { listed } from "../format.ts";
 import { DataError } from "./errors.ts";
 import { type DatasetInfo, Hdf5File, type Unwritten } from "./hdf5.ts";
 import type { Hdf5Dataset } from "./hdf5/dataset.ts";
@@ -20,9 +20,6 @@ const CANDIDATES: Readonly<Record<JetQuantity, readonly string[]>> = {
   mass: ["m", "mass"],
   pt: ["pT", "pt"],
 };
-
-/** No compression of HDF5 makes images smaller than this; gzip reaches 1032 on zeros alone. */
-const MOST_COMPRESSION = 1100;
 
 /** What a data set may hold. */
 export type JetQuantity = "images" | "labels" | "mass" | "pt";
@@ -54,7 +51,7 @@ export class JetFile {
     this.#hdf5 = hdf5;
     this.#names = names;
     this.#images = hdf5.dataset(this.#find("images"));
-    const { shape, name, size, storage } = this.images;
+    const { shape, name, storage } = this.images;
     const fail = (why: string) => new DataError(`${this.path}: dataset "${name}" ${why}`);
     this.#images.check();
     const layout = layoutOf(shape);
@@ -64,10 +61,6 @@ export class JetFile {
     if (this.size === 0 || this.channels === 0) throw fail(`has shape (${shape.join(", ")}): its images hold no numbers`);
     if (storage === "virtual") {
       throw fail("is virtual: its images are parts of other datasets. 'h5repack -l CONTI in.h5 out.h5' writes them into one");
-    }
-    const claimed = shape.reduce((product, n) => product * n, size);
-    if (!(claimed <= MOST_COMPRESSION * hdf5.bytes)) {
-      throw fail(`claims ${formatBytes(claimed)} of images, and the file has ${formatBytes(hdf5.bytes)}: most were never written`);
     }
   }
 
@@ -135,7 +128,16 @@ export class JetFile {
           `is one-hot, ${shape[1]} columns for each image. In h5py: new["${name}"] = old["${name}"][:].argmax(1)`,
         );
       }
-      throw fail(`has shape (${shape.join(", ")}); expected (${this.count}) or (${this.count}, 1): one number for each image`);
+      const elements = shape.reduce((product, n) => product * n, 1);
+      const how = elements === this.count
+        ? "[:].reshape(-1)"
+        : shape.length === 2 && shape[0] === this.count
+        ? "[:, 0]"
+        : undefined;
+      throw fail(
+        `has shape (${shape.join(", ")}); expected (${this.count}) or (${this.count}, 1): one number for each image` +
+          (how ? `. In h5py: new["${name}"] = old["${name}"]${how}` : ""),
+      );
     }
     const values = dataset.readNumbers();
     const bad = values.findIndex((value) => !Number.isFinite(value));

@@ -70,7 +70,7 @@ function* scanWholeImages(file: Sizes, images: Hdf5Dataset, band: number, wanted
   for (const { first, count } of runs(wanted)) {
     const values = chunk
       ? decode(file, images, chunk.subarray((first - start) * rowBytes, (first - start + count) * rowBytes), first)
-      : new Float32Array(count * valuesOf(file)).fill(images.fill);
+      : blank(file, images, count * valuesOf(file));
     yield { first, count, values: channelsLast(values, file) };
   }
 }
@@ -112,7 +112,7 @@ function collect(file: Sizes, images: Hdf5Dataset, band: number, wanted: Uint32A
     const number = band * perBand + i;
     const bytes = images.readChunk(number);
     if (!bytes && images.fill === 0) continue;
-    const values = bytes ? decode(file, images, bytes, start) : new Float32Array(rows * inImage).fill(images.fill);
+    const values = bytes ? decode(file, images, bytes, start) : blank(file, images, rows * inImage);
     const places = placesOf(file, images.info.shape.slice(1), sizes, placeOf(i, grid.slice(1)));
     const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
     for (const k of findNonZeros(bits, 0, bits.length)) {
@@ -182,6 +182,15 @@ function* runs(wanted: ArrayLike<number>): Generator<{ first: number; count: num
     for (count = 1; count < IMAGES_AT_ONCE && wanted[at + count] === wanted[at]! + count; count++);
     yield { first: wanted[at]!, count };
   }
+}
+
+/** The fill value, which stands for what was never written. */
+function blank({ path }: Sizes, { info, fill, unwritten }: Hdf5Dataset, count: number): Float32Array<ArrayBuffer> {
+  if (Number.isFinite(fill)) return new Float32Array(count).fill(fill);
+  const { first, last } = unwritten!;
+  throw new DataError(
+    `${path}: dataset "${info.name}" was never written in rows ${first} to ${last}, and ${fill} stands for its values. Leave these out`,
+  );
 }
 
 /** Numbers of images in single precision; the first belong to image `first`. */

@@ -4,7 +4,18 @@ import type { FuzzReport } from "./fuzz.ts";
 import type { FuzzAnswer, FuzzOrder } from "./worker.ts";
 
 /** Kinds of files that are fuzzed. */
-export const TARGETS = ["safetensors", "pytorch", "pickles", "hdf5", "packed", "config", "metrics", "tuning", "resume"] as const;
+export const TARGETS = [
+  "safetensors",
+  "pytorch",
+  "pickles",
+  "hdf5",
+  "datasets",
+  "packed",
+  "config",
+  "metrics",
+  "tuning",
+  "resume",
+] as const;
 
 /** Files between two signs of life. */
 const PORTION = 500;

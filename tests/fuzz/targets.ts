@@ -3,7 +3,7 @@
 import { defaultConfig } from "../../lib/config/keys.ts";
 import { ConfigError, formatConfig, parseConfig } from "../../lib/config/parse.ts";
 import { DataError } from "../../lib/data/errors.ts";
-import { hdf5Memory } from "../../lib/data/hdf5.ts";
+import { Hdf5File, hdf5Memory } from "../../lib/data/hdf5.ts";
 import { JetFile } from "../../lib/data/jet_file.ts";
 import { openPacked } from "../../lib/data/pack_file.ts";
 import { packGroup } from "../../lib/data/pack_group.ts";
@@ -13,11 +13,12 @@ import { Choices } from "../../lib/gpu/choices.ts";
 import { openZip } from "../../lib/io/zip.ts";
 import { isHead } from "../../lib/nn/linear_vit.ts";
 import { fitWeights, readTensors, readWeights, WeightsError } from "../../lib/nn/weights.ts";
-import type { Random } from "../../lib/random.ts";
+import { Random } from "../../lib/random.ts";
 import { freshState, hashOfResume, readResume, UnusableCheckpoint } from "../../lib/train/checkpoint.ts";
 import { RunFolder } from "../../lib/train/run_folder.ts";
 import { formatTunings, readTunings } from "../../lib/train/tuning.ts";
 import { zipOf } from "../support/zip.ts";
+import { growHdf5, readGrownHdf5 } from "./hdf5_grammar.ts";
 import { mutateBytes, mutateText } from "./mutate.ts";
 import { growCheckpoint } from "./pickle_grammar.ts";
 
@@ -71,11 +72,20 @@ export async function targets(folder: string): Promise<Target[]> {
     },
     {
       name: "hdf5",
-      seeds: ["contiguous", "chunked", "gzip_shuffle", "big_endian", "integers", "latest", "userblock"].map((name) =>
-        fixture(`hdf5/${name}.h5`)
-      ),
+      seeds: ["contiguous", "chunked", "gzip_shuffle", "big_endian", "integers", "latest", "userblock", "odd", "lists_new", "types"]
+        .map(
+          (name) => fixture(`hdf5/${name}.h5`),
+        ),
       mutate: mutateBytes,
-      read: readAllImages,
+      read: readAllNumbers,
+      refusals: [DataError],
+      memory: hdf5Memory,
+    },
+    {
+      name: "datasets",
+      seeds: [growHdf5(new Random(1, 1, 97))],
+      mutate: (_file, random) => growHdf5(random),
+      read: readGrownHdf5,
       refusals: [DataError],
       memory: hdf5Memory,
     },
@@ -227,7 +237,21 @@ function readGrownWeights(path: string): void {
   }
 }
 
-async function readAllImages(path: string): Promise<void> {
+/** Every dataset of a file by itself, whatever is said about the others; then the images, labels and so on. */
+async function readAllNumbers(path: string): Promise<void> {
+  using whole = await Hdf5File.open(path);
+  let refusal: DataError | undefined, read = 0;
+  for (const name of whole.names) {
+    try {
+      whole.dataset(name).readNumbers();
+      read++;
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      refusal = error;
+    }
+  }
+  if (read === 0 && refusal) throw refusal;
+  if (whole.kind("jet") === "nothing") return;
   using file = await JetFile.open(path);
   for (const quantity of ["labels", "mass", "pt"] as const) if (file.has(quantity)) file.readScalars(quantity);
   for (const group of file.scan(Uint32Array.from({ length: file.count }, (_, i) => i))) {

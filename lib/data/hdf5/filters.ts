@@ -3,7 +3,8 @@
 import { inflateSync } from "node:zlib";
 import { formatBytes } from "../../format.ts";
 import { fletcher32 } from "./checksum.ts";
-import { Hdf5Fault } from "./source.ts";
+import { findMessage, MESSAGE, type Message } from "./header.ts";
+import { Hdf5Fault, type Hdf5Source } from "./source.ts";
 
 /** A filter of a dataset. */
 export interface Filter {
@@ -14,9 +15,35 @@ export interface Filter {
 
 /** Numbers that HDF5 gives to filters. */
 const DEFLATE = 1, SHUFFLE = 2, FLETCHER32 = 3;
+const NAMES = ["", "deflate", "shuffle", "fletcher32", "szip", "nbit", "scaleoffset"];
+/** Filters of others have numbers from here on. */
+const OWN_NAMES = 256;
 const CHECKSUM_BYTES = 4;
 /** No stream of gzip unpacks to more than this many times its size; for zeros alone it reaches 1032. */
-const MOST_COMPRESSION = 1100;
+export const MOST_COMPRESSION = 1100;
+
+/** Reads the filters of a dataset, in the order in which they were applied. */
+export function readFilters(source: Hdf5Source, messages: readonly Message[]): Filter[] {
+  const cursor = findMessage(source, messages, MESSAGE.filters);
+  if (!cursor) return [];
+  const version = cursor.uint(1), count = cursor.uint(1);
+  if (version !== 1 && version !== 2) throw new Hdf5Fault(`its filters have version ${version}, which is not known here`);
+  if (version === 1) cursor.skip(6);
+  return Array.from({ length: count }, () => {
+    const id = cursor.uint(2);
+    // in version 2, filters of the library itself have no names
+    const nameBytes = version === 1 || id >= OWN_NAMES ? cursor.uint(2) : 0;
+    const parameters = cursor.skip(2).uint(2);
+    const name = cursor.text(version === 1 ? 8 * Math.ceil(nameBytes / 8) : nameBytes).replace(/\0.*$/s, "");
+    const filter = {
+      id,
+      name: name || NAMES[id] || String(id),
+      parameters: Array.from({ length: parameters }, () => cursor.uint(4)),
+    };
+    if (version === 1 && parameters % 2 === 1) cursor.skip(4);
+    return filter;
+  });
+}
 
 /** True if chunks behind a filter can be read. */
 export function isSupported({ id }: Filter): boolean {

@@ -8,7 +8,16 @@
 import { Cursor, Hdf5Fault, type Hdf5Source } from "./source.ts";
 
 /** Types of messages that are looked at. */
-export const MESSAGE = { dataspace: 1, datatype: 3, oldFill: 4, fill: 5, externalFiles: 7, layout: 8, continuation: 16 } as const;
+export const MESSAGE = {
+  dataspace: 1,
+  datatype: 3,
+  oldFill: 4,
+  fill: 5,
+  externalFiles: 7,
+  layout: 8,
+  filters: 11,
+  continuation: 16,
+} as const;
 
 /** One message. */
 export interface Message {
@@ -47,7 +56,8 @@ export function findMessage(source: Hdf5Source, messages: readonly Message[], ty
   if (version > 3 || (version === 3 && kind !== 2)) {
     throw new Hdf5Fault("a part of its header is in the file's table of shared messages, which is not read here");
   }
-  if (version === 1) cursor.skip(6);
+  // libhdf5 has a name's place before the address here, which the specification leaves out
+  if (version === 1) cursor.skip(6 + source.widths.length);
   const named = readMessages(source, cursor.place()).find((message) => message.type === type && !(message.flags & SHARED));
   if (!named) throw new Hdf5Fault("its header names another one that has no such part");
   return new Cursor(named.body, source.widths);

@@ -1,10 +1,10 @@
 /**
  * @file Where a dataset's numbers are: in its header, in one piece, in chunks, in other datasets, in other files.
  *
- * See "HDF5 File Format Specification" version 3.0, sections IV.A.2.f (fill value), h (external files), i (layout).
+ * See "HDF5 File Format Specification" version 3.0, sections IV.A.2.b (dataspace), f (fill value), h (external files), i (layout).
  */
 
-import { type ChunkIndex, INDEX_KINDS } from "./chunk_index.ts";
+import { type ChunkIndex, type Extent, INDEX_KINDS } from "./chunk_index.ts";
 import { findMessage, MESSAGE, type Message } from "./header.ts";
 import { type Cursor, Hdf5Fault, type Hdf5Source } from "./source.ts";
 
@@ -37,6 +37,20 @@ export function readStorage(source: Hdf5Source, messages: readonly Message[]): S
   const version = cursor.uint(1);
   if (version < 1 || version > 5) throw new Hdf5Fault(`its storage has version ${version}, which is not known here`);
   return version < 3 ? oldStorage(cursor) : newStorage(cursor, version);
+}
+
+/** Reads the sizes of a dataset; those of one without any elements are none. */
+export function readExtent(source: Hdf5Source, messages: readonly Message[]): Extent {
+  const cursor = findMessage(source, messages, MESSAGE.dataspace);
+  if (!cursor) throw new Hdf5Fault("its header does not say what sizes it has");
+  const version = cursor.uint(1), rank = cursor.uint(1), flags = cursor.uint(1);
+  if (version !== 1 && version !== 2) throw new Hdf5Fault(`its sizes have version ${version}, which is not known here`);
+  cursor.skip(version === 1 ? 5 : 1);
+  const shape = Array.from({ length: rank }, () => cursor.length());
+  // an address of no place and a size without an end look the same
+  const most = flags & 1 ? shape.map(() => cursor.limit()) : shape;
+  if (shape.some((size, axis) => size > most[axis]!)) throw new Hdf5Fault("it is larger than it can grow");
+  return { shape, most };
 }
 
 /** The bytes of the element that stands for those never written, if it is not 0. */

@@ -31,8 +31,6 @@ export interface Library {
   get_symbolic_link(id: bigint, path: string): string | null;
   get_external_link(id: bigint, path: string): { filename?: string; obj_path?: string };
   create_object_reference(id: bigint, path: string): number[];
-  get_dataset_metadata(id: bigint, path: string): { shape: number[] | null; maxshape: number[] | null };
-  get_dataset_filters(id: bigint, path: string): { id: number; name: string; cd_values: number[] }[];
 }
 
 /** A file that the library has open. */

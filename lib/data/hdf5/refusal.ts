@@ -2,7 +2,7 @@
 
 import { formatBytes, listed, shorten } from "../../format.ts";
 import type { DatasetParts } from "./dataset.ts";
-import { isSupported } from "./filters.ts";
+import { isSupported, MOST_COMPRESSION } from "./filters.ts";
 import type { ChunkedStorage } from "./layout.ts";
 import { readMappings } from "./virtual.ts";
 
@@ -14,12 +14,19 @@ const ONE_FILE = "'h5repack -l CONTI in.h5 out.h5' writes all numbers into one f
 export function refusalOf({ name, source, storage, element, filters, extent: { shape } }: DatasetParts): string | undefined {
   const missing = filters.find((filter) => !isSupported(filter));
   if (missing) {
-    return `is compressed with "${shorten(missing.name) || missing.id}", which cannot be read here. ` +
+    return `is compressed with "${shorten(missing.name)}", which cannot be read here. ` +
       "Rewrite it with gzip, or uncompressed (h5repack -f GZIP=4 in.h5 out.h5)";
   }
   if (!element.format) {
     const how = element.conversion?.replace("OLD", `old["${name}"]`);
     return `holds ${element.words}, which cannot be read here${how ? `. In h5py: new["${name}"] = ${how}` : ""}`;
+  }
+  const bytes = shape.reduce((product, n) => product * n, element.size);
+  if (storage.kind === "contiguous" && bytes > 0) {
+    if (storage.address === undefined) return "was never written: no numbers are stored for it";
+    source.check(storage.address, bytes);
+  } else if (!(bytes <= MOST_COMPRESSION * source.bytes)) {
+    return `claims ${formatBytes(bytes)}, and the file has ${formatBytes(source.bytes)}: most of it was never written`;
   }
   switch (storage.kind) {
     case "external":
@@ -31,12 +38,10 @@ export function refusalOf({ name, source, storage, element, filters, extent: { s
           shorten(other.file)
         }. With these at hand, ${ONE_FILE}`;
     }
-    case "contiguous":
-      return storage.address === undefined && shape.every((n) => n > 0)
-        ? "was never written: no numbers are stored for it"
-        : undefined;
     case "chunked":
       return refusalOfChunks(storage, name, shape, element.size);
+    default:
+      return undefined;
   }
 }
 

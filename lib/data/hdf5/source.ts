@@ -55,7 +55,7 @@ export class Hdf5Source {
 
   /** Reads bytes; @throws {Hdf5Fault} if the file ends before. */
   read(address: number, length: number): Uint8Array<ArrayBuffer> {
-    this.#check(address, length);
+    this.check(address, length);
     const bytes = new Uint8Array(length);
     this.readInto(address, bytes);
     return bytes;
@@ -63,7 +63,7 @@ export class Hdf5Source {
 
   /** Fills a buffer; @throws {Hdf5Fault} if the file ends before. */
   readInto(address: number, bytes: Uint8Array): void {
-    this.#check(address, bytes.length);
+    this.check(address, bytes.length);
     const done = readAt(this.#file, this.#base + address, bytes);
     if (done < bytes.length) throw this.#endsBefore(address + bytes.length, address + done);
   }
@@ -91,7 +91,8 @@ export class Hdf5Source {
     return new Hdf5Fault(`the file ends at byte ${this.#base + found}, and byte ${this.#base + wanted} is needed`, true);
   }
 
-  #check(address: number, length: number): void {
+  /** @throws {Hdf5Fault} if the file ends before that many bytes from an address on */
+  check(address: number, length: number): void {
     if (!(address + length <= this.bytes)) throw this.#endsBefore(address + length, this.bytes);
   }
 }
@@ -161,6 +162,13 @@ export class Cursor {
 
   length(): number {
     return this.uint(this.#widths.length);
+  }
+
+  /** A length; Infinity if its bits are all set. */
+  limit(): number {
+    const { length } = this.#widths;
+    const value = this.length();
+    return value >= 2 ** (8 * length) - 1 ? Infinity : value;
   }
 
   /** Characters of one byte each. */
