@@ -192,7 +192,7 @@ export class Hdf5Dataset {
   #wholeBytes(): Uint8Array<ArrayBuffer> {
     const { extent: { shape }, element } = this.#parts;
     const bytes = new Uint8Array(shape.reduce((product, n) => product * n, element.size));
-    this.readRows(0, shape[0] ?? 1, bytes);
+    if (bytes.length > 0) this.readRows(0, shape[0] ?? 1, bytes);
     return bytes;
   }
 
