@@ -10,12 +10,13 @@ import { formatCount, listed, shorten } from "../format.ts";
 import { fileKind } from "../io/file_kind.ts";
 import { openToRead, readAt } from "../io/files.ts";
 import { DataError } from "./errors.ts";
-import { type DatasetParts, explainFault, Hdf5Dataset } from "./hdf5/dataset.ts";
+import { explainFault, Hdf5Dataset } from "./hdf5/dataset.ts";
 import { readFilters } from "./hdf5/filters.ts";
 import { findMessage, MESSAGE, readMessages } from "./hdf5/header.ts";
 import { readExtent, readFill, readStorage } from "./hdf5/layout.ts";
 import { attempt, libraryReason, libraryText, openWithLibrary, type ServedFile } from "./hdf5/library.ts";
 import { readType } from "./hdf5/numbers.ts";
+import type { DatasetParts } from "./hdf5/parts.ts";
 import { Cursor, Hdf5Fault, Hdf5Source } from "./hdf5/source.ts";
 
 export type { DatasetInfo, Unwritten } from "./hdf5/dataset.ts";
@@ -111,7 +112,7 @@ export class Hdf5File {
     const kind = this.kind(name);
     if (kind !== "dataset") throw new DataError(`${this.path}: ${this.#explainMissing(name, kind)}`);
     try {
-      return new Hdf5Dataset(this.#partsOf(name));
+      return new Hdf5Dataset(this.#partsOf(name), (other) => this.dataset(other));
     } catch (error) {
       throw error instanceof Hdf5Fault ? explainFault(error, this.path, name) : error;
     }
@@ -142,7 +143,6 @@ export class Hdf5File {
       storage: readStorage(source, messages),
       filters: readFilters(source, messages),
       fill: readFill(source, messages, element.size),
-      open: (other) => this.dataset(other),
     };
   }
 

@@ -10,7 +10,7 @@ import { listed } from "../format.ts";
 import { DataError } from "./errors.ts";
 import { type DatasetInfo, Hdf5File, type Unwritten } from "./hdf5.ts";
 import type { Hdf5Dataset } from "./hdf5/dataset.ts";
-import { type ImageGroup, scanImages } from "./jet_images.ts";
+import { type ImageGroup, type JetLayout, scanImages } from "./jet_images.ts";
 import { isOneHot } from "./labels.ts";
 
 /** Names to look for, in order, where the user gives none. */
@@ -31,7 +31,7 @@ export type JetScalar = Exclude<JetQuantity, "images">;
 export type JetNames = Partial<Record<JetQuantity, string>>;
 
 /** An open file of jet images. */
-export class JetFile {
+export class JetFile implements JetLayout {
   /** Path as the user gave it. */
   readonly path: string;
   /** Number of images. */
@@ -171,7 +171,7 @@ export class JetFile {
 /** Columns of a table of labels that may be one-hot. */
 const MOST_CLASSES = 1000;
 
-type Layout = Pick<JetFile, "count" | "size" | "channels" | "channelsFirst">;
+type Layout = Omit<JetLayout, "path">;
 
 /** What the axes of images are, or what is wrong with them. */
 function layoutOf(shape: readonly number[]): Layout | string {

@@ -11,7 +11,6 @@ import { DataError } from "./errors.ts";
 import { placeOf } from "./hdf5/chunk_index.ts";
 import type { Hdf5Dataset } from "./hdf5/dataset.ts";
 import { InexactNumber, toFloat32 } from "./hdf5/numbers.ts";
-import type { JetFile } from "./jet_file.ts";
 
 /** A few images. */
 export interface ImageGroup {
@@ -23,7 +22,19 @@ export interface ImageGroup {
   readonly values: Float32Array<ArrayBuffer>;
 }
 
-type Sizes = Pick<JetFile, "path" | "count" | "size" | "channels" | "channelsFirst">;
+/** How the images of a file lie in it. */
+export interface JetLayout {
+  /** Path as the user gave it. */
+  readonly path: string;
+  /** Number of images. */
+  readonly count: number;
+  /** Values of a pixel. */
+  readonly channels: number;
+  /** Pixels along eta and phi. */
+  readonly size: number;
+  /** True for (N, C, S, S). */
+  readonly channelsFirst: boolean;
+}
 
 /** Images read at once: a few megabytes, which stay in the processor's cache until they are packed. */
 const IMAGES_AT_ONCE = 8;
@@ -37,11 +48,11 @@ const MOST_COLLECTED = 2 ** 24;
  * @returns groups in this order; each is overwritten by the next
  * @throws {DataError} if they cannot be read, or hold numbers that single precision cannot hold
  */
-export function scanImages(file: Sizes, images: Hdf5Dataset, wanted: ArrayLike<number>): Generator<ImageGroup> {
+export function scanImages(file: JetLayout, images: Hdf5Dataset, wanted: ArrayLike<number>): Generator<ImageGroup> {
   return images.info.storage === "chunked" ? scanChunks(file, images, wanted) : scanRows(file, images, wanted);
 }
 
-function* scanRows(file: Sizes, images: Hdf5Dataset, wanted: ArrayLike<number>): Generator<ImageGroup> {
+function* scanRows(file: JetLayout, images: Hdf5Dataset, wanted: ArrayLike<number>): Generator<ImageGroup> {
   const rowBytes = images.info.size * valuesOf(file);
   // one buffer for all reads: the first touch of new memory takes longer than the read
   const buffer = new Uint8Array(Math.min(IMAGES_AT_ONCE, wanted.length) * rowBytes);
@@ -51,7 +62,7 @@ function* scanRows(file: Sizes, images: Hdf5Dataset, wanted: ArrayLike<number>):
   }
 }
 
-function* scanChunks(file: Sizes, images: Hdf5Dataset, wanted: ArrayLike<number>): Generator<ImageGroup> {
+function* scanChunks(file: JetLayout, images: Hdf5Dataset, wanted: ArrayLike<number>): Generator<ImageGroup> {
   const { shape, chunks } = images.info;
   const rows = chunks![0]!;
   const whole = chunks!.slice(1).every((size, axis) => size === shape[axis + 1]);
@@ -64,7 +75,7 @@ function* scanChunks(file: Sizes, images: Hdf5Dataset, wanted: ArrayLike<number>
 }
 
 /** Images of a chunk that holds whole ones. */
-function* scanWholeImages(file: Sizes, images: Hdf5Dataset, band: number, wanted: Uint32Array): Generator<ImageGroup> {
+function* scanWholeImages(file: JetLayout, images: Hdf5Dataset, band: number, wanted: Uint32Array): Generator<ImageGroup> {
   const start = band * images.info.chunks![0]!, rowBytes = images.info.size * valuesOf(file);
   const chunk = images.readChunk(band);
   for (const { first, count } of runs(wanted)) {
@@ -76,7 +87,7 @@ function* scanWholeImages(file: Sizes, images: Hdf5Dataset, band: number, wanted
 }
 
 /** Images of a band of chunks that hold parts of them; in halves if their non-zeros do not fit into memory. */
-function* scanBand(file: Sizes, images: Hdf5Dataset, band: number, wanted: Uint32Array): Generator<ImageGroup> {
+function* scanBand(file: JetLayout, images: Hdf5Dataset, band: number, wanted: Uint32Array): Generator<ImageGroup> {
   const found = collect(file, images, band, wanted);
   if (!found) {
     const half = Math.ceil(wanted.length / 2);
@@ -100,7 +111,7 @@ function* scanBand(file: Sizes, images: Hdf5Dataset, band: number, wanted: Uint3
 }
 
 /** The non-zeros of some images of a band; undefined if they are too many. */
-function collect(file: Sizes, images: Hdf5Dataset, band: number, wanted: Uint32Array): NonZeros | undefined {
+function collect(file: JetLayout, images: Hdf5Dataset, band: number, wanted: Uint32Array): NonZeros | undefined {
   const { chunks, grid } = { chunks: images.info.chunks!, grid: images.chunks.grid };
   const [rows, ...sizes] = chunks as [number, ...number[]];
   const inImage = sizes.reduce((product, n) => product * n, 1), perBand = grid.slice(1).reduce((product, n) => product * n, 1);
@@ -127,7 +138,7 @@ function collect(file: Sizes, images: Hdf5Dataset, band: number, wanted: Uint32A
 
 /** For each element of an image's part of a chunk its position in the image, channels last; -1 if it is outside. */
 function placesOf(
-  { size, channels, channelsFirst }: Sizes,
+  { size, channels, channelsFirst }: JetLayout,
   shape: readonly number[],
   chunk: readonly number[],
   place: readonly number[],
@@ -172,7 +183,7 @@ function grown(values: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
   return larger;
 }
 
-function valuesOf({ size, channels }: Pick<Sizes, "size" | "channels">): number {
+function valuesOf({ size, channels }: Pick<JetLayout, "size" | "channels">): number {
   return size * size * channels;
 }
 
@@ -185,7 +196,7 @@ function* runs(wanted: ArrayLike<number>): Generator<{ first: number; count: num
 }
 
 /** The fill value, which stands for what was never written. */
-function blank({ path }: Sizes, { info, fill, unwritten }: Hdf5Dataset, count: number): Float32Array<ArrayBuffer> {
+function blank({ path }: JetLayout, { info, fill, unwritten }: Hdf5Dataset, count: number): Float32Array<ArrayBuffer> {
   if (Number.isFinite(fill)) return new Float32Array(count).fill(fill);
   const { first, last } = unwritten!;
   throw new DataError(
@@ -194,7 +205,7 @@ function blank({ path }: Sizes, { info, fill, unwritten }: Hdf5Dataset, count: n
 }
 
 /** Numbers of images in single precision; the first belong to image `first`. */
-function decode(file: Sizes, { info }: Hdf5Dataset, bytes: Uint8Array<ArrayBuffer>, first: number): Float32Array<ArrayBuffer> {
+function decode(file: JetLayout, { info }: Hdf5Dataset, bytes: Uint8Array<ArrayBuffer>, first: number): Float32Array<ArrayBuffer> {
   try {
     return toFloat32(bytes, info);
   } catch (error) {
@@ -208,7 +219,7 @@ function decode(file: Sizes, { info }: Hdf5Dataset, bytes: Uint8Array<ArrayBuffe
 }
 
 /** (N, C, S, S) to (N, S, S, C). */
-function channelsLast(images: Float32Array<ArrayBuffer>, { channels, size, channelsFirst }: Sizes): Float32Array<ArrayBuffer> {
+function channelsLast(images: Float32Array<ArrayBuffer>, { channels, size, channelsFirst }: JetLayout): Float32Array<ArrayBuffer> {
   if (!channelsFirst) return images;
   const out = new Float32Array(images.length);
   const pixels = size * size;

@@ -7,7 +7,7 @@
  * version 3.0, sections VII.C and VII.D, and H5EA.c.
  */
 
-import type { EntryFormat, StoredChunk } from "./chunk_index.ts";
+import { type EntryFormat, readEntry, type StoredChunk } from "./chunk_entry.ts";
 import { type Cursor, Hdf5Fault, type Hdf5Source, verified } from "./source.ts";
 
 type AddNumbered = (number: number, chunk: StoredChunk) => void;
@@ -23,13 +23,6 @@ interface Elements {
 }
 
 const CHECKSUM_BYTES = 4;
-
-/** One element; undefined if its chunk was never written. */
-export function readEntry(cursor: Cursor, { filtered, chunkBytes, sizeWidth }: EntryFormat): StoredChunk | undefined {
-  const address = cursor.address();
-  const bytes = filtered ? cursor.uint(sizeWidth) : chunkBytes, mask = filtered ? cursor.uint(4) : 0;
-  return address === undefined ? undefined : { address, bytes, mask };
-}
 
 /** Reads an array of fixed size. */
 export function readFixedArray(source: Hdf5Source, root: number, format: EntryFormat, add: AddNumbered): void {

@@ -7,54 +7,13 @@
  * Specification" version 3.0, sections III.A and VII.
  */
 
-import { readEntry, readExtensibleArray, readFixedArray } from "./array_index.ts";
-import type { ChunkedStorage } from "./layout.ts";
+import { readExtensibleArray, readFixedArray } from "./array_index.ts";
+import { type EntryFormat, readEntry, type StoredChunk } from "./chunk_entry.ts";
+import type { ChunkedStorage, Extent } from "./layout.ts";
 import { Hdf5Fault, type Hdf5Source } from "./source.ts";
-
-/** A list of chunks. */
-export type ChunkIndex =
-  | { readonly kind: "tree"; readonly address: number | undefined }
-  | {
-    readonly kind: "single";
-    readonly address: number | undefined;
-    readonly filtered: { readonly bytes: number; readonly mask: number } | undefined;
-  }
-  | {
-    readonly kind: "implicit" | "fixed" | "extensible" | "tree2";
-    readonly address: number | undefined;
-    /** Sizes of filtered chunks are as wide as any length. */
-    readonly wideSizes: boolean;
-  };
-
-/** The kinds of lists since version 1.10, by number. */
-export const INDEX_KINDS = [undefined, "single", "implicit", "fixed", "extensible", "tree2"] as const;
-
-/** A dataset's sizes. */
-export interface Extent {
-  readonly shape: readonly number[];
-  /** What they can grow to. */
-  readonly most: readonly number[];
-}
-
-/** A chunk in the file. */
-export interface StoredChunk {
-  readonly address: number;
-  readonly bytes: number;
-  /** Bit i: filter i was not applied. */
-  readonly mask: number;
-}
 
 /** What an entry of a list says; place is in chunks along each axis. */
 export type AddChunk = (place: readonly number[], chunk: StoredChunk) => void;
-
-/** What is needed to read an entry. */
-export interface EntryFormat {
-  readonly filtered: boolean;
-  /** Bytes of a chunk that is not filtered. */
-  readonly chunkBytes: number;
-  /** Bytes that hold the size of a filtered chunk. */
-  readonly sizeWidth: number;
-}
 
 const MOST_LEVELS = 64;
 

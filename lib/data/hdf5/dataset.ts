@@ -5,12 +5,12 @@
  */
 
 import { DataError } from "../errors.ts";
-import { ChunkMap, type Extent, numberOf, placeOf } from "./chunk_index.ts";
-import { type Filter, unpackChunk } from "./filters.ts";
-import type { Storage } from "./layout.ts";
-import { type ElementType, InexactNumber, type NumberFormat, toFloat64 } from "./numbers.ts";
+import { ChunkMap, numberOf, placeOf } from "./chunk_index.ts";
+import { unpackChunk } from "./filters.ts";
+import { InexactNumber, type NumberFormat, toFloat64 } from "./numbers.ts";
+import type { DatasetParts } from "./parts.ts";
 import { refusalOf } from "./refusal.ts";
-import { Hdf5Fault, type Hdf5Source } from "./source.ts";
+import { Hdf5Fault } from "./source.ts";
 import { readMappings, selected } from "./virtual.ts";
 
 /** How the numbers of a dataset are stored. */
@@ -47,21 +47,6 @@ export interface Unwritten {
   readonly of: number;
 }
 
-/** What a dataset is made of. */
-export interface DatasetParts {
-  readonly path: string;
-  readonly source: Hdf5Source;
-  readonly name: string;
-  readonly extent: Extent;
-  readonly element: ElementType;
-  readonly storage: Storage;
-  readonly filters: readonly Filter[];
-  /** Bytes of the element that stands for those never written, if it is not 0. */
-  readonly fill: Uint8Array | undefined;
-  /** Opens another dataset of the same file. */
-  readonly open: (name: string) => Hdf5Dataset;
-}
-
 /** Numbers of a virtual dataset's source that are read at once. */
 const MOST_VIRTUAL = 2 ** 27;
 /** Virtual datasets whose sources are virtual. */
@@ -71,10 +56,13 @@ const MOST_DEPTH = 8;
 export class Hdf5Dataset {
   readonly info: DatasetInfo;
   readonly #parts: DatasetParts;
+  readonly #open: (name: string) => Hdf5Dataset;
   #chunks: ChunkMap | undefined;
 
-  constructor(parts: DatasetParts) {
+  /** @param open opens another dataset of the same file */
+  constructor(parts: DatasetParts, open: (name: string) => Hdf5Dataset) {
     this.#parts = parts;
+    this.#open = open;
     const { name, extent: { shape }, element: { format, size, littleEndian, words: type }, storage, filters } = parts;
     const chunks = storage.kind === "chunked" ? storage.shape : null;
     this.info = {
@@ -217,13 +205,13 @@ export class Hdf5Dataset {
 
   /** The numbers of a virtual dataset, each from where it is. */
   #readVirtual(depth: number): Float64Array {
-    const { path, source, storage, extent: { shape }, element, open } = this.#parts;
+    const { path, source, storage, extent: { shape }, element } = this.#parts;
     if (storage.kind !== "virtual" || depth > MOST_DEPTH) throw this.#error("is virtual, and its sources have no end");
     const out = new Float64Array(shape.reduce((product, n) => product * n, 1)), known = new Uint8Array(out.length);
     for (const { dataset, from, to } of this.#guard(() => readMappings(source, storage.heap))) {
       let other: Hdf5Dataset, values: Float64Array;
       try {
-        other = open(dataset);
+        other = this.#open(dataset);
         other.check();
         const { format, storage: kind, shape } = other.info;
         if (format !== element.format) throw new DataError(`its source "${dataset}" holds numbers of another type`);

@@ -4,9 +4,33 @@
  * See "HDF5 File Format Specification" version 3.0, sections IV.A.2.b (dataspace), f (fill value), h (external files), i (layout).
  */
 
-import { type ChunkIndex, type Extent, INDEX_KINDS } from "./chunk_index.ts";
 import { findMessage, MESSAGE, type Message } from "./header.ts";
 import { type Cursor, Hdf5Fault, type Hdf5Source } from "./source.ts";
+
+/** A dataset's sizes. */
+export interface Extent {
+  readonly shape: readonly number[];
+  /** What they can grow to. */
+  readonly most: readonly number[];
+}
+
+/** A list of chunks. */
+export type ChunkIndex =
+  | { readonly kind: "tree"; readonly address: number | undefined }
+  | {
+    readonly kind: "single";
+    readonly address: number | undefined;
+    readonly filtered: { readonly bytes: number; readonly mask: number } | undefined;
+  }
+  | {
+    readonly kind: "implicit" | "fixed" | "extensible" | "tree2";
+    readonly address: number | undefined;
+    /** Sizes of filtered chunks are as wide as any length. */
+    readonly wideSizes: boolean;
+  };
+
+/** The kinds of lists since version 1.10, by number. */
+export const INDEX_KINDS = [undefined, "single", "implicit", "fixed", "extensible", "tree2"] as const;
 
 /** Chunks and where the list of them is. */
 export interface ChunkedStorage {

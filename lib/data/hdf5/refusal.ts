@@ -1,9 +1,9 @@
 /** @file Datasets whose numbers are not read: what they are, and what to do. */
 
 import { formatBytes, listed, shorten } from "../../format.ts";
-import type { DatasetParts } from "./dataset.ts";
 import { isSupported, MOST_COMPRESSION } from "./filters.ts";
 import type { ChunkedStorage } from "./layout.ts";
+import type { DatasetParts } from "./parts.ts";
 import { readMappings } from "./virtual.ts";
 
 /** Largest chunk that is read, in bytes: it is unpacked in memory. */

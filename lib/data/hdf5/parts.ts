@@ -1,0 +1,21 @@
+/** @file What a dataset is made of, as its header says it. */
+
+import type { Filter } from "./filters.ts";
+import type { Extent, Storage } from "./layout.ts";
+import type { ElementType } from "./numbers.ts";
+import type { Hdf5Source } from "./source.ts";
+
+/** A dataset as its header describes it. */
+export interface DatasetParts {
+  /** Path of the file, as the user gave it. */
+  readonly path: string;
+  readonly source: Hdf5Source;
+  /** Path of the dataset in it. */
+  readonly name: string;
+  readonly extent: Extent;
+  readonly element: ElementType;
+  readonly storage: Storage;
+  readonly filters: readonly Filter[];
+  /** Bytes of the element that stands for those never written, if it is not 0. */
+  readonly fill: Uint8Array | undefined;
+}
