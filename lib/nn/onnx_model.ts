@@ -1,6 +1,5 @@
 /** @file A trained model as an ONNX file, for programs that run models without knowing how they were made. */
 
-import type { StateDict } from "../tensor/parameters.ts";
 import { drawModel, type ImageAxes, ONNX_OPSET } from "./onnx_graph.ts";
 import { fitWeights, type Weights, WeightsError } from "./weights.ts";
 import { encodeInfo, MASS_SCALE } from "./weights_info.ts";
@@ -24,7 +23,6 @@ export function encodeOnnx(weights: Weights, axes: ImageAxes, sha256: string): U
     );
   }
   try {
-    checkVariances(state);
     const graph = drawModel(state, weights, axes);
     return graph.encode({ opset: ONNX_OPSET, producer: "L2ViT", metadata: metadataOf(weights, axes, sha256) });
   } catch (error) {
@@ -49,12 +47,4 @@ function metadataOf(weights: Weights, axes: ImageAxes, sha256: string): Record<s
     ...(last && { split: last.split, split_seed: String(last.seed), images_sha256: last.fingerprint }),
     ...(assumed.length > 0 && { assumed: assumed.join() }),
   };
-}
-
-/** Batch normalisation takes the root of what it holds. */
-function checkVariances(state: StateDict): void {
-  for (const [name, { values }] of state) {
-    const negative = name.endsWith(".running_var") ? values.find((value) => value < 0) : undefined;
-    if (negative !== undefined) throw new RangeError(`tensor "${name}" holds ${negative}, and a variance is not negative`);
-  }
 }
