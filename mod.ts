@@ -34,7 +34,7 @@ export * from "./lib/data/fingerprint.ts";
 export type { DatasetInfo, NumberFormat, Unwritten } from "./lib/data/hdf5.ts";
 export * from "./lib/data/hdf5_writer.ts";
 export * from "./lib/data/jet_file.ts";
-export type { ImageGroup, JetLayout } from "./lib/data/jet_images.ts";
+export type { ImageGroup, JetLayout } from "./lib/data/image_group.ts";
 export * from "./lib/data/loader.ts";
 export * from "./lib/data/pack_file.ts";
 export * from "./lib/data/packed.ts";

@@ -6,7 +6,7 @@ import { DataError } from "../data/errors.ts";
 import { FEATURES, jetFeatures } from "../data/features.ts";
 import { Hdf5File } from "../data/hdf5.ts";
 import { JetFile } from "../data/jet_file.ts";
-import type { ImageGroup } from "../data/jet_images.ts";
+import type { ImageGroup } from "../data/image_group.ts";
 import { labelProblem } from "../data/labels.ts";
 import { packGroup } from "../data/pack_group.ts";
 import { compareWithPublished, datasetRows, PUBLISHED_FILES, type PublishedKind } from "../data/published.ts";

@@ -10,13 +10,14 @@ import { formatCount, listed, shorten } from "../format.ts";
 import { fileKind } from "../io/file_kind.ts";
 import { openToRead, readAt } from "../io/files.ts";
 import { DataError } from "./errors.ts";
-import { explainFault, Hdf5Dataset } from "./hdf5/dataset.ts";
+import { Hdf5Dataset } from "./hdf5/dataset.ts";
 import { readFilters } from "./hdf5/filters.ts";
 import { findMessage, MESSAGE, readMessages } from "./hdf5/header.ts";
 import { readExtent, readFill, readStorage } from "./hdf5/layout.ts";
 import { attempt, libraryReason, libraryText, openWithLibrary, type ServedFile } from "./hdf5/library.ts";
 import { readType } from "./hdf5/numbers.ts";
 import type { DatasetParts } from "./hdf5/parts.ts";
+import { explainFault, REPACK } from "./hdf5/refusal.ts";
 import { Cursor, Hdf5Fault, Hdf5Source } from "./hdf5/source.ts";
 
 export type { DatasetInfo, Unwritten } from "./hdf5/dataset.ts";
@@ -166,10 +167,9 @@ export class Hdf5File {
     for (let links = 0; links < MOST_LINKS; links++) {
       const { filename, obj_path } = attempt(() => library.get_external_link(id, at)) ?? {};
       if (filename !== undefined) {
-        return `"${name}" is a link to "${shorten(normal(obj_path ?? ""))}" in the file ${
-          shorten(filename)
-        }, and its numbers are there. ` +
-          `Name that file, or copy the numbers into this one: h5repack --merge in.h5 out.h5`;
+        const target = `"${shorten(normal(obj_path ?? ""))}" in the file ${shorten(filename)}`;
+        return `"${name}" is a link to ${target}, and its numbers are there. ` +
+          "Name that file, or copy the numbers into this one: h5repack --merge in.h5 out.h5";
       }
       const target = attempt(() => library.get_symbolic_link(id, at));
       if (typeof target !== "string") return `"${name}" is a link of a kind that is not read here. Name the dataset itself`;
@@ -180,8 +180,6 @@ export class Hdf5File {
     return `"${name}" is a link that leads back to itself`;
   }
 }
-
-const REPACK = "If h5dump can read it, 'h5repack in.h5 out.h5' writes it anew";
 
 /** A path without slashes at its ends and without empty parts. */
 function normal(path: string): string {
@@ -207,9 +205,8 @@ function explainContents(path: string, file: Deno.FsFile): string {
   if (size === 0) return "the file is empty. Copy or download it again";
   const cut = /truncated file: eof = (\d+).*stored_eof = (\d+)/.exec(text);
   if (cut) {
-    return `the file is cut short: it has ${formatCount(size)} bytes and should have ${
-      formatCount(Number(cut[2]))
-    }. Copy or download it again, ` +
+    const whole = formatCount(Number(cut[2]));
+    return `the file is cut short: it has ${formatCount(size)} bytes and should have ${whole}. Copy or download it again, ` +
       "or wait for the program that writes it";
   }
   if (/h5clear|already open|SWMR/.test(text)) {

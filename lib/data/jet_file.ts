@@ -10,7 +10,8 @@ import { listed } from "../format.ts";
 import { DataError } from "./errors.ts";
 import { type DatasetInfo, Hdf5File, type Unwritten } from "./hdf5.ts";
 import type { Hdf5Dataset } from "./hdf5/dataset.ts";
-import { type ImageGroup, type JetLayout, scanImages } from "./jet_images.ts";
+import type { ImageGroup, JetLayout } from "./image_group.ts";
+import { scanImages } from "./jet_images.ts";
 import { isOneHot } from "./labels.ts";
 
 /** Names to look for, in order, where the user gives none. */

@@ -3,7 +3,7 @@
 import { type Encoding, NonFiniteValue, pack, type PackedBatch } from "./entries.ts";
 import { DataError } from "./errors.ts";
 import type { JetFile } from "./jet_file.ts";
-import type { ImageGroup } from "./jet_images.ts";
+import type { ImageGroup } from "./image_group.ts";
 
 /**
  * Packs images.

@@ -9,7 +9,7 @@ import { ChunkMap, numberOf, placeOf } from "./chunk_index.ts";
 import { unpackChunk } from "./filters.ts";
 import { InexactNumber, type NumberFormat, toFloat64 } from "./numbers.ts";
 import type { DatasetParts } from "./parts.ts";
-import { refusalOf } from "./refusal.ts";
+import { explainFault, refusalOf } from "./refusal.ts";
 import { Hdf5Fault } from "./source.ts";
 import { readMappings, selected } from "./virtual.ts";
 
@@ -31,7 +31,7 @@ export interface DatasetInfo {
   readonly storage: "compact" | "contiguous" | "chunked" | "virtual" | "external";
   /** Chunk shape, or null if there are no chunks. */
   readonly chunks: readonly number[] | null;
-  /** Names of filters, such as "gzip" or "shuffle". */
+  /** Names of filters, such as "deflate" (gzip) or "shuffle". */
   readonly filters: readonly string[];
 }
 
@@ -81,7 +81,12 @@ export class Hdf5Dataset {
   /** The value of elements that were never written. */
   get fill(): number {
     const { fill, element } = this.#parts;
-    return fill ? toFloat64(Uint8Array.from(fill), element)[0]! : 0;
+    try {
+      return fill ? toFloat64(Uint8Array.from(fill), element)[0]! : 0;
+    } catch (error) {
+      if (error instanceof InexactNumber) return Number(error.value);
+      throw error;
+    }
   }
 
   /** Refuses what cannot be read; @throws {DataError} saying what it is and what to do */
@@ -248,12 +253,4 @@ export class Hdf5Dataset {
   #error(what: string): DataError {
     return new DataError(`${this.#parts.path}: dataset "${this.info.name}" ${what}`);
   }
-}
-
-/** What is wrong with a dataset, and what to do. */
-export function explainFault({ message, damaged }: Hdf5Fault, path: string, dataset: string, where?: string): DataError {
-  const advice = damaged
-    ? "The file is damaged there: copy or download it again"
-    : "If h5dump can read it, 'h5repack in.h5 out.h5' writes it anew";
-  return new DataError(`${path}: ${where ? `${where} of` : "dataset"} "${dataset}" cannot be read (${message}). ${advice}`);
 }

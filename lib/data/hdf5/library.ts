@@ -46,17 +46,20 @@ interface VirtualNode {
   size: number;
 }
 
-/** Memory that libhdf5 may take; it reads nothing but headers, and is a few megabytes large. */
-const MEMORY = 256 * 2 ** 20;
+/** Memory that libhdf5 may take: it reads nothing but names and headers, and so no more than a small file has. */
+const MEMORY = { least: 64 * 2 ** 20, most: 256 * 2 ** 20 };
+const MEMORY_FACTOR = 4;
 const PAGE = 65536;
 let messages: string[] = [];
 let prepared = false;
+let allowed = MEMORY.least;
 
 /** Opens a file with the library. */
 export async function openWithLibrary(file: Deno.FsFile): Promise<ServedFile> {
   const library = await h5wasm.ready as unknown as Library;
   if (!prepared) quieten(library), confine(library);
   prepared = true;
+  allowed = Math.min(MEMORY.most, MEMORY.least + MEMORY_FACTOR * file.statSync().size);
   // a name that no link in a file can hold: a link to a file is never taken for one that is served
   const name = crypto.randomUUID();
   serve(library, file, name);
@@ -127,7 +130,7 @@ function confine(library: Library): void {
   const { grow } = prototype;
   prototype.grow = function (pages) {
     const { buffer } = this;
-    if (buffer === library.HEAPU8.buffer && buffer.byteLength + PAGE * pages > MEMORY) throw new RangeError("no more memory");
+    if (buffer === library.HEAPU8.buffer && buffer.byteLength + PAGE * pages > allowed) throw new RangeError("no more memory");
     return grow.call(this, pages);
   };
 }

@@ -62,19 +62,20 @@ const CLASSES: Readonly<Record<number, readonly [words: string, conversion?: str
 const TO_FLOAT = 'OLD.astype("f4")[:]';
 const ENUMERATIONS = 8, LISTS = 9, TEXT = 3;
 
-type Reader = (view: DataView, at: number, littleEndian: boolean) => number;
-
-const READERS: Readonly<Record<Exclude<NumberFormat, "i64" | "u64">, Reader>> = {
-  f16: (view, at, little) => view.getFloat16(at, little),
-  bf16: (view, at, little) => bfloat16(view.getUint16(at, little)),
-  f32: (view, at, little) => view.getFloat32(at, little),
-  f64: (view, at, little) => view.getFloat64(at, little),
-  u8: (view, at) => view.getUint8(at),
-  i8: (view, at) => view.getInt8(at),
-  u16: (view, at, little) => view.getUint16(at, little),
-  i16: (view, at, little) => view.getInt16(at, little),
-  u32: (view, at, little) => view.getUint32(at, little),
-  i32: (view, at, little) => view.getInt32(at, little),
+/** How processors see numbers of a type; of bfloat16 the bits. */
+const VIEWS = {
+  f16: Float16Array,
+  bf16: Uint16Array,
+  f32: Float32Array,
+  f64: Float64Array,
+  u8: Uint8Array,
+  i8: Int8Array,
+  u16: Uint16Array,
+  i16: Int16Array,
+  u32: Uint32Array,
+  i32: Int32Array,
+  u64: BigUint64Array,
+  i64: BigInt64Array,
 };
 
 /** Reads a datatype message. */
@@ -125,20 +126,12 @@ function order(size: number, littleEndian: boolean): string {
  *
  * @throws {InexactNumber} if a whole number is none of double precision
  */
-export function toFloat64(bytes: Uint8Array<ArrayBuffer>, { format, size, littleEndian }: NumberType): Float64Array {
-  if (!format) throw new Hdf5Fault("holds no numbers that can be read");
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const out = new Float64Array(bytes.length / size);
-  if (format === "i64" || format === "u64") {
-    for (let i = 0; i < out.length; i++) {
-      const exact = format === "i64" ? view.getBigInt64(8 * i, littleEndian) : view.getBigUint64(8 * i, littleEndian);
-      out[i] = Number(exact);
-      if (BigInt(out[i]!) !== exact) throw new InexactNumber(i, exact);
-    }
-    return out;
-  }
-  const read = READERS[format];
-  for (let i = 0; i < out.length; i++) out[i] = read(view, i * size, littleEndian);
+export function toFloat64(bytes: Uint8Array<ArrayBuffer>, type: NumberType): Float64Array {
+  const numbers = viewOf(bytes, type);
+  if (!(numbers instanceof BigInt64Array || numbers instanceof BigUint64Array)) return new Float64Array(numbers);
+  const out = Float64Array.from(numbers, Number);
+  const inexact = out.findIndex((value, i) => BigInt(value) !== numbers[i]);
+  if (inexact >= 0) throw new InexactNumber(inexact, numbers[inexact]!);
   return out;
 }
 
@@ -149,27 +142,36 @@ export function toFloat64(bytes: Uint8Array<ArrayBuffer>, { format, size, little
  * @throws {InexactNumber} if a whole number is none of single precision, or a number is beyond its largest
  */
 export function toFloat32(bytes: Uint8Array<ArrayBuffer>, type: NumberType): Float32Array<ArrayBuffer> {
-  const { format, littleEndian } = type;
-  if (format === "f32" && littleEndian && bytes.byteOffset % 4 === 0) {
-    return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-  }
-  const values = toFloat64(bytes, type);
-  const out = Float32Array.from(values);
-  const fraction = format === "f64";
-  if (fraction || /32|64/.test(format!)) {
-    for (let i = 0; i < out.length; i++) {
-      const [value, single] = [values[i]!, out[i]!];
-      if (fraction ? Number.isFinite(value) !== Number.isFinite(single) : value !== single) throw new InexactNumber(i, value);
-    }
-  }
+  const numbers = viewOf(bytes, type);
+  if (numbers instanceof Float32Array) return numbers;
+  const isBig = numbers instanceof BigInt64Array || numbers instanceof BigUint64Array;
+  const out = isBig ? Float32Array.from(numbers, Number) : new Float32Array(numbers);
+  const isExact = numbers instanceof Float64Array
+    ? (value: number, i: number) => Number.isFinite(value) === Number.isFinite(numbers[i]!)
+    : isBig
+    ? (value: number, i: number) => BigInt(value) === numbers[i]
+    : (value: number, i: number) => value === numbers[i] || Number.isNaN(value);
+  // types of one and two bytes fit whatever they hold
+  const inexact = type.size > 2 ? out.findIndex((value, i) => !isExact(value, i)) : -1;
+  if (inexact >= 0) throw new InexactNumber(inexact, numbers[inexact]!);
   return out;
 }
 
-const single = new Float32Array(1);
-const singleBits = new Uint32Array(single.buffer);
+/** Bytes as what they are. */
+function viewOf(bytes: Uint8Array<ArrayBuffer>, { format, size, littleEndian }: NumberType) {
+  if (!format) throw new Hdf5Fault("it holds no numbers that can be read");
+  const { buffer, byteOffset, length } = inOrder(bytes, size, littleEndian);
+  const view = new VIEWS[format](buffer, byteOffset, length / size);
+  // a bfloat16 is the upper half of a float32
+  return format === "bf16" ? new Float32Array(Uint32Array.from(view as Uint16Array, (bits) => bits << 16).buffer) : view;
+}
 
-/** A bfloat16 is the upper half of a float32. */
-function bfloat16(bits: number): number {
-  singleBits[0] = bits << 16;
-  return single[0]!;
+/** Bytes in the order of the processor, and where it can read them. */
+function inOrder(bytes: Uint8Array<ArrayBuffer>, size: number, littleEndian: boolean): Uint8Array<ArrayBuffer> {
+  if (littleEndian || size === 1) return bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  const out = new Uint8Array(bytes.length);
+  for (let at = 0; at < out.length; at += size) {
+    for (let i = 0; i < size; i++) out[at + i] = bytes[at + size - 1 - i]!;
+  }
+  return out;
 }

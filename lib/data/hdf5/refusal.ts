@@ -1,14 +1,25 @@
 /** @file Datasets whose numbers are not read: what they are, and what to do. */
 
 import { formatBytes, listed, shorten } from "../../format.ts";
+import { DataError } from "../errors.ts";
 import { isSupported, MOST_COMPRESSION } from "./filters.ts";
 import type { ChunkedStorage } from "./layout.ts";
 import type { DatasetParts } from "./parts.ts";
+import type { Hdf5Fault } from "./source.ts";
 import { readMappings } from "./virtual.ts";
 
 /** Largest chunk that is read, in bytes: it is unpacked in memory. */
 const MOST_CHUNK_BYTES = 2 ** 30;
 const ONE_FILE = "'h5repack -l CONTI in.h5 out.h5' writes all numbers into one file";
+
+/** What to do with a file that is not understood. */
+export const REPACK = "If h5dump can read it, 'h5repack in.h5 out.h5' writes it anew";
+
+/** What is wrong with a dataset, and what to do. */
+export function explainFault({ message, damaged }: Hdf5Fault, path: string, dataset: string, where?: string): DataError {
+  const advice = damaged ? "The file is damaged there: copy or download it again" : REPACK;
+  return new DataError(`${path}: ${where ? `${where} of` : "dataset"} "${dataset}" cannot be read (${message}). ${advice}`);
+}
 
 /** Why a dataset is not read, in words that follow its name; undefined if it is. */
 export function refusalOf({ name, source, storage, element, filters, extent: { shape } }: DatasetParts): string | undefined {
@@ -18,7 +29,7 @@ export function refusalOf({ name, source, storage, element, filters, extent: { s
       "Rewrite it with gzip, or uncompressed (h5repack -f GZIP=4 in.h5 out.h5)";
   }
   if (!element.format) {
-    const how = element.conversion?.replace("OLD", `old["${name}"]`);
+    const how = element.conversion?.replace("OLD", () => `old["${name}"]`);
     return `holds ${element.words}, which cannot be read here${how ? `. In h5py: new["${name}"] = ${how}` : ""}`;
   }
   const bytes = shape.reduce((product, n) => product * n, element.size);
@@ -33,10 +44,9 @@ export function refusalOf({ name, source, storage, element, filters, extent: { s
       return `keeps its numbers in other files (${listed(storage.files)}). With these at hand, ${ONE_FILE}`;
     case "virtual": {
       const other = readMappings(source, storage.heap).find(({ file }) => file !== ".");
-      return other &&
-        `is virtual: its numbers are in other files, such as "${shorten(other.dataset)}" in ${
-          shorten(other.file)
-        }. With these at hand, ${ONE_FILE}`;
+      if (!other) return undefined;
+      const example = `"${shorten(other.dataset)}" in ${shorten(other.file)}`;
+      return `is virtual: its numbers are in other files, such as ${example}. With these at hand, ${ONE_FILE}`;
     }
     case "chunked":
       return refusalOfChunks(storage, name, shape, element.size);
@@ -55,8 +65,7 @@ function refusalOfChunks(
     return "has chunks of another shape than its own";
   }
   if (bytes <= MOST_CHUNK_BYTES) return undefined;
-  return `has chunks of (${shape.join(", ")}), ${
-    formatBytes(bytes)
-  } each, which are too large to be unpacked. Rewrite it in smaller ` +
-    `chunks: h5repack -l ${name}:CHUNK=${[8, ...extent.slice(1)].join("x")} in.h5 out.h5`;
+  const smaller = `h5repack -l ${name}:CHUNK=${[8, ...extent.slice(1)].join("x")} in.h5 out.h5`;
+  return `has chunks of (${shape.join(", ")}), ${formatBytes(bytes)} each, which are too large to be unpacked. ` +
+    `Rewrite it in smaller ones: ${smaller}`;
 }

@@ -87,18 +87,19 @@ export class Hdf5Source {
     return cursor;
   }
 
-  #endsBefore(wanted: number, found: number): Hdf5Fault {
-    return new Hdf5Fault(`the file ends at byte ${this.#base + found}, and byte ${this.#base + wanted} is needed`, true);
-  }
-
   /** @throws {Hdf5Fault} if the file ends before that many bytes from an address on */
   check(address: number, length: number): void {
     if (!(address + length <= this.bytes)) throw this.#endsBefore(address + length, this.bytes);
+  }
+
+  #endsBefore(wanted: number, found: number): Hdf5Fault {
+    return new Hdf5Fault(`the file ends at byte ${this.#base + found}, and byte ${this.#base + wanted} is needed`, true);
   }
 }
 
 /** The bytes before a check sum; @throws {Hdf5Fault} if it is another. */
 export function verified(bytes: Uint8Array<ArrayBuffer>, what: string): Uint8Array<ArrayBuffer> {
+  if (bytes.length < CHECKSUM_BYTES) throw new Hdf5Fault(`"${what}" is shorter than its check sum`);
   const body = bytes.subarray(0, bytes.length - CHECKSUM_BYTES);
   const stored = new DataView(bytes.buffer, bytes.byteOffset + body.length).getUint32(0, true);
   if (stored !== metadataChecksum(body)) throw new Hdf5Fault(`the check sum of "${what}" is wrong`, true);

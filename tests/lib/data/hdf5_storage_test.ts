@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DataError } from "../../../lib/data/errors.ts";
 import { Hdf5File } from "../../../lib/data/hdf5.ts";
+import { ImageBands } from "../../../lib/data/image_bands.ts";
 import { JetFile } from "../../../lib/data/jet_file.ts";
 import { jetValues } from "../../support/jets.ts";
 import { temporaryFolder } from "../../support/files.ts";
@@ -121,6 +122,17 @@ Deno.test("images are put together from chunks that hold parts of them, any of t
       const part = wanted.flatMap((image) => [...expected.subarray(image * perImage, (image + 1) * perImage)]);
       assertEquals([...jetValues(file, wanted)], part, images);
     }
+  }
+});
+
+Deno.test("a band of images whose non-zeros do not fit into memory is read in halves, down to single images", async () => {
+  using file = await Hdf5File.open(`${FIXTURES}strips.h5`);
+  const sizes = { path: "strips.h5", count: 7, size: 6, channels: 2, channelsFirst: false };
+  for (const most of [1, 40, 1000]) {
+    const groups = new ImageBands(sizes, file.dataset("last 7x4x1x2"), most).scan(0, Uint32Array.of(0, 1, 2, 3, 4, 5, 6));
+    const counts: number[] = [], values: number[] = [];
+    for (const group of groups) counts.push(group.count), values.push(...group.values);
+    assertEquals([counts.length > 1, counts.length === 7, values], [most < 1000, most === 1, [...IMAGES]]);
   }
 });
 
