@@ -72,7 +72,11 @@ export interface Manifest {
     readonly remote?: Readonly<Record<string, string>>;
     readonly workspace?: { readonly links?: Readonly<Record<string, unknown>> };
   };
-  readonly config: { readonly imports?: Readonly<Record<string, string>>; readonly links?: readonly string[] };
+  readonly config: {
+    readonly imports?: Readonly<Record<string, string>>;
+    readonly scopes?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+    readonly links?: readonly string[];
+  };
 }
 
 /** Everything that is approved: of @std, stand-ins where deno.json links them, else the genuine packages in the lockfile. */
@@ -146,7 +150,8 @@ export function audit(manifest: Manifest, sources: ReadonlyMap<string, string>):
       problems.push(`deno.json links ${folder}, which is not on the list`);
     }
   }
-  return [...problems, ...foreignImports(sources, Object.keys(config.imports ?? {}))];
+  const names = [config.imports ?? {}, ...Object.values(config.scopes ?? {})].flatMap((map) => Object.keys(map));
+  return [...problems, ...foreignImports(sources, names)];
 }
 
 function linkedFolders(config: Manifest["config"]): string[] {

@@ -4,11 +4,10 @@
  * Terminals and `deno task` both send a signal on, so one key press may come several times: what comes within half a second
  * is the same request. A later one ends the process at once.
  *
- * A run that was started by `nohup` in a terminal goes on when the terminal goes away. `deno task` does not hand on that
- * SIGHUP was ignored; but `nohup` also puts a standard input in the place of the terminal that cannot be read.
+ * What was started by `nohup` goes on when the terminal goes away. `deno task` does not hand on that SIGHUP was ignored: its
+ * commands look for it first of all (tasks/nohup.sh), and say so with a flag.
  */
 
-import { readvSync } from "node:fs";
 import { constants } from "node:os";
 
 const ON_UNIX = [
@@ -34,8 +33,12 @@ export interface StopRequest {
   readonly code: number | undefined;
 }
 
-/** Listens to signals until the process ends. */
-export function listenForSignals(): StopRequest {
+/**
+ * Listens to signals until the process ends.
+ *
+ * @param outlivesTerminal takes no notice of SIGHUP
+ */
+export function listenForSignals(outlivesTerminal: boolean): StopRequest {
   const abort = new AbortController();
   let code: number | undefined;
   let first = 0;
@@ -46,7 +49,6 @@ export function listenForSignals(): StopRequest {
       abort.abort();
     } else if (performance.now() - first > SAME_REQUEST) Deno.exit(code);
   };
-  const outlivesTerminal = startedByNohup();
   for (const name of Deno.build.os === "windows" ? ON_WINDOWS : ON_UNIX) {
     Deno.addSignalListener(name, () => {
       if (name !== "SIGHUP" || !outlivesTerminal) stop(name);
@@ -58,13 +60,4 @@ export function listenForSignals(): StopRequest {
       return code;
     },
   };
-}
-
-function startedByNohup(): boolean {
-  try {
-    readvSync(0, [new Uint8Array(0)]);
-    return false;
-  } catch (error) {
-    return (error as { code?: string }).code === "EBADF";
-  }
 }

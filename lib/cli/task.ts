@@ -65,7 +65,7 @@ export interface TaskContext {
  */
 export async function runTask(usage: Usage, main: (context: TaskContext) => Promise<void> | void): Promise<void> {
   hideWaylandWarning();
-  const stop = listenForSignals();
+  const stop = listenForSignals(Deno.args.includes("--nohup"));
   let code = 0;
   try {
     const problem = rootProblem();
@@ -94,6 +94,7 @@ export function formatUsage(usage: Usage): string {
     }),
     ...Object.entries(flags).map(([name, meaning]) => [`--${name}`, meaning]),
     ["--trace", "show the stack of an error"],
+    ["--nohup", "go on when the terminal is gone (on Linux, nohup is seen without it)"],
     ["--help", "show this"],
   ];
   const width = Math.max(...rows.map(([left]) => left!.length));
@@ -109,7 +110,7 @@ function usageError({ task }: Usage, problem: string): UsageError {
 /** Values by option, and the arguments without a name as they were given: parseArgs() would make numbers of some. */
 function split(usage: Usage, given: readonly string[]): { values: Record<string, unknown>; positional: string[] } {
   const names = Object.keys(usage.options ?? {}).map((name) => name.split("=")[0]!);
-  const flags = [...Object.keys(usage.flags ?? {}), "help", "trace"];
+  const flags = [...Object.keys(usage.flags ?? {}), "help", "trace", "nohup"];
   const positional: string[] = [];
   const refuse = (problem: string): never => {
     throw usageError(usage, problem);

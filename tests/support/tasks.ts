@@ -61,11 +61,13 @@ export class Workspace {
     });
   }
 
-  /** A task's command as the shell divides it. */
+  /** A task's command as the shell divides it, without what it finds out before. */
   #words(name: string): string[] {
     const { tasks } = JSON.parse(Deno.readTextFileSync(`${this.#program}deno.json`));
     const { command }: { command: string } = tasks[name];
-    return command.match(/"[^"]*"|[^ ]+/g)!.map((word) => word.replaceAll('"', "").replaceAll("$L2VIT_ROOT", this.root));
+    return command.replace(/^.* && /, "").replace(" $NOHUP", "").match(/"[^"]*"|[^ ]+/g)!.map((word) =>
+      word.replaceAll('"', "").replaceAll("$L2VIT_ROOT", this.root)
+    );
   }
 
   get #options() {
