@@ -65,9 +65,9 @@ export function dropScales(
 /** Layer normalisation of rows of length dim. */
 export function layerNorm(x: Float64Array, weight: Float64Array, bias: Float64Array): Float64Array {
   const dim = weight.length;
+  const rows = Array.from({ length: x.length / dim }, (_, r) => moments(x.subarray(r * dim, (r + 1) * dim)));
   return x.map((value, i) => {
-    const row = x.subarray(i - i % dim, i - i % dim + dim);
-    const [mean, variance] = moments(row);
+    const [mean, variance] = rows[Math.floor(i / dim)]!;
     return (value - mean) / Math.sqrt(variance + 1e-5) * weight[i % dim]! + bias[i % dim]!;
   });
 }
