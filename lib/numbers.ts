@@ -23,3 +23,18 @@ export function joined(first: Uint32Array, second: Uint32Array): Uint32Array<Arr
   both.set(second, first.length);
   return both;
 }
+
+/** Softmax of one row, the largest score taken out first. */
+export function softmax(logits: ArrayLike<number>): number[] {
+  const largest = logits[argmax(logits)]!;
+  const exponentials = Array.from(logits, (x) => Math.exp(x - largest));
+  const sum = exponentials.reduce((a, b) => a + b, 0);
+  return exponentials.map((x) => x / sum);
+}
+
+/** Number of the first largest value. */
+export function argmax(values: ArrayLike<number>): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
+  return best;
+}

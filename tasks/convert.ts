@@ -7,8 +7,8 @@ import { runTask, UsageError } from "../lib/cli/task.ts";
 import { makeFolder, writeFileAtomic } from "../lib/io/atomic.ts";
 import { exists } from "../lib/io/files.ts";
 import { encodeSafetensors } from "../lib/io/safetensors.ts";
-import { readTensors, weightsOf } from "../lib/nn/weights.ts";
-import { describeAssumed } from "../lib/nn/weights_info.ts";
+import { readTensors, weightsOf } from "../lib/weights/weights.ts";
+import { describeAssumed } from "../lib/weights/weights_info.ts";
 
 const usage = {
   task: "convert",

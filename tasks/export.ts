@@ -9,11 +9,11 @@ import { sha256 } from "../lib/data/fingerprint.ts";
 import { makeFolder, writeFileAtomic } from "../lib/io/atomic.ts";
 import { exists } from "../lib/io/files.ts";
 import { encodeTorch } from "../lib/io/torch_writer.ts";
-import { isOwn } from "../lib/nn/find_model.ts";
-import { IMAGE_AXES, imagesShape, ONNX_OPSET } from "../lib/nn/onnx_graph.ts";
-import { encodeOnnx } from "../lib/nn/onnx_model.ts";
-import { readTensors, weightsOf } from "../lib/nn/weights.ts";
-import { describeKnown } from "../lib/nn/weights_info.ts";
+import { isOwn } from "../lib/weights/find_model.ts";
+import { IMAGE_AXES, imagesShape, ONNX_OPSET } from "../lib/weights/onnx_graph.ts";
+import { encodeOnnx } from "../lib/weights/onnx_model.ts";
+import { readTensors, weightsOf } from "../lib/weights/weights.ts";
+import { describeKnown } from "../lib/weights/weights_info.ts";
 
 const usage = {
   task: "export",

@@ -7,13 +7,13 @@ import { rooted } from "../lib/cli/paths.ts";
 import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
 import { runTask, UsageError } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
-import { csvHeader, csvRow, predictImages } from "../lib/eval/evaluate.ts";
+import { csvHeader, csvRow, predictImages } from "../lib/eval/predict.ts";
 import { makeFolder } from "../lib/io/atomic.ts";
 import { csvLine } from "../lib/io/csv.ts";
 import { exists, readAt } from "../lib/io/files.ts";
 import { PendingFile } from "../lib/io/pending_file.ts";
 import { firstNumbers } from "../lib/numbers.ts";
-import { openImages } from "../lib/train/data.ts";
+import { openImages } from "../lib/input/open_data.ts";
 
 /** How a table of predictions begins. */
 const FIRST_COLUMN = "index,";

@@ -12,7 +12,7 @@ import { packGroup } from "../data/pack_group.ts";
 import { compareWithPublished, datasetRows, PUBLISHED_FILES, type PublishedKind } from "../data/published.ts";
 import { type Split, stratifiedSplit } from "../data/split.ts";
 import { CHANNEL_NAMES, describe, hasPublishedChannels, ImageStatistics } from "../data/statistics.ts";
-import { handMadeFloor } from "../eval/floor.ts";
+import { handMadeFloor } from "../eval/linear_probe.ts";
 import { measure } from "../eval/measures.ts";
 import { Matrix } from "../eval/regression.ts";
 import { formatCount, formatReal } from "../format.ts";

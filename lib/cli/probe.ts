@@ -2,17 +2,18 @@
 
 import type { RunConfig } from "../config/keys.ts";
 import type { Split } from "../data/split.ts";
-import { ImageMap } from "../eval/predictor.ts";
-import { linearProbe, neighbourProbe, type ProbeData } from "../eval/probe.ts";
+import { ImageMap } from "../eval/image_map.ts";
+import { linearProbe, type ProbeData } from "../eval/linear_probe.ts";
+import { neighbourProbe } from "../eval/neighbour_probe.ts";
 import { Matrix } from "../eval/regression.ts";
 import { summarise, type Summary } from "../eval/summary.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { LinearViT } from "../nn/linear_vit.ts";
-import { fitWeights, type Weights } from "../nn/weights.ts";
+import { fitWeights, type Weights } from "../weights/weights.ts";
 import { firstNumbers, joined, pick } from "../numbers.ts";
 import { seenImages } from "../eval/overlap.ts";
 import { describeSeen, missingClasses } from "../report/words.ts";
-import { openLabelled, type OpenOptions } from "../train/data.ts";
+import { openLabelled, type OpenOptions } from "../input/open_data.ts";
 import { placeOf } from "./commands.ts";
 import type { ConsoleReporter } from "./console.ts";
 import { measuresTable } from "./evaluate.ts";

@@ -3,8 +3,8 @@
 import type { RunConfig } from "../config/keys.ts";
 import { parseConfig } from "../config/parse.ts";
 import { checkModel } from "../nn/config.ts";
-import { fitWeights, readWeights, type Weights, WeightsError } from "../nn/weights.ts";
-import { type Assumable, describeAssumed, describeUntrained, MASS_SCALE } from "../nn/weights_info.ts";
+import { fitWeights, readWeights, type Weights, WeightsError } from "../weights/weights.ts";
+import { type Assumable, describeAssumed, describeUntrained, MASS_SCALE } from "../weights/weights_info.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import type { ConsoleReporter } from "./console.ts";
 import { rooted } from "./paths.ts";

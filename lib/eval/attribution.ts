@@ -12,18 +12,18 @@ import type { ImageSize } from "../data/packed.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Plan } from "../gpu/plan.ts";
 import { BatchBuffers } from "../input/batches.ts";
+import type { InputImages } from "../input/data.ts";
 import type { ModelConfig } from "../nn/config.ts";
 import { LinearViT } from "../nn/linear_vit.ts";
-import { fitWeights, type Weights } from "../nn/weights.ts";
+import { fitWeights, type Weights } from "../weights/weights.ts";
 import { keep } from "../tensor/ops/add.ts";
 import { attentionReceived } from "../tensor/ops/attention_received.ts";
 import { imagePatches, NO_AUGMENTATION } from "../tensor/ops/images.ts";
 import { createStep, writeStep } from "../tensor/step.ts";
 import { Tape } from "../tensor/tape.ts";
 import { createTensor, type PlacedTensor, read, type Tensor, write } from "../tensor/tensor.ts";
-import { type ImagePrediction, imagePrediction } from "./evaluate.ts";
+import { type ImagePrediction, imagePrediction } from "./predict.ts";
 import { checkOutputs } from "./outputs.ts";
-import type { PredictedImages } from "./predictor.ts";
 
 /** A prediction, and what it rests on. */
 export interface Explanation {
@@ -46,7 +46,7 @@ export class Explainer {
   readonly #gpu: Gpu;
   readonly #weights: Weights;
   readonly #size: ImageSize;
-  readonly #images: PredictedImages["images"];
+  readonly #images: InputImages["images"];
   readonly #model: LinearViT;
   readonly #buffers: BatchBuffers;
   readonly #step: PlacedTensor;
@@ -60,7 +60,7 @@ export class Explainer {
    *
    * @throws {WeightsError} if the weights have no heads
    */
-  constructor(gpu: Gpu, weights: Weights, { images, resident }: PredictedImages) {
+  constructor(gpu: Gpu, weights: Weights, { images, resident }: InputImages) {
     const { model: config, normScale } = weights;
     this.#gpu = gpu;
     this.#weights = weights;

@@ -9,7 +9,7 @@
  */
 
 import { firstNumbers } from "../numbers.ts";
-import type { ImagePrediction } from "./evaluate.ts";
+import type { ImagePrediction } from "./predict.ts";
 
 /** Names of the measures, in the order of tables. */
 export const MEASURES = [

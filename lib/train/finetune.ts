@@ -1,16 +1,16 @@
 /** @file Finetuning: cross entropy on the class and smooth L1 on the normalised mass. */
 
 import type { RunConfig } from "../config/keys.ts";
-import type { Split } from "../data/split.ts";
-import { accuracy, argmax, crossEntropyLoss, meanAbsoluteError, smoothL1Loss } from "../eval/metrics.ts";
-import { Predictor } from "../eval/predictor.ts";
+import { headOutputs, ImageMap } from "../eval/image_map.ts";
+import { accuracy, crossEntropyLoss, meanAbsoluteError, smoothL1Loss } from "../eval/validation.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Plan } from "../gpu/plan.ts";
 import type { WorkOptions } from "../interrupted.ts";
 import { BatchBuffers, type StagedBatch } from "../input/batches.ts";
+import type { LabelledData } from "../input/data.ts";
 import { isHead } from "../nn/linear_vit.ts";
-import type { History } from "../nn/history.ts";
-import type { Head, WeightsInfo } from "../nn/weights_info.ts";
+import type { History } from "../weights/history.ts";
+import type { Head, WeightsInfo } from "../weights/weights_info.ts";
 import { ImageViews } from "../tensor/ops/images.ts";
 import { crossEntropy, smoothL1 } from "../tensor/ops/losses.ts";
 import { recordTotal } from "../tensor/ops/record.ts";
@@ -19,17 +19,8 @@ import type { StepNumbers } from "../tensor/step.ts";
 import { Tape } from "../tensor/tape.ts";
 import { createTensor, type PlacedTensor, write } from "../tensor/tensor.ts";
 import { finetuneAugmentation } from "./augmentation.ts";
-import { Method, type TrainingImages } from "./method.ts";
-
-/** Images with their labels, and who is trained on which. */
-export interface LabelledData extends TrainingImages {
-  /** Class of each image. */
-  readonly labels: ArrayLike<number>;
-  /** Mass of each image in GeV. */
-  readonly mass: ArrayLike<number>;
-  /** Who is trained on which. */
-  readonly split: Split;
-}
+import { argmax } from "../numbers.ts";
+import { Method } from "./method.ts";
 
 /** Columns of the table of results. */
 const COLUMN = { crossEntropy: 0, smoothL1: 1, correct: 2, distance: 3 };
@@ -47,7 +38,7 @@ export class Finetune extends Method {
   readonly #massStd: number;
   readonly #label: PlacedTensor;
   readonly #goal: PlacedTensor;
-  readonly #predictor: Predictor;
+  readonly #predictor: ImageMap<"logits" | "mass">;
 
   /**
    * Makes the model and compiles its plans.
@@ -62,7 +53,7 @@ export class Finetune extends Method {
     this.#label = createTensor(gpu, "label", [this.batchSize], "u32");
     this.#goal = createTensor(gpu, "mass goal", [this.batchSize]);
     this.plan = this.#record();
-    this.#predictor = new Predictor(gpu, this.model, data, this.batchSize, config.data.norm_scale);
+    this.#predictor = new ImageMap(gpu, this.model, data, this.batchSize, config.data.norm_scale, headOutputs);
   }
 
   /** Uploads a batch with its labels and masses, and what the step needs to know. */
@@ -92,7 +83,7 @@ export class Finetune extends Method {
   /** The same on the validation images, without augmentation. */
   async validate(options: WorkOptions = {}): Promise<{ loss: number; acc: number; mae: number }> {
     const { split, labels, mass } = this.#data;
-    const { logits, mass: predicted } = await this.#predictor.predict(split.val, options);
+    const { logits, mass: predicted } = await this.#predictor.run(split.val, options);
     const classes = this.model.config.num_classes;
     const truth = Array.from(split.val, (i) => labels[i]!);
     const goal = Array.from(split.val, (i) => this.#normalise(mass[i]!));

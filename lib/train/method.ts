@@ -1,15 +1,15 @@
 /** @file What ways to train have in common, as the trainer sees them. */
 
 import type { RunConfig } from "../config/keys.ts";
-import type { ImageSource } from "../data/packed.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { MOST_PENDING } from "../gpu/pacer.ts";
 import type { Plan } from "../gpu/plan.ts";
 import type { WorkOptions } from "../interrupted.ts";
-import { type BatchBuffers, type ResidentImages, stageAhead, type StagedBatch } from "../input/batches.ts";
+import { type BatchBuffers, stageAhead, type StagedBatch } from "../input/batches.ts";
+import type { TrainingImages } from "../input/data.ts";
 import { LinearViT, type LinearViTOptions } from "../nn/linear_vit.ts";
-import type { History } from "../nn/history.ts";
-import { NO_HEADS, type WeightsInfo } from "../nn/weights_info.ts";
+import type { History } from "../weights/history.ts";
+import { NO_HEADS, type WeightsInfo } from "../weights/weights_info.ts";
 import { AdamW, type AdamWOptions } from "../tensor/ops/adamw.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import { createStep, type StepNumbers, writeStep } from "../tensor/step.ts";
@@ -17,16 +17,6 @@ import { createTensor, type PlacedTensor } from "../tensor/tensor.ts";
 
 /** Rows of the tables that steps write their results to; as many as may be pending. */
 export const TABLE_ROWS: number = MOST_PENDING;
-
-/** Images to train on. */
-export interface TrainingImages {
-  /** All images of the file. */
-  readonly images: ImageSource;
-  /** The same on the adapter, if they fit. */
-  readonly resident?: ResidentImages | undefined;
-  /** Who is trained on which. */
-  readonly split: { readonly train: Uint32Array; readonly val: Uint32Array };
-}
 
 /** What a method needs beyond its configuration and its images. */
 export interface MethodOptions {

@@ -13,7 +13,8 @@ import type { StateDict } from "../tensor/parameters.ts";
 import { writeStep } from "../tensor/step.ts";
 import { type Loss, Tape } from "../tensor/tape.ts";
 import { read, type Tensor } from "../tensor/tensor.ts";
-import { Method, TABLE_ROWS, type TrainingImages } from "./method.ts";
+import type { TrainingImages } from "../input/data.ts";
+import { Method, TABLE_ROWS } from "./method.ts";
 
 /** What an objective makes of a batch. */
 export interface Recorded {

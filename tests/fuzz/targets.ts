@@ -12,7 +12,7 @@ import { decodeSafetensors, encodeSafetensors, type Safetensors, toFloats } from
 import { Choices } from "../../lib/gpu/choices.ts";
 import { openZip } from "../../lib/io/zip.ts";
 import { isHead } from "../../lib/nn/linear_vit.ts";
-import { fitWeights, readTensors, readWeights, WeightsError } from "../../lib/nn/weights.ts";
+import { fitWeights, readTensors, readWeights, WeightsError } from "../../lib/weights/weights.ts";
 import { Random } from "../../lib/random.ts";
 import { freshState, hashOfResume, readResume, UnusableCheckpoint } from "../../lib/train/checkpoint.ts";
 import { RunFolder } from "../../lib/train/run_folder.ts";

@@ -16,12 +16,13 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   data: ["io"],
   gpu: [],
   tensor: ["gpu"],
-  input: ["data", "tensor", "gpu", "io"],
-  nn: ["config", "data", "io", "tensor", "gpu"],
-  eval: ["config", "data", "input", "io", "nn", "tensor", "gpu"],
-  report: ["data", "eval"],
-  train: ["config", "data", "eval", "gpu", "input", "io", "nn", "tensor"],
-  cli: ["config", "data", "eval", "gpu", "input", "io", "nn", "report", "tensor", "train"],
+  nn: ["config", "tensor", "gpu"],
+  input: ["config", "data", "io", "nn", "tensor", "gpu"],
+  weights: ["data", "io", "nn", "tensor"],
+  eval: ["config", "data", "input", "io", "nn", "tensor", "gpu", "weights"],
+  report: ["data", "eval", "weights"],
+  train: ["config", "data", "eval", "gpu", "input", "io", "nn", "tensor", "weights"],
+  cli: ["config", "data", "eval", "gpu", "input", "io", "nn", "report", "tensor", "train", "weights"],
 };
 
 /** Files of lib with those that they import, both as paths from the root. */

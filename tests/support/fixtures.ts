@@ -3,7 +3,7 @@
 import type { ImageSize } from "../../lib/data/packed.ts";
 import { decodeSafetensors, type StoredTensor, toFloats } from "../../lib/io/safetensors.ts";
 import type { ModelConfig } from "../../lib/nn/config.ts";
-import type { Weights } from "../../lib/nn/weights.ts";
+import type { Weights } from "../../lib/weights/weights.ts";
 import type { StateDict } from "../../lib/tensor/parameters.ts";
 
 const FOLDER = new URL("../fixtures/", import.meta.url);

@@ -5,7 +5,7 @@
 
 import { stratifiedSplit } from "../../lib/data/split.ts";
 import { Bootstrap } from "../../lib/eval/bootstrap.ts";
-import { csvRow, imagePrediction } from "../../lib/eval/evaluate.ts";
+import { csvRow, imagePrediction } from "../../lib/eval/predict.ts";
 import { Judge, type Judged, measure } from "../../lib/eval/measures.ts";
 import { Interrupted } from "../../lib/interrupted.ts";
 import { csvLine } from "../../lib/io/csv.ts";

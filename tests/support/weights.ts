@@ -4,7 +4,7 @@ import { Random } from "../../lib/random.ts";
 import { encodeSafetensors, storeFloats } from "../../lib/io/safetensors.ts";
 import type { ModelConfig } from "../../lib/nn/config.ts";
 import { shapesOf } from "../../lib/nn/linear_vit.ts";
-import { encodeInfo, type WeightsInfo } from "../../lib/nn/weights_info.ts";
+import { encodeInfo, type WeightsInfo } from "../../lib/weights/weights_info.ts";
 import type { StateDict } from "../../lib/tensor/parameters.ts";
 import { sizeOf } from "../../lib/tensor/tensor.ts";
 

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Hdf5Writer } from "../../lib/data/hdf5_writer.ts";
 import { walk } from "../../lib/io/files.ts";
 import { encodeSafetensors, storeFloats, toFloats } from "../../lib/io/safetensors.ts";
-import { readTensors } from "../../lib/nn/weights.ts";
+import { readTensors } from "../../lib/weights/weights.ts";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
 
 const MODEL = new URL("../fixtures/torch/model.pt", import.meta.url).pathname;

@@ -65,9 +65,9 @@ Deno.test("L2VIT_HOSTS names hosts, and nothing else becomes of it", async () =>
 async function probe(name: string, env: Record<string, string> = {}): Promise<string[]> {
   using copy = temporaryFolder();
   using workspace = temporaryFolder();
-  const command = tasks[name]!.command.replace(/\S+ -- \$NOHUP$/, "probe.ts --");
+  const command = tasks[name]!.command.replace(/\S+ -- \$NOHUP$/, "forbidden.ts --");
   Deno.writeTextFileSync(`${copy.path}/deno.json`, JSON.stringify({ tasks: { root: tasks["root"], [name]: command } }));
-  Deno.copyFileSync(`${REPOSITORY}tests/support/probe.ts`, `${copy.path}/probe.ts`);
+  Deno.copyFileSync(`${REPOSITORY}tests/support/forbidden.ts`, `${copy.path}/forbidden.ts`);
   for (const folder of ["tasks", "kernels", "configs", ".git"]) Deno.mkdirSync(`${copy.path}/${folder}`);
   const root = `${workspace.path}/`;
   for (const folder of ["data", "cache", "weights", "runs", "reports"]) Deno.mkdirSync(root + folder);

@@ -6,7 +6,7 @@ import { stratifiedSplit } from "../../../lib/data/split.ts";
 import { describe, ImageStatistics, PUBLISHED_STATISTICS } from "../../../lib/data/statistics.ts";
 import { CHANNELS, Detector, SIZE } from "../../../lib/data/synth/detector.ts";
 import { JetGenerator } from "../../../lib/data/synth/jets.ts";
-import { handMadeFloor } from "../../../lib/eval/floor.ts";
+import { handMadeFloor } from "../../../lib/eval/linear_probe.ts";
 import { measure } from "../../../lib/eval/measures.ts";
 import { Matrix } from "../../../lib/eval/regression.ts";
 

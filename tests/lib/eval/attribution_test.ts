@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { PackedImages } from "../../../lib/data/packed.ts";
 import { Explainer } from "../../../lib/eval/attribution.ts";
-import { predictImages } from "../../../lib/eval/evaluate.ts";
+import { predictImages } from "../../../lib/eval/predict.ts";
 import { assertClose, CASES, type WeightsCase, weightsCase } from "../../support/fixtures.ts";
 import { gpuTest } from "../../support/gpu.ts";
 

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { PackedImages } from "../../../lib/data/packed.ts";
 import { Explainer } from "../../../lib/eval/attribution.ts";
-import { predictImages } from "../../../lib/eval/evaluate.ts";
+import { predictImages } from "../../../lib/eval/predict.ts";
 import { checkOutputs, OutputError } from "../../../lib/eval/outputs.ts";
 import { weightsCase } from "../../support/fixtures.ts";
 import { gpuTest } from "../../support/gpu.ts";

@@ -6,7 +6,7 @@ import { Opaque } from "../../../lib/io/pickle_values.ts";
 import { decodeSafetensors, toFloats } from "../../../lib/io/safetensors.ts";
 import type { TensorView } from "../../../lib/io/tensor_view.ts";
 import { decodeTorch, TorchError } from "../../../lib/io/torch.ts";
-import { readTensors, WeightsError } from "../../../lib/nn/weights.ts";
+import { readTensors, WeightsError } from "../../../lib/weights/weights.ts";
 import {
   bytes,
   call,

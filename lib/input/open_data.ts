@@ -10,10 +10,9 @@ import { labelsFingerprint, type TrainedOn } from "../data/provenance.ts";
 import { Loader } from "../data/loader.ts";
 import { randomSplit, stratifiedSplit } from "../data/split.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { ResidentImages } from "../input/batches.ts";
+import { ResidentImages } from "./batches.ts";
 import { readsImages } from "../nn/config.ts";
-import type { LabelledData } from "./finetune.ts";
-import type { TrainingImages } from "./method.ts";
+import type { InputImages, LabelledData, TrainingImages } from "./data.ts";
 import { Interrupted, type Progress } from "../interrupted.ts";
 
 /** Where a data file is and where its packed images are kept. */
@@ -123,7 +122,7 @@ export async function openUnlabelled(
 }
 
 /** Images to be predicted, and what their file says about them. */
-export interface OpenedImages extends Omit<TrainingImages, "split"> {
+export interface OpenedImages extends InputImages {
   /** Class of each image, if it was asked for and the file has labels. */
   readonly labels?: Float64Array;
   /** Mass of each image in GeV, if it was asked for and the file has masses. */
@@ -181,7 +180,7 @@ async function openPackedImages(
   loader: Loader,
   { path, cache }: DataPlace,
   { progress, signal, notice }: OpenOptions,
-): Promise<Omit<TrainingImages, "split"> & Disposable> {
+): Promise<InputImages & Disposable> {
   try {
     await loader.pack(cache, progress?.(`packing ${path}`), signal, notice);
   } catch (error) {

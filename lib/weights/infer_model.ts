@@ -1,6 +1,6 @@
 /** @file A model's sizes, read off the shapes of its tensors: files that PyTorch wrote say nothing else about them. */
 
-import { type ModelConfig, PUBLISHED_MODEL } from "./config.ts";
+import { type ModelConfig, PUBLISHED_MODEL } from "../nn/config.ts";
 
 /** What a file says about its model beside the tensors. */
 export type KnownModel = Partial<Pick<ModelConfig, "img_size" | "dropout" | "drop_path_rate" | "denominator_floor">>;

@@ -3,8 +3,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor, toFloats } from "../../../lib/io/safetensors.ts";
-import { readWeights, WeightsError, weightsOf } from "../../../lib/nn/weights.ts";
-import { decodeInfo, describeAssumed, describeUntrained, encodeInfo, NO_HEADS } from "../../../lib/nn/weights_info.ts";
+import { readWeights, WeightsError, weightsOf } from "../../../lib/weights/weights.ts";
+import { decodeInfo, describeAssumed, describeUntrained, encodeInfo, NO_HEADS } from "../../../lib/weights/weights_info.ts";
 
 const MODEL = new URL("../../fixtures/torch/model.safetensors", import.meta.url).pathname;
 const { tensors: TENSORS } = decodeSafetensors(Deno.readFileSync(MODEL));

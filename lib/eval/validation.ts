@@ -1,19 +1,6 @@
-/** @file Measures of predictions, computed in double precision. */
+/** @file Losses and measures of validation, in double precision: as the kernels of training compute them, without a training step. */
 
-/** Softmax of one row, the largest score taken out first. */
-export function softmax(logits: ArrayLike<number>): number[] {
-  const largest = logits[argmax(logits)]!;
-  const exponentials = Array.from(logits, (x) => Math.exp(x - largest));
-  const sum = exponentials.reduce((a, b) => a + b, 0);
-  return exponentials.map((x) => x / sum);
-}
-
-/** Number of the first largest value. */
-export function argmax(values: ArrayLike<number>): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
-  return best;
-}
+import { argmax } from "../numbers.ts";
 
 /** Share of rows where both agree. */
 export function accuracy(predicted: ArrayLike<number>, labels: ArrayLike<number>): number {

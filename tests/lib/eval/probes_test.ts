@@ -2,7 +2,8 @@
 
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { measure } from "../../../lib/eval/measures.ts";
-import { linearProbe, neighbourProbe, type ProbeData } from "../../../lib/eval/probe.ts";
+import { linearProbe, type ProbeData } from "../../../lib/eval/linear_probe.ts";
+import { neighbourProbe } from "../../../lib/eval/neighbour_probe.ts";
 import { Matrix } from "../../../lib/eval/regression.ts";
 import { Random } from "../../../lib/random.ts";
 

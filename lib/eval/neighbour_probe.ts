@@ -1,30 +1,13 @@
 /**
- * @file Probes: what a frozen backbone's features say about class and mass, without training the backbone.
- *
- * Features are standardised over the training images. The nearest neighbours of a test image are the training images whose
- * features have the largest cosine with its own (Wu et al., arXiv:1805.01978); the linear probe is a logistic regression of each class
- * against the others, and a ridge regression of the mass.
+ * @file Probe of a frozen backbone by nearest neighbours: class and mass of a test image are those of the training images whose features
+ * have the largest cosine with its own, standardised over the training images (Wu et al., arXiv:1805.01978).
  */
 
-import type { Split } from "../data/split.ts";
 import { pauses, type WorkOptions } from "../interrupted.ts";
-import { argmax } from "./metrics.ts";
+import { argmax } from "../numbers.ts";
+import type { ProbeData } from "./linear_probe.ts";
 import { Judge, type Judged } from "./measures.ts";
-import { dot, logisticRegression, Matrix, ridgeRegression, sigmoid, standardiser } from "./regression.ts";
-
-/** What probes are fitted to and judged on. */
-export interface ProbeData {
-  /** Features, a row for each image. */
-  readonly features: Matrix;
-  /** Class of each image. */
-  readonly labels: ArrayLike<number>;
-  /** Number of classes. */
-  readonly classes: number;
-  /** Mass of each image in GeV. */
-  readonly mass: ArrayLike<number>;
-  /** Fitted on the training images, judged on the test images. */
-  readonly split: Pick<Split, "train" | "test">;
-}
+import { dot, Matrix, standardiser } from "./regression.ts";
 
 /** Test images between two looks at the clock. */
 const IMAGES = 16;
@@ -129,43 +112,4 @@ class Nearest {
     this.#places[at] = place;
     this.#similarities[at] = similarity;
   }
-}
-
-/**
- * Judges by linear functions of the features.
- *
- * @throws {Interrupted} if the signal was aborted
- */
-export function linearProbe(data: ProbeData, options?: WorkOptions): Promise<Judged> {
-  const { features, split } = data;
-  const standardise = standardiser(features, split.train);
-  const rows = Matrix.of(features.rows, 1 + features.width, (row, i) => {
-    row[0] = 1;
-    standardise(i, row.subarray(1));
-  });
-  return judgeLinear(data, rows, options);
-}
-
-/**
- * Judges by linear functions of given rows.
- *
- * @param data labels, masses and the split
- * @param rows of each image, the constant 1 first
- * @throws {Interrupted} if the signal was aborted
- */
-export async function judgeLinear(data: Omit<ProbeData, "features">, rows: Matrix, options?: WorkOptions): Promise<Judged> {
-  const { labels, classes, mass, split: { train, test } } = data;
-  const fitted: Float64Array[] = [];
-  // of two classes, one regression says it all
-  for (const c of classes === 2 ? [1] : Array(classes).keys()) {
-    fitted.push(await logisticRegression(rows, train, (i) => labels[i] === c ? 1 : 0, options));
-  }
-  const regressor = await ridgeRegression(rows, train, (i) => mass[i]!, options);
-  const judge = new Judge(classes, test.length);
-  for (const image of test) {
-    const row = rows.row(image), shares = fitted.map((classifier) => sigmoid(dot(classifier, row)));
-    const probabilities = classes === 2 ? [1 - shares[0]!, shares[0]!] : shares;
-    judge.add({ class: argmax(probabilities), probabilities, mass: dot(regressor, row) }, labels[image]!, mass[image]!);
-  }
-  return judge.judged();
 }

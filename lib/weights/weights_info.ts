@@ -8,7 +8,7 @@
 import { parseTrainedOn, type TrainedOn } from "../data/provenance.ts";
 import { shorten } from "../format.ts";
 import { isRecord } from "../json.ts";
-import { gridOf, type ModelConfig } from "./config.ts";
+import { gridOf, type ModelConfig } from "../nn/config.ts";
 import { parseHistory } from "./history.ts";
 import { inferModel, type KnownModel } from "./infer_model.ts";
 

@@ -1,11 +1,11 @@
-/** @file What a model makes of many images, computed in batches: class scores and masses, or features. */
+/** @file What a model makes of many images, computed in batches: class scores and masses, features, or anything else of each image. */
 
-import type { ImageSource } from "../data/packed.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
 import type { Plan } from "../gpu/plan.ts";
 import { Interrupted, type WorkOptions } from "../interrupted.ts";
-import { BatchBuffers, type ResidentImages, stageAhead } from "../input/batches.ts";
+import { BatchBuffers, stageAhead } from "../input/batches.ts";
+import type { InputImages } from "../input/data.ts";
 import type { LinearViT } from "../nn/linear_vit.ts";
 import { ImageViews, NO_AUGMENTATION } from "../tensor/ops/images.ts";
 import { storeRows } from "../tensor/ops/record.ts";
@@ -13,22 +13,6 @@ import { createStep, writeStep } from "../tensor/step.ts";
 import { Tape } from "../tensor/tape.ts";
 import { createTensor, type PlacedTensor, read, type Tensor } from "../tensor/tensor.ts";
 import { checkOutputs } from "./outputs.ts";
-
-/** What a model says about images, in the order asked for. */
-export interface Predictions {
-  /** (n, classes) row by row. */
-  readonly logits: Float32Array;
-  /** (n), in units of the training split's deviation around its mean. */
-  readonly mass: Float32Array;
-}
-
-/** Images, and the same on the adapter if they fit. */
-export interface PredictedImages {
-  /** All images of a file. */
-  readonly images: ImageSource;
-  /** The same on the adapter. */
-  readonly resident?: ResidentImages | undefined;
-}
 
 /** How outputs are computed. */
 export interface MapOptions extends WorkOptions {
@@ -56,6 +40,11 @@ const ROWS = 4096;
  */
 export type Outputs<Name extends string> = (tape: Tape, model: LinearViT, images: ImageViews) => Record<Name, Tensor>;
 
+/** Class scores and normalised mass, each (B, width). */
+export function headOutputs(tape: Tape, model: LinearViT, images: ImageViews): Record<"logits" | "mass", Tensor> {
+  return model.heads(tape, model.features(tape, images));
+}
+
 /** A plan that computes something of every image, with its buffers. It reads the model's parameters as they are when it runs. */
 export class ImageMap<Name extends string> {
   readonly #gpu: Gpu;
@@ -79,7 +68,7 @@ export class ImageMap<Name extends string> {
   constructor(
     gpu: Gpu,
     model: LinearViT,
-    { images, resident }: PredictedImages,
+    { images, resident }: InputImages,
     batch: number,
     normScale: number,
     outputs: Outputs<Name>,
@@ -155,56 +144,6 @@ export class ImageMap<Name extends string> {
     this.#plan[Symbol.dispose]();
     this.#buffers[Symbol.dispose]();
     for (const { storage } of [this.#step, ...this.#outputs.values()]) storage.place.buffer.destroy();
-  }
-}
-
-/** A plan that predicts, with its buffers. */
-export class Predictor {
-  readonly #map: ImageMap<"logits" | "mass">;
-
-  /**
-   * Records and compiles the plan.
-   *
-   * @param gpu device
-   * @param model whose parameters are used
-   * @param data images to predict
-   * @param batch images at a time
-   * @param normScale values are divided by it
-   */
-  constructor(gpu: Gpu, model: LinearViT, data: PredictedImages, batch: number, normScale: number) {
-    this.#map = new ImageMap(
-      gpu,
-      model,
-      data,
-      batch,
-      normScale,
-      (tape, vit, views) => vit.heads(tape, vit.features(tape, views)),
-    );
-  }
-
-  /**
-   * Predicts the images with these numbers.
-   *
-   * @throws {OutputError} if an output is not finite
-   * @throws {Interrupted} if the signal was aborted
-   */
-  predict(images: ArrayLike<number>, options?: MapOptions): Promise<Predictions> {
-    return this.#map.run(images, options);
-  }
-
-  /**
-   * The same in pieces of some thousand images.
-   *
-   * @throws {OutputError} if an output is not finite
-   * @throws {Interrupted} if the signal was aborted
-   */
-  pieces(images: ArrayLike<number>, options?: MapOptions): AsyncGenerator<Piece<keyof Predictions>> {
-    return this.#map.pieces(images, options);
-  }
-
-  /** Frees the buffers. */
-  [Symbol.dispose](): void {
-    this.#map[Symbol.dispose]();
   }
 }
 

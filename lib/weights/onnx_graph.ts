@@ -7,7 +7,7 @@
 
 import { type OnnxAttribute, OnnxGraph, type OnnxShape } from "../io/onnx.ts";
 import type { StateDict } from "../tensor/parameters.ts";
-import { gridOf, type ModelConfig } from "./config.ts";
+import { gridOf, type ModelConfig } from "../nn/config.ts";
 import type { WeightsInfo } from "./weights_info.ts";
 
 /** Version of the set of operations. */

@@ -4,10 +4,11 @@ import type { Gpu } from "../gpu/device.ts";
 import type { WorkOptions } from "../interrupted.ts";
 import type { CsvCell } from "../io/csv.ts";
 import { LinearViT } from "../nn/linear_vit.ts";
-import { fitWeights, type Weights } from "../nn/weights.ts";
-import { argmax, softmax } from "./metrics.ts";
+import { fitWeights, type Weights } from "../weights/weights.ts";
+import { argmax, softmax } from "../numbers.ts";
 import { checkOutputs } from "./outputs.ts";
-import { type PredictedImages, Predictor } from "./predictor.ts";
+import type { InputImages } from "../input/data.ts";
+import { headOutputs, ImageMap } from "./image_map.ts";
 
 /** What a model says about one image. */
 export interface ImagePrediction {
@@ -34,7 +35,7 @@ export interface ImagePrediction {
 export async function* predictImages(
   gpu: Gpu,
   weights: Weights,
-  data: PredictedImages,
+  data: InputImages,
   images: ArrayLike<number>,
   batch: number,
   options?: WorkOptions,
@@ -42,9 +43,9 @@ export async function* predictImages(
   const model = new LinearViT(gpu, weights.model);
   using _parameters = model.parameters;
   model.parameters.load(fitWeights(weights, weights.model, true));
-  using predictor = new Predictor(gpu, model, data, Math.min(batch, images.length), weights.normScale);
+  using map = new ImageMap(gpu, model, data, Math.min(batch, images.length), weights.normScale, headOutputs);
   const classes = weights.model.num_classes;
-  for await (const piece of predictor.pieces(images, { ...options, weights: weights.path })) {
+  for await (const piece of map.pieces(images, { ...options, weights: weights.path })) {
     const { logits, mass } = piece.outputs;
     for (const [i, image] of piece.images.entries()) {
       yield imagePrediction(image, logits.subarray(i * classes, (i + 1) * classes), mass[i]!, weights);

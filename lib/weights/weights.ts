@@ -9,10 +9,10 @@ import { type Safetensors, SafetensorsError, type StoredTensor, storeFloats } fr
 import { readWeightFile, WeightFileError } from "../io/weight_file.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import { factsOf } from "./checkpoint_facts.ts";
-import type { ModelConfig } from "./config.ts";
+import type { ModelConfig } from "../nn/config.ts";
 import { findModel, isOwn } from "./find_model.ts";
 import { finiteFloats } from "./finite.ts";
-import { isHead, shapesOf } from "./linear_vit.ts";
+import { isHead, shapesOf } from "../nn/linear_vit.ts";
 import { factsBeside } from "./pretrained_config.ts";
 import { decodeInfo, type WeightsInfo } from "./weights_info.ts";
 

@@ -1,0 +1,29 @@
+/** @file What is computed on: the images of a file, with what is known of them. */
+
+import type { ImageSource } from "../data/packed.ts";
+import type { Split } from "../data/split.ts";
+import type { ResidentImages } from "./batches.ts";
+
+/** Images, and the same on the adapter if they fit. */
+export interface InputImages {
+  /** All images of a file. */
+  readonly images: ImageSource;
+  /** The same on the adapter. */
+  readonly resident?: ResidentImages | undefined;
+}
+
+/** Images to train on. */
+export interface TrainingImages extends InputImages {
+  /** Numbers of the images to train and to validate on. */
+  readonly split: Pick<Split, "train" | "val">;
+}
+
+/** Images with their labels. */
+export interface LabelledData extends TrainingImages {
+  /** Class of each image. */
+  readonly labels: ArrayLike<number>;
+  /** Mass of each image in GeV. */
+  readonly mass: ArrayLike<number>;
+  /** Numbers of the images to train, validate and test on. */
+  readonly split: Split;
+}
