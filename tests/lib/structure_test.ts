@@ -15,14 +15,15 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   io: [],
   data: ["io"],
   gpu: [],
+  mpi: [],
   tensor: ["gpu"],
   nn: ["config", "tensor", "gpu"],
   input: ["config", "data", "io", "nn", "tensor", "gpu"],
   weights: ["data", "io", "nn", "tensor"],
   eval: ["config", "data", "input", "io", "nn", "tensor", "gpu", "weights"],
   report: ["data", "eval", "weights"],
-  train: ["config", "data", "eval", "gpu", "input", "io", "nn", "tensor", "weights"],
-  cli: ["config", "data", "eval", "gpu", "input", "io", "nn", "report", "tensor", "train", "weights"],
+  train: ["config", "data", "eval", "gpu", "input", "io", "mpi", "nn", "tensor", "weights"],
+  cli: ["config", "data", "eval", "gpu", "input", "io", "mpi", "nn", "report", "tensor", "train", "weights"],
 };
 
 /** Files of lib with those that they import, both as paths from the root. */
