@@ -5,11 +5,17 @@ import { inspect } from "../lib/cli/inspect.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask } from "../lib/cli/task.ts";
 
+const QUANTITIES = ["images", "labels", "mass", "pt"] as const;
+
 const usage = {
   task: "inspect",
   summary: "say what a data file holds, and whether it is a published one",
-  positional: ["FILE.h5"],
+  positional: ["FILE"],
   options: {
+    "images=NAME": "dataset of the images, where it is not the usual one",
+    "labels=NAME": "the same for labels",
+    "mass=NAME": "the same for masses",
+    "pt=NAME": "the same for transverse momenta",
     "sample=N": "images to look at, spread over the file; 0: all (2000)",
     "index=LIST": "images to draw, such as 3,17 (the first, the middle and the last)",
     "out=DIR": "folder for pictures (reports/inspect)",
@@ -19,6 +25,7 @@ const usage = {
 
 await runTask(usage, ({ args, signal }) =>
   inspect(rooted(args.positional[0]!), {
+    names: Object.fromEntries(QUANTITIES.flatMap((quantity) => args.get(quantity) ? [[quantity, args.get(quantity)]] : [])),
     sample: args.whole("sample") ?? 2000,
     pictures: args.has("svg") ? rooted(args.get("out") ?? "reports/inspect") : undefined,
     indices: args.list("index"),

@@ -3,7 +3,6 @@
 import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask } from "../lib/cli/task.ts";
-import { describeEmpty } from "../lib/data/empty.ts";
 import { Loader } from "../lib/data/loader.ts";
 import { Interrupted } from "../lib/interrupted.ts";
 
@@ -11,7 +10,7 @@ const usage = {
   task: "pack",
   summary: "pack the non-zeros of a data file into the cache folder, as training does at its first start",
   options: {
-    "data=FILE": "HDF5 file with images",
+    "data=FILE": "file with images, HDF5 or NumPy",
     "cache=DIR": "folder for packed files (cache, as data.cache_dir)",
     "images=NAME": "dataset of the images, where it is not the usual one",
   },
@@ -32,8 +31,7 @@ await runTask(usage, async ({ args, signal }) => {
   }
   const seconds = (performance.now() - started) / 1000;
   const perImage = 4 * loader.words / loader.count;
-  const odd = describeEmpty(loader.empty, loader.count, loader.unwritten);
-  if (odd) reporter.line(`${path}: ${odd}`);
+  for (const remark of loader.remarks) reporter.line(`${path}: ${remark}`);
   reporter.line(
     `${path}: ${loader.count} images of ${loader.size} x ${loader.size} x ${loader.channels} packed in ${seconds.toFixed(1)} s, ` +
       `${perImage.toFixed(0)} bytes an image instead of ${4 * loader.size ** 2 * loader.channels}, in ${cache}`,

@@ -1,11 +1,11 @@
 /** @file The work of deno task inspect: facts of a data file, printed, and pictures of images. */
 
-import { describeEmpty, describeZeros } from "../data/empty.ts";
+import { describeZeros, remarksOn } from "../data/empty.ts";
 import type { Encoding, PackedBatch } from "../data/entries.ts";
 import { DataError } from "../data/errors.ts";
 import { FEATURES, jetFeatures } from "../data/features.ts";
-import { Hdf5File } from "../data/hdf5.ts";
-import { JetFile } from "../data/jet_file.ts";
+import { openData } from "../data/formats.ts";
+import { JetFile, type JetNames } from "../data/jet_file.ts";
 import type { ImageGroup } from "../data/image_group.ts";
 import { labelProblem } from "../data/labels.ts";
 import { packGroup } from "../data/pack_group.ts";
@@ -25,6 +25,8 @@ import { histogram } from "./histogram.ts";
 
 /** What is looked at. */
 export interface InspectOptions {
+  /** Datasets to use instead of the usual names. */
+  readonly names: JetNames;
   /** Images to look at, spread over the file; 0 for all. */
   readonly sample: number;
   /** Folder for pictures, if there shall be any. */
@@ -52,7 +54,7 @@ const MOST_FEATURED = 50_000;
 export async function inspect(path: string, options: InspectOptions): Promise<void> {
   const { reporter } = options;
   const { size: bytes } = await listDatasets(path, reporter);
-  using file = await JetFile.open(path);
+  using file = await JetFile.open(path, options.names);
   if (options.indices) checkIndices(options.indices, file);
   const labels = file.has("labels") ? file.readScalars("labels") : undefined;
   const mass = file.has("mass") ? file.readScalars("mass") : undefined;
@@ -62,11 +64,11 @@ export async function inspect(path: string, options: InspectOptions): Promise<vo
   if (pt) describeScalar("pT", pt, 50, 16, reporter);
   await lookAtImages(file, { labels, mass }, options);
   comparePublished(file, bytes, reporter);
-  if (options.pictures !== undefined) drawImages(file, { labels, mass, pt }, options.pictures, options);
+  if (options.pictures !== undefined) await drawImages(file, { labels, mass, pt }, options.pictures, options);
 }
 
 async function listDatasets(path: string, reporter: ConsoleReporter): Promise<Deno.FileInfo> {
-  using file = await Hdf5File.open(path);
+  using file = await openData(path);
   const facts = Deno.statSync(path);
   reporter.line(`${path}: ${formatCount(facts.size)} bytes\n`);
   const { names } = file;
@@ -124,7 +126,7 @@ async function lookAtImages(
   const fill = Math.fround(file.fill), perImage = file.size ** 2 * file.channels;
   const pause = pauses({ progress: reporter.counting("reading images"), signal }, `Stopped while reading ${file.path}`);
   let done = 0;
-  for (const group of file.scan(chosen)) {
+  for await (const group of file.scan(chosen)) {
     const { packed, encoding } = packInEither(file, group);
     statistics.add(packed, encoding);
     for (let i = 0; i < group.count; i++, done++) {
@@ -137,8 +139,7 @@ async function lookAtImages(
     await pause(done, count);
   }
   reporter.line(`\nImages: ${describeCount(file, count)}; ${(100 * statistics.zeros).toFixed(2)} % of their values are zero`);
-  const odd = describeEmpty({ count: empty.length, first: empty[0] ?? -1 }, count, file.unwritten);
-  if (odd) reporter.line(`Beware: ${odd}`);
+  for (const remark of remarksOn(file, { count: empty.length, first: empty[0] ?? -1 }, count)) reporter.line(`Beware: ${remark}`);
   reporter.line(
     `Values: ${statistics.wholeNumbers ? "whole numbers from 0 to 255: one byte each" : "not all whole numbers from 0 to 255"}`,
   );
@@ -223,17 +224,17 @@ function comparePublished(file: JetFile, bytes: number, reporter: ConsoleReporte
   );
 }
 
-function drawImages(
+async function drawImages(
   file: JetFile,
   scalars: Readonly<Record<"labels" | "mass" | "pt", Float64Array | undefined>>,
   folder: string,
   { indices, reporter }: InspectOptions,
-): void {
+): Promise<void> {
   Deno.mkdirSync(folder, { recursive: true });
   const stem = file.path.split("/").at(-1)!.replace(/\.[^.]*$/, "");
   for (const index of indices ?? new Set([0, Math.floor(file.count / 2), file.count - 1])) {
-    const [group] = file.scan([index]);
-    const image = group!.values;
+    const { value: group } = await file.scan([index]).next();
+    const image = group.values;
     const facts = [
       scalars.labels && `class ${scalars.labels[index]}`,
       scalars.mass && `mass ${scalars.mass[index]!.toFixed(1)} GeV`,

@@ -2,7 +2,7 @@
 
 import { formatCount } from "../format.ts";
 import { pack } from "./entries.ts";
-import type { Unwritten } from "./hdf5.ts";
+import type { Unwritten } from "./data_file.ts";
 import type { PackedImages } from "./packed.ts";
 import type { PackedStore } from "./packed_store.ts";
 
@@ -30,8 +30,20 @@ export function findEmpty(source: PackedImages | PackedStore, fill: number): Emp
   return { count: found.length, first: found.length > 0 ? found.reduce((least, image) => Math.min(least, image)) : -1 };
 }
 
-/** What there is to say about images that hold nothing, or parts of them; undefined if all hold something. */
-export function describeEmpty({ count, first }: EmptyImages, of: number, unwritten: Unwritten | undefined): string | undefined {
+/**
+ * What there is to say about images beside what they show: how they were understood, and which hold nothing.
+ *
+ * @param of number of images that were looked at
+ */
+export function remarksOn(
+  { assumption, unwritten }: { readonly assumption: string | undefined; readonly unwritten: Unwritten | undefined },
+  empty: EmptyImages,
+  of: number,
+): string[] {
+  return [assumption, describeEmpty(empty, of, unwritten)].filter((line) => line !== undefined);
+}
+
+function describeEmpty({ count, first }: EmptyImages, of: number, unwritten: Unwritten | undefined): string | undefined {
   const parts: string[] = [];
   if (count > 0) parts.push(`${formatCount(count)} of ${formatCount(of)} images are empty, the first is ${first}`);
   if (unwritten) {

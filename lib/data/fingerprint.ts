@@ -1,7 +1,7 @@
 /** @file What tells whether a data file is still the one that was packed. */
 
-import { openToRead, readAt } from "../io/files.ts";
-import type { JetFile } from "./jet_file.ts";
+import { readAt } from "../io/files.ts";
+import type { DataFile, Dataset } from "./data_file.ts";
 
 /** A data file as it was when it was packed. */
 export interface Fingerprint {
@@ -24,12 +24,11 @@ export interface Fingerprint {
 const BLOCKS = 64;
 const BLOCK_BYTES = 4096;
 
-/** Looks at a data file. */
-export async function fingerprint({ path, images }: Pick<JetFile, "path" | "images">): Promise<Fingerprint> {
-  const { name: dataset, shape, format, size: bytes, littleEndian, chunks, filters } = images;
+/** Looks at a data file and its images. */
+export async function fingerprint({ path, file }: DataFile, { info }: Dataset): Promise<Fingerprint> {
+  const { name: dataset, shape, format, size: bytes, littleEndian, chunks, filters } = info;
   const kind = format === "bf16" ? "bfloat" : format?.startsWith("f") ? "float" : "integer";
   const layout = [kind, 8 * bytes, littleEndian ? "little-endian" : "big-endian", chunks?.join(" x ") ?? "contiguous", ...filters];
-  using file = openToRead(path);
   const { size, mtime } = file.statSync();
   const sample = new Uint8Array(BLOCKS * BLOCK_BYTES);
   for (let i = 0; i < BLOCKS; i++) {

@@ -8,24 +8,23 @@
 
 import { formatCount, listed, shorten } from "../format.ts";
 import { fileKind } from "../io/file_kind.ts";
-import { openToRead, readAt } from "../io/files.ts";
+import { readAt } from "../io/files.ts";
+import { type DataFile, openDataFile } from "./data_file.ts";
 import { DataError } from "./errors.ts";
 import { Hdf5Dataset } from "./hdf5/dataset.ts";
+import { readType } from "./hdf5/datatype.ts";
 import { readFilters } from "./hdf5/filters.ts";
 import { findMessage, MESSAGE, readMessages } from "./hdf5/header.ts";
 import { readExtent, readFill, readStorage } from "./hdf5/layout.ts";
 import { attempt, libraryReason, libraryText, openWithLibrary, type ServedFile } from "./hdf5/library.ts";
-import { readType } from "./hdf5/numbers.ts";
 import type { DatasetParts } from "./hdf5/parts.ts";
 import { explainFault, REPACK } from "./hdf5/refusal.ts";
 import { Cursor, Hdf5Fault, Hdf5Source } from "./hdf5/source.ts";
 
-export type { DatasetInfo, Unwritten } from "./hdf5/dataset.ts";
 export { hdf5Memory } from "./hdf5/library.ts";
-export type { NumberFormat } from "./hdf5/numbers.ts";
 
-/** What a path in a file leads to. */
-export type Hdf5Kind = "dataset" | "group" | "type" | "link" | "nothing" | "unreadable";
+/** What a path in a file leads to, in full. */
+type Target = "dataset" | "group" | "type" | "link" | "nothing" | "unreadable";
 
 /** Bytes that say what a file is. */
 const FIRST_BYTES = 512;
@@ -33,8 +32,9 @@ const FIRST_BYTES = 512;
 const MOST_LINKS = 16;
 
 /** An open HDF5 file. */
-export class Hdf5File {
-  readonly #file: Deno.FsFile;
+export class Hdf5File implements DataFile {
+  readonly module = "h5py";
+  readonly file: Deno.FsFile;
   readonly #served: ServedFile;
   readonly #source: Hdf5Source;
   /** Path as the user gave it. */
@@ -42,7 +42,7 @@ export class Hdf5File {
 
   private constructor(path: string, file: Deno.FsFile, served: ServedFile, source: Hdf5Source) {
     this.path = path;
-    this.#file = file;
+    this.file = file;
     this.#served = served;
     this.#source = source;
   }
@@ -53,7 +53,17 @@ export class Hdf5File {
    * @throws {DataError} if it is missing, cut short, not HDF5, or still open in a program that writes it
    */
   static async open(path: string): Promise<Hdf5File> {
-    const file = open(path);
+    const file = openDataFile(path);
+    try {
+      return await Hdf5File.read(path, file);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  /** Opens what is in a file that is open; closed with it, unless this throws. */
+  static async read(path: string, file: Deno.FsFile): Promise<Hdf5File> {
     let served: ServedFile | undefined;
     try {
       served = await openWithLibrary(file);
@@ -61,7 +71,6 @@ export class Hdf5File {
       return new Hdf5File(path, file, served, new Hdf5Source(file));
     } catch (error) {
       served?.[Symbol.dispose]();
-      file.close();
       throw error instanceof Hdf5Fault ? new DataError(`${path}: the file cannot be read (${error.message})`) : error;
     }
   }
@@ -75,11 +84,16 @@ export class Hdf5File {
     const { library, id } = this.#served;
     const names = attempt(() => library.get_names(id, "/", true));
     if (!names) throw new DataError(`${this.path}: the names of its datasets cannot be read (${libraryReason()}). ${REPACK}`);
-    return names.filter((name) => ["dataset", "link", "unreadable"].includes(this.kind(name)));
+    return names.filter((name) => this.kind(name) === "dataset");
+  }
+
+  kind(path: string): "dataset" | "other" | "nothing" {
+    const target = this.#target(path);
+    return target === "group" || target === "type" ? "other" : target === "nothing" ? target : "dataset";
   }
 
   /** What a path leads to; a link is one only if it leads nowhere in this file. */
-  kind(path: string): Hdf5Kind {
+  #target(path: string): Target {
     const { library, id } = this.#served;
     const type = attempt(() => library.get_type(id, normal(path)));
     // it gives any number where it could not look: behind a link to what is not there, or to itself, or at all
@@ -110,8 +124,8 @@ export class Hdf5File {
    */
   dataset(path: string): Hdf5Dataset {
     const name = normal(path);
-    const kind = this.kind(name);
-    if (kind !== "dataset") throw new DataError(`${this.path}: ${this.#explainMissing(name, kind)}`);
+    const target = this.#target(name);
+    if (target !== "dataset") throw new DataError(`${this.path}: ${this.#explainMissing(name, target)}`);
     try {
       return new Hdf5Dataset(this.#partsOf(name), (other) => this.dataset(other));
     } catch (error) {
@@ -122,7 +136,7 @@ export class Hdf5File {
   /** Closes the file. */
   [Symbol.dispose](): void {
     this.#served[Symbol.dispose]();
-    this.#file.close();
+    this.file.close();
   }
 
   #partsOf(name: string): DatasetParts {
@@ -131,7 +145,8 @@ export class Hdf5File {
     const reference = attempt(() => library.create_object_reference(id, name));
     if (!reference || libraryText() !== "") throw new Hdf5Fault(libraryReason());
     // libhdf5 writes the reference in eight bytes, whatever the file's own width
-    const messages = readMessages(source, new Cursor(Uint8Array.from(reference), { address: 8, length: 8 }).place());
+    const address = new Cursor(Uint8Array.from(reference), { address: 8, length: 8 }).place();
+    const messages = readMessages(source, address);
     const type = findMessage(source, messages, MESSAGE.datatype);
     if (!type) throw new Hdf5Fault("its header does not say of which type it is");
     const element = readType(type);
@@ -139,6 +154,7 @@ export class Hdf5File {
       path: this.path,
       source,
       name,
+      address,
       extent: readExtent(source, messages),
       element,
       storage: readStorage(source, messages),
@@ -148,16 +164,16 @@ export class Hdf5File {
   }
 
   /** Why a path leads to no dataset, and what to do. */
-  #explainMissing(name: string, kind: Hdf5Kind): string {
-    if (kind === "group") {
+  #explainMissing(name: string, target: Target): string {
+    if (target === "group") {
       const inside = this.names.filter((other) => other.startsWith(`${name}/`));
       return `"${name}" is a group, not a dataset. It holds ${listed(inside) || "no datasets"}: name one of them`;
     }
-    if (kind === "type") return `"${name}" is a type, not a dataset`;
+    if (target === "type") return `"${name}" is a type, not a dataset`;
     const reason = libraryReason(), parts = name.split("/");
-    const link = parts.map((_, i) => parts.slice(0, i + 1).join("/")).find((prefix) => this.kind(prefix) === "link");
+    const link = parts.map((_, i) => parts.slice(0, i + 1).join("/")).find((prefix) => this.#target(prefix) === "link");
     if (link !== undefined) return this.#explainLink(link);
-    return kind === "nothing" ? `there is no dataset "${name}"` : `"${name}" cannot be read (${reason}). ${REPACK}`;
+    return target === "nothing" ? `there is no dataset "${name}"` : `"${name}" cannot be read (${reason}). ${REPACK}`;
   }
 
   /** Where a link leads that leads nowhere in this file. */
@@ -175,7 +191,7 @@ export class Hdf5File {
       if (typeof target !== "string") return `"${name}" is a link of a kind that is not read here. Name the dataset itself`;
       // a target without a slash before it counts from the link's own group
       at = normal(target.startsWith("/") ? target : `${at.split("/").slice(0, -1).join("/")}/${target}`);
-      if (this.kind(at) === "nothing") return `"${name}" is a link to "${shorten(at)}", which is not there`;
+      if (this.#target(at) === "nothing") return `"${name}" is a link to "${shorten(at)}", which is not there`;
     }
     return `"${name}" is a link that leads back to itself`;
   }
@@ -184,16 +200,6 @@ export class Hdf5File {
 /** A path without slashes at its ends and without empty parts. */
 function normal(path: string): string {
   return path.split("/").filter((part) => part !== "" && part !== ".").join("/");
-}
-
-function open(path: string): Deno.FsFile {
-  if (path === "") throw new DataError("No data file is named: give its path");
-  try {
-    return openToRead(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new DataError(`${path}: there is no such file. Check the path, or make data with 'deno task synth'`);
-  }
 }
 
 /** Why libhdf5 does not open a file. */

@@ -5,10 +5,11 @@
  * being unpacked once, and images are put together from them. A band whose non-zeros do not fit into memory is read in halves.
  */
 
+import type { Dataset } from "./data_file.ts";
+import { decodeImages } from "./decode.ts";
 import { findNonZeros } from "./entries.ts";
-import { placeOf } from "./hdf5/chunk_index.ts";
-import type { Hdf5Dataset } from "./hdf5/dataset.ts";
-import { blank, decode, type ImageGroup, type JetLayout, runs, valuesOf } from "./image_group.ts";
+import { elementsOf, gridOf, placeOf } from "./grid.ts";
+import { blank, type ImageGroup, type JetLayout, runs, valuesOf } from "./image_group.ts";
 
 /** Non-zeros that are kept in memory, 16 bytes each. */
 const MOST_COLLECTED = 2 ** 23;
@@ -18,16 +19,19 @@ const ELEMENTS_AT_ONCE = 2 ** 20;
 /** The bands of a dataset of images. */
 export class ImageBands {
   readonly #file: JetLayout;
-  readonly #images: Hdf5Dataset;
+  readonly #images: Dataset;
   readonly #most: number;
+  /** Chunks of a band along the axes of an image. */
+  readonly #grid: readonly number[];
   /** Places of the elements of each chunk of a band; those of all bands are the same. */
   readonly #places = new Map<number, Int32Array>();
 
   /** @param most non-zeros that may be kept in memory, unless a single image has more */
-  constructor(file: JetLayout, images: Hdf5Dataset, most: number = MOST_COLLECTED) {
+  constructor(file: JetLayout, images: Dataset, most: number = MOST_COLLECTED) {
     this.#file = file;
     this.#images = images;
     this.#most = most;
+    this.#grid = gridOf(images.info.shape, images.info.chunks!).slice(1);
   }
 
   /**
@@ -60,22 +64,22 @@ export class ImageBands {
   #collect(band: number, wanted: Uint32Array): NonZeros | undefined {
     const images = this.#images, { fill } = images;
     const [rows, ...sizes] = images.info.chunks as readonly [number, ...number[]];
-    const inImage = sizes.reduce((product, n) => product * n, 1),
+    const inImage = elementsOf(sizes),
       start = band * rows,
       held = Math.min(rows, this.#file.count - start);
-    const perBand = images.chunks.grid.slice(1).reduce((product, n) => product * n, 1);
+    const perBand = elementsOf(this.#grid);
     const slots = new Int32Array(held).fill(-1);
     wanted.forEach((image, slot) => slots[image - start] = slot);
     const found = new NonZeros();
     const step = Math.max(1, Math.floor(ELEMENTS_AT_ONCE / inImage));
     for (let i = 0; i < perBand; i++) {
-      const chunk = images.readChunk(band * perBand + i);
+      const chunk = images.readChunk!(band * perBand + i);
       if (!chunk && fill === 0) continue;
       const places = this.#placesOf(i, sizes);
       for (let row = 0; row < held; row += step) {
         const count = Math.min(step, held - row), bytes = inImage * images.info.size;
         const values = chunk
-          ? decode(this.#file, images, chunk.subarray(row * bytes, (row + count) * bytes), start + row)
+          ? decodeImages(this.#file.path, images.info, chunk.subarray(row * bytes, (row + count) * bytes), start + row)
           : blank(this.#file, images, count * inImage);
         const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
         for (const k of findNonZeros(bits, 0, bits.length)) {
@@ -94,8 +98,8 @@ export class ImageBands {
     if (known) return known;
     const { size, channels, channelsFirst } = this.#file, shape = this.#images.info.shape.slice(1);
     const strides = channelsFirst ? [1, size * channels, channels] : [size * channels, channels, 1];
-    const place = placeOf(chunk, this.#images.chunks.grid.slice(1));
-    const places = Int32Array.from({ length: sizes.reduce((product, n) => product * n, 1) }, (_, i) => {
+    const place = placeOf(chunk, this.#grid);
+    const places = Int32Array.from({ length: elementsOf(sizes) }, (_, i) => {
       const at = placeOf(i, sizes).map((inside, axis) => place[axis]! * sizes[axis]! + inside);
       return at.every((index, axis) => index < shape[axis]!)
         ? at.reduce((sum, index, axis) => sum + index * strides[axis]!, 0)

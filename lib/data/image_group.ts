@@ -1,8 +1,7 @@
-/** @file Images a few at a time, and their numbers in single precision. */
+/** @file Images a few at a time, and how they lie in their file. */
 
+import type { Dataset } from "./data_file.ts";
 import { DataError } from "./errors.ts";
-import type { Hdf5Dataset } from "./hdf5/dataset.ts";
-import { InexactNumber, toFloat32 } from "./hdf5/numbers.ts";
 
 /** A few images. */
 export interface ImageGroup {
@@ -45,30 +44,11 @@ export function* runs(wanted: ArrayLike<number>): Generator<{ first: number; cou
 }
 
 /** The fill value, which stands for what was never written; @throws {DataError} if it is none of single precision */
-export function blank({ path }: JetLayout, images: Hdf5Dataset, count: number): Float32Array<ArrayBuffer> {
+export function blank({ path }: JetLayout, images: Dataset, count: number): Float32Array<ArrayBuffer> {
   const { info, fill } = images;
   if (Number.isFinite(Math.fround(fill))) return new Float32Array(count).fill(fill);
   const { first, last } = images.unwritten!;
   throw new DataError(
     `${path}: dataset "${info.name}" was never written in rows ${first} to ${last}, and ${fill} stands for its values. Leave these out`,
   );
-}
-
-/** Numbers of images in single precision; the first belong to image `first`. */
-export function decode(
-  file: JetLayout,
-  { info }: Hdf5Dataset,
-  bytes: Uint8Array<ArrayBuffer>,
-  first: number,
-): Float32Array<ArrayBuffer> {
-  try {
-    return toFloat32(bytes, info);
-  } catch (error) {
-    if (!(error instanceof InexactNumber)) throw error;
-    const perImage = (info.chunks ?? info.shape).slice(1).reduce((product, n) => product * n, 1);
-    throw new DataError(
-      `${file.path}: dataset "${info.name}": image ${first + Math.floor(error.index / perImage)} holds ${error.value}, ` +
-        "which single precision cannot hold. Scale the images",
-    );
-  }
 }

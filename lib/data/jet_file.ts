@@ -3,18 +3,20 @@
  *
  * Images may be stored channels last (N, S, S, C), as published, channels first (N, C, S, S), or without an axis for
  * their one channel (N, S, S); labels, masses and momenta as (N) or (N, 1). Numbers may be floats or integers of any
- * size and byte order.
+ * size and byte order. The formats of the files are in formats.ts.
  */
 
 import { listed } from "../format.ts";
+import { type DataFile, type Dataset, type DatasetInfo, pythonAdvice, type Unwritten } from "./data_file.ts";
 import { DataError } from "./errors.ts";
-import { type DatasetInfo, Hdf5File, type Unwritten } from "./hdf5.ts";
-import type { Hdf5Dataset } from "./hdf5/dataset.ts";
+import { type Fingerprint, fingerprint } from "./fingerprint.ts";
+import { openData } from "./formats.ts";
+import { elementsOf } from "./grid.ts";
 import type { ImageGroup, JetLayout } from "./image_group.ts";
 import { scanImages } from "./jet_images.ts";
 import { isOneHot } from "./labels.ts";
 
-/** Names to look for, in order, where the user gives none. */
+/** Names to look for where the user gives none. */
 const CANDIDATES: Readonly<Record<JetQuantity, readonly string[]>> = {
   images: ["jet", "X_jets", "images"],
   labels: ["Y", "y", "labels"],
@@ -43,26 +45,31 @@ export class JetFile implements JetLayout {
   readonly size: number;
   /** True for (N, C, S, S). */
   readonly channelsFirst: boolean;
-  readonly #hdf5: Hdf5File;
+  /** What was taken for granted about the images, in words, if anything was. */
+  readonly assumption: string | undefined;
+  readonly #data: DataFile;
   readonly #names: JetNames;
-  readonly #images: Hdf5Dataset;
+  readonly #images: Dataset;
+  readonly #opened: Deno.FileInfo;
 
-  private constructor(hdf5: Hdf5File, names: JetNames) {
-    this.path = hdf5.path;
-    this.#hdf5 = hdf5;
+  private constructor(data: DataFile, names: JetNames) {
+    this.path = data.path;
+    this.#data = data;
     this.#names = names;
-    this.#images = hdf5.dataset(this.#find("images"));
-    const { shape, name, storage } = this.images;
+    this.#opened = data.file.statSync();
+    this.#images = this.#find("images", (shape) => typeof layoutOf(shape) === "object");
+    const { shape, name } = this.images;
     const fail = (why: string) => new DataError(`${this.path}: dataset "${name}" ${why}`);
-    this.#images.check();
+    this.#images.check("rows");
     const layout = layoutOf(shape);
     if (typeof layout === "string") throw fail(`has shape (${shape.join(", ")}); ${layout}`);
     ({ count: this.count, size: this.size, channels: this.channels, channelsFirst: this.channelsFirst } = layout);
     if (this.count === 0) throw fail("holds no image");
     if (this.size === 0 || this.channels === 0) throw fail(`has shape (${shape.join(", ")}): its images hold no numbers`);
-    if (storage === "virtual") {
-      throw fail("is virtual: its images are parts of other datasets. 'h5repack -l CONTI in.h5 out.h5' writes them into one");
-    }
+    const isAmbiguous = shape.length === 4 && shape[1] === shape[2] && shape[2] === shape[3] && shape[1]! > 1;
+    this.assumption = isAmbiguous
+      ? `the images of "${name}" have shape (${shape.join(", ")}): the last axis is taken for the channels, though it may be any`
+      : undefined;
   }
 
   /**
@@ -72,11 +79,11 @@ export class JetFile implements JetLayout {
    * @throws {DataError} if the file holds no images
    */
   static async open(path: string, names: JetNames = {}): Promise<JetFile> {
-    const hdf5 = await Hdf5File.open(path);
+    const data = await openData(path);
     try {
-      return new JetFile(hdf5, names);
+      return new JetFile(data, names);
     } catch (error) {
-      hdf5[Symbol.dispose]();
+      data[Symbol.dispose]();
       throw error;
     }
   }
@@ -98,7 +105,7 @@ export class JetFile implements JetLayout {
 
   /** True if the file has such a dataset. */
   has(quantity: JetQuantity): boolean {
-    return this.#lookUp(quantity) !== undefined;
+    return this.#namesOf(quantity).length > 0;
   }
 
   /**
@@ -106,10 +113,11 @@ export class JetFile implements JetLayout {
    *
    * @param wanted numbers of the images, rising
    * @returns groups in this order; each is overwritten by the next
-   * @throws {DataError} if the file cannot be read there
+   * @throws {DataError} if the file cannot be read there, or has changed since it was opened
    */
-  scan(wanted: ArrayLike<number>): Generator<ImageGroup> {
-    return scanImages(this, this.#images, wanted);
+  async *scan(wanted: ArrayLike<number>): AsyncGenerator<ImageGroup> {
+    yield* scanImages(this, this.#images, wanted);
+    this.#checkUnchanged();
   }
 
   /**
@@ -118,53 +126,91 @@ export class JetFile implements JetLayout {
    * @throws {DataError} if the file has no such dataset, or of another shape, or with rows never written or not finite
    */
   readScalars(quantity: JetScalar): Float64Array {
-    const dataset = this.#hdf5.dataset(this.#find(quantity));
+    const dataset = this.#find(quantity, (shape) => this.#isColumn(shape));
     const { name, shape } = dataset.info;
     const fail = (why: string) => new DataError(`${this.path}: dataset "${name}" ${why}`);
-    dataset.check();
-    if (shape[0] !== this.count || shape.slice(1).some((n) => n !== 1)) {
-      const isTable = quantity === "labels" && shape.length === 2 && shape[0] === this.count && shape[1]! <= MOST_CLASSES;
-      if (isTable && isOneHot(dataset.readNumbers(), shape[1]!)) {
-        throw fail(
-          `is one-hot, ${shape[1]} columns for each image. In h5py: new["${name}"] = old["${name}"][:].argmax(1)`,
-        );
+    const advice = (expression: string) => `. ${pythonAdvice(this.#data.module, name, expression)}`;
+    dataset.check("numbers");
+    if (!this.#isColumn(shape)) {
+      const isTable = shape.length === 2 && shape[0] === this.count;
+      if (quantity === "labels" && isTable && shape[1]! <= MOST_CLASSES && isOneHot(dataset.readNumbers(), shape[1]!)) {
+        throw fail(`is one-hot, ${shape[1]} columns for each image${advice("OLD[:].argmax(1)")}`);
       }
-      const elements = shape.reduce((product, n) => product * n, 1);
-      const how = elements === this.count
-        ? "[:].reshape(-1)"
-        : shape.length === 2 && shape[0] === this.count
-        ? "[:, 0]"
-        : undefined;
+      const how = elementsOf(shape) === this.count ? "OLD[:].reshape(-1)" : isTable ? "OLD[:, 0]" : undefined;
       throw fail(
         `has shape (${shape.join(", ")}); expected (${this.count}) or (${this.count}, 1): one number for each image` +
-          (how ? `. In h5py: new["${name}"] = old["${name}"]${how}` : ""),
+          (how ? advice(how) : ""),
       );
     }
     const values = dataset.readNumbers();
     const bad = values.findIndex((value) => !Number.isFinite(value));
     if (bad >= 0) throw fail(`holds ${values[bad]} at row ${bad}. Remove such rows`);
+    this.#checkUnchanged();
     return values;
+  }
+
+  /** What tells this state of the file from others. */
+  fingerprint(): Promise<Fingerprint> {
+    return fingerprint(this.#data, this.#images);
   }
 
   /** Closes the file. */
   [Symbol.dispose](): void {
-    this.#hdf5[Symbol.dispose]();
+    this.#data[Symbol.dispose]();
   }
 
-  /** The dataset that a name given by the user leads to, or the first of the usual ones; a link counts, wherever it leads. */
-  #lookUp(quantity: JetQuantity): string | undefined {
-    const wanted = this.#names[quantity];
-    if (wanted !== undefined) return this.#hdf5.kind(wanted) === "nothing" ? undefined : wanted;
-    return CANDIDATES[quantity].find((name) => ["dataset", "link", "unreadable"].includes(this.#hdf5.kind(name)));
+  /** The name given by the user, or all of the usual ones; of those that there are. */
+  #namesOf(quantity: JetQuantity): string[] {
+    const given = this.#names[quantity];
+    return given === undefined
+      ? CANDIDATES[quantity].filter((name) => this.#data.kind(name) === "dataset")
+      : [given].filter((name) => this.#data.kind(name) !== "nothing");
   }
 
-  #find(quantity: JetQuantity): string {
-    const found = this.#lookUp(quantity);
-    if (found !== undefined) return found;
-    const wanted = this.#names[quantity] ?? CANDIDATES[quantity].join(" or ");
+  /** The dataset that the user names, or the only one of a usual name whose numbers and shape fit. */
+  #find(quantity: JetQuantity, fits: (shape: readonly number[]) => boolean): Dataset {
+    const names = this.#namesOf(quantity);
+    if (names.length === 0) {
+      const wanted = this.#names[quantity] ?? CANDIDATES[quantity].join(" or ");
+      throw new DataError(
+        `${this.path}: there is no dataset ${wanted} for ${quantity}; the file holds ${
+          listed(this.#data.names) || "no datasets"
+        }. ` +
+          (this.#data.advice ?? `Name the right one with data.keys.${quantity}`),
+      );
+    }
+    const all = names.map((name) => ({ name, dataset: names.length > 1 ? this.#attempt(name) : undefined }));
+    // beside one that can be opened, one that cannot may be the one that is meant
+    const fitting = all.filter(({ dataset }) => !dataset || (dataset.info.format && fits(dataset.info.shape)));
+    const places = new Map(fitting.map(({ name, dataset }) => [dataset?.place ?? name, name]));
+    const [first = names[0]!, second] = places.values();
+    if (second === undefined || all.every(({ dataset }) => !dataset)) return this.#data.dataset(first);
     throw new DataError(
-      `${this.path}: there is no dataset ${wanted} for ${quantity}; the file holds ${listed(this.#hdf5.names) || "no datasets"}. ` +
-        `Name the right one with data.keys.${quantity}`,
+      `${this.path}: "${first}" and "${second}" may both be the ${quantity}. ` +
+        `Choose with data.keys.${quantity}, or --${quantity} of deno task inspect`,
+    );
+  }
+
+  #attempt(name: string): Dataset | undefined {
+    try {
+      return this.#data.dataset(name);
+    } catch (error) {
+      if (error instanceof DataError) return undefined;
+      throw error;
+    }
+  }
+
+  /** True for one number for each image. */
+  #isColumn(shape: readonly number[]): boolean {
+    return shape[0] === this.count && elementsOf(shape) === this.count;
+  }
+
+  /** What was read before a change and after it does not belong together. */
+  #checkUnchanged(): void {
+    const { size, mtime } = this.#data.file.statSync();
+    if (size === this.#opened.size && mtime?.getTime() === this.#opened.mtime?.getTime()) return;
+    throw new DataError(
+      `${this.path}: the file was changed while it was read. Wait until nothing writes it, then run the same command again`,
     );
   }
 }

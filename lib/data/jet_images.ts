@@ -5,9 +5,10 @@
  * one. Of chunks that hold a corner or a channel of many images, all that belong to some images are read together (image_bands.ts).
  */
 
-import type { Hdf5Dataset } from "./hdf5/dataset.ts";
+import type { Dataset } from "./data_file.ts";
+import { decodeImages } from "./decode.ts";
 import { ImageBands } from "./image_bands.ts";
-import { blank, decode, type ImageGroup, IMAGES_AT_ONCE, type JetLayout, runs, valuesOf } from "./image_group.ts";
+import { blank, type ImageGroup, IMAGES_AT_ONCE, type JetLayout, runs, valuesOf } from "./image_group.ts";
 
 /**
  * Reads images, each part of the file once.
@@ -16,21 +17,25 @@ import { blank, decode, type ImageGroup, IMAGES_AT_ONCE, type JetLayout, runs, v
  * @returns groups in this order; each is overwritten by the next
  * @throws {DataError} if they cannot be read, or hold numbers that single precision cannot hold
  */
-export function scanImages(file: JetLayout, images: Hdf5Dataset, wanted: ArrayLike<number>): Generator<ImageGroup> {
-  return images.info.storage === "chunked" ? scanChunks(file, images, wanted) : scanRows(file, images, wanted);
+export function scanImages(file: JetLayout, images: Dataset, wanted: ArrayLike<number>): AsyncGenerator<ImageGroup> {
+  return images.info.chunks ? scanChunks(file, images, wanted) : scanRows(file, images, wanted);
 }
 
-function* scanRows(file: JetLayout, images: Hdf5Dataset, wanted: ArrayLike<number>): Generator<ImageGroup> {
+async function* scanRows(file: JetLayout, images: Dataset, wanted: ArrayLike<number>): AsyncGenerator<ImageGroup> {
   const rowBytes = images.info.size * valuesOf(file);
   // one buffer for all reads: the first touch of new memory takes longer than the read
   const buffer = new Uint8Array(Math.min(IMAGES_AT_ONCE, wanted.length) * rowBytes);
   for (const { first, count } of runs(wanted)) {
-    images.readRows(first, count, buffer);
-    yield { first, count, values: channelsLast(decode(file, images, buffer.subarray(0, count * rowBytes), first), file) };
+    await images.readRows(first, count, buffer);
+    yield {
+      first,
+      count,
+      values: channelsLast(decodeImages(file.path, images.info, buffer.subarray(0, count * rowBytes), first), file),
+    };
   }
 }
 
-function* scanChunks(file: JetLayout, images: Hdf5Dataset, wanted: ArrayLike<number>): Generator<ImageGroup> {
+async function* scanChunks(file: JetLayout, images: Dataset, wanted: ArrayLike<number>): AsyncGenerator<ImageGroup> {
   const { shape, chunks } = images.info;
   const rows = chunks![0]!;
   const whole = chunks!.slice(1).every((size, axis) => size === shape[axis + 1]);
@@ -44,12 +49,12 @@ function* scanChunks(file: JetLayout, images: Hdf5Dataset, wanted: ArrayLike<num
 }
 
 /** Images of a chunk that holds whole ones. */
-function* scanWholeImages(file: JetLayout, images: Hdf5Dataset, band: number, wanted: Uint32Array): Generator<ImageGroup> {
+async function* scanWholeImages(file: JetLayout, images: Dataset, band: number, wanted: Uint32Array): AsyncGenerator<ImageGroup> {
   const start = band * images.info.chunks![0]!, rowBytes = images.info.size * valuesOf(file);
-  const chunk = images.readChunk(band);
+  const chunk = images.readChunk!(band);
   for (const { first, count } of runs(wanted)) {
     const values = chunk
-      ? decode(file, images, chunk.subarray((first - start) * rowBytes, (first - start + count) * rowBytes), first)
+      ? decodeImages(file.path, images.info, chunk.subarray((first - start) * rowBytes, (first - start + count) * rowBytes), first)
       : blank(file, images, count * valuesOf(file));
     yield { first, count, values: channelsLast(values, file) };
   }

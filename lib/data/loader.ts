@@ -7,7 +7,6 @@ import type { Encoding, PackedBatch } from "./entries.ts";
 import { DataError } from "./errors.ts";
 import type { Progress } from "../interrupted.ts";
 import type { Notice } from "../io/lock.ts";
-import type { Unwritten } from "./hdf5.ts";
 import type { JetNames, JetScalar } from "./jet_file.ts";
 import type { Answer, Question, Requests } from "./loader_protocol.ts";
 import type { ImageSource } from "./packed.ts";
@@ -86,9 +85,9 @@ export class Loader implements ImageSource {
     return this.#known.empty;
   }
 
-  /** Images of chunks that were never written; undefined if there are none. */
-  get unwritten(): Unwritten | undefined {
-    return this.#known.unwritten;
+  /** What there is to say about the images, a line each. */
+  get remarks(): readonly string[] {
+    return this.#known.remarks;
   }
 
   /** True if the file has such a dataset. */

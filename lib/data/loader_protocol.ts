@@ -2,7 +2,6 @@
 
 import type { EmptyImages } from "./empty.ts";
 import type { Encoding, PackedBatch } from "./entries.ts";
-import type { Unwritten } from "./hdf5.ts";
 import type { JetNames, JetScalar } from "./jet_file.ts";
 
 /** What the Worker can be asked for. */
@@ -14,7 +13,7 @@ export interface Requests {
   scalars: { given: JetScalar; answer: Float64Array };
   pack: {
     given: string;
-    answer: { encoding: Encoding; words: number; mostPerImage: number; empty: EmptyImages; unwritten: Unwritten | undefined };
+    answer: { encoding: Encoding; words: number; mostPerImage: number; empty: EmptyImages; remarks: string[] };
   };
   fingerprint: { given: undefined; answer: string };
   batch: { given: ArrayLike<number>; answer: PackedBatch };

@@ -6,7 +6,7 @@
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 
-import { findEmpty } from "./empty.ts";
+import { findEmpty, remarksOn } from "./empty.ts";
 import { JetFile } from "./jet_file.ts";
 import type { Answer, Question, Requests } from "./loader_protocol.ts";
 import { openPacked, packInMemory } from "./pack_file.ts";
@@ -28,11 +28,11 @@ const handlers: { [Name in keyof Requests]: (given: Requests[Name]["given"]) => 
   async pack(folder) {
     const progress = (done: number, total: number) => self.postMessage({ progress: [done, total] } satisfies Answer);
     const notice = (line: string) => self.postMessage({ notice: line } satisfies Answer);
-    source = folder === "" ? packInMemory(file!, progress) : await openPacked(file!, folder, progress, notice);
-    const empty = findEmpty(source, file!.fill), { unwritten } = file!;
+    source = folder === "" ? await packInMemory(file!, progress) : await openPacked(file!, folder, progress, notice);
+    const empty = findEmpty(source, file!.fill), remarks = remarksOn(file!, empty, file!.count);
     file![Symbol.dispose]();
     const { encoding, words, mostPerImage } = source;
-    return { encoding, words, mostPerImage, empty, unwritten };
+    return { encoding, words, mostPerImage, empty, remarks };
   },
   fingerprint: () => source!.fingerprint(),
   batch: (images) => source!.batch(images),

@@ -16,7 +16,7 @@ import { encodeHeader } from "../io/safetensors.ts";
 import { explaining, FileError, systemCode } from "../io/system_error.ts";
 import { checksum, type Encoding } from "./entries.ts";
 import { DataError } from "./errors.ts";
-import { type Fingerprint, fingerprint, sha256 } from "./fingerprint.ts";
+import { type Fingerprint, sha256 } from "./fingerprint.ts";
 import type { JetFile } from "./jet_file.ts";
 import { packGroup } from "./pack_group.ts";
 import { PackedImages } from "./packed.ts";
@@ -37,7 +37,7 @@ const ELSEWHERE = 'Point data.cache_dir (--cache of deno task pack) elsewhere, o
  * @throws {FileError} if the operating system refuses to read or to write; what is packed is kept, for a next run to go on
  */
 export async function openPacked(file: JetFile, folder: string, progress?: Progress, notice?: Notice): Promise<PackedStore> {
-  const source = await fingerprint(file);
+  const source = await file.fingerprint();
   const path = `${folder}/${await storeName(source)}`;
   const ready = openStore(path);
   if (ready) return ready;
@@ -46,14 +46,14 @@ export async function openPacked(file: JetFile, folder: string, progress?: Progr
   using _lock = await waitForLock(`${path}.lock`, `another task has packed ${file.path}`, { notice, elsewhere: ELSEWHERE });
   const found = openStore(path);
   if (found) return found;
-  packInto(path, file, source, progress);
+  await packInto(path, file, source, progress);
   removeOlder(folder, path, source.path);
   return new PackedStore(path);
 }
 
 /** Packs a data file in memory, where there is no place for a cache. */
-export function packInMemory(file: JetFile, progress?: Progress): PackedImages {
-  return packInMemoryAs(file, "u8", progress) ?? packInMemoryAs(file, "f32", progress)!;
+export async function packInMemory(file: JetFile, progress?: Progress): Promise<PackedImages> {
+  return await packInMemoryAs(file, "u8", progress) ?? (await packInMemoryAs(file, "f32", progress))!;
 }
 
 /** Name of the store of a data file. */
@@ -64,18 +64,18 @@ async function storeName(source: Fingerprint): Promise<string> {
 }
 
 /** Words of the images one after the other, as long as the encoding holds their values. */
-function* packedChunks(file: JetFile, first: number, encoding: Encoding) {
-  for (const group of file.scan(Uint32Array.from({ length: file.count - first }, (_, i) => first + i))) {
+async function* packedChunks(file: JetFile, first: number, encoding: Encoding) {
+  for await (const group of file.scan(Uint32Array.from({ length: file.count - first }, (_, i) => first + i))) {
     yield { stop: group.first + group.count, packed: packGroup(file, group, encoding) };
   }
 }
 
-function packInto(path: string, file: JetFile, source: Fingerprint, progress?: Progress): void {
+async function packInto(path: string, file: JetFile, source: Fingerprint, progress?: Progress): Promise<void> {
   // one byte a value, unless a value needs more
   for (const encoding of ["u8", "f32"] as const) {
     const partial = new PartialStore(`${path}.${encoding}.partial`);
     try {
-      if (!writePartial(partial, file, encoding, progress)) {
+      if (!await writePartial(partial, file, encoding, progress)) {
         partial.remove();
         continue;
       }
@@ -91,9 +91,9 @@ function packInto(path: string, file: JetFile, source: Fingerprint, progress?: P
 }
 
 /** @returns false if the encoding cannot hold a value */
-function writePartial(partial: PartialStore, file: JetFile, encoding: Encoding, progress?: Progress): boolean {
+async function writePartial(partial: PartialStore, file: JetFile, encoding: Encoding, progress?: Progress): Promise<boolean> {
   let flushed = performance.now();
-  for (const { stop, packed } of packedChunks(file, partial.count, encoding)) {
+  for await (const { stop, packed } of packedChunks(file, partial.count, encoding)) {
     if (!packed) return false;
     partial.append(packed.offsets, packed.words);
     if (performance.now() - flushed > FLUSH_EVERY || stop === file.count) {
@@ -105,11 +105,11 @@ function writePartial(partial: PartialStore, file: JetFile, encoding: Encoding, 
   return true;
 }
 
-function packInMemoryAs(file: JetFile, encoding: Encoding, progress?: Progress): PackedImages | undefined {
+async function packInMemoryAs(file: JetFile, encoding: Encoding, progress?: Progress): Promise<PackedImages | undefined> {
   const offsets = new Uint32Array(file.count + 1);
   const parts: Uint32Array[] = [];
   let total = 0, image = 0;
-  for (const { stop, packed } of packedChunks(file, 0, encoding)) {
+  for await (const { stop, packed } of packedChunks(file, 0, encoding)) {
     if (!packed) return undefined;
     for (let i = 1; i < packed.offsets.length; i++) offsets[++image] = total + packed.offsets[i]!;
     parts.push(packed.words);

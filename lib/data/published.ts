@@ -1,7 +1,7 @@
 /** @file Is a file one of the two published ones? By its size, and by what is known of its contents. */
 
+import type { DataFile } from "./data_file.ts";
 import { DataError } from "./errors.ts";
-import type { Hdf5File } from "./hdf5.ts";
 import { JetFile } from "./jet_file.ts";
 import { describe, PUBLISHED_STATISTICS } from "./statistics.ts";
 
@@ -96,7 +96,7 @@ function fact(what: string, expected: number | string, found: number | string): 
 }
 
 /** Name, shape, type and storage of datasets, one row each; what cannot be read says why. */
-export function datasetRows(file: Hdf5File, names: readonly string[]): string[][] {
+export function datasetRows(file: DataFile, names: readonly string[]): string[][] {
   return names.map((name) => {
     try {
       const { shape, type, storage, chunks, filters } = file.dataset(name).info;

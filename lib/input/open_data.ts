@@ -2,7 +2,7 @@
 
 import type { RunConfig } from "../config/keys.ts";
 import { ConfigError } from "../config/parse.ts";
-import { describeEmpty, describeZeros } from "../data/empty.ts";
+import { describeZeros } from "../data/empty.ts";
 import { DataError } from "../data/errors.ts";
 import type { JetNames } from "../data/jet_file.ts";
 import { labelProblem } from "../data/labels.ts";
@@ -187,12 +187,11 @@ async function openPackedImages(
     if (!signal?.aborted) throw error;
     throw new Interrupted(`Stopped while packing ${path}; what is packed is kept in ${cache}`);
   }
-  const { empty, unwritten, count } = loader;
+  const { empty, remarks, count } = loader;
   if (empty.count === count) {
     throw new DataError(`${path}: all ${count} images are empty: they were never written, or hold nothing but 0`);
   }
-  const odd = describeEmpty(empty, count, unwritten);
-  if (odd) notice?.(`${path}: ${odd}`);
+  for (const remark of remarks) notice?.(`${path}: ${remark}`);
   const resident = await ResidentImages.load(gpu, loader, data.gpu_share, { progress: progress?.(`uploading ${path}`), signal });
   return {
     images: loader,

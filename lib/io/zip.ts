@@ -1,5 +1,5 @@
 /**
- * @file Files in an uncompressed zip archive, as PyTorch writes them (APPNOTE.TXT 6.3, with its 64-bit fields).
+ * @file Files in a zip archive, as PyTorch and NumPy write them (APPNOTE.TXT 6.3, with its 64-bit fields).
  *
  * Nothing in the archive is trusted: every range must lie in the file, no two entries may share bytes, and contents must have
  * the checksum that the directory gives.
@@ -15,31 +15,45 @@ export class ZipError extends Error {
 }
 
 const END = 0x06054b50, END_64 = 0x06064b50, LOCATOR_64 = 0x07064b50, CENTRAL = 0x02014b50, LOCAL = 0x04034b50;
-const END_BYTES = 22;
+const END_BYTES = 22, LOCATOR_BYTES = 20, END_64_BYTES = 56, CENTRAL_BYTES = 46, LOCAL_BYTES = 30;
 const MOST_COMMENT = 65535;
+/** Largest directory that is read. */
+const MOST_DIRECTORY = 2 ** 27;
+const STORED = 0, DEFLATED = 8;
 
-interface Entry {
+/** An entry of an archive. */
+export interface ZipEntry {
+  /** Its name in the archive. */
   readonly name: string;
+  /** Where its contents begin in the file, as they are stored. */
   readonly start: number;
+  /** Where they end. */
   readonly stop: number;
+  /** Bytes of the contents, unpacked. */
+  readonly size: number;
+  /** Checksum of the contents, unpacked. */
   readonly crc: number;
-  /** Why it cannot be read, if it cannot. */
+  /** True if they are compressed by deflate. */
+  readonly deflated: boolean;
+  /** Why it cannot be read at all, if it cannot. */
   readonly hindrance: string | undefined;
 }
 
+/** The bytes of a file from start to stop; the caller asks for none behind its end. */
+export type ReadBytes = (start: number, stop: number) => Uint8Array;
+
 /**
- * Reads the directory.
+ * Reads the directory of an archive that need not be in memory.
  *
- * @param file all bytes of the archive
- * @returns a function that gives an entry's contents, a view into the file; undefined if there is no such entry
- * @throws {ZipError} if the archive is cut or damaged, or, on reading, an entry is compressed or encrypted
+ * @param size bytes of the file
+ * @throws {ZipError} if the archive is cut or damaged
  */
-export function openZip(file: Uint8Array): { readonly names: readonly string[]; read(name: string): Uint8Array | undefined } {
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  const entries = new Map<string, Entry>();
-  const { start, bytes, count } = directoryOf(view, file);
-  for (let i = 0, offset = start; i < count; i++) {
-    const { entry, next } = centralEntry(view, file, offset, start + bytes);
+export function readZipDirectory(size: number, read: ReadBytes): ZipEntry[] {
+  const entries = new Map<string, ZipEntry>();
+  const { start, bytes, count } = findDirectory(size, read);
+  const directory = read(start, start + bytes);
+  for (let i = 0, offset = 0; i < count; i++) {
+    const { entry, next } = centralEntry(directory, offset, size, read);
     if (entries.has(entry.name)) throw new ZipError(`two entries of the archive are called "${shorten(entry.name)}"`);
     entries.set(entry.name, entry);
     offset = next;
@@ -50,12 +64,26 @@ export function openZip(file: Uint8Array): { readonly names: readonly string[]; 
       throw new ZipError(`the entries "${shorten(sorted[i - 1]!.name)}" and "${shorten(entry.name)}" overlap`);
     }
   });
+  return [...entries.values()];
+}
+
+/**
+ * Opens an archive without compression, as PyTorch writes it.
+ *
+ * @param file all bytes of the archive
+ * @returns a function that gives an entry's contents, a view into the file; undefined if there is no such entry
+ * @throws {ZipError} if the archive is cut or damaged, or, on reading, an entry is compressed or encrypted
+ */
+export function openZip(file: Uint8Array): { readonly names: readonly string[]; read(name: string): Uint8Array | undefined } {
+  const directory = readZipDirectory(file.length, (start, stop) => file.subarray(start, stop));
+  const entries = new Map(directory.map((entry) => [entry.name, entry]));
   return {
     names: [...entries.keys()],
     read(name) {
       const entry = entries.get(name);
       if (!entry) return undefined;
-      if (entry.hindrance !== undefined) throw new ZipError(`entry "${shorten(name)}" is ${entry.hindrance}`);
+      const hindrance = entry.hindrance ?? (entry.deflated ? "compressed" : undefined);
+      if (hindrance !== undefined) throw new ZipError(`entry "${shorten(name)}" is ${hindrance}`);
       const contents = file.subarray(entry.start, entry.stop);
       if (crc32(contents) !== entry.crc) throw new ZipError(`entry "${shorten(name)}" is damaged: its checksum is wrong`);
       return contents;
@@ -64,47 +92,61 @@ export function openZip(file: Uint8Array): { readonly names: readonly string[]; 
 }
 
 /** Where the central directory is. */
-function directoryOf(view: DataView, file: Uint8Array): { start: number; bytes: number; count: number } {
-  let end = file.length - END_BYTES;
-  const last = Math.max(0, end - MOST_COMMENT);
-  while (end >= last && view.getUint32(end, true) !== END) end--;
-  if (end < last) throw new ZipError("the archive has no end: it is cut, or no zip archive");
-  let count = view.getUint16(end + 10, true), bytes = view.getUint32(end + 12, true), start = view.getUint32(end + 16, true);
-  const locator = end - 20;
+function findDirectory(size: number, read: ReadBytes): { start: number; bytes: number; count: number } {
+  const from = Math.max(0, size - END_BYTES - MOST_COMMENT - LOCATOR_BYTES), tail = read(from, size), view = viewOf(tail);
+  let at = tail.length - END_BYTES;
+  const last = Math.max(0, at - MOST_COMMENT);
+  while (at >= last && view.getUint32(at, true) !== END) at--;
+  if (at < last) throw new ZipError("the archive has no end: it is cut, or no zip archive");
+  let count = view.getUint16(at + 10, true), bytes = view.getUint32(at + 12, true), start = view.getUint32(at + 16, true);
+  const locator = at - LOCATOR_BYTES;
   if (locator >= 0 && view.getUint32(locator, true) === LOCATOR_64) {
-    const record = wide(view, locator + 8);
-    if (record + 56 > file.length || view.getUint32(record, true) !== END_64) {
-      throw new ZipError("the archive's directory is damaged");
-    }
-    [count, bytes, start] = [wide(view, record + 32), wide(view, record + 40), wide(view, record + 48)];
+    const place = wide(view, locator + 8);
+    const record = place + END_64_BYTES <= size ? viewOf(read(place, place + END_64_BYTES)) : undefined;
+    if (record?.getUint32(0, true) !== END_64) throw new ZipError("the archive's directory is damaged");
+    [count, bytes, start] = [wide(record, 32), wide(record, 40), wide(record, 48)];
   }
-  if (start + bytes > end) throw new ZipError("the archive's directory lies outside the file");
+  if (!(start + bytes <= from + at)) throw new ZipError("the archive's directory lies outside the file");
+  if (bytes > MOST_DIRECTORY) throw new ZipError("the archive's directory is too large");
   return { start, bytes, count };
 }
 
-function centralEntry(view: DataView, file: Uint8Array, at: number, end: number): { entry: Entry; next: number } {
-  if (at + 46 > end || view.getUint32(at, true) !== CENTRAL) throw new ZipError("the archive's directory is damaged");
+function centralEntry(
+  directory: Uint8Array,
+  at: number,
+  fileBytes: number,
+  read: ReadBytes,
+): { entry: ZipEntry; next: number } {
+  const view = viewOf(directory);
+  if (at + CENTRAL_BYTES > directory.length || view.getUint32(at, true) !== CENTRAL) {
+    throw new ZipError("the archive's directory is damaged");
+  }
   const flags = view.getUint16(at + 8, true), method = view.getUint16(at + 10, true);
   const nameBytes = view.getUint16(at + 28, true), extraBytes = view.getUint16(at + 30, true);
-  const next = at + 46 + nameBytes + extraBytes + view.getUint16(at + 32, true);
-  if (next > end) throw new ZipError("the archive's directory is damaged");
-  const name = new TextDecoder().decode(file.subarray(at + 46, at + 46 + nameBytes));
-  const hindrance = (flags & 1) !== 0 ? "encrypted" : method !== 0 ? "compressed" : undefined;
-  const extra = at + 46 + nameBytes;
+  const extra = at + CENTRAL_BYTES + nameBytes;
+  const next = extra + extraBytes + view.getUint16(at + 32, true);
+  if (next > directory.length) throw new ZipError("the archive's directory is damaged");
+  const name = new TextDecoder().decode(directory.subarray(at + CENTRAL_BYTES, extra));
+  const hindrance = (flags & 1) !== 0 ? "encrypted" : method !== STORED && method !== DEFLATED ? "compressed" : undefined;
   const sizes = wideFields(view, extra, extra + extraBytes, [
     view.getUint32(at + 24, true),
     view.getUint32(at + 20, true),
     view.getUint32(at + 42, true),
   ]);
   const [size, stored, local] = sizes as [number, number, number];
-  if (size !== stored && hindrance === undefined) throw new ZipError(`entry "${shorten(name)}" has two sizes`);
-  if (local + 30 > file.length || view.getUint32(local, true) !== LOCAL) {
-    throw new ZipError(`entry "${shorten(name)}" lies outside the file`);
+  if (size !== stored && method === STORED && hindrance === undefined) {
+    throw new ZipError(`entry "${shorten(name)}" has two sizes`);
   }
-  const start = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
-  const stop = start + stored;
-  if (stop > file.length) throw new ZipError(`entry "${shorten(name)}" claims ${stored} bytes, more than the file has`);
-  return { entry: { name, start, stop, crc: view.getUint32(at + 16, true), hindrance }, next };
+  const header = local + LOCAL_BYTES <= fileBytes ? viewOf(read(local, local + LOCAL_BYTES)) : undefined;
+  if (header?.getUint32(0, true) !== LOCAL) throw new ZipError(`entry "${shorten(name)}" lies outside the file`);
+  const start = local + LOCAL_BYTES + header.getUint16(26, true) + header.getUint16(28, true), stop = start + stored;
+  if (!(stop <= fileBytes)) throw new ZipError(`entry "${shorten(name)}" claims ${stored} bytes, more than the file has`);
+  const crc = view.getUint32(at + 16, true);
+  return { entry: { name, start, stop, size, crc, deflated: method === DEFLATED, hindrance }, next };
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 /** Numbers of the directory; those that read 0xffffffff are in the extra field 1, in their order. */

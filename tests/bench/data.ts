@@ -79,12 +79,12 @@ const rate = (started: number) => 1000 * COUNT / (performance.now() - started);
 
 async function readDense(path: string): Promise<void> {
   using file = await JetFile.open(path);
-  for (const _group of file.scan(Uint32Array.from({ length: COUNT }, (_, i) => i)));
+  for await (const _group of file.scan(Uint32Array.from({ length: COUNT }, (_, i) => i)));
 }
 
 async function pack(path: string): Promise<void> {
   using file = await JetFile.open(path);
-  packInMemory(file);
+  await packInMemory(file);
 }
 
 function readPacked(store: PackedStore): Promise<void> {

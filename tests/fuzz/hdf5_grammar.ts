@@ -64,7 +64,7 @@ export async function readGrownHdf5(path: string): Promise<void> {
   }
   const { size, channels, channelsFirst, unwritten, fill } = file, perImage = size * size * channels;
   let missing = 0;
-  for (const { first, values } of file.scan(Uint32Array.from({ length: file.count }, (_, i) => i))) {
+  for await (const { first, values } of file.scan(Uint32Array.from({ length: file.count }, (_, i) => i))) {
     values.forEach((value, k) => {
       const inImage = k % perImage, channel = inImage % channels, pixel = Math.floor(inImage / channels);
       const place = channelsFirst ? channel * size * size + pixel : inImage;

@@ -254,7 +254,7 @@ async function readAllNumbers(path: string): Promise<void> {
   if (whole.kind("jet") === "nothing") return;
   using file = await JetFile.open(path);
   for (const quantity of ["labels", "mass", "pt"] as const) if (file.has(quantity)) file.readScalars(quantity);
-  for (const group of file.scan(Uint32Array.from({ length: file.count }, (_, i) => i))) {
+  for await (const group of file.scan(Uint32Array.from({ length: file.count }, (_, i) => i))) {
     packGroup(file, group, "u8") ?? packGroup(file, group, "f32");
   }
 }

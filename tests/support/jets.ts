@@ -3,15 +3,15 @@
 import type { JetFile } from "../../lib/data/jet_file.ts";
 
 /** Values of images, dense and channels last; of all of them if none are named. */
-export function jetValues(
+export async function jetValues(
   file: JetFile,
   images: readonly number[] = Array.from({ length: file.count }, (_, i) => i),
-): Float32Array {
+): Promise<Float32Array> {
   const perImage = file.size ** 2 * file.channels;
   const all = new Float32Array(images.length * perImage);
   let at = 0;
   // each group is overwritten by the next
-  for (const { values } of file.scan(images)) {
+  for await (const { values } of file.scan(images)) {
     all.set(values, at);
     at += values.length;
   }

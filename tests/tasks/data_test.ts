@@ -46,7 +46,7 @@ Deno.test("deno task inspect takes files of other shapes, and refuses what is no
   assertStringIncludes(stdout, "(100, 12, 12, 2)");
   Deno.writeTextFileSync(`${workspace.root}data/page.h5`, "<html>");
   assertStringIncludes(await fail(workspace, "inspect", "data/page.h5"), "data/page.h5: this is not an HDF5 file");
-  assertStringIncludes(await fail(workspace, "inspect"), "FILE.h5 is missing");
+  assertStringIncludes(await fail(workspace, "inspect"), "FILE is missing");
   assertStringIncludes(await fail(workspace, "inspect", "data/toy.h5", "more.h5"), "there are 2");
 });
 

@@ -7,6 +7,7 @@
  * Specification" version 3.0, sections III.A and VII.
  */
 
+import { elementsOf, gridOf, numberOf, placeOf } from "../grid.ts";
 import { readExtensibleArray, readFixedArray } from "./array_index.ts";
 import { type EntryFormat, readEntry, type StoredChunk } from "./chunk_entry.ts";
 import type { ChunkedStorage, Extent } from "./layout.ts";
@@ -27,7 +28,7 @@ export class ChunkMap {
 
   /** @throws {Hdf5Fault} if the list contradicts itself */
   constructor(source: Hdf5Source, storage: ChunkedStorage, extent: Extent, filtered: boolean) {
-    this.grid = extent.shape.map((size, axis) => Math.ceil(size / storage.shape[axis]!));
+    this.grid = gridOf(extent.shape, storage.shape);
     const entries: { number: number; chunk: StoredChunk }[] = [];
     listChunks(source, storage, extent, filtered, (place, chunk) => {
       // chunks that a dataset has shrunk away from may still be listed
@@ -57,7 +58,7 @@ export class ChunkMap {
 
   /** Chunks that there should be. */
   get count(): number {
-    return this.grid.reduce((product, n) => product * n, 1);
+    return elementsOf(this.grid);
   }
 
   /** The first chunk that was never written; -1 if all are there. */
@@ -67,28 +68,13 @@ export class ChunkMap {
   }
 }
 
-/** The number of a chunk, the last axis counting fastest. */
-export function numberOf(place: readonly number[], grid: readonly number[]): number {
-  return place.reduce((number, at, axis) => number * grid[axis]! + at, 0);
-}
-
-/** The place of a chunk. */
-export function placeOf(number: number, grid: readonly number[]): number[] {
-  const place = grid.slice();
-  for (let axis = grid.length - 1, rest = number; axis >= 0; axis--) {
-    place[axis] = rest % grid[axis]!;
-    rest = Math.floor(rest / grid[axis]!);
-  }
-  return place;
-}
-
 function listChunks(source: Hdf5Source, { shape, bytes, index }: ChunkedStorage, extent: Extent, filtered: boolean, add: AddChunk) {
   if (index.address === undefined) return;
   const { address } = index;
   if (index.kind === "tree") return readTree(source, address, shape, add);
   if (index.kind === "single") return add(shape.map(() => 0), { address, bytes, mask: 0, ...index.filtered });
   // in arrays, numbers count the chunks that there are when the dataset has grown to its most
-  const grid = extent.most.map((size, axis) => Math.ceil(size / shape[axis]!));
+  const grid = gridOf(extent.most, shape);
   const sizeWidth = index.wideSizes ? source.widths.length : Math.min(8, 1 + Math.floor((Math.floor(Math.log2(bytes)) + 8) / 8));
   const format: EntryFormat = { filtered, chunkBytes: bytes, sizeWidth };
   switch (index.kind) {
@@ -111,7 +97,7 @@ function listChunks(source: Hdf5Source, { shape, bytes, index }: ChunkedStorage,
 }
 
 function consecutive(source: Hdf5Source, address: number, bytes: number, grid: readonly number[], add: AddChunk): void {
-  const count = grid.reduce((product, n) => product * n, 1);
+  const count = elementsOf(grid);
   if (!(address + count * bytes <= source.bytes)) throw new Hdf5Fault("the file ends before its chunks do", true);
   for (let i = 0; i < count; i++) add(placeOf(i, grid), { address: address + i * bytes, bytes, mask: 0 });
 }

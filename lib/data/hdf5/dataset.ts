@@ -4,48 +4,17 @@
  * libhdf5 gives a fill value for what was never written, and takes numbers by their size alone where it is asked for bytes.
  */
 
+import type { Dataset, DatasetInfo, Unwritten } from "../data_file.ts";
+import { decodeNumbers } from "../decode.ts";
 import { DataError } from "../errors.ts";
-import { ChunkMap, numberOf, placeOf } from "./chunk_index.ts";
+import { elementsOf, numberOf, placeOf } from "../grid.ts";
+import { InexactNumber, toFloat64 } from "../numbers.ts";
+import { ChunkMap } from "./chunk_index.ts";
 import { unpackChunk } from "./filters.ts";
-import { InexactNumber, type NumberFormat, toFloat64 } from "./numbers.ts";
 import type { DatasetParts } from "./parts.ts";
 import { explainFault, refusalOf } from "./refusal.ts";
 import { Hdf5Fault } from "./source.ts";
 import { readMappings, selected } from "./virtual.ts";
-
-/** How the numbers of a dataset are stored. */
-export interface DatasetInfo {
-  /** Path of the dataset in the file. */
-  readonly name: string;
-  /** Sizes of the axes, the slowest first. */
-  readonly shape: readonly number[];
-  /** Type of its numbers; undefined if it holds none, or some of a type that is not read. */
-  readonly format: NumberFormat | undefined;
-  /** Bytes of an element. */
-  readonly size: number;
-  /** Byte order in the file. */
-  readonly littleEndian: boolean;
-  /** What its elements are, in words, such as "float 32 bit" or "text". */
-  readonly type: string;
-  /** How they are stored. */
-  readonly storage: "compact" | "contiguous" | "chunked" | "virtual" | "external";
-  /** Chunk shape, or null if there are no chunks. */
-  readonly chunks: readonly number[] | null;
-  /** Names of filters, such as "deflate" (gzip) or "shuffle". */
-  readonly filters: readonly string[];
-}
-
-/** Rows that were never written. */
-export interface Unwritten {
-  /** The first of them. */
-  readonly first: number;
-  /** The last of those that follow the first without a gap. */
-  readonly last: number;
-  /** Chunks that are not there. */
-  readonly chunks: number;
-  /** Chunks that there should be. */
-  readonly of: number;
-}
 
 /** Numbers of a virtual dataset's source that are read at once. */
 const MOST_VIRTUAL = 2 ** 27;
@@ -53,7 +22,7 @@ const MOST_VIRTUAL = 2 ** 27;
 const MOST_DEPTH = 8;
 
 /** A dataset of an open file. */
-export class Hdf5Dataset {
+export class Hdf5Dataset implements Dataset {
   readonly info: DatasetInfo;
   readonly #parts: DatasetParts;
   readonly #open: (name: string) => Hdf5Dataset;
@@ -78,7 +47,10 @@ export class Hdf5Dataset {
     };
   }
 
-  /** The value of elements that were never written. */
+  get place(): number {
+    return this.#parts.address;
+  }
+
   get fill(): number {
     const { fill, element } = this.#parts;
     try {
@@ -89,13 +61,17 @@ export class Hdf5Dataset {
     }
   }
 
-  /** Refuses what cannot be read; @throws {DataError} saying what it is and what to do */
-  check(): void {
+  check(as: "rows" | "numbers"): void {
     const refusal = this.#guard(() => refusalOf(this.#parts));
     if (refusal !== undefined) throw this.#error(refusal);
+    if (as === "rows" && this.info.storage === "virtual") {
+      throw this.#error(
+        "is virtual: its images are parts of other datasets. 'h5repack -l CONTI in.h5 out.h5' writes them into one",
+      );
+    }
   }
 
-  /** The rows that were never written, where that can be known: of chunks. */
+  /** That can be known of chunks. */
   get unwritten(): Unwritten | undefined {
     const { storage, extent: { shape } } = this.#parts;
     if (storage.kind !== "chunked") return undefined;
@@ -116,12 +92,6 @@ export class Hdf5Dataset {
     return this.#chunks ??= this.#guard(() => new ChunkMap(source, storage, extent, filters.length > 0));
   }
 
-  /**
-   * The bytes of a chunk, unpacked.
-   *
-   * @returns undefined if it was never written
-   * @throws {DataError} if it is damaged
-   */
   readChunk(number: number): Uint8Array<ArrayBuffer> | undefined {
     const { source, storage, filters, extent: { shape } } = this.#parts;
     const chunk = this.chunks.get(number);
@@ -134,14 +104,10 @@ export class Hdf5Dataset {
     );
   }
 
-  /**
-   * Reads rows that lie one after the other: of contiguous or compact storage.
-   *
-   * @throws {DataError} if the file ends before
-   */
+  /** Of contiguous or compact storage. */
   readRows(first: number, count: number, into: Uint8Array<ArrayBuffer>): void {
     const { source, storage, extent: { shape }, element } = this.#parts;
-    const rowBytes = shape.slice(1).reduce((product, n) => product * n, element.size);
+    const rowBytes = element.size * elementsOf(shape.slice(1));
     const [start, length] = [first * rowBytes, count * rowBytes];
     this.#guard(() => {
       if (storage.kind === "contiguous" && storage.address !== undefined) {
@@ -153,13 +119,8 @@ export class Hdf5Dataset {
     }, () => count > 1 ? `rows ${first} to ${first + count - 1}` : `row ${first}`);
   }
 
-  /**
-   * All its numbers, the last axis fastest.
-   *
-   * @throws {DataError} if they cannot be read, were never written, or are whole numbers beyond what is exact
-   */
   readNumbers(): Float64Array {
-    this.check();
+    this.check("numbers");
     const { storage } = this.#parts;
     if (storage.kind === "virtual") return this.#readVirtual(0);
     const rows = this.unwritten;
@@ -168,23 +129,12 @@ export class Hdf5Dataset {
         `was never written ${rows.last > rows.first ? `in rows ${rows.first} to ${rows.last}` : `in row ${rows.first}`}`,
       );
     }
-    return this.#decode(storage.kind === "chunked" ? this.#gather() : this.#wholeBytes());
-  }
-
-  #decode(bytes: Uint8Array<ArrayBuffer>): Float64Array {
-    try {
-      return toFloat64(bytes, this.#parts.element);
-    } catch (error) {
-      if (!(error instanceof InexactNumber)) throw error;
-      const { shape } = this.info;
-      const row = Math.floor(error.index / shape.slice(1).reduce((product, n) => product * n, 1));
-      throw this.#error(`holds ${error.value} at row ${row}, which double precision cannot hold. Store smaller numbers`);
-    }
+    return decodeNumbers(this.#parts.path, this.info, storage.kind === "chunked" ? this.#gather() : this.#wholeBytes());
   }
 
   #wholeBytes(): Uint8Array<ArrayBuffer> {
     const { extent: { shape }, element } = this.#parts;
-    const bytes = new Uint8Array(shape.reduce((product, n) => product * n, element.size));
+    const bytes = new Uint8Array(element.size * elementsOf(shape));
     if (bytes.length > 0) this.readRows(0, shape[0] ?? 1, bytes);
     return bytes;
   }
@@ -193,12 +143,12 @@ export class Hdf5Dataset {
   #gather(): Uint8Array<ArrayBuffer> {
     const { storage, extent: { shape }, element: { size: width } } = this.#parts;
     if (storage.kind !== "chunked") throw new Error("no chunks");
-    const out = new Uint8Array(shape.reduce((product, n) => product * n, width));
+    const out = new Uint8Array(width * elementsOf(shape));
     for (const number of this.chunks.numbers) {
       const chunk = this.readChunk(number)!;
       const start = placeOf(number, this.chunks.grid).map((at, axis) => at * storage.shape[axis]!);
       const held = start.map((at, axis) => Math.min(storage.shape[axis]!, shape[axis]! - at));
-      const lines = held.slice(0, -1).reduce((product, n) => product * n, 1), length = held.at(-1)! * width;
+      const lines = elementsOf(held.slice(0, -1)), length = held.at(-1)! * width;
       for (let line = 0; line < lines; line++) {
         const inside = [...placeOf(line, held.slice(0, -1)), 0];
         const from = numberOf(inside, storage.shape) * width;
@@ -212,15 +162,15 @@ export class Hdf5Dataset {
   #readVirtual(depth: number): Float64Array {
     const { path, source, storage, extent: { shape }, element } = this.#parts;
     if (storage.kind !== "virtual" || depth > MOST_DEPTH) throw this.#error("is virtual, and its sources have no end");
-    const out = new Float64Array(shape.reduce((product, n) => product * n, 1)), known = new Uint8Array(out.length);
+    const out = new Float64Array(elementsOf(shape)), known = new Uint8Array(out.length);
     for (const { dataset, from, to } of this.#guard(() => readMappings(source, storage.heap))) {
       let other: Hdf5Dataset, values: Float64Array;
       try {
         other = this.#open(dataset);
-        other.check();
+        other.check("numbers");
         const { format, storage: kind, shape } = other.info;
         if (format !== element.format) throw new DataError(`its source "${dataset}" holds numbers of another type`);
-        if (shape.reduce((product, n) => product * n, 1) > MOST_VIRTUAL) {
+        if (elementsOf(shape) > MOST_VIRTUAL) {
           throw new DataError(`its source "${dataset}" is too large`);
         }
         values = kind === "virtual" ? other.#readVirtual(depth + 1) : other.readNumbers();

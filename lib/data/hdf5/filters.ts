@@ -1,7 +1,6 @@
 /** @file The filters of HDF5 that chunks pass through, undone: gzip, shuffle and the check sum fletcher32. */
 
-import { inflateSync } from "node:zlib";
-import { formatBytes } from "../../format.ts";
+import { inflate, InflateError } from "../../io/inflate.ts";
 import { fletcher32 } from "./checksum.ts";
 import { findMessage, MESSAGE, type Message } from "./header.ts";
 import { Hdf5Fault, type Hdf5Source } from "./source.ts";
@@ -19,8 +18,6 @@ const NAMES = ["", "deflate", "shuffle", "fletcher32", "szip", "nbit", "scaleoff
 /** Filters of others have numbers from here on. */
 const OWN_NAMES = 256;
 const CHECKSUM_BYTES = 4;
-/** No stream of gzip unpacks to more than this many times its size; for zeros alone it reaches 1032. */
-export const MOST_COMPRESSION = 1100;
 
 /** Reads the filters of a dataset, in the order in which they were applied. */
 export function readFilters(source: Hdf5Source, messages: readonly Message[]): Filter[] {
@@ -67,24 +64,20 @@ export function unpackChunk(
   for (const [i, filter] of [...filters.entries()].reverse()) {
     if (mask >> i & 1) continue;
     if (filter.id === FLETCHER32) chunk = checkFletcher32(chunk);
-    else if (filter.id === DEFLATE) chunk = inflate(chunk, bytes);
+    else if (filter.id === DEFLATE) chunk = unzip(chunk, bytes);
     else chunk = unshuffle(chunk, filter.parameters[0] ?? 1);
   }
   if (chunk.length !== bytes) throw new Hdf5Fault(`one of its chunks has ${chunk.length} bytes instead of ${bytes}`, true);
   return chunk;
 }
 
-function inflate(stored: Uint8Array<ArrayBuffer>, bytes: number): Uint8Array<ArrayBuffer> {
-  // a check sum that was taken before the packing is packed too
-  const most = bytes + CHECKSUM_BYTES;
-  if (most > MOST_COMPRESSION * (stored.length + CHECKSUM_BYTES)) {
-    throw new Hdf5Fault(`one of its chunks has ${stored.length} bytes, which cannot be ${formatBytes(bytes)} compressed`, true);
-  }
+function unzip(stored: Uint8Array<ArrayBuffer>, bytes: number): Uint8Array<ArrayBuffer> {
   try {
-    const { buffer, byteOffset, length } = inflateSync(stored, { chunkSize: Math.max(64, most), maxOutputLength: most });
-    return new Uint8Array(buffer as ArrayBuffer, byteOffset, length);
+    // a check sum that was taken before the packing is packed too
+    return inflate(stored, bytes + CHECKSUM_BYTES, "zlib");
   } catch (error) {
-    throw new Hdf5Fault(`one of its chunks cannot be unpacked: ${(error as Error).message}`, true);
+    if (!(error instanceof InflateError)) throw error;
+    throw new Hdf5Fault(`the bytes of one of its chunks cannot be unpacked: ${error.message}`, true);
   }
 }
 

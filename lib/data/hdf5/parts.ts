@@ -1,8 +1,8 @@
 /** @file What a dataset is made of, as its header says it. */
 
+import type { ElementType } from "./datatype.ts";
 import type { Filter } from "./filters.ts";
 import type { Extent, Storage } from "./layout.ts";
-import type { ElementType } from "./numbers.ts";
 import type { Hdf5Source } from "./source.ts";
 
 /** A dataset as its header describes it. */
@@ -12,6 +12,8 @@ export interface DatasetParts {
   readonly source: Hdf5Source;
   /** Path of the dataset in it. */
   readonly name: string;
+  /** Address of its header. */
+  readonly address: number;
   readonly extent: Extent;
   readonly element: ElementType;
   readonly storage: Storage;

@@ -1,8 +1,10 @@
 /** @file Datasets whose numbers are not read: what they are, and what to do. */
 
 import { formatBytes, listed, shorten } from "../../format.ts";
+import { pythonAdvice } from "../data_file.ts";
+import { MOST_COMPRESSION } from "../../io/inflate.ts";
 import { DataError } from "../errors.ts";
-import { isSupported, MOST_COMPRESSION } from "./filters.ts";
+import { isSupported } from "./filters.ts";
 import type { ChunkedStorage } from "./layout.ts";
 import type { DatasetParts } from "./parts.ts";
 import type { Hdf5Fault } from "./source.ts";
@@ -29,8 +31,8 @@ export function refusalOf({ name, source, storage, element, filters, extent: { s
       "Rewrite it with gzip, or uncompressed (h5repack -f GZIP=4 in.h5 out.h5)";
   }
   if (!element.format) {
-    const how = element.conversion?.replace("OLD", () => `old["${name}"]`);
-    return `holds ${element.words}, which cannot be read here${how ? `. In h5py: new["${name}"] = ${how}` : ""}`;
+    const how = element.conversion && `. ${pythonAdvice("h5py", name, element.conversion)}`;
+    return `holds ${element.words}, which cannot be read here${how ?? ""}`;
   }
   const bytes = shape.reduce((product, n) => product * n, element.size);
   if (storage.kind === "contiguous" && bytes > 0) {

@@ -116,11 +116,11 @@ Deno.test("images are put together from chunks that hold parts of them, any of t
   for (const images of names) {
     using file = await JetFile.open(`${FIXTURES}strips.h5`, { images });
     const expected = images.startsWith("one") ? IMAGES.filter((_, i) => i % 2 === 0) : IMAGES;
-    assertEquals(jetValues(file), expected, images);
+    assertEquals(await jetValues(file), expected, images);
     const perImage = expected.length / 7;
     for (const wanted of [[6], [0, 2, 3, 5]]) {
       const part = wanted.flatMap((image) => [...expected.subarray(image * perImage, (image + 1) * perImage)]);
-      assertEquals([...jetValues(file, wanted)], part, images);
+      assertEquals([...await jetValues(file, wanted)], part, images);
     }
   }
 });
@@ -140,17 +140,17 @@ Deno.test("images of chunks that were never written are the fill value, and know
   const open = (images: string) => JetFile.open(`${FIXTURES}strips.h5`, { images });
   {
     using file = await open("half");
-    assertEquals(jetValues(file), IMAGES.map((value, i) => i < 4 * 72 ? value : 0));
+    assertEquals(await jetValues(file), IMAGES.map((value, i) => i < 4 * 72 ? value : 0));
     assertEquals(file.unwritten, { first: 4, last: 6, chunks: 2, of: 4 });
   }
   {
     using file = await open("channel");
-    assertEquals(jetValues(file), IMAGES.map((value, i) => i % 2 === 0 ? value : 0));
+    assertEquals(await jetValues(file), IMAGES.map((value, i) => i % 2 === 0 ? value : 0));
     assertEquals(file.unwritten, { first: 0, last: 6, chunks: 1, of: 2 });
   }
   for (const name of ["filled", "strip filled"]) {
     using file = await open(name);
-    assertEquals(jetValues(file), IMAGES.map((value, i) => i >= 2 * 72 && i < 4 * 72 ? value : 3), name);
+    assertEquals(await jetValues(file), IMAGES.map((value, i) => i >= 2 * 72 && i < 4 * 72 ? value : 3), name);
     assertEquals([file.fill, file.unwritten?.first, file.unwritten?.last], [3, 0, 1], name);
   }
 });
