@@ -18,8 +18,8 @@
 // x, y, dx, dy         (R, DIM)
 // weight, bias, running_mean, running_var, dweight, dbias  (DIM)
 // mean, rstd           (GROUPS, DIM)
-// parts                (GROUPS, SEGMENTS, 2, DIM): mean and sum of squared deviations (statistics), or sum of dy and
-//                      of dy xhat (backward_sums), of a segment of the group's rows
+// parts                (GROUPS, S, 2, DIM): mean and sum of squared deviations (statistics), or sum of dy and of dy xhat
+//                      (backward_sums), of each of S segments of the group's rows
 // sums                 (GROUPS, 2, DIM): sum of dy and of dy xhat
 //
 // Segments are merged in order by the formula of Chan, Golub and LeVeque, which loses no digits when the
@@ -32,7 +32,6 @@
 alias Number = f32;
 const DIM: u32 = 16u;
 const GROUPS: u32 = 1u;
-const SEGMENTS: u32 = 4u;
 const EPS: f32 = 1e-5;
 const MOMENTUM: f32 = 0.1;
 const GELU_BACKWARD: bool = false; // of backward_input: x is gelu(pre), and the gradient of pre is wanted
@@ -62,14 +61,21 @@ const RUNNING: bool = false; // predicting: the statistics do not depend on x
 @group(0) @binding(21) var<storage, read> pre: array<Number>;
 
 struct Dims {
-  rows: u32,       // of a group
-  first_row: u32,  // rows of all groups before those that are bound
-  first_part: u32, // segments of all groups before those of this launch
-  segments: u32,   // of this launch
+  rows: u32,      // of a group
+  first_row: u32, // rows of all groups before those that are bound
+  // of statistics and backward_sums
+  first: u32,    // segments of all groups before those of this launch
+  segments: u32, // of this launch
 }
 
-fn first_row(segment: u32) -> u32 {
-  return part_start(segment, dims.rows, SEGMENTS);
+// The first of a group's rows that a segment of it takes.
+fn first_row(segment: u32, segments: u32) -> u32 {
+  return part_start(segment, dims.rows, segments);
+}
+
+// How many segments a group has, if all of them have so many Numbers.
+fn segments_of(numbers: u32) -> u32 {
+  return numbers / (GROUPS * 2u * DIM);
 }
 
 @compute @workgroup_size(WIDTH)
@@ -78,11 +84,12 @@ fn statistics(ids: Ids) {
   if (at.column >= DIM || at.row >= dims.segments) {
     return;
   }
-  let part = dims.first_part + at.row;
-  let group = part / SEGMENTS;
-  let segment = part % SEGMENTS;
-  let first = first_row(segment);
-  let last = first_row(segment + 1u);
+  let part = dims.first + at.row;
+  let segments = segments_of(arrayLength(&parts_out));
+  let group = part / segments;
+  let segment = part % segments;
+  let first = first_row(segment, segments);
+  let last = first_row(segment + 1u, segments);
   let base = (group * dims.rows - dims.first_row) * DIM + at.column;
   var sum = Number();
   for (var r = first; r < last; r++) {
@@ -106,11 +113,12 @@ struct Merged {
 
 // Mean and squared deviations of a column of a group.
 fn merged(group: u32, column: u32) -> Merged {
+  let segments = segments_of(arrayLength(&parts));
   var result = Merged(Number(), Number(), 0.0);
-  for (var segment = 0u; segment < SEGMENTS; segment++) {
-    let at = (group * SEGMENTS + segment) * 2u * DIM + column;
+  for (var segment = 0u; segment < segments; segment++) {
+    let at = (group * segments + segment) * 2u * DIM + column;
     // segments of no rows add nothing
-    let added = f32(first_row(segment + 1u) - first_row(segment));
+    let added = f32(first_row(segment + 1u, segments) - first_row(segment, segments));
     let total = max(result.count + added, 1.0);
     let delta = parts[at] - result.mean;
     result.mean += delta * added / total;
@@ -177,15 +185,16 @@ fn backward_sums(ids: Ids) {
   if (at.column >= DIM || at.row >= dims.segments) {
     return;
   }
-  let part = dims.first_part + at.row;
-  let group = part / SEGMENTS;
-  let segment = part % SEGMENTS;
+  let part = dims.first + at.row;
+  let segments = segments_of(arrayLength(&parts_out));
+  let group = part / segments;
+  let segment = part % segments;
   let m = mean[group * DIM + at.column];
   let r = rstd[group * DIM + at.column];
   let base = (group * dims.rows - dims.first_row) * DIM + at.column;
   var sum = Number();
   var sum_xhat = Number();
-  for (var row = first_row(segment); row < first_row(segment + 1u); row++) {
+  for (var row = first_row(segment, segments); row < first_row(segment + 1u, segments); row++) {
     let g = dy[base + row * DIM];
     sum += g;
     sum_xhat = fma(g, (x[base + row * DIM] - m) * r, sum_xhat);
@@ -200,13 +209,14 @@ fn backward_merge(ids: Ids) {
   if (column >= DIM) {
     return;
   }
+  let segments = segments_of(arrayLength(&parts));
   var total = Number();
   var total_xhat = Number();
   for (var group = 0u; group < GROUPS; group++) {
     var sum = Number();
     var sum_xhat = Number();
-    for (var segment = 0u; segment < SEGMENTS; segment++) {
-      let at = (group * SEGMENTS + segment) * 2u * DIM + column;
+    for (var segment = 0u; segment < segments; segment++) {
+      let at = (group * segments + segment) * 2u * DIM + column;
       sum += parts[at];
       sum_xhat += parts[at + DIM];
     }

@@ -1,23 +1,20 @@
 // Finds numbers that are not finite.
 //
-//   flags[FLAG] = 1 if any x[i] is NaN or +-Infinity, else as before
+//   flag = 1 if any x[i] is NaN or +-Infinity, else as before
 //
-// x      (n)  any tensor
-// flags  (f)  one word a checked tensor, 0 before
+// x  (n)  any tensor
 //
 // One invocation an element. The exponent bits are compared as integers, because a compiler may assume that floats are never NaN.
 //
 // uses lib/invocation.wgsl
 
-const FLAG: u32 = 0u;
-
 @group(0) @binding(0) var<storage, read> x: array<u32>;
-@group(0) @binding(1) var<storage, read_write> flags: array<atomic<u32>>;
+@group(0) @binding(1) var<storage, read_write> flag: atomic<u32>;
 
 @compute @workgroup_size(WIDTH)
 fn check(ids: Ids) {
   let i = invocation(ids);
   if (i < arrayLength(&x) && (x[i] & 0x7f800000u) == 0x7f800000u) {
-    atomicStore(&flags[FLAG], 1u);
+    atomicStore(&flag, 1u);
   }
 }

@@ -30,11 +30,9 @@
 const SIZE: u32 = 125u;
 const CHANNELS: u32 = 8u;
 const PATCH: u32 = 5u;
-const BATCH: u32 = 1u;
 const SCALE: f32 = 255.0;
 const BYTES: bool = false;        // entries of one word
 const WORDS: u32 = select(2u, 1u, BYTES);
-const STREAM: u32 = 0u;
 // what is drawn
 const FLIP_ETA: bool = true;
 const FLIP_PHI: bool = true;
@@ -47,6 +45,7 @@ const NOISE_PROBABILITY: f32 = 0.7;
 const SIGMA: f32 = 0.02;
 
 struct Dims {
+  stream: u32,    // of random numbers
   // of scatter and list
   first_row: u32, // rows before those that are bound
   rows: u32,      // that are bound
@@ -86,7 +85,7 @@ fn draw(ids: Ids) {
   if (row >= arrayLength(&draws_out)) {
     return;
   }
-  let first = philox(vec4<u32>(row, STREAM, step.step, 0u), step.seed);
+  let first = philox(vec4<u32>(row, dims.stream, step.step, 0u), step.seed);
   var flags = 0u;
   if (FLIP_ETA) {
     flags |= first.x & 1u;
@@ -112,13 +111,13 @@ fn draw(ids: Ids) {
 }
 
 fn draw_channels(row: u32) -> u32 {
-  let second = philox(vec4<u32>(row, STREAM, step.step, 1u), step.seed);
+  let second = philox(vec4<u32>(row, dims.stream, step.step, 1u), step.seed);
   var dropped = 0u;
   let count = DROP_MIN + below(second.x, DROP_MAX - DROP_MIN + 1u);
   // Floyd's sampling of distinct channels
   for (var i = 0u; i < count; i++) {
     let last = CHANNELS - count + i;
-    let words = philox(vec4<u32>(row, STREAM, step.step, 2u + i), step.seed);
+    let words = philox(vec4<u32>(row, dims.stream, step.step, 2u + i), step.seed);
     let candidate = below(words.x, last + 1u);
     dropped |= 1u << select(candidate, last, (dropped & (1u << candidate)) != 0u);
   }
@@ -163,7 +162,7 @@ fn transform(row: u32, word: u32) -> Pixel {
   }
   kept = kept && r < GRID * PATCH && c < GRID * PATCH;
   if ((d.x & 4u) != 0u && x > 0.0) {
-    x = clamp(x + SIGMA * normal(philox(vec4<u32>(at, row, step.step, 0x80000000u + STREAM), step.seed)), 0.0, 1.0);
+    x = clamp(x + SIGMA * normal(philox(vec4<u32>(at, row, step.step, 0x80000000u + dims.stream), step.seed)), 0.0, 1.0);
   }
   let token = (r / PATCH) * GRID + c / PATCH;
   let feature = (channel * PATCH + r % PATCH) * PATCH + c % PATCH;
@@ -174,7 +173,7 @@ fn transform(row: u32, word: u32) -> Pixel {
 fn scatter(ids: Ids) {
   let at = cell(ids, dims.most);
   let row = dims.first_row + at.row;
-  let range = ranges[row % BATCH];
+  let range = ranges[row % arrayLength(&ranges)];
   let word = range.x + WORDS * at.column;
   if (at.row >= dims.rows || word >= range.y) {
     return;
@@ -192,7 +191,7 @@ fn list(ids: Ids) {
     return;
   }
   let row = dims.first_row + at.row;
-  let range = ranges[row % BATCH];
+  let range = ranges[row % arrayLength(&ranges)];
   let word = range.x + WORDS * at.column;
   var entry = vec2<u32>();
   if (word < range.y) {

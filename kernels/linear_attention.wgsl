@@ -33,12 +33,12 @@
 // one element, or four where E allows
 alias Number = f32;
 const FLOOR: f32 = 100.0;
+const HEADS: u32 = 2u;
+const NUMBERS: u32 = 8u; // of E
+const ROW: u32 = HEADS * NUMBERS;
 
 struct Dims {
-  tokens: u32,
-  heads: u32,
-  numbers: u32, // of E
-  items: u32,   // invocations
+  tokens: u32, // of an image
 }
 
 @group(0) @binding(0) var<storage, read> qkv: array<Number>;
@@ -65,22 +65,21 @@ struct Dims {
 @compute @workgroup_size(WIDTH)
 fn normalise(ids: Ids) {
   let index = invocation(ids);
-  if (index >= dims.items) {
+  if (index >= arrayLength(&mass_out)) {
     return;
   }
-  let head = index % dims.heads;
-  let token = index / dims.heads;
-  let q = (3u * token * dims.heads + head) * dims.numbers;
-  let k = (token / dims.tokens * dims.heads + head) * dims.numbers;
-  let numbers = arrayLength(&out) / arrayLength(&mass_out);
+  let head = index % HEADS;
+  let token = index / HEADS;
+  let q = (3u * token * HEADS + head) * NUMBERS;
+  let k = (token / dims.tokens * HEADS + head) * NUMBERS;
   var sum = Number();
-  for (var i = 0u; i < numbers; i++) {
+  for (var i = 0u; i < NUMBERS; i++) {
     sum = fma(qkv[q + i], ksum[k + i], sum);
   }
   let m = total(sum);
   let scale = Number(temperature[head] / max(m, FLOOR));
-  for (var i = 0u; i < numbers; i++) {
-    out[index * dims.numbers + i] *= scale;
+  for (var i = 0u; i < NUMBERS; i++) {
+    out[index * NUMBERS + i] *= scale;
   }
   mass_out[index] = m;
 }
@@ -88,16 +87,15 @@ fn normalise(ids: Ids) {
 @compute @workgroup_size(WIDTH)
 fn backward_rows(ids: Ids) {
   let index = invocation(ids);
-  if (index >= dims.items) {
+  if (index >= arrayLength(&dmass_out)) {
     return;
   }
   let w = 1.0 / max(mass[index], FLOOR);
-  let numbers = arrayLength(&scaled) / arrayLength(&dmass_out);
   var sum = Number();
-  for (var i = 0u; i < numbers; i++) {
-    let g = dout[index * numbers + i];
-    sum = fma(g, out_in[index * numbers + i], sum);
-    scaled[index * numbers + i] = w * g;
+  for (var i = 0u; i < NUMBERS; i++) {
+    let g = dout[index * NUMBERS + i];
+    sum = fma(g, out_in[index * NUMBERS + i], sum);
+    scaled[index * NUMBERS + i] = w * g;
   }
   dmass_out[index] = select(0.0, -w * total(sum), mass[index] >= FLOOR);
 }
@@ -105,15 +103,14 @@ fn backward_rows(ids: Ids) {
 @compute @workgroup_size(WIDTH)
 fn backward_ksum(ids: Ids) {
   let index = invocation(ids);
-  if (index >= dims.items) {
+  if (index >= arrayLength(&dksum_out)) {
     return;
   }
-  let row = dims.heads * dims.numbers;
-  let first = index / row * dims.tokens;
-  let head = index % row / dims.numbers;
+  let first = index / ROW * dims.tokens;
+  let head = index % ROW / NUMBERS;
   var sum = Number();
   for (var n = first; n < first + dims.tokens; n++) {
-    sum = fma(Number(dmass[n * dims.heads + head]), qkv[3u * n * row + index % row], sum);
+    sum = fma(Number(dmass[n * HEADS + head]), qkv[3u * n * ROW + index % ROW], sum);
   }
   dksum_out[index] = sum;
 }
@@ -121,34 +118,33 @@ fn backward_ksum(ids: Ids) {
 @compute @workgroup_size(WIDTH)
 fn backward_matrices(ids: Ids) {
   let index = invocation(ids);
-  if (index >= dims.items) {
+  if (index >= arrayLength(&tcontext) / NUMBERS) {
     return;
   }
   // E, as many as a matrix has rows
-  let rows = dims.numbers * ELEMENTS;
+  let rows = NUMBERS * ELEMENTS;
   let pair = index / rows;
-  let t = Number(temperature[pair % dims.heads]);
+  let t = Number(temperature[pair % HEADS]);
   var sum = Number();
-  for (var i = index * dims.numbers; i < (index + 1u) * dims.numbers; i++) {
+  for (var i = index * NUMBERS; i < (index + 1u) * NUMBERS; i++) {
     sum = fma(context[i], gcontext[i], sum);
     tcontext[i] = t * context[i];
     tgcontext[i] = t * gcontext[i];
   }
-  dtemperature_parts[(pair / dims.heads * rows + index % rows) * dims.heads + pair % dims.heads] = total(sum);
+  dtemperature_parts[(pair / HEADS * rows + index % rows) * HEADS + pair % HEADS] = total(sum);
 }
 
 @compute @workgroup_size(WIDTH)
 fn backward_relu(ids: Ids) {
   let index = invocation(ids);
-  if (index >= dims.items) {
+  if (index >= arrayLength(&dqkv) / 3u * 2u) {
     return;
   }
-  let row = dims.heads * dims.numbers;
-  let token = index / (2u * row);
-  let column = index % (2u * row);
-  let sums = token / dims.tokens * row + column % row;
-  let of_q = Number(dmass[token * dims.heads + column % row / dims.numbers]) * ksum[sums];
-  let more = select(dksum[sums], of_q, column < row);
-  let at = 3u * token * row + column;
+  let token = index / (2u * ROW);
+  let column = index % (2u * ROW);
+  let sums = token / dims.tokens * ROW + column % ROW;
+  let of_q = Number(dmass[token * HEADS + column % ROW / NUMBERS]) * ksum[sums];
+  let more = select(dksum[sums], of_q, column < ROW);
+  let at = 3u * token * ROW + column;
   dqkv[at] = select(Number(), dqkv[at] + more, qkv[at] > Number());
 }

@@ -24,7 +24,6 @@ struct Dims {
   features: u32,
   first_row: u32, // rows before those that are bound
   rows: u32,      // that are bound
-  batch: u32,
   most: u32,
   words: u32,     // of an entry
   // of backward_weight
@@ -43,7 +42,7 @@ struct Dims {
 
 // Entries of a row.
 fn count_of(row: u32) -> u32 {
-  let range = ranges[row % dims.batch];
+  let range = ranges[row % arrayLength(&ranges)];
   return (range.y - range.x) / dims.words;
 }
 

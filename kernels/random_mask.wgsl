@@ -14,19 +14,23 @@
 
 const N: u32 = 9u;
 const KEEP: u32 = 2u;
-const STREAM: u32 = 0u;
+
+struct Dims {
+  stream: u32, // of random numbers
+}
 
 @group(0) @binding(0) var<storage, read_write> words_out: array<u32>;
 @group(0) @binding(1) var<storage, read> words: array<u32>;
 @group(0) @binding(2) var<storage, read_write> restore: array<u32>;
 @group(0) @binding(3) var<storage, read_write> keep: array<u32>;
 @group(0) @binding(4) var<uniform> step: Step;
+@group(0) @binding(5) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WIDTH)
 fn draw(ids: Ids) {
   let i = invocation(ids);
   if (i < arrayLength(&words_out)) {
-    words_out[i] = philox(vec4<u32>(i, STREAM, step.step, 0u), step.seed).x;
+    words_out[i] = philox(vec4<u32>(i, dims.stream, step.step, 0u), step.seed).x;
   }
 }
 

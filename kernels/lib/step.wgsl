@@ -1,5 +1,5 @@
 // Library for other kernels: the numbers that change from step to step, written by the host before each
-// replay of a plan (lib/tensor/step.ts has the same layout).
+// replay of a plan (lib/tensor/step.ts).
 
 struct Step {
   seed: vec2<u32>,          // key of all random numbers of the run
@@ -7,6 +7,5 @@ struct Step {
   row: u32,                 // row of a result buffer that this replay writes
   correction: vec2<f32>,    // 1 - beta1^t and 1 - beta2^t of AdamW
   first_row: u32,           // first row of an output that this replay writes
-  spare: u32,
   learning_rate: vec4<f32>, // of each parameter group
 }

@@ -7,6 +7,7 @@
 
 import { formatBytes } from "../format.ts";
 import { type Gpu, GpuError } from "./device.ts";
+import { type Dims, dimsOf } from "./dims.ts";
 import { mostWorkgroups } from "./grid.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Constants } from "./wgsl.ts";
@@ -43,25 +44,27 @@ export interface Dispatch {
   readonly constants: Constants;
   /** Storage for each binding the entry point uses, by the name in the file. */
   readonly bindings: Readonly<Record<string, Storage>>;
-  /** Contents of the file's `var<uniform> dims`, if it has one. */
-  readonly dims?: readonly number[];
+  /** Values for the fields of the file's `struct Dims` that the entry point reads. */
+  readonly dims?: Dims;
   /** How many workgroups; grid.ts lays them out. */
   readonly workgroups: number;
   /** Most turns that the loops of an invocation take together, those in which they end included, where they grow with sizes. */
   readonly turns?: number;
 }
 
-/** One more than the largest number that a kernel holds. */
+/** Elements that a kernel numbers. */
 const LIMIT = 2 ** 32;
 const REMEDY = "Use a smaller data.batch_size";
 
 /**
  * Checks that a launch can be made, and that its kernel can number what it works on.
  *
- * @throws {GpuError} if a tensor is empty or too large, the launch has no workgroup or too many, or loops are too long
+ * @returns what it has to bind as `dims`, if its kernel reads that
+ * @throws {GpuError} if a tensor is empty or too large, the launch has no workgroup or too many, loops are too long, or 32 bits do not
+ * hold a number
  */
-export function checkDispatch(gpu: Gpu, dispatch: Dispatch): void {
-  const { kernel, entry, label, bindings, dims = [], workgroups, turns = 0 } = dispatch;
+export function checkDispatch(gpu: Gpu, dispatch: Dispatch): Uint32Array<ArrayBuffer> | undefined {
+  const { kernel, entry, label, bindings, workgroups, turns = 0 } = dispatch;
   const name = `${kernel.name}.${entry}`;
   for (const [binding, storage] of Object.entries(bindings)) {
     if (!kernel.bindings.has(binding)) throw new Error(`Cannot bind "${binding}": kernel ${name} does not declare it`);
@@ -69,9 +72,6 @@ export function checkDispatch(gpu: Gpu, dispatch: Dispatch): void {
   }
   const sizes = () => Object.entries(bindings).map(([binding, { bytes }]) => `${binding} ${bytes / 4}`).join(", ");
   const what = () => `Cannot launch kernel ${name} for "${label}" (elements: ${sizes()})`;
-  if (!dims.every((word) => Number.isInteger(word) && word >= 0 && word < LIMIT)) {
-    throw new GpuError(`${what()}: of its dims [${dims.join(", ")}] 32 bits do not hold all. ${REMEDY}`);
-  }
   const most = mostWorkgroups(gpu.grid);
   if (!(workgroups >= 1 && workgroups <= most)) {
     throw new GpuError(`${what()}: it takes ${workgroups} workgroups, and may take 1 to ${most}. ${REMEDY}`);
@@ -82,6 +82,7 @@ export function checkDispatch(gpu: Gpu, dispatch: Dispatch): void {
         "or model, or a GPU",
     );
   }
+  return dimsOf(dispatch, `Cannot launch kernel ${name} for "${label}"`);
 }
 
 function checkStorage({ maxBinding }: Gpu, { label, bytes, part }: Storage, kernel: string): void {

@@ -10,6 +10,7 @@
  */
 
 import { LIBRARIES } from "./libraries.ts";
+import { type Layout, layoutOf } from "./layout.ts";
 import { type Binding, bindingsOf } from "./wgsl.ts";
 
 /** A kernel file with its libraries. */
@@ -20,7 +21,11 @@ export interface Kernel {
   readonly source: string;
   /** What the text declares to be bound, by name. */
   readonly bindings: ReadonlyMap<string, Binding>;
+  /** Its `struct Dims`: what differs from launch to launch. */
+  readonly dims: Layout;
 }
+
+const NO_DIMS: Layout = { fields: new Map(), bytes: 0, alignment: 4 };
 
 /**
  * Makes a kernel from the text of its file.
@@ -40,7 +45,7 @@ export function kernelOf(name: string, text: string, libraries: Readonly<Record<
   };
   include(`${name}.wgsl`, text, []);
   const source = [...texts].join("\n");
-  return { name, source, bindings: bindingsOf(source) };
+  return { name, source, bindings: bindingsOf(source), dims: layoutOf(source, "Dims") ?? NO_DIMS };
 }
 
 /** The libraries that a file names, which are those that it uses. */

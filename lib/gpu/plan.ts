@@ -51,7 +51,8 @@ interface Step {
 }
 
 const FINITE = kernelOf("finite", finiteSource);
-const UNIFORM_STRIDE = 256;
+/** Bytes from one of many small things in a buffer to the next: any adapter binds each by itself. Most that `dims` may have. */
+const STRIDE = 256;
 /** Timestamps in one set; WebGPU allows 4096. */
 const QUERIES = 1024;
 
@@ -65,6 +66,8 @@ export class Plan {
   readonly #poison: boolean;
   /** First dispatch that changes what outlives a replay: before it, a replay can be given up without a trace. */
   readonly commitsFrom: number;
+  /** What each dispatch binds as `dims`. */
+  readonly #words: readonly (Uint32Array<ArrayBuffer> | undefined)[];
   #dims: GPUBuffer | undefined;
 
   /**
@@ -78,9 +81,9 @@ export class Plan {
     this.#poison = poison;
     this.#dispatches = [...dispatches, ...commits];
     this.commitsFrom = dispatches.length;
-    for (const dispatch of this.#dispatches) checkDispatch(gpu, dispatch);
+    this.#words = this.#dispatches.map((dispatch) => checkDispatch(gpu, dispatch));
     this.#place(this.#dispatches);
-    this.#writeDims(this.#dispatches);
+    this.#writeDims();
   }
 
   /** Number of dispatches in a replay. */
@@ -149,14 +152,14 @@ export class Plan {
    */
   async firstNonFinite(): Promise<string | undefined> {
     const written = this.#dispatches.flatMap((dispatch, i) => this.#outputs(dispatch).map((storage) => ({ i, storage })));
-    const flags = this.#gpu.buffer(4 * written.length, "non-finite flags");
-    const checks = written.map(({ storage }, flag) =>
+    const flags = this.#gpu.buffer(STRIDE * written.length, "non-finite flags");
+    const checks = written.map(({ storage }, i) =>
       this.#bind({
         kernel: FINITE,
         entry: "check",
         label: storage.label,
-        constants: { FLAG: flag },
-        bindings: { x: storage, flags: { label: "flags", bytes: flags.size, place: { buffer: flags, offset: 0 } } },
+        constants: {},
+        bindings: { x: storage, flag: { label: "flag", bytes: 4, place: { buffer: flags, offset: i * STRIDE } } },
         workgroups: Math.ceil(storage.bytes / 4 / 64),
       })
     );
@@ -169,9 +172,9 @@ export class Plan {
     });
     pass.end();
     this.#gpu.device.queue.submit([encoder.finish()]);
-    const bad = new Uint32Array(await this.#gpu.read(flags)).indexOf(1);
+    const found = new Uint32Array(await this.#gpu.read(flags));
     flags.destroy();
-    return written[bad]?.storage.label;
+    return written.find((_, i) => found[i * STRIDE / 4] === 1)?.storage.label;
   }
 
   /**
@@ -249,10 +252,10 @@ export class Plan {
     for (const [storage, slot] of slotOf) this.#places.set(storage, { buffer: this.#slots[slot]!, offset: 0 });
   }
 
-  #writeDims(dispatches: readonly Dispatch[]): void {
-    if (!dispatches.some((d) => d.dims)) return;
-    const words = new Uint32Array(dispatches.length * UNIFORM_STRIDE / 4);
-    dispatches.forEach((d, i) => d.dims && words.set(d.dims, i * UNIFORM_STRIDE / 4));
+  #writeDims(): void {
+    if (this.#words.every((dims) => !dims)) return;
+    const words = new Uint32Array(this.length * STRIDE / 4);
+    this.#words.forEach((dims, i) => dims && words.set(dims, i * STRIDE / 4));
     this.#dims = this.#gpu.createBuffer({
       size: words.byteLength,
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
@@ -268,9 +271,10 @@ export class Plan {
 
   #make(i: number): Step {
     const dispatch = this.#dispatches[i]!;
-    if (!dispatch.dims) return this.#bind(dispatch);
-    const bytes = Math.ceil(dispatch.dims.length / 4) * 16;
-    const dims = { label: "dims", bytes, place: { buffer: this.#dims!, offset: i * UNIFORM_STRIDE } };
+    const words = this.#words[i];
+    if (!words) return this.#bind(dispatch);
+    const bytes = Math.ceil(words.length / 4) * 16;
+    const dims = { label: "dims", bytes, place: { buffer: this.#dims!, offset: i * STRIDE } };
     return this.#bind({ ...dispatch, bindings: { ...dispatch.bindings, dims } });
   }
 

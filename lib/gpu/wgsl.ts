@@ -41,12 +41,24 @@ export interface Binding {
  *
  * @param source the text of a `.wgsl` file
  * @param constants new values for `const` declarations of that file
- * @param entry the entry point that is wanted; others are left out, since tile sizes of one may make no sense for another
+ * @param entry the entry point that is wanted: others are left out, and what it does not use
  * @returns WGSL that computes the same with those constants
  * @throws {Error} if a constant is not declared in the source, or a marked loop cannot be unrolled
  */
 export function specialise(source: string, constants: Constants, entry?: string): string {
-  let text = entry === undefined ? source : onlyEntry(source, entry);
+  const text = select(source, constants, entry);
+  const numbers = integerConstants(text);
+  return scalarise(unroll(text, numbers), numbers);
+}
+
+/**
+ * The part of a kernel that an entry point uses: constants are set, branches that they leave out and functions that nobody calls are
+ * gone, and so are comments but those that mark loops.
+ *
+ * @throws {Error} if a constant is not declared in the source
+ */
+export function select(source: string, constants: Constants, entry?: string): string {
+  let text = source.replaceAll(/^[ \t]*\/\/(?! unroll\b).*\n|[ \t]+\/\/(?! unroll\b).*$/gm, "");
   for (const [name, value] of Object.entries(constants)) {
     if (typeof value === "string") {
       const alias = new RegExp(`^alias ${name} = [^;]+;`, "m");
@@ -59,8 +71,7 @@ export function specialise(source: string, constants: Constants, entry?: string)
     if (type === undefined) throw new Error(`Cannot specialise kernel: it declares no constant "${name}"`);
     text = text.replace(declaration, `const ${name}: ${type} = ${literal(value, type, name)};`);
   }
-  const numbers = integerConstants(text);
-  return scalarise(unroll(prune(text), numbers), numbers);
+  return entry === undefined ? prune(text) : reachable(prune(text), entry);
 }
 
 /**
@@ -172,15 +183,22 @@ function scalariseFunction(text: string, constants: Map<string, number>): string
   return text;
 }
 
-/** Removes all entry points but one. */
-function onlyEntry(text: string, entry: string): string {
-  const pattern = /@compute @workgroup_size\([^)]*\)\s*fn (\w+)\(/g;
-  const others = [...text.matchAll(pattern)].filter(([, name]) => name !== entry);
-  for (const { index } of others.toReversed()) {
-    const end = closingBrace(text, text.indexOf("{", index) + 1);
-    text = text.slice(0, index) + text.slice(end + 1);
+/** Removes all functions but an entry point and those that it calls, itself or by way of others. */
+function reachable(text: string, entry: string): string {
+  const functions = Array.from(
+    text.matchAll(/^(?:@compute @workgroup_size\([^)]*\)\s*)?fn (\w+)\(/gm),
+    ({ 0: head, 1: name, index }) => {
+      const end = closingBrace(text, text.indexOf("{", index + head.length) + 1) + 1;
+      return { name: name!, index, end, calls: new Set(text.slice(index + head.length, end).match(/\b\w+(?=\()/g)) };
+    },
+  );
+  const called = new Set([entry]);
+  // a set that grows while it is gone through is gone through to its end
+  for (const name of called) {
+    for (const call of functions.find((f) => f.name === name)?.calls ?? []) called.add(call);
   }
-  return text;
+  return functions.filter(({ name }) => !called.has(name)).toReversed()
+    .reduce((left, { index, end }) => left.slice(0, index) + left.slice(end + 1), text);
 }
 
 /** Replaces `if` blocks on a boolean constant by the branch that is taken. */

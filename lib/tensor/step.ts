@@ -1,10 +1,9 @@
-/**
- * @file The numbers that change from step to step, in one small uniform buffer.
- *
- * The layout is that of `struct Step` in kernels/lib/step.wgsl.
- */
+/** @file The numbers that change from step to step, in one small uniform buffer: `struct Step` of kernels/lib/step.wgsl. */
 
 import type { Gpu } from "../gpu/device.ts";
+import { encode } from "../gpu/dims.ts";
+import { layoutOf } from "../gpu/layout.ts";
+import { LIBRARIES } from "../gpu/libraries.ts";
 import type { PlacedTensor } from "./tensor.ts";
 
 /** What a replay of a plan needs to know about where it is in the run. */
@@ -23,7 +22,7 @@ export interface StepNumbers {
   readonly betas?: readonly [number, number];
 }
 
-const WORDS = 12;
+const LAYOUT = layoutOf(LIBRARIES["lib/step.wgsl"]!, "Step")!;
 
 /** Most groups of parameters with learning rates of their own. */
 export const MAX_GROUPS = 4;
@@ -31,18 +30,25 @@ export const MAX_GROUPS = 4;
 /** Makes the buffer for a tape's per-step numbers. */
 export function createStep(gpu: Gpu): PlacedTensor {
   const { UNIFORM, COPY_DST, COPY_SRC } = GPUBufferUsage;
-  const buffer = gpu.createBuffer({ size: 4 * WORDS, usage: UNIFORM | COPY_DST | COPY_SRC, label: "step" });
-  return { shape: [WORDS], dtype: "u32", storage: { label: "step", bytes: 4 * WORDS, place: { buffer, offset: 0 } } };
+  const { bytes } = LAYOUT;
+  const buffer = gpu.createBuffer({ size: bytes, usage: UNIFORM | COPY_DST | COPY_SRC, label: "step" });
+  return { shape: [bytes / 4], dtype: "u32", storage: { label: "step", bytes, place: { buffer, offset: 0 } } };
 }
 
-/** Writes the numbers for the next replay. */
-export function writeStep(gpu: Gpu, step: PlacedTensor, numbers: StepNumbers): void {
-  const words = new Uint32Array(WORDS);
-  const floats = new Float32Array(words.buffer);
-  const [beta1, beta2] = numbers.betas ?? [0.9, 0.999];
-  words.set([numbers.seed >>> 0, Math.floor(numbers.seed / 2 ** 32), numbers.step, numbers.row ?? 0]);
-  floats.set([1 - beta1 ** (numbers.step + 1), 1 - beta2 ** (numbers.step + 1)], 4);
-  words[6] = numbers.firstRow ?? 0;
-  floats.set(numbers.learningRates ?? [], 8);
-  gpu.device.queue.writeBuffer(step.storage.place.buffer, 0, words);
+/**
+ * Writes the numbers for the next replay.
+ *
+ * @throws {GpuError} if 32 bits do not hold one
+ */
+export function writeStep(gpu: Gpu, { storage }: PlacedTensor, numbers: StepNumbers): void {
+  const { seed, step, row = 0, firstRow = 0, learningRates = [], betas = [0.9, 0.999] } = numbers;
+  const values = {
+    seed: [seed % 2 ** 32, Math.floor(seed / 2 ** 32)],
+    step,
+    row,
+    first_row: firstRow,
+    correction: betas.map((beta) => 1 - beta ** (step + 1)),
+    learning_rate: Array.from({ length: MAX_GROUPS }, (_, group) => learningRates[group] ?? 0),
+  };
+  gpu.device.queue.writeBuffer(storage.place.buffer, 0, encode(LAYOUT, values, LAYOUT.fields.keys(), "step"));
 }

@@ -148,7 +148,7 @@ function summarise(timings: readonly Timing[]): KernelShare[] {
 function flopOf({ kernel, dispatch: { dims, constants, bindings } }: Timing): number {
   const number = (name: string) => Number(constants[name]);
   if (/^matmul(_tiled)?\.(vectorised|general|broadcast|tiled)/.test(kernel)) {
-    const [m, n, k, , batches] = dims as [number, number, number, number, number];
+    const { m, n, k, batches } = dims as Readonly<Record<"m" | "n" | "k" | "batches", number>>;
     return 2 * batches * m * n * k;
   }
   if (/^depthwise_conv\.(forward|backward_weight)/.test(kernel)) return 2 * number("KERNEL") ** 2 * bindings["x"]!.bytes / 4;

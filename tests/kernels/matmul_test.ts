@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { matmul } from "../../lib/tensor/ops/matmul.ts";
-import type { Epilogue } from "../../lib/tensor/ops/matmul_product.ts";
+import { denseView, type Epilogue } from "../../lib/tensor/ops/matmul_product.ts";
 import { nameOf, type ProductLayout, type Sizes, type Variant, variantsFor } from "../../lib/tensor/ops/matmul_variants.ts";
 import { createStep, writeStep } from "../../lib/tensor/step.ts";
 import { Tape } from "../../lib/tensor/tape.ts";
@@ -59,12 +59,13 @@ for (const variant of VARIANTS) {
     for (const [aTransposed, bTransposed] of [[false, false], [false, true], [true, false]] as const) {
       // A lies among other columns, B is dense, the rows of C are interleaved
       const [rows, columns] = aTransposed ? [k, m] : [m, k];
-      const view = { first: 4, row: heads * columns + 8, image: rows * (heads * columns + 8), head: columns };
-      const a = randoms(images * view.image + 4, 1), b = randoms(images * heads * k * n, 2);
+      const step = heads * columns + 8;
+      const view = { first: 4, step_row: step, step_image: rows * step, step_head: columns };
+      const a = randoms(images * rows * step + 4, 1), b = randoms(images * heads * k * n, 2);
       const tape = new Tape(gpu, { training: false });
       const c = tape.tensor("c", [images, m, heads, n]);
-      const dense = { row: bTransposed ? k : n, image: heads * k * n, head: k * n };
-      const to = { row: heads * n, image: m * heads * n, head: n };
+      const dense = bTransposed ? denseView(n, k, heads) : denseView(k, n, heads);
+      const to = { first: 0, step_row: heads * n, step_image: m * heads * n, step_head: n };
       matmul(tape, placed(gpu, "a", [a.length], a), placed(gpu, "b", [images, heads, k * n], b), c, [m, n, k], {
         ...{ aTransposed, bTransposed, variant },
         batches: { images, heads, views: [view, dense, to] },
@@ -74,10 +75,10 @@ for (const variant of VARIANTS) {
       const found = await read(gpu, kept);
       for (let batch = 0; batch < images * heads; batch++) {
         const image = Math.floor(batch / heads), head = batch % heads;
-        const start = view.first + image * view.image + head * view.head;
+        const start = view.first + image * view.step_image + head * view.step_head;
         const one = Float64Array.from(
           { length: rows * columns },
-          (_, i) => a[start + Math.floor(i / columns) * view.row + i % columns]!,
+          (_, i) => a[start + Math.floor(i / columns) * step + i % columns]!,
         );
         const expected = reference.matmul(
           one,

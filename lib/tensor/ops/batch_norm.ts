@@ -49,7 +49,7 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
   const byImages = moments !== undefined || tape.atOnce(images, [x]) < images;
   const segments = byImages ? images / parts : segmentsFor(rows, count * parts);
   const lanes = lanesFor(tape, count);
-  const constants = { Number, DIM: count, GROUPS: parts, SEGMENTS: segments, RUNNING: !tape.training };
+  const constants = { Number, DIM: count, GROUPS: parts, RUNNING: !tape.training };
   const perColumn = {
     constants: { ...constants, WIDTH: lanes },
     workgroups: workgroupsFor(count, lanes),
@@ -57,7 +57,7 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
   };
   const perSegment = (cut: readonly string[]): LaunchSize => {
     const part = (first: number, n: number) => ({
-      dims: [rows, allRows / images * first, first, n],
+      dims: { rows, first_row: allRows / images * first, first, segments: n },
       workgroups: workgroupsForTable(count, n, lanes),
     });
     return {
@@ -69,14 +69,14 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
   };
   const perElement = (cut: readonly string[]): LaunchSize => {
     const part = (first: number, n: number) => ({
-      dims: [rows, allRows / images * first],
+      dims: { rows, first_row: allRows / images * first },
       workgroups: workgroupsFor(allRows / images * n * count),
     });
     return { ...part(0, images), split: { units: images, cut, part } };
   };
 
   const launch = (entry: string, bindings: Record<string, Tensor>, extent: LaunchSize) =>
-    tape.dispatch({ kernel: KERNEL, entry, label, constants, bindings, dims: [rows], ...extent });
+    tape.dispatch({ kernel: KERNEL, entry, label, constants, bindings, dims: { rows }, ...extent });
 
   const mean = tape.tensor(`${label}.mean`, [parts, dim]);
   const rstd = tape.tensor(`${label}.rstd`, [parts, dim]);

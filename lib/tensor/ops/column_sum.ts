@@ -23,13 +23,16 @@ export function columnSum(tape: Tape, x: Tensor, target: Tensor): void {
     label: target.storage.label,
     constants: { Number, WIDTH: lanes },
     bindings: { x, parts_out: parts },
-    dims: [count, segments, 0],
+    dims: { columns: count, segments, first: 0 },
     workgroups: workgroupsForTable(count, segments, lanes),
     turns: turnsOf(rows / images * atOnce / each),
     split: {
       units: images,
       cut: ["x"],
-      part: (_first, _images, i) => ({ dims: [count, each, i * each], workgroups: workgroupsForTable(count, each, lanes) }),
+      part: (_first, _images, i) => ({
+        dims: { columns: count, segments: each, first: i * each },
+        workgroups: workgroupsForTable(count, each, lanes),
+      }),
     },
   });
   finishColumnSum(tape, parts, target);
@@ -48,7 +51,7 @@ export function finishColumnSum(tape: Tape, parts: Tensor, target: Tensor): void
     entry: "finish",
     label: target.storage.label,
     constants: { Number },
-    dims: [count],
+    dims: { columns: count },
     bindings: { parts, y: target },
     workgroups: workgroupsFor(count),
     turns,

@@ -81,12 +81,12 @@ function convolve(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, fus
     const rows = tape.tensor(`${label}.row_moments`, [batch, grid, 2, dim]);
     launch("forward", { x, taps, bias, y, pre_out: pre, row_moments_out: rows }, perRow(batch), {
       constants: { ...constants, FUSED: true },
-      dims: [0],
+      dims: { flip: false },
       split: { ...byImage, cut: ["x", "y", "pre_out", "row_moments_out"] },
     });
     launch("combine", { row_moments: rows, moments_out: moments }, workgroupsForTable(count, batch, lanes));
     tape.defer(y, [geluWork(tape, pre)]);
-  } else launch("forward", { x, taps, bias, y }, perRow(batch), { dims: [0], split: byImage });
+  } else launch("forward", { x, taps, bias, y }, perRow(batch), { dims: { flip: false }, split: byImage });
 
   tape.derive(y, [x, weight, bias], (dy) => {
     tape.accumulateParameter(bias, (target) => columnSum(tape, { ...dy, shape: [batch, tokens, dim] }, target));
@@ -95,18 +95,18 @@ function convolve(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, fus
     const dtaps = tape.tensor(`parts of ${weight.name}`, [segments, size, size, dim]);
     const perKernelRow = (n: number) => workgroupsForTable(count, n * size, lanes);
     launch("backward_weight", { x, dy, dtaps_out: dtaps }, perKernelRow(segments), {
-      dims: [0, segments, 0],
+      dims: { segments, first: 0 },
       turns: turnsOf(atOnce / each, turnsOf(grid, turnsOf(grid))),
       split: {
         units: batch,
         cut: ["x", "dy"],
-        part: (_first, _images, i) => ({ dims: [0, each, i * each], workgroups: perKernelRow(each) }),
+        part: (_first, _images, i) => ({ dims: { segments: each, first: i * each }, workgroups: perKernelRow(each) }),
       },
     });
     tape.accumulateParameter(weight, (dweight) => launch("finish_weight", { dtaps, dweight }, perElement));
     if (!tape.wants(x)) return;
     const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
-    launch("forward", { x: dy, taps, bias, y: dx }, perRow(batch), { dims: [1], split: byImage });
+    launch("forward", { x: dy, taps, bias, y: dx }, perRow(batch), { dims: { flip: true }, split: byImage });
     tape.accumulate(x, dx);
   });
   return { y, moments };

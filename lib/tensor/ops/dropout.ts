@@ -2,11 +2,11 @@
 
 import dropoutSource from "../../../kernels/dropout.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
+import type { Dims } from "../../gpu/dims.ts";
 import { type Work, WorkKind } from "../deferred.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { add } from "./add.ts";
-import { floatBits } from "./dims.ts";
 import { numbersIn, workgroupsFor } from "./grid.ts";
 
 const KERNEL = kernelOf("dropout", dropoutSource);
@@ -25,17 +25,14 @@ export interface Draw extends Required<DropRates> {
   readonly stream: number;
 }
 
-/** Words of a `struct Drop` that nobody reads. */
-export const NO_DROP: readonly number[] = [0, 1, 0, 0];
-
 /** A use of randomness with these rates; undefined if nothing is to be left out. */
 export function drawFor(tape: Tape, { dropout = 0, path = 0 }: DropRates): Draw | undefined {
   return tape.training && (dropout > 0 || path > 0) ? { dropout, path, stream: tape.nextStream() } : undefined;
 }
 
-/** The words of `struct Drop` in kernels/lib/drop.wgsl, for a tensor of this shape. */
-export function dropWords({ stream, dropout, path }: Draw, shape: readonly number[]): number[] {
-  return [stream, sizeOf(shape) / shape[0]!, floatBits(dropout), floatBits(path)];
+/** The fields of `struct Drop` in kernels/lib/drop.wgsl, for a tensor of this shape. */
+export function dropDims({ stream, dropout, path }: Draw, shape: readonly number[]): Dims {
+  return { stream, per_image: sizeOf(shape) / shape[0]!, rate: dropout, path_rate: path };
 }
 
 /** What was left out of the output has to be left out of the gradient. */
@@ -82,19 +79,19 @@ export function applyDrop(tape: Tape, draw: Draw, x: Tensor, residual?: Tensor):
   // four elements drawn together are of one image
   const { Number, QUADS, count } = numbersIn(sizeOf(x.shape.slice(1)));
   const images = x.shape[0]!;
-  const words = [...dropWords(draw, x.shape), residual ? 1 : 0];
+  const dimsOf = (first: number) => ({ drop: dropDims(draw, x.shape), residual: residual !== undefined, first });
   tape.dispatch({
     kernel: KERNEL,
     entry: "apply",
     label: y.storage.label,
     constants: { Number, QUADS },
     bindings: { x, y, step: tape.step, residual: residual ?? tape.unused },
-    dims: [...words, 0],
+    dims: dimsOf(0),
     workgroups: workgroupsFor(count * images),
     split: {
       units: images,
       cut: residual ? ["x", "y", "residual"] : ["x", "y"],
-      part: (first, n) => ({ dims: [...words, first * count], workgroups: workgroupsFor(count * n) }),
+      part: (first, n) => ({ dims: dimsOf(first * count), workgroups: workgroupsFor(count * n) }),
     },
   });
   return y;

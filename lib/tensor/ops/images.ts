@@ -77,6 +77,7 @@ export class ImageViews {
   readonly #tape: Tape;
   readonly #packed: PackedTensors;
   readonly #constants: Launch["constants"];
+  readonly #stream: number;
   readonly #draws: Tensor;
   /** Entries of the fullest image of the data set. */
   readonly most: number;
@@ -110,12 +111,13 @@ export class ImageViews {
     this.most = Math.max(1, packed.mostPerImage / packed.wordsPerEntry);
     this.#constants = {
       ...constantsOf(layout, augmentation),
-      BATCH: batch,
       SCALE: scale,
       BYTES: packed.wordsPerEntry === 1,
-      STREAM: tape.nextStream(),
     };
-    this.#launch("draw", { draws_out: this.#draws, step: tape.step }, workgroupsFor(rows));
+    this.#stream = tape.nextStream();
+    this.#launch("draw", { draws_out: this.#draws, step: tape.step }, workgroupsFor(rows), {
+      dims: { stream: this.#stream },
+    });
   }
 
   /** The views as patches, with their zeros. */
@@ -145,7 +147,7 @@ export class ImageViews {
     const { ranges, words } = this.#packed;
     const [rows] = this.shape;
     const part = (first: number, n: number) => ({
-      dims: [first, n, this.most],
+      dims: { stream: this.#stream, first_row: first, rows: n, most: this.most },
       workgroups: workgroupsForTable(this.most, n),
     });
     const { dims, workgroups } = part(0, rows);

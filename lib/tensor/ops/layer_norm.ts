@@ -9,7 +9,7 @@ import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { finishColumnSum } from "./column_sum.ts";
-import { type Draw, drawFor, type DropRates, dropWords, NO_DROP, residual, residualGradient } from "./dropout.ts";
+import { type Draw, drawFor, dropDims, type DropRates, residual, residualGradient } from "./dropout.ts";
 import { lanesFor, numbersIn, segmentsFor, segmentsInParts, turnsOf, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
 const KERNEL = kernelOf("layer_norm", layerNormSource);
@@ -100,21 +100,20 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
   const outputs = { y, mean_out: mean, rstd_out: rstd };
   const { draw, ...terms } = sumOf ?? {};
   const inputs = sumOf ? { ...terms, x_out: x } as Record<string, Tensor> : { x };
-  const drop = draw ? dropWords(draw, x.shape) : NO_DROP;
-  const dimsOf = ({ accumulate = 0, segments = 0, first = 0 }) => [count, accumulate, segments, first, ...drop];
+  const drawn = draw && dropDims(draw, x.shape);
   tape.dispatch({
     kernel: KERNEL,
     entry: "forward",
     label,
     constants: { ...constants, RESIDUAL: sumOf !== undefined, DROP: draw !== undefined },
     bindings: { ...inputs, weight, bias, ...outputs, ...(draw && { step: tape.step }) },
-    dims: dimsOf({}),
+    dims: { drop: drawn, first: 0 },
     workgroups: perRow(rows),
     turns,
     split: {
       units: images,
       cut: [...Object.keys(inputs), "y", "mean_out", "rstd_out"],
-      part: (first, n) => ({ dims: dimsOf({ first: rows / images * count * first }), workgroups: perRow(rows / images * n) }),
+      part: (first, n) => ({ dims: { drop: drawn, first: rows / images * count * first }, workgroups: perRow(rows / images * n) }),
     },
   });
   tape.derive(y, [x, weight, bias], (dy) => {
@@ -129,14 +128,14 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
       label,
       constants: { ...numbers, WIDTH: lanes },
       bindings: { x, dy, mean, rstd, dweight_parts: dweight, dbias_parts: dbias },
-      dims: dimsOf({ segments }),
+      dims: { numbers: count, segments, first: 0 },
       workgroups: workgroupsForTable(count, segments, lanes),
       turns: turnsOf(rows / images * atOnce / each),
       split: {
         units: images,
         cut: ["x", "dy", "mean", "rstd"],
         part: (_first, _images, i) => ({
-          dims: dimsOf({ segments: each, first: i * each }),
+          dims: { numbers: count, segments: each, first: i * each },
           workgroups: workgroupsForTable(count, each, lanes),
         }),
       },
@@ -152,7 +151,7 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
       label,
       constants,
       bindings: { x, weight, mean, rstd, dy, dx, dx_before: before ?? tape.unused },
-      dims: dimsOf({ accumulate: before ? 1 : 0 }),
+      dims: { accumulate: before !== undefined },
       workgroups: perRow(rows),
       turns,
       split: byImage(["x", "mean", "rstd", "dy", "dx", ...(before ? ["dx_before"] : [])]),

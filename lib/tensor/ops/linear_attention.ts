@@ -36,27 +36,30 @@ export function linearAttention(tape: Tape, rectified: Rectified, temperature: P
   const { Number, QUADS, count: numbers } = numbersIn(size);
 
   // all but the temperature has images as its first axis
-  const launch = (entry: string, bindings: Record<string, Tensor>, items: number) => {
-    const dimsOf = (count: number) => ({ dims: [tokens, heads, numbers, items / images * count] });
+  const launch = (entry: string, bindings: Record<string, Tensor>, items: number) =>
     tape.dispatch({
       kernel: KERNEL,
       entry,
       label,
-      constants: { Number, QUADS, FLOOR: floor },
+      constants: { Number, QUADS, FLOOR: floor, HEADS: heads, NUMBERS: numbers },
       bindings,
-      ...dimsOf(images),
+      dims: { tokens },
       workgroups: workgroupsFor(items),
       turns: Math.max(turnsOf(tokens), 2 * turnsOf(numbers)),
       split: {
         units: images,
         cut: Object.keys(bindings).filter((name) => name !== "temperature"),
-        part: (_, count) => ({ ...dimsOf(count), workgroups: workgroupsFor(items / images * count) }),
+        part: (_, count) => ({ workgroups: workgroupsFor(items / images * count) }),
       },
     });
-  };
-  const parts = [0, 1, 2].map((part): View => ({ first: part * dim, row: 3 * dim, image: 3 * dim * tokens, head: size }));
+  const parts = [0, 1, 2].map((part): View => ({
+    first: part * dim,
+    step_row: 3 * dim,
+    step_image: 3 * dim * tokens,
+    step_head: size,
+  }));
   const [q, k, v] = parts as [View, View, View];
-  const rows: View = { row: dim, image: dim * tokens, head: size };
+  const rows: View = { first: 0, step_row: dim, step_image: dim * tokens, step_head: size };
   const matrices = denseView(size, size, heads);
   /** Sums over tokens, to one matrix a head. */
   const contract = (a: Tensor, b: Tensor, c: Tensor, views: [View, View], rowSums?: Tensor) =>

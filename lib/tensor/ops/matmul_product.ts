@@ -1,9 +1,9 @@
 /** @file What a matrix product is, and what each launch computes of it. */
 
+import type { Dims } from "../../gpu/dims.ts";
 import type { Launch, LaunchSplit } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
-import { floatBits } from "./dims.ts";
-import { type Draw, dropWords, NO_DROP } from "./dropout.ts";
+import { type Draw, dropDims } from "./dropout.ts";
 import { turnsOf, workgroupsForTable } from "./grid.ts";
 import { type Sizes, tilesInRow, type Variant } from "./matmul_variants.ts";
 
@@ -23,16 +23,16 @@ export interface Epilogue {
   readonly residual?: Tensor | undefined;
 }
 
-/** Where the matrices of a batch lie in a tensor, in elements. */
+/** Where the matrices of a batch lie in a tensor, in elements: `struct View` in kernels/lib/product.wgsl. */
 export interface View {
   /** The first element of the first. */
-  readonly first?: number;
+  readonly first: number;
   /** From a row to the next. */
-  readonly row: number;
+  readonly step_row: number;
   /** From an image to the next. */
-  readonly image: number;
+  readonly step_image: number;
   /** From a head to the next. */
-  readonly head: number;
+  readonly step_head: number;
 }
 
 /** Where the operands and the result of a product lie. */
@@ -40,7 +40,7 @@ export type Views = readonly [a: View, b: View, c: View];
 
 /** The view of matrices that fill their tensor (images, heads, rows, columns). */
 export function denseView(rows: number, columns: number, heads = 1): View {
-  return { row: columns, image: heads * rows * columns, head: rows * columns };
+  return { first: 0, step_row: columns, step_image: heads * rows * columns, step_head: rows * columns };
 }
 
 /** Many products of one size: for each head of each image. */
@@ -179,19 +179,32 @@ function termTurns({ variant: { entry, kStep } }: Product, { k, splits }: Extent
   return turnsOf(k / splits / kStep + (entry === "tiled" ? 1 : 0));
 }
 
-/** The words of `struct Dims` in kernels/lib/product.wgsl. */
-function dimsOf(product: Product, { m, k, batches, splits, first, firstSplit }: Extent): number[] {
-  const { sizes: [fullM, n], variant: { tm, kStep }, views, aTransposed, bTransposed, c, options } = product;
+/** The fields of `struct Dims` in kernels/lib/product.wgsl. */
+function dimsOf(product: Product, { m, k, batches, splits, first, firstSplit }: Extent): Dims {
+  const { sizes: [fullM, n], variant: { tm, kStep }, views: [a, b, c], aTransposed, bTransposed, options } = product;
   const { alpha = 1, bias, relu = 0, drop } = options;
-  return [
-    ...[m, n, k, roundUp(k / splits, kStep), batches, options.batches?.heads ?? 1, bias ? 1 : 0, relu],
-    ...views.flatMap(({ first = 0, row, image, head }) => [first, row, image, head]),
-    ...(aTransposed ? [1, views[0].row] : [views[0].row, 1]),
-    ...(bTransposed ? [views[1].row, 1] : [1, views[1].row]),
-    ...[floatBits(alpha), fullM * n, Math.ceil(m / tm), splits],
-    ...(drop ? dropWords(drop, c.shape) : NO_DROP),
-    ...[first, firstSplit],
-  ];
+  return {
+    m,
+    n,
+    k,
+    k_per_split: roundUp(k / splits, kStep),
+    batches,
+    heads: options.batches?.heads ?? 1,
+    bias: bias !== undefined,
+    relu,
+    a: { ...a },
+    b: { ...b },
+    c: { ...c },
+    a_strides: aTransposed ? [1, a.step_row] : [a.step_row, 1],
+    b_strides: bTransposed ? [b.step_row, 1] : [1, b.step_row],
+    alpha,
+    split_stride: fullM * n,
+    row_tiles: Math.ceil(m / tm),
+    splits,
+    drop: drop && dropDims(drop, product.c.shape),
+    first,
+    first_split: firstSplit,
+  };
 }
 
 /** The next multiple of a step. */

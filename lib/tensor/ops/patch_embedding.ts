@@ -39,15 +39,13 @@ export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter,
   const [rows, tokens, features] = views.shape;
   const dim = bias.shape[0]!;
   const { listed, ranges, words } = views.entries;
-  const [batch, most] = [ranges.shape[0]!, views.most];
+  const { most } = views;
   const label = weight.name.replace(/\.weight$/, "");
   const { Number, count } = numbersIn(dim);
   const lanes = lanesFor(tape, count);
   const constants = { Number, WIDTH: lanes };
   const perRow = (n: number) => workgroupsForTable(count, n, lanes);
-  const dimsOf = (first: number, n: number, segments = 0, firstSegment = 0) => {
-    return [count, features, first, n, batch, most, words, segments, firstSegment];
-  };
+  const dimsOf = (first: number, n: number) => ({ numbers: count, features, first_row: first, rows: n, most, words });
 
   const y = tape.tensor(label, [rows, tokens, dim]);
   tape.dispatch({
@@ -77,13 +75,13 @@ export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter,
       label,
       constants,
       bindings: { listed, ranges, dy, parts },
-      dims: dimsOf(0, rows, segments, 0),
+      dims: { ...dimsOf(0, rows), segments, first: 0 },
       workgroups: perRow(segments),
       turns: turnsOf(features) + turnsOf(Math.ceil(atOnce / each), turnsOf(most)),
       split: {
         units: rows,
         cut: ["listed", "dy"],
-        part: (first, n, i) => ({ dims: dimsOf(first, n, each, i * each), workgroups: perRow(each) }),
+        part: (first, n, i) => ({ dims: { ...dimsOf(first, n), segments: each, first: i * each }, workgroups: perRow(each) }),
       },
     });
     tape.accumulateParameter(weight, (target) => {

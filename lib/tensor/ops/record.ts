@@ -5,7 +5,6 @@ import { kernelOf } from "../../gpu/kernel.ts";
 import type { Tape } from "../tape.ts";
 import { type PlacedTensor, sizeOf, type Tensor } from "../tensor.ts";
 import { columnSum } from "./column_sum.ts";
-import { floatBits } from "./dims.ts";
 import { turnsOf, workgroupsFor } from "./grid.ts";
 
 const KERNEL = kernelOf("record", recordSource);
@@ -30,7 +29,7 @@ export function recordTotal(tape: Tape, x: Tensor, table: PlacedTensor, column: 
     label: x.storage.label,
     constants: {},
     bindings: { x, table, step: tape.step },
-    dims: [table.shape[1]!, column, floatBits(scale)],
+    dims: { columns: table.shape[1]!, column, scale },
     workgroups: 1,
     turns,
   });
@@ -44,7 +43,7 @@ export function storeRows(tape: Tape, x: Tensor, output: PlacedTensor): void {
     label: x.storage.label,
     constants: {},
     bindings: { x, table: output, step: tape.step },
-    dims: [output.shape[1]!],
+    dims: { columns: output.shape[1]! },
     workgroups: workgroupsFor(sizeOf(x.shape)),
   });
 }

@@ -32,7 +32,7 @@ export function softmaxAttention(tape: Tape, qkv: Tensor, heads: number, label: 
       label: `${label} ${entry}`,
       constants: sizes,
       bindings,
-      dims: [batch],
+      dims: { images: batch },
       workgroups: workgroupsFor(batch * heads * Math.ceil(tokens / tile)),
       turns: turnsOf(tokens),
     });

@@ -31,10 +31,11 @@ export function randomMask(tape: Tape, batch: number, tokens: number, visible: n
   const words = tape.tensor("words of the mask", [batch, tokens], "u32");
   const restore = tape.tensor("places of tokens", [batch, tokens], "u32");
   const keep = tape.tensor("visible tokens", [batch, visible], "u32");
-  const constants = { N: tokens, KEEP: visible, STREAM: tape.nextStream() };
+  const constants = { N: tokens, KEEP: visible };
+  const dims = { stream: tape.nextStream() };
   const workgroups = workgroupsFor(batch * tokens);
   const launch = (entry: string, bindings: Record<string, Tensor>) =>
-    tape.dispatch({ kernel: MASK, entry, label: "mask", constants, bindings, workgroups, turns: turnsOf(tokens) });
+    tape.dispatch({ kernel: MASK, entry, label: "mask", constants, bindings, dims, workgroups, turns: turnsOf(tokens) });
   launch("draw", { words_out: words, step: tape.step });
   launch("rank", { words, restore, keep });
   return { keep, restore };

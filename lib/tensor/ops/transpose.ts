@@ -25,7 +25,7 @@ export function transpose(tape: Tape, x: Tensor, shape: readonly number[] = x.sh
     label: y.storage.label,
     constants: {},
     bindings: { x, y },
-    dims: [rows / 4, columns / 4, sizeOf(shape) / rows / columns],
+    dims: { rows4: rows / 4, columns4: columns / 4, count: sizeOf(shape) / rows / columns },
     workgroups: workgroupsFor(sizeOf(shape) / 16),
   });
   return y;

@@ -79,7 +79,7 @@ for (const [how, options] of Object.entries({ "rows of 3": {}, "the adapter's ro
     const [columns, rows] = [150, 517];
     const run = async (entry: string, workgroups: number) => {
       const counts = placed(gpu, "counts", [rows, columns], new Float32Array(rows * columns));
-      const dispatch = { kernel: COUNT, entry, label: "counts", constants: {}, dims: [columns, rows] };
+      const dispatch = { kernel: COUNT, entry, label: "counts", constants: {}, dims: { columns, rows } };
       new Plan(gpu, [{ ...dispatch, bindings: { counts: counts.storage }, workgroups }]).run();
       const found = new Uint32Array((await read(gpu, counts)).buffer);
       assert(found.every((count) => count === 1), `${entry}: ${found.filter((count) => count !== 1).length} are off`);
@@ -140,7 +140,7 @@ struct Dims { turns: u32, }
   y[ids.lane] = x;
 }`;
   const found = placed(gpu, "y", [64], new Float32Array(64));
-  const dispatch = { kernel: kernelOf("turns", source), entry: "main", label: "y", constants: {}, dims: [MOST_TURNS] };
+  const dispatch = { kernel: kernelOf("turns", source), entry: "main", label: "y", constants: {}, dims: { turns: MOST_TURNS } };
   new Plan(gpu, [{ ...dispatch, bindings: { y: found.storage }, workgroups: 1, turns: MOST_TURNS }]).run();
   const expected = Uint32Array.from({ length: 64 }, (_, lane) => {
     let x = lane;
@@ -150,10 +150,7 @@ struct Dims { turns: u32, }
   assertEquals(new Uint32Array((await read(gpu, found)).buffer), expected);
 });
 
-gpuTest("Plan refuses what 32 bits do not number: dims, and the elements of a tensor that is bound in parts", (gpu) => {
-  for (const dims of [[1, 2 ** 32], [-1], [0.5], [NaN]]) {
-    assertEquals(refusal(gpu, { dims }).includes(`of its dims [${dims.join(", ")}] 32 bits do not hold all`), true);
-  }
+gpuTest("Plan refuses what 32 bits do not number: the elements of a tensor that is bound in parts", (gpu) => {
   const whole = { label: "tokens", bytes: 4 * (2 ** 32 + 64) };
   const part = { label: "tokens", bytes: 256, part: { of: whole, offset: 0 } };
   assertEquals(
