@@ -4,7 +4,7 @@ import type { RunConfig } from "../config/keys.ts";
 import { parseConfig } from "../config/parse.ts";
 import { checkModel } from "../nn/config.ts";
 import { fitWeights, readWeights, type Weights, WeightsError } from "../weights/weights.ts";
-import { type Assumable, describeAssumed, describeUntrained, MASS_SCALE } from "../weights/weights_info.ts";
+import { ASSUMABLE, type Assumable, describeAssumed, describeUntrained, MASS_SCALE } from "../weights/weights_info.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import type { ConsoleReporter } from "./console.ts";
 import { rooted } from "./paths.ts";
@@ -98,11 +98,10 @@ function overrideWeights(weights: Weights, args: Pick<Arguments, "all">, keys: r
 }
 
 function massValue(pair: string): number {
-  const [key, text] = pair.split("=") as [string, string];
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value) || (key === "mass_std" && value <= 0)) {
-    throw new UsageError(`--set ${pair}: ${key} must be a number${key === "mass_std" ? " above 0" : ""}, in GeV`);
-  }
+  const [key, text] = pair.split("=") as [Assumable, string];
+  const value = text.trim() === "" ? NaN : Number(text);
+  const expected = ASSUMABLE[key].refuses(value);
+  if (expected !== undefined) throw new UsageError(`--set ${pair}: ${key} must be ${expected}, in GeV`);
   return value;
 }
 

@@ -84,7 +84,13 @@ export function real(
 }
 
 function outside(value: number, least: number, most: number): string | undefined {
-  return value < least ? `at least ${least}` : value > most ? `at most ${most}` : undefined;
+  return value < least ? `at least ${short(least)}` : value > most ? `at most ${short(most)}` : undefined;
+}
+
+/** A limit as people write it: 1e15, not sixteen digits. */
+function short(limit: number): string {
+  const [plain, exponential] = [String(limit), limit.toExponential().replace("+", "")];
+  return Math.abs(limit) >= 1e6 && exponential.length < plain.length ? exponential : plain;
 }
 
 /** Every key with its default. */

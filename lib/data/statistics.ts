@@ -45,6 +45,9 @@ export const PUBLISHED_STATISTICS = {
   pt: { least: 400.01608, most: 2039.6335, mean: 520.6, std: 106 },
 } as const;
 
+/** Beyond this, in GeV, a mass is no mass, in whatever unit. */
+export const LARGEST_MASS = 1e15;
+
 /** Sums over images, channel by channel. */
 export class ImageStatistics {
   readonly #size: ImageSize;

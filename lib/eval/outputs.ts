@@ -1,6 +1,8 @@
 /** @file The check of what leaves a model: nobody is shown, and no file holds, a prediction that is no number. */
 
-/** A model's output that means nothing: NaN, an infinity, or a logit beyond all scales. The message names the weights, the image and the output. */
+import { LARGEST_MASS } from "../data/statistics.ts";
+
+/** A model's output that means nothing: NaN, an infinity, or a logit or a mass beyond all scales. The message names the weights, the image and the output. */
 export class OutputError extends Error {
   /** Name of the error class. */
   override readonly name = "OutputError";
@@ -13,6 +15,11 @@ const WORDS: Readonly<Record<string, string>> = { logits: "logit", features: "fe
  * whatever the model knows.
  */
 const LARGEST_LOGIT = 2 ** 24;
+/** Largest size of an output, by the name of its tensor, and what is wrong beyond. */
+const LARGEST: Readonly<Record<string, readonly [size: number, why: string]>> = {
+  logits: [LARGEST_LOGIT, "it is finite, but single precision has no digits left at that size"],
+  mass: [LARGEST_MASS, "that is no mass in any unit"],
+};
 
 /**
  * Checks outputs of several images.
@@ -21,20 +28,19 @@ const LARGEST_LOGIT = 2 ** 24;
  * @param name of the tensor, such as "logits"
  * @param values (images, width) row by row
  * @param images their numbers
- * @throws {OutputError} if a value is not finite, or a logit too large
+ * @throws {OutputError} if a value is not finite, or a logit or a mass too large
  */
 export function checkOutputs(weights: string, name: string, values: ArrayLike<number>, images: ArrayLike<number>): void {
-  const width = values.length / images.length, largest = name === "logits" ? LARGEST_LOGIT : Number.MAX_VALUE;
+  const width = values.length / images.length, [largest, absurd] = LARGEST[name] ?? [Number.MAX_VALUE, ""];
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
     if (Math.abs(value) <= largest) continue;
     const what = `${WORDS[name] ?? name}${width === 1 ? "" : ` ${i % width}`} of image ${images[Math.floor(i / width)]}`;
-    const why = Number.isFinite(value) ? ": it is finite, but single precision has no digits left at that size" : "";
+    const why = Number.isFinite(value) ? `: ${absurd}` : "";
+    const scales = name === "mass" ? ", model.denominator_floor, mass_mean and mass_std" : " and model.denominator_floor";
     throw new OutputError(
-      `${weights}: ${what} is ${
-        Number(value.toPrecision(6))
-      }${why}. Check that data.norm_scale and model.denominator_floor are those that the weights ` +
-        "were trained with",
+      `${weights}: ${what} is ${Number(value.toPrecision(6))}${why}. ` +
+        `Check that data.norm_scale${scales} are those that the weights were trained with`,
     );
   }
 }

@@ -140,9 +140,13 @@ export class Finetune extends Method {
   }
 }
 
-/** Mean and population standard deviation; a deviation of 0 counts as 1. */
+/** Deviation over mean that roundings alone make of equal values, generously. */
+const ROUNDING = 1e-12;
+
+/** Mean and population standard deviation; a deviation of 0, or of no more than the mean's rounding, counts as 1. */
 export function meanAndDeviation(values: readonly number[]): [mean: number, deviation: number] {
   const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
   const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length;
-  return [mean, Math.sqrt(variance) || 1];
+  const deviation = Math.sqrt(variance);
+  return [mean, deviation > ROUNDING * Math.abs(mean) ? deviation : 1];
 }

@@ -6,7 +6,7 @@
 import type { RunConfig } from "../config/keys.ts";
 import { ConfigError } from "../config/parse.ts";
 import { DataError } from "../data/errors.ts";
-import { describe } from "../data/statistics.ts";
+import { describe, LARGEST_MASS } from "../data/statistics.ts";
 import { formatCount } from "../format.ts";
 import { checkModel } from "../nn/config.ts";
 import { shapesOf } from "../nn/linear_vit.ts";
@@ -14,8 +14,6 @@ import { sizeOf } from "../tensor/tensor.ts";
 
 /** With gradient and moments such a model takes 16 GB. */
 const MOST_WEIGHTS = 10 ** 9;
-/** Beyond this a mass is no mass, in whatever unit. */
-const LARGEST_MASS = 1e15;
 /** Deviations of the other images that one may lie away from their mean. */
 const FARTHEST = 1000;
 /** Deviation over mean below which masses count as equal. */

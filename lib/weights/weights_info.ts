@@ -5,7 +5,10 @@
  * copy of a file knows no more than the file.
  */
 
+import { KEYS } from "../config/keys.ts";
+import { type Key, real } from "../config/schema.ts";
 import { parseTrainedOn, type TrainedOn } from "../data/provenance.ts";
+import { LARGEST_MASS } from "../data/statistics.ts";
 import { shorten } from "../format.ts";
 import { isRecord } from "../json.ts";
 import { gridOf, type ModelConfig } from "../nn/config.ts";
@@ -46,16 +49,24 @@ export type Assumable = "mass_mean" | "mass_std" | "data.norm_scale" | "model.im
 /** What turns the mass head's output into GeV. */
 export const MASS_SCALE: readonly Assumable[] = ["mass_mean", "mass_std"];
 
-/** Values that the keys of a model may have. */
-const MAY_BE: Readonly<Record<keyof KnownModel, (value: number) => boolean>> = {
-  img_size: (value) => Number.isSafeInteger(value) && value > 0,
-  denominator_floor: (value) => value > 0,
-  dropout: (value) => value >= 0 && value < 1,
-  drop_path_rate: (value) => value >= 0 && value < 1,
+/** What these numbers may be, and what they are if nobody says. */
+export const ASSUMABLE: Readonly<Record<Assumable, Key<number>>> = {
+  "mass_mean": real(0, "mean of the masses trained on", { unit: "GeV", least: -LARGEST_MASS, most: LARGEST_MASS }),
+  "mass_std": real(1, "deviation of the masses trained on", { unit: "GeV", least: 1e-30, most: LARGEST_MASS }),
+  "data.norm_scale": KEYS.data.norm_scale,
+  "model.img_size": KEYS.model.img_size,
+  "model.denominator_floor": KEYS.model.denominator_floor,
 };
 
+/** Keys of a model that its tensors do not tell. */
+const KNOWN_OF_MODEL = ["img_size", "denominator_floor", "dropout", "drop_path_rate"] as const satisfies (keyof KnownModel)[];
+
 /** What is not known of a backbone that was trained without masses. */
-const NO_MASS = { massMean: 0, massStd: 1, assumed: MASS_SCALE } as const satisfies Partial<WeightsInfo>;
+const NO_MASS = {
+  massMean: ASSUMABLE["mass_mean"].initial,
+  massStd: ASSUMABLE["mass_std"].initial,
+  assumed: MASS_SCALE,
+} as const satisfies Partial<WeightsInfo>;
 
 /** What holds of a backbone that was trained without heads. */
 export const NO_HEADS: Pick<WeightsInfo, "massMean" | "massStd" | "assumed" | "untrained"> = { ...NO_MASS, untrained: HEADS };
@@ -97,9 +108,9 @@ export function decodeInfo(
   const fits = known.img_size !== undefined && gridOf({ ...sizes, img_size: known.img_size }) === gridOf(sizes);
   const model = { ...sizes, ...known, img_size: fits ? known.img_size! : sizes.img_size };
   const told = {
-    "mass_mean": numberOf(metadata, "mass_mean"),
-    "mass_std": positive("mass_std", numberOf(metadata, "mass_std")),
-    "data.norm_scale": positive("norm_scale", numberOf(metadata, "norm_scale")),
+    "mass_mean": numberOf(metadata, "mass_mean", ASSUMABLE["mass_mean"]),
+    "mass_std": numberOf(metadata, "mass_std", ASSUMABLE["mass_std"]),
+    "data.norm_scale": numberOf(metadata, "norm_scale", ASSUMABLE["data.norm_scale"]),
     "model.img_size": fits || sizes.patch_size === 1 ? model.img_size : undefined,
     "model.denominator_floor": known.denominator_floor,
   };
@@ -108,7 +119,7 @@ export function decodeInfo(
     model,
     massMean: told["mass_mean"] ?? NO_MASS.massMean,
     massStd: told["mass_std"] ?? NO_MASS.massStd,
-    normScale: told["data.norm_scale"] ?? 255,
+    normScale: told["data.norm_scale"] ?? ASSUMABLE["data.norm_scale"].initial,
     trainedOn,
     untrained: untrainedOf(metadata["untrained"], trainedOn),
     history: parseHistory(metadata["history"] ?? "{}"),
@@ -167,17 +178,13 @@ function assumable({ massMean, massStd, normScale, model }: WeightsInfo): Record
 }
 
 /** A number of the metadata; undefined if there is none, or Python's None. */
-function numberOf(metadata: Readonly<Record<string, string>>, key: string): number | undefined {
-  const text = metadata[key]?.trim();
+function numberOf(metadata: Readonly<Record<string, string>>, name: string, key: Key<number>): number | undefined {
+  const text = metadata[name]?.trim();
   if (text === undefined || ["", "None", "null"].includes(text)) return undefined;
   // a list of one number, as Python prints it
   const value = Number(/^[[(](.*?),?[\])]$/.exec(text)?.[1] ?? text);
-  if (!Number.isFinite(value)) throw new Error(`its metadata say ${key} = ${JSON.stringify(shorten(text))}, which is no number`);
-  return value;
-}
-
-function positive(key: string, value: number | undefined): number | undefined {
-  if (value !== undefined && !(value > 0)) throw new Error(`its metadata say ${key} = ${value}, which must be more than 0`);
+  const expected = key.refuses(value);
+  if (expected !== undefined) throw new Error(`its metadata say ${name} = ${shorten(text)}, which must be ${expected}`);
   return value;
 }
 
@@ -192,11 +199,12 @@ function knownModel(text: string | undefined): KnownModel {
   }
   if (!isRecord(values)) throw new Error("its metadata hold no configuration under model");
   const known: Record<string, unknown> = {};
-  for (const [key, may] of Object.entries(MAY_BE)) {
+  for (const key of KNOWN_OF_MODEL) {
     const value = values[key];
     if (value === undefined || value === null) continue;
-    if (typeof value !== "number" || !may(value)) {
-      throw new Error(`its metadata say model.${key} = ${shorten(JSON.stringify(value))}, which is no value for it`);
+    const expected = KEYS.model[key].refuses(value);
+    if (expected !== undefined) {
+      throw new Error(`its metadata say model.${key} = ${shorten(JSON.stringify(value))}, which must be ${expected}`);
     }
     known[key] = value;
   }

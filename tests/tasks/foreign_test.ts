@@ -70,6 +70,18 @@ Deno.test("eval, predict, explain and probe say what is assumed of weights, and 
   const known = await succeed(workspace, "predict", "--weights", "weights/beside.pt", ...DATA, "--out", "reports/c.csv", ...set);
   assert(!known.stdout.includes("Assumed"), known.stdout);
   assertEquals(masses(workspace, "reports/c.csv"), expected);
+  // what is no mass is refused, whoever says it
+  for (
+    const [pair, says] of [
+      ["mass_std=1e30", "mass_std must be at most 1e15, in GeV"],
+      ["mass_std=0", "mass_std must be at least 1e-30, in GeV"],
+      ["mass_mean=1e300", "mass_mean must be at most 1e15, in GeV"],
+    ] as const
+  ) {
+    const told = ["--weights", "weights/beside.pt", ...DATA, "--out", "reports/d.csv", "--set", pair];
+    assertStringIncludes(await fail(workspace, "predict", ...told), `--set ${pair}: ${says}`);
+  }
+  assert(!exists(`${workspace.root}reports/d.csv`));
 });
 
 Deno.test("finetune refuses a backbone of another scale or floor, names both values, and takes it with --mismatch", async () => {

@@ -17,6 +17,11 @@ Deno.test("checkOutputs() names weights, output and image of the first number th
       ["logits", [1, -Infinity, NaN, 3], "a.pt: logit 1 of image 17 is -Infinity."],
       ["logits", [1, 2, 3, 1e30], "a.pt: logit 1 of image 3 is 1e+30: it is finite, but"],
       ["mass", [1, Infinity], "a.pt: mass of image 3 is Infinity."],
+      [
+        "mass",
+        [-3e15, 1],
+        "a.pt: mass of image 17 is -3000000000000000: that is no mass in any unit. Check that data.norm_scale, ",
+      ],
       ["features", [1, 2, 3, 4, NaN, 6], "a.pt: feature 1 of image 3 is NaN."],
     ] as const
   ) assertThrows(() => checkOutputs("a.pt", name, values, images), OutputError, says);

@@ -78,11 +78,16 @@ describe("weightsOf()", () => {
   });
   for (
     const [metadata, why] of [
-      [{ mass_mean: "heavy" }, 'mass_mean = "heavy", which is no number'],
-      [{ mass_std: "0" }, "mass_std = 0, which must be more than 0"],
-      [{ norm_scale: "-255" }, "norm_scale = -255, which must be more than 0"],
+      [{ mass_mean: "heavy" }, "mass_mean = heavy, which must be a number"],
+      [{ mass_mean: "1e300" }, "mass_mean = 1e300, which must be at most 1e15"],
+      [{ mass_mean: "[-1e16]" }, "mass_mean = [-1e16], which must be at least -1e15"],
+      [{ mass_std: "0" }, "mass_std = 0, which must be at least 1e-30"],
+      [{ mass_std: "1e30" }, "mass_std = 1e30, which must be at most 1e15"],
+      [{ norm_scale: "-255" }, "norm_scale = -255, which must be at least 1e-30"],
+      [{ norm_scale: "1e300" }, "norm_scale = 1e300, which must be at most"],
       [{ model: "{" }, "no configuration under model"],
-      [{ model: '{"denominator_floor":"low"}' }, 'model.denominator_floor = "low"'],
+      [{ model: '{"denominator_floor":"low"}' }, 'model.denominator_floor = "low", which must be a number'],
+      [{ model: '{"img_size":6.5}' }, "model.img_size = 6.5, which must be a whole number"],
       [{ history: '{"loss":[1,"x"]}' }, "no training curves"],
     ] as const
   ) it(`refuses metadata that say ${JSON.stringify(metadata)}`, () => refuses(TENSORS, why, metadata));
