@@ -221,9 +221,6 @@ function explainContents(path: string, file: Deno.FsFile): string {
   }
   const kind = fileKind(first);
   if (kind && !kind.startsWith("an HDF5")) return `this is not an HDF5 file: it is ${kind}`;
-  if (first.every((byte) => byte === 0)) {
-    return "the file begins with zeros where HDF5 has its signature: it is still being written or copied, or that was cut off";
-  }
   if (text.includes("signature not found")) return "this is not an HDF5 file";
   return `the file cannot be opened as HDF5 (${libraryReason()}). It is not finished, or not whole: wait for the program that writes it, ` +
     "or copy or download it again";

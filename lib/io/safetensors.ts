@@ -69,6 +69,12 @@ export interface TensorLayout {
   readonly stop: number;
 }
 
+/** True if a file begins with the length of a header and a header; in JSON or another text, letters stand where the length does. */
+export function isSafetensors(start: Uint8Array): boolean {
+  const space = " ".charCodeAt(0);
+  return start[8] === "{".charCodeAt(0) && start.subarray(0, 8).some((byte) => byte < space && ![9, 10, 13].includes(byte));
+}
+
 /**
  * Reads a file's contents.
  *

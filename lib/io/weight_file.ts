@@ -4,7 +4,7 @@ import { formatBytes } from "../format.ts";
 import { fileKind } from "./file_kind.ts";
 import { openToRead, readAt } from "./files.ts";
 import { PickleError } from "./pickle_values.ts";
-import { decodeSafetensors, SafetensorsError } from "./safetensors.ts";
+import { decodeSafetensors, isSafetensors, SafetensorsError } from "./safetensors.ts";
 import { TensorView } from "./tensor_view.ts";
 import { decodeTorch, isTorch, type TorchContents, TorchError } from "./torch.ts";
 
@@ -41,9 +41,8 @@ export function readWeightFile(path: string): WeightFile {
   const { size } = file.statSync();
   const start = new Uint8Array(Math.min(size, START));
   readAt(file, 0, start);
-  // the length of a header, and the header
-  const isZip = isTorch(start), isNamed = start[8] === "{".charCodeAt(0);
-  if (!isNamed && !isZip) throw new WeightFileError(describeOther(start));
+  const isZip = isTorch(start);
+  if (!isZip && !isSafetensors(start)) throw new WeightFileError(describeOther(start));
   if (size > MOST_BYTES) throw new WeightFileError(`it has ${formatBytes(size)}, many times what an L2ViT and its optimiser take`);
   const bytes = new Uint8Array(size);
   readAt(file, 0, bytes);
@@ -69,9 +68,7 @@ function describeOther(start: Uint8Array): string {
     return "this is PyTorch's format from before version 1.6. Write it anew in Python: torch.save(torch.load(FILE), NEW)";
   }
   const kind = fileKind(start);
-  if (kind === undefined) return `this is neither a safetensors file nor a checkpoint of PyTorch. ${WANTED}`;
-  // some kinds say what to do themselves
-  return `this is ${kind.includes(". ") ? kind : `${kind}. ${WANTED}`}`;
+  return `this is ${kind ?? "neither a safetensors file nor a checkpoint of PyTorch"}. ${WANTED}`;
 }
 
 function isLegacy(start: Uint8Array): boolean {

@@ -153,7 +153,7 @@ Deno.test("JetFile.open() says what a file is that is no HDF5 file, or is still 
     ["version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n", "this is not an HDF5 file: it is a Git LFS pointer"],
     ["<!DOCTYPE html>\n<html></html>\n", "this is not an HDF5 file: it is a web page"],
     [new Uint8Array([0x1f, 0x8b, 8, 0, ...new Uint8Array(60)]), "this is not an HDF5 file: it is compressed with gzip"],
-    [new Uint8Array(4096), "begins with zeros where HDF5 has its signature"],
+    [new Uint8Array(4096), "nothing but zeros where it begins: it is still being written or copied"],
     [whole.subarray(0, whole.length - 1), "or wait for the program that writes it"],
     [marked, `'h5clear -s ${path}'`],
   ];
