@@ -8,6 +8,11 @@ type Signature = readonly [begins: string | RegExp, what: string, at?: number];
 
 const PICKLE = "a Python pickle";
 
+/** Signatures that end in one of several versions. */
+function versions(begins: string, versions: string, what: string): Signature[] {
+  return Array.from(versions, (version) => [begins + version, what]);
+}
+
 /** Formats that turn up under the names of data and weights. */
 const SIGNATURES: readonly Signature[] = [
   ["\x89HDF\r\n\x1a\n", "an HDF5 file"],
@@ -15,7 +20,7 @@ const SIGNATURES: readonly Signature[] = [
   ["PK\x05\x06", "a zip archive without any file in it"],
   ["\x93NUMPY", "a NumPy array"],
   ["root\0", "a ROOT file"],
-  [/^CDF[\x01\x02\x05]/, "a netCDF file of the classic format"],
+  ...versions("CDF", "\x01\x02\x05", "a netCDF file of the classic format"),
   ["\x0e\x03\x13\x01", "an HDF4 file"],
   ["PAR1", "a Parquet file"],
   ["ARROW1", "an Arrow (Feather) file"],
@@ -24,7 +29,7 @@ const SIGNATURES: readonly Signature[] = [
   ["SQLite format 3\0", "an SQLite database"],
   ["GGUF", "a GGUF file of a language model"],
   ["TFL3", "a TensorFlow Lite model", 4],
-  [/^\x08[\x01-\x14](\x12|:)/, "an ONNX model"],
+  ...versions("\x08", "\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e", "an ONNX model"),
   // what stands for a file that is elsewhere
   ["version https://git-lfs", "a Git LFS pointer, not the file it stands for. Fetch that with 'git lfs pull'"],
   [/^\/annex\/objects\//, "a git-annex pointer, not the file it stands for. Fetch that with 'git annex get'"],
@@ -52,7 +57,7 @@ const SIGNATURES: readonly Signature[] = [
   ["%PDF", "a PDF document"],
   ["\x7fELF", "a program for Linux"],
   // pickles of protocol 2 and later say so; older ones begin with an empty dict or list, or with a class
-  [/^\x80[\x02-\x05]/, PICKLE],
+  ...versions("\x80", "\x02\x03\x04\x05", PICKLE),
   [/^(\([dl]p\d+\n|[}\]]q[^]|c[A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n(p\d+\n|q[^]|[().]))/, PICKLE],
   [/^(\xff\xfe|\xfe\xff)/, "text in UTF-16"],
 ];

@@ -19,7 +19,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   tensor: ["gpu"],
   nn: ["config", "tensor", "gpu"],
   input: ["config", "data", "io", "nn", "tensor", "gpu"],
-  weights: ["data", "io", "nn", "tensor"],
+  weights: ["config", "data", "io", "nn", "tensor"],
   eval: ["config", "data", "input", "io", "nn", "tensor", "gpu", "weights"],
   report: ["data", "eval", "weights"],
   train: ["config", "data", "eval", "gpu", "input", "io", "mpi", "nn", "tensor", "weights"],
