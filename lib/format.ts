@@ -14,9 +14,9 @@ export function shorten(text: string): string {
 /** What stands in tables for a number that is not defined, such as an AUC of one class. */
 export const NOT_DEFINED = "not defined";
 
-/** A number with so many digits after the point, fewer where it is huge; {@linkcode NOT_DEFINED} for null. */
-export function formatReal(value: number | null, digits: number): string {
-  if (value === null) return NOT_DEFINED;
+/** A number with so many digits after the point, fewer where it is huge; {@linkcode NOT_DEFINED} for none. */
+export function formatReal(value: number | null | undefined, digits: number): string {
+  if (value === null || value === undefined) return NOT_DEFINED;
   if (!Number.isFinite(value)) return String(value).replace("Infinity", "\u221e");
   return Math.abs(value) < 1e9 ? value.toFixed(digits) : value.toPrecision(6);
 }

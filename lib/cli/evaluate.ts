@@ -1,11 +1,11 @@
-/** @file The work of deno task eval: models judged on the test split, printed and written to files. */
+/** @file The work of deno task eval: models evaluated on the test split, printed and written to files. */
 
 import type { RunConfig } from "../config/keys.ts";
 import { ConfigError } from "../config/parse.ts";
 import type { ImageSize } from "../data/packed.ts";
 import { csvHeader, csvRow, predictImages } from "../eval/predict.ts";
-import { Judge, type Judged, MEASURES } from "../eval/measures.ts";
-import { summarise, type Summary } from "../eval/summary.ts";
+import { summarise, type Summary, summaryRecord } from "../eval/summary.ts";
+import { TestResults } from "../eval/test_results.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { csvLine } from "../io/csv.ts";
 import type { WorkOptions } from "../interrupted.ts";
@@ -14,17 +14,19 @@ import type { PendingFile } from "../io/pending_file.ts";
 import { readsImages } from "../nn/config.ts";
 import type { Weights } from "../weights/weights.ts";
 import { describeAssumed, describeUntrained } from "../weights/weights_info.ts";
-import { type ReportInput, reportPage, sections } from "../report/page.ts";
+import { reportPage } from "../report/page.ts";
+import type { ReportInput } from "../report/section.ts";
+import { drawSections } from "../report/sections.ts";
 import { figureDocument } from "../report/svg.ts";
 import { hasSeen, type SeenImages, seenImages } from "../eval/overlap.ts";
-import { describeComparison, describeSeen, formatMeasure, MEASURE_LABELS, missingClasses, SEEN_MARK } from "../report/words.ts";
+import { describeComparison, describeSeen, measureRows, missingClasses, SEEN_MARK } from "../report/words.ts";
 import { type Known, openLabelled } from "../input/open_data.ts";
 import type { LabelledData } from "../input/data.ts";
 import { placeOf } from "./commands.ts";
 import { type ConsoleReporter, table } from "./console.ts";
 import { ReportFolder } from "./report_folder.ts";
 
-/** A model to be judged. */
+/** A model to be evaluated. */
 export interface Candidate {
   readonly name: string;
   readonly weights: Weights;
@@ -50,7 +52,7 @@ export interface EvaluateOptions {
 }
 
 /**
- * Judges models on the test split of a labelled file, prints a table and writes the files that were asked for.
+ * Evaluates models on the test split of a labelled file, prints a table and writes the files that were asked for.
  *
  * @param config whose data and model describe the file
  * @param out folder for the files
@@ -76,20 +78,27 @@ export async function evaluate(
   for (const candidate of candidates) checkImages(candidate, place.path, data.images);
   const { seed, batch_size: batch } = config.data, images = data.split.test.length;
   rows?.write(csvLine(["model", ...csvHeader(config.model.num_classes), "label", "mass_true"]));
-  const models = new Map<string, Judged>();
+  const models = new Map<string, TestResults>();
   for (const candidate of candidates) {
     const options = { progress: reporter.counting(candidate.name), signal };
-    models.set(candidate.name, await judge(gpu, candidate, data, batch, rows, options));
+    models.set(candidate.name, await resultsOf(gpu, candidate, data, batch, rows, options));
   }
   const summary = await summarise(models, seed, { progress: reporter.counting("95 % intervals", "resamples"), signal });
   const { seen, assumed, warnings } = remarks(candidates, models, data);
-  const about = { data: place.path, seed, notes: [...assumed, ...warnings], seen };
-  if (formats.includes("json")) folder.begin("metrics.json").write(formatJson({ ...about, images, ...summary }));
+  const notes = [...assumed, ...warnings];
+  if (formats.includes("json")) {
+    folder.begin("metrics.json").write(formatJson({ data: place.path, seed, notes, seen, images, ...summaryRecord(summary) }));
+  }
   if (formats.includes("html")) {
-    const of = <Value>(value: (weights: Weights) => Value) =>
-      new Map(candidates.map(({ name, weights }) => [name, value(weights)]));
-    const histories = of(({ history }) => history), weights = of(({ path }) => path);
-    writeReport({ ...about, models, histories, weights, summary }, folder);
+    const reported = candidates.map(({ name, weights: { path, history } }) => ({
+      name,
+      results: models.get(name)!,
+      summary: summary.models.get(name)!,
+      history,
+      weights: path,
+      seen: seen.get(name)!,
+    }));
+    writeReport({ data: place.path, seed, models: reported, comparisons: summary.comparisons, notes }, folder);
   }
   await folder.publish((line) => reporter.line(line));
   reporter.line(`Test split of ${place.path}: ${images} images; 95 % intervals by bootstrap\n`);
@@ -101,35 +110,35 @@ export async function evaluate(
 }
 
 /** What a reader has to know before the numbers: what was assumed, and what the numbers cannot say. */
-function remarks(candidates: readonly Candidate[], models: ReadonlyMap<string, Judged>, data: LabelledData & Known) {
+function remarks(candidates: readonly Candidate[], models: ReadonlyMap<string, TestResults>, data: LabelledData & Known) {
   const { test } = data.split;
   const assumed = candidates.flatMap(({ weights }) => [describeUntrained(weights), describeAssumed(weights)])
     .filter((note) => note !== undefined);
   const seen = new Map(candidates.map(({ name, weights }) => {
     return [name, seenImages(weights.trainedOn, data.trainedOn, data.labels, test)];
   }));
-  const [judged] = [...models.values()];
-  const warnings = [...[...seen].flatMap(([name, met]) => describeSeen(name, met, test.length)), ...missingClasses(judged!)];
+  const [results] = [...models.values()];
+  const warnings = [...[...seen].flatMap(([name, met]) => describeSeen(name, met, test.length)), ...missingClasses(results!)];
   return { assumed, seen, warnings };
 }
 
 /** A model's predictions of the test images beside the truth; each is a row too, if rows are wanted. */
-async function judge(
+async function resultsOf(
   gpu: Gpu,
   { name, weights }: Candidate,
   data: LabelledData,
   batch: number,
   rows: PendingFile | undefined,
   options: WorkOptions,
-): Promise<Judged> {
+): Promise<TestResults> {
   const { labels, mass, split: { test } } = data;
-  const judging = new Judge(weights.model.num_classes, test.length);
+  const results = new TestResults(weights.model.num_classes, test.length);
   for await (const prediction of predictImages(gpu, weights, data, test, batch, options)) {
     const truth = [labels[prediction.index]!, mass[prediction.index]!] as const;
-    judging.add(prediction, ...truth);
+    results.add(prediction, ...truth);
     rows?.write(csvLine([name, ...csvRow(prediction), ...truth]));
   }
-  return judging.judged();
+  return results;
 }
 
 /** Refuses models that tell different classes apart. */
@@ -140,7 +149,9 @@ function checkClasses(candidates: readonly Candidate[]): void {
   const [first] = candidates, other = candidates.find((candidate) => classesOf(candidate) !== classesOf(first!));
   if (!other) return;
   throw new ConfigError(
-    `${describe(first!)} and ${describe(other)}: they cannot be judged together. Judge each by itself, with an --out of its own`,
+    `${describe(first!)} and ${
+      describe(other)
+    }: they cannot be evaluated together. Evaluate each by itself, with an --out of its own`,
   );
 }
 
@@ -149,7 +160,7 @@ function checkImages({ name, weights: { path, model } }: Candidate, data: string
   if (readsImages(model, images)) return;
   throw new ConfigError(
     `"${name}" (${path}) reads images of ${model.img_size} x ${model.img_size} with ${model.in_channels} channels, and those of ` +
-      `${data} are ${images.size} x ${images.size} with ${images.channels}. Judge it by itself, on other data`,
+      `${data} are ${images.size} x ${images.size} with ${images.channels}. Evaluate it by itself, on other data`,
   );
 }
 
@@ -160,17 +171,14 @@ function checkImages({ name, weights: { path, model } }: Candidate, data: string
  */
 export function measuresTable(models: Summary["models"], seen: ReadonlyMap<string, SeenImages> = new Map()): string {
   const title = (name: string) => name + (hasSeen(seen.get(name) ?? { labelled: 0, unlabelled: 0 }) ? SEEN_MARK : "");
-  return table(
-    ["", ...[...models.keys()].map(title)],
-    MEASURES.map((measure) => {
-      const cells = [...models.values()].map((model) => Object.values(formatMeasure(model, measure)).join(" ").trimEnd());
-      return [MEASURE_LABELS[measure].text, ...cells];
-    }),
-  );
+  const rows = measureRows([...models.values()]).map(({ label, cells }) => {
+    return [label, ...cells.map(({ value, interval }) => `${value} ${interval}`.trimEnd())];
+  });
+  return table(["", ...[...models.keys()].map(title)], rows);
 }
 
 function writeReport(input: ReportInput, folder: ReportFolder): void {
-  const parts = sections(input);
+  const parts = drawSections(input.models);
   for (const figure of parts.flatMap(({ figures }) => figures)) {
     folder.begin(`figures/${figure.name}.svg`).write(figureDocument(figure));
   }

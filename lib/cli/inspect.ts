@@ -181,18 +181,21 @@ async function reportFloor(
   if (labels.some((label) => label !== 0 && label !== 1)) return;
   const split = splitOf(labels);
   if (typeof split === "string" || split.test.length < FEWEST_TEST_IMAGES) {
-    const why = typeof split === "string" ? split : `of ${labels.length} images, ${split.test.length} would be judged`;
+    const why = typeof split === "string" ? split : `of ${labels.length} images, ${split.test.length} would be tested`;
     reporter.line(`\nA floor for any model, by ${FEATURES.length} hand-made features, is left out: ${why}`);
     return;
   }
-  const judged = await handMadeFloor(features, labels, mass, split, { progress: reporter.counting("regressions", "rows"), signal });
-  const { accuracy, roc_auc, mass_mae } = measure(judged);
+  const results = await handMadeFloor(features, labels, mass, split, {
+    progress: reporter.counting("regressions", "rows"),
+    signal,
+  });
+  const { accuracy, roc_auc, mass_mae } = measure(results);
   reporter.line(
     `\nA floor for any model: ${FEATURES.length} hand-made features (${
       FEATURES.slice(0, 3).join(", ")
     } ...) and linear regressions reach ` +
       `accuracy ${formatReal(accuracy, 3)},\nROC-AUC ${formatReal(roc_auc, 3)}, mass error ${formatReal(mass_mae, 1)} GeV, ` +
-      `fitted on ${split.train.length} of these images and judged on ${split.test.length} others`,
+      `fitted on ${split.train.length} of these images and tested on ${split.test.length} others`,
   );
 }
 

@@ -81,7 +81,7 @@ export async function probe(
     work("95 % intervals", "resamples"),
   );
   reporter.line(
-    `Features of ${train.length} training images of ${place.path}, judged on ${test.length} test images; 95 % intervals by bootstrap`,
+    `Features of ${train.length} training images of ${place.path}, tested on ${test.length} test images; 95 % intervals by bootstrap`,
   );
   if (train.length < data.split.train.length) {
     reporter.line(
@@ -100,6 +100,6 @@ export async function probe(
 /** The first images of training and test, which are in random order, as many of each as is its share of so many; all for 0. */
 function firstOf({ train, test }: Pick<Split, "train" | "test">, most: number): Pick<Split, "train" | "test"> {
   const share = most === 0 ? 1 : Math.min(1, most / (train.length + test.length));
-  const [taken, judged] = [train, test].map((part) => part.subarray(0, Math.ceil(share * part.length)));
-  return { train: taken!, test: judged! };
+  const [fitted, tested] = [train, test].map((part) => part.subarray(0, Math.ceil(share * part.length)));
+  return { train: fitted!, test: tested! };
 }

@@ -10,7 +10,9 @@
 
 import { pauses, type WorkOptions } from "../interrupted.ts";
 import { Random, STREAMS } from "../random.ts";
-import { type Judged, type Measure, Measurer, MEASURES, type Measures } from "./measures.ts";
+import { byMeasure, MEASURES, type MeasureValues } from "./measures.ts";
+import { Sampler } from "./sample.ts";
+import type { TestResults } from "./test_results.ts";
 
 /** Resamples for an interval. */
 const RESAMPLES = 2000;
@@ -21,7 +23,7 @@ const DEFINED = 0.95;
 export type Interval = readonly [low: number, high: number];
 
 /** A measure's 95 % interval, or null where more than 5 % of the resamples do not define it. */
-export type Intervals = Readonly<Record<Measure, Interval | null>>;
+export type Intervals = Readonly<Record<string, Interval | null>>;
 
 /** One measure of two models. */
 export interface Difference {
@@ -40,7 +42,7 @@ export interface Comparison {
   /** The second. */
   readonly baseline: string;
   /** By measure; null where one of the two values is not defined. */
-  readonly differences: Readonly<Record<Measure, Difference | null>>;
+  readonly differences: Readonly<Record<string, Difference | null>>;
   /** Images that only the first, only the second model classifies right. */
   readonly only: readonly [first: number, second: number];
   /** Exact McNemar test on those. */
@@ -49,9 +51,9 @@ export interface Comparison {
 
 /** 95 % intervals of several models' measures, and the resampled values they come from. */
 export class Bootstrap {
-  readonly #values: Readonly<Record<Measure, Float64Array[]>>;
+  readonly #values: Readonly<Record<string, Float64Array[]>>;
 
-  private constructor(values: Readonly<Record<Measure, Float64Array[]>>) {
+  private constructor(values: Readonly<Record<string, Float64Array[]>>) {
     this.#values = values;
   }
 
@@ -62,16 +64,16 @@ export class Bootstrap {
    * @param seed the same seed gives the same resamples
    * @throws {Interrupted} if the signal was aborted
    */
-  static async draw(models: readonly Judged[], seed: number, options: WorkOptions = {}): Promise<Bootstrap> {
+  static async draw(models: readonly TestResults[], seed: number, options: WorkOptions = {}): Promise<Bootstrap> {
     const values = byMeasure(() => models.map(() => new Float64Array(RESAMPLES).fill(NaN)));
-    const measurers = models.map((judged) => new Measurer(judged));
+    const samplers = models.map((results) => new Sampler(results));
     const counts = new Uint32Array(models[0]!.labels.length);
     const pause = pauses(options);
     for (let b = 0; b < RESAMPLES; b++) {
       resample(counts, new Random(seed, STREAMS.bootstrap, b));
-      measurers.forEach((measurer, m) => {
-        const measures = measurer.measure(counts);
-        for (const name of MEASURES) values[name][m]![b] = measures[name] ?? NaN;
+      samplers.forEach((sampler, m) => {
+        const sample = sampler.sample(counts);
+        for (const [name, { value }] of Object.entries(MEASURES)) values[name]![m]![b] = value(sample) ?? NaN;
       });
       await pause(b + 1, RESAMPLES);
     }
@@ -81,17 +83,17 @@ export class Bootstrap {
   /** Intervals of a model. */
   intervals(model: number): Intervals {
     return byMeasure((name) => {
-      const found = definedOf(this.#values[name][model]!);
+      const found = definedOf(this.#values[name]![model]!);
       return found ? middle(found) : null;
     });
   }
 
   /** A model's values less another's. */
-  differences(first: number, second: number, values: readonly Measures[]): Comparison["differences"] {
+  differences(first: number, second: number, values: readonly MeasureValues[]): Comparison["differences"] {
     return byMeasure((name) => {
-      const [a, b] = [values[first]![name], values[second]![name]];
+      const [a = null, b = null] = [values[first]![name], values[second]![name]];
       if (a === null || b === null) return null;
-      const [left, right] = [this.#values[name][first]!, this.#values[name][second]!];
+      const [left, right] = [this.#values[name]![first]!, this.#values[name]![second]!];
       const found = definedOf(left.map((value, i) => difference(value, right[i]!)));
       return { difference: difference(a, b), interval: found ? middle(found) : null, p: found ? twoSided(found) : null };
     });
@@ -110,7 +112,7 @@ function difference(a: number, b: number): number {
 }
 
 /** Images that only one of two models classifies right, and the exact McNemar test on their numbers. */
-export function onlyOneRight(first: Judged, second: Judged): { only: [number, number]; mcnemar: number } {
+export function onlyOneRight(first: TestResults, second: TestResults): { only: [number, number]; mcnemar: number } {
   const only: [number, number] = [0, 0];
   for (let i = 0; i < first.labels.length; i++) {
     const label = first.labels[i];
@@ -135,10 +137,6 @@ export function binomialTest(a: number, b: number): number {
     term += Math.log((n - k) / (k + 1));
   }
   return Math.min(1, 2 * tail);
-}
-
-function byMeasure<Value>(of: (name: Measure) => Value): Record<Measure, Value> {
-  return Object.fromEntries(MEASURES.map((name) => [name, of(name)])) as Record<Measure, Value>;
 }
 
 /** Values that are defined, rising; undefined if they are too few to speak for all. */

@@ -2,17 +2,17 @@
  * @file Linear probes: what a frozen backbone's features, or hand-made ones, say about class and mass, without training a network.
  *
  * A logistic regression of each class against the others (Newton's method) and a ridge regression of the mass, in double precision, on
- * features standardised over the training images. Fitted on the training images of a split, judged on its test images. What hand-made
+ * features standardised over the training images. Fitted on the training images of a split, tested on its test images. What hand-made
  * features reach is a floor for any trained model.
  */
 
 import type { Split } from "../data/split.ts";
 import type { WorkOptions } from "../interrupted.ts";
 import { argmax } from "../numbers.ts";
-import { Judge, type Judged } from "./measures.ts";
 import { dot, logisticRegression, Matrix, ridgeRegression, sigmoid, standardiser } from "./regression.ts";
+import { TestResults } from "./test_results.ts";
 
-/** What probes are fitted to and judged on. */
+/** What probes are fitted to and tested on. */
 export interface ProbeData {
   /** Features, a row for each image. */
   readonly features: Matrix;
@@ -22,33 +22,33 @@ export interface ProbeData {
   readonly classes: number;
   /** Mass of each image in GeV. */
   readonly mass: ArrayLike<number>;
-  /** Fitted on the training images, judged on the test images. */
+  /** Fitted on the training images, tested on the test images. */
   readonly split: Pick<Split, "train" | "test">;
 }
 
 /**
- * Judges by linear functions of the features.
+ * Predicts by linear functions of the features.
  *
  * @throws {Interrupted} if the signal was aborted
  */
-export function linearProbe(data: ProbeData, options?: WorkOptions): Promise<Judged> {
+export function linearProbe(data: ProbeData, options?: WorkOptions): Promise<TestResults> {
   const { features, split } = data;
   const standardise = standardiser(features, split.train);
   const rows = Matrix.of(features.rows, 1 + features.width, (row, i) => {
     row[0] = 1;
     standardise(i, row.subarray(1));
   });
-  return judgeLinear(data, rows, options);
+  return fitAndPredict(data, rows, options);
 }
 
 /**
- * Judges by linear functions of given rows.
+ * Predicts by linear functions of given rows.
  *
  * @param data labels, masses and the split
  * @param rows of each image, the constant 1 first
  * @throws {Interrupted} if the signal was aborted
  */
-export async function judgeLinear(data: Omit<ProbeData, "features">, rows: Matrix, options?: WorkOptions): Promise<Judged> {
+export async function fitAndPredict(data: Omit<ProbeData, "features">, rows: Matrix, options?: WorkOptions): Promise<TestResults> {
   const { labels, classes, mass, split: { train, test } } = data;
   const fitted: Float64Array[] = [];
   // of two classes, one regression says it all
@@ -56,17 +56,17 @@ export async function judgeLinear(data: Omit<ProbeData, "features">, rows: Matri
     fitted.push(await logisticRegression(rows, train, (i) => labels[i] === c ? 1 : 0, options));
   }
   const regressor = await ridgeRegression(rows, train, (i) => mass[i]!, options);
-  const judge = new Judge(classes, test.length);
+  const results = new TestResults(classes, test.length);
   for (const image of test) {
     const row = rows.row(image), shares = fitted.map((classifier) => sigmoid(dot(classifier, row)));
     const probabilities = classes === 2 ? [1 - shares[0]!, shares[0]!] : shares;
-    judge.add({ class: argmax(probabilities), probabilities, mass: dot(regressor, row) }, labels[image]!, mass[image]!);
+    results.add({ class: argmax(probabilities), probabilities, mass: dot(regressor, row) }, labels[image]!, mass[image]!);
   }
-  return judge.judged();
+  return results;
 }
 
 /**
- * Fits and judges the regressions.
+ * Fits and tests the regressions.
  *
  * @param features a row for each image
  * @param labels 0 or 1 for each image
@@ -80,8 +80,8 @@ export function handMadeFloor(
   mass: ArrayLike<number>,
   split: Split,
   options?: WorkOptions,
-): Promise<Judged> {
-  return judgeLinear({ labels, classes: 2, mass, split }, expand(features, split.train), options);
+): Promise<TestResults> {
+  return fitAndPredict({ labels, classes: 2, mass, split }, expand(features, split.train), options);
 }
 
 /** A one, the features standardised over some images, and their squares. */

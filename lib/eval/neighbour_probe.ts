@@ -6,23 +6,23 @@
 import { pauses, type WorkOptions } from "../interrupted.ts";
 import { argmax } from "../numbers.ts";
 import type { ProbeData } from "./linear_probe.ts";
-import { Judge, type Judged } from "./measures.ts";
 import { dot, Matrix, standardiser } from "./regression.ts";
+import { TestResults } from "./test_results.ts";
 
 /** Test images between two looks at the clock. */
 const IMAGES = 16;
 
 /**
- * Judges by the nearest neighbours: the share of each class among them, and the mean of their masses.
+ * Predicts by the nearest neighbours: the share of each class among them, and the mean of their masses.
  *
  * @param neighbours how many; no more than there are training images
  * @throws {Interrupted} if the signal was aborted
  */
-export async function neighbourProbe(data: ProbeData, neighbours: number, options: WorkOptions = {}): Promise<Judged> {
+export async function neighbourProbe(data: ProbeData, neighbours: number, options: WorkOptions = {}): Promise<TestResults> {
   const { labels, classes, mass, split: { train, test } } = data;
   const unit = unitVectors(data);
   const k = Math.min(neighbours, train.length);
-  const judge = new Judge(classes, test.length);
+  const results = new TestResults(classes, test.length);
   const pause = pauses(options);
   for (const [n, image] of test.entries()) {
     const nearest = new Nearest(k);
@@ -33,10 +33,10 @@ export async function neighbourProbe(data: ProbeData, neighbours: number, option
       probabilities[labels[train[i]!]!]! += 1 / k;
       sum += mass[train[i]!]!;
     }
-    judge.add({ class: argmax(probabilities), probabilities, mass: sum / k }, labels[image]!, mass[image]!);
+    results.add({ class: argmax(probabilities), probabilities, mass: sum / k }, labels[image]!, mass[image]!);
     if (n % IMAGES === 0) await pause(n, test.length);
   }
-  return judge.judged();
+  return results;
 }
 
 /** Features standardised over the training images, scaled to length 1. */

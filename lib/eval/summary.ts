@@ -2,12 +2,17 @@
 
 import type { WorkOptions } from "../interrupted.ts";
 import { Bootstrap, type Comparison, type Intervals, onlyOneRight } from "./bootstrap.ts";
-import { calibration, calibrationError, confusionMatrix, type Judged, measure, type Measures } from "./measures.ts";
+import { calibration, calibrationError } from "./curves.ts";
+import { byMeasure, type MeasureValues } from "./measures.ts";
+import { Sampler } from "./sample.ts";
+import type { TestResults } from "./test_results.ts";
 
 /** A model on the test split. */
-export interface ModelSummary extends Measures {
+export interface ModelSummary {
   /** Number of test images. */
   readonly images: number;
+  /** Values of the measures. */
+  readonly values: MeasureValues;
   /** 95 % bootstrap intervals of the measures. */
   readonly intervals: Intervals;
   /** Images by true class (rows) and predicted class (columns). */
@@ -31,22 +36,31 @@ export interface Summary {
  * @param seed of the bootstrap
  * @throws {Interrupted} if the signal was aborted
  */
-export async function summarise(models: ReadonlyMap<string, Judged>, seed: number, options?: WorkOptions): Promise<Summary> {
-  const names = [...models.keys()], judged = [...models.values()];
-  const values = judged.map((one) => measure(one));
-  const bootstrap = await Bootstrap.draw(judged, seed, options);
-  const entries = names.map((name, i): [string, ModelSummary] => [name, {
-    images: judged[i]!.labels.length,
-    ...values[i]!,
-    intervals: bootstrap.intervals(i),
-    confusion: confusionMatrix(judged[i]!),
-    calibration_error: judged[i]!.classes === 2 ? calibrationError(calibration(judged[i]!)) : null,
-  }]);
+export async function summarise(models: ReadonlyMap<string, TestResults>, seed: number, options?: WorkOptions): Promise<Summary> {
+  const names = [...models.keys()], results = [...models.values()];
+  const bootstrap = await Bootstrap.draw(results, seed, options);
+  const summaries = results.map((one, i): ModelSummary => {
+    const sample = new Sampler(one).sample();
+    return {
+      images: one.labels.length,
+      values: byMeasure((_, { value }) => value(sample)),
+      intervals: bootstrap.intervals(i),
+      confusion: sample.confusion,
+      calibration_error: one.classes === 2 ? calibrationError(calibration(one)) : null,
+    };
+  });
+  const values = summaries.map((summary) => summary.values);
   const baseline = names.includes("scratch") ? names.indexOf("scratch") : names.length - 1;
   const comparisons = names.flatMap((model, i): Comparison[] => {
     if (i === baseline) return [];
     const differences = bootstrap.differences(i, baseline, values);
-    return [{ model, baseline: names[baseline]!, differences, ...onlyOneRight(judged[i]!, judged[baseline]!) }];
+    return [{ model, baseline: names[baseline]!, differences, ...onlyOneRight(results[i]!, results[baseline]!) }];
   });
-  return { models: new Map(entries), comparisons };
+  return { models: new Map(names.map((name, i) => [name, summaries[i]!])), comparisons };
+}
+
+/** A summary as metrics.json has it: the measures beside the other numbers of a model. */
+export function summaryRecord({ models, comparisons }: Summary): Record<string, unknown> {
+  const flat = [...models].map(([name, { images, values, ...rest }]): [string, unknown] => [name, { images, ...values, ...rest }]);
+  return { models: new Map(flat), comparisons };
 }

@@ -1,111 +1,26 @@
 /** @file The report: one page of its own, without script or network, readable on paper and on a phone. */
 
-import { describeComparison, formatMeasure, MEASURE_LABELS, SEEN_MARK } from "./words.ts";
-import { hasSeen, type SeenImages } from "../eval/overlap.ts";
-import { type Judged, MEASURES } from "../eval/measures.ts";
-import type { Summary } from "../eval/summary.ts";
-import { calibrationFigure, confusionFigure, fileNames, rocFigure, scoreFigure } from "./class_figures.ts";
-import { curveFigures, type History } from "./curve_figures.ts";
-import { massDomain, massFigure, residualFigure } from "./mass_figures.ts";
-import { element, escapeText, type Figure, FIGURE_STYLE, figureElement } from "./svg.ts";
-
-/** What a report is about. */
-export interface ReportInput {
-  /** Labelled file. */
-  readonly data: string;
-  /** Seed of the split. */
-  readonly seed: number;
-  /** Models by name, on the same test images. */
-  readonly models: ReadonlyMap<string, Judged>;
-  /** Training curves of each model. */
-  readonly histories: ReadonlyMap<string, History>;
-  /** Weight file of each model. */
-  readonly weights: ReadonlyMap<string, string>;
-  /** Their measures. */
-  readonly summary: Summary;
-  /** Images of the test set that each model has met before. */
-  readonly seen: ReadonlyMap<string, SeenImages>;
-  /** What a reader has to know before the numbers, a sentence each. */
-  readonly notes: readonly string[];
-}
-
-/** A part of the report: figures side by side under one heading. */
-export interface Section {
-  readonly heading: string;
-  /** What to look for. */
-  readonly caption: string;
-  readonly figures: readonly Figure[];
-}
-
-/** All figures of a report, with what to look for in them. */
-export function sections({ models, histories, summary }: ReportInput): Section[] {
-  const files = fileNames([...models.keys()]);
-  const each = (draw: (file: string, name: string, judged: Judged) => Figure) =>
-    [...models].map(([name, judged]) => draw(files.get(name)!, name, judged));
-  const binary = [...models.values()].every(({ classes }) => classes === 2);
-  const ranked = binary && [...summary.models.values()].every(({ roc_auc }) => roc_auc !== null);
-  const domain = massDomain(models.values());
-  const all: Section[] = [
-    {
-      heading: "Confusion",
-      caption: "Rows are true classes, columns predicted ones. A good model has full cells on the diagonal; " +
-        "compare the two off the diagonal to see which mistake it prefers.",
-      figures: each((file, name) => confusionFigure(file, name, summary.models.get(name)!)),
-    },
-    {
-      heading: "Scores",
-      caption: "How the probability of class 1 is distributed in each true class. The less the two overlap, the better; " +
-        "peaks at the wrong end are confident mistakes.",
-      figures: binary ? each(scoreFigure) : [],
-    },
-    {
-      heading: "ROC and calibration",
-      caption:
-        "ROC: the share of tops kept against the share of other jets that slip through, for every threshold; the curve further " +
-        "up and left is better, the dashed diagonal is a guess. Calibration: whether a score of 0.8 means that 80 % are tops; points " +
-        "above the diagonal are too modest, below it too sure. Bars are one standard error.",
-      figures: [...(ranked ? [rocFigure(models, summary)] : []), ...(binary ? [calibrationFigure(models, summary)] : [])],
-    },
-    {
-      heading: "Predicted and true mass",
-      caption:
-        "Each mark is a small cell of the plane, yellow where most images lie. On the dashed line prediction and truth agree; " +
-        "a flat band means that the model falls back on a mean.",
-      figures: each((file, name, judged) => massFigure(file, name, judged, summary.models.get(name)!, domain)),
-    },
-    {
-      heading: "Mass residuals",
-      caption:
-        "Points are medians, bars hold the middle 68 % of the images, in bins with equally many images. Points off zero are a " +
-        "bias at that mass; the length of a bar is the resolution.",
-      figures: [residualFigure(models)],
-    },
-    {
-      heading: "Training",
-      caption: "Up to the epoch whose weights are judged here. Training curves that go on falling while validation rises mean " +
-        "overfitting; training is measured with augmentation and dropout, so it may lie above validation.",
-      figures: curveFigures(histories),
-    },
-  ];
-  return all.filter(({ figures }) => figures.length > 0);
-}
+import { MEASURES } from "../eval/measures.ts";
+import { hasSeen } from "../eval/overlap.ts";
+import type { ReportInput, ReportModel } from "./section.ts";
+import type { DrawnSection } from "./sections.ts";
+import { element, escapeText, FIGURE_STYLE, figureElement } from "./svg.ts";
+import { describeComparison, measureRows, SEEN_MARK } from "./words.ts";
 
 /** The whole page. */
-export function reportPage(input: ReportInput, parts: readonly Section[]): string {
-  const { summary, data, seed, notes } = input;
-  const [judged] = [...input.models.values()];
-  const unseen = [...input.seen.values()].some(hasSeen) ? "" : " that no model has been trained on, as far as is known";
+export function reportPage({ data, seed, models, comparisons, notes }: ReportInput, parts: readonly DrawnSection[]): string {
+  const unseen = models.some(({ seen }) => hasSeen(seen)) ? "" : " that no model has been trained on, as far as is known";
   const body = [
     element("h1", {}, "L2ViT on the test split"),
     paragraph(
-      `${judged!.labels.length} images of ${data}${unseen} (seed ${seed} of the split). ` +
+      `${models[0]!.summary.images} images of ${data}${unseen} (seed ${seed} of the split). ` +
         "Intervals are 95 %, by bootstrap over the test images. Point at a mark to see its numbers.",
     ),
     ...notes.map(paragraph),
-    ...summary.comparisons.map((comparison) =>
+    ...comparisons.map((comparison) =>
       element("p", { class: "verdict" }, escapeText(describeComparison(comparison)).replace("\n", "<br>"))
     ),
-    measuresTable(input),
+    measuresTable(models),
     ...parts.map(({ heading, caption, figures }) =>
       element(
         "section",
@@ -119,7 +34,7 @@ export function reportPage(input: ReportInput, parts: readonly Section[]): strin
         ),
       )
     ),
-    definitions(input),
+    definitions(models),
   ];
   return `<!DOCTYPE html>
 <html lang="en">
@@ -173,41 +88,35 @@ function paragraph(text: string): string {
   return element("p", {}, escapeText(text));
 }
 
-function measuresTable({ summary, seen }: ReportInput): string {
-  const title = (name: string) => name + (hasSeen(seen.get(name)!) ? SEEN_MARK : "");
-  const names = [...summary.models.keys()];
-  const head = element(
-    "tr",
-    {},
-    element("th", {}, "measure"),
-    ...names.map((name) => element("th", { scope: "col" }, escapeText(title(name)))),
-  );
-  const rows = MEASURES.map((measure) => {
-    const cells = [...summary.models].map(([name, model]) => {
-      const { value, interval } = formatMeasure(model, measure);
-      return element("td", { "data-model": title(name) }, value, " ", element("span", { class: "interval" }, interval));
-    });
-    return element("tr", {}, element("td", {}, escapeText(MEASURE_LABELS[measure].text)), ...cells);
+function measuresTable(models: readonly ReportModel[]): string {
+  const titles = models.map(({ name, seen }) => name + (hasSeen(seen) ? SEEN_MARK : ""));
+  const headings = titles.map((title) => element("th", { scope: "col" }, escapeText(title)));
+  const rows = measureRows(models.map(({ summary }) => summary)).map(({ label, cells }) => {
+    const columns = cells.map(({ value, interval }, i) =>
+      element("td", { "data-model": titles[i] }, value, " ", element("span", { class: "interval" }, interval))
+    );
+    return element("tr", {}, element("td", {}, escapeText(label)), ...columns);
   });
-  return element("div", { class: "scroll" }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
+  const head = element("thead", {}, element("tr", {}, element("th", {}, "measure"), ...headings));
+  return element("div", { class: "scroll" }, element("table", {}, head, element("tbody", {}, ...rows)));
 }
 
-function definitions({ weights }: ReportInput): string {
+function definitions(models: readonly ReportModel[]): string {
+  const measures = Object.values(MEASURES).map(({ label, definition }): [string, string] => [capital(label), definition]);
   const entries: [string, string][] = [
-    ["Accuracy", "Share of images whose class is right."],
-    ["ROC-AUC", "Probability that an image of class 1 scores higher than one of class 0."],
-    ["F1", "Harmonic mean of precision and recall of class 1; over three classes or more, the mean over classes."],
-    ["Background rejection at 50 % signal", "One over the share of class 0 that passes the threshold which keeps half of class 1."],
-    ["Mass MAE, MSE, RMSE", "Mean absolute error, mean squared error and its root, in GeV."],
-    ["Mass R2", "One less the mean squared error over the variance of the true mass: 0 for a model that always says the mean."],
+    ...measures,
     ["More than chance", "The probability of such a difference between equally good models is below 5 %."],
     [
       "Not defined",
       "A measure that these images do not define, such as an area under a ROC curve where all are of one class; an interval where " +
       "more than 5 % of the resamples do not define the measure.",
     ],
-    ...[...weights].map(([name, path]): [string, string] => [`Weights of ${name}`, path]),
+    ...models.map(({ name, weights }): [string, string] => [`Weights of ${name}`, weights]),
   ];
   const list = entries.map(([term, meaning]) => element("dt", {}, escapeText(term)) + element("dd", {}, escapeText(meaning)));
   return element("section", {}, element("h2", {}, "What the words mean"), element("dl", {}, ...list));
+}
+
+function capital(text: string): string {
+  return text[0]!.toUpperCase() + text.slice(1);
 }

@@ -1,28 +1,30 @@
 /** @file Measures and comparisons in words, for the terminal and the page. */
 
-import type { Difference, Interval } from "../eval/bootstrap.ts";
-import type { Judged, Measure } from "../eval/measures.ts";
+import type { Comparison, Difference, Interval } from "../eval/bootstrap.ts";
+import { MEASURES } from "../eval/measures.ts";
 import type { SeenImages } from "../eval/overlap.ts";
-import type { ModelSummary, Summary } from "../eval/summary.ts";
+import type { ModelSummary } from "../eval/summary.ts";
+import type { TestResults } from "../eval/test_results.ts";
 import { formatReal, NOT_DEFINED } from "../format.ts";
 
-/** How a measure is called and printed. */
-export const MEASURE_LABELS: Readonly<Record<Measure, { readonly text: string; readonly digits: number }>> = {
-  accuracy: { text: "accuracy", digits: 4 },
-  roc_auc: { text: "ROC-AUC", digits: 4 },
-  f1: { text: "F1", digits: 4 },
-  background_rejection: { text: "background rejection at 50 % signal", digits: 1 },
-  mass_mae: { text: "mass MAE (GeV)", digits: 2 },
-  mass_mse: { text: "mass MSE (GeV^2)", digits: 1 },
-  mass_rmse: { text: "mass RMSE (GeV)", digits: 2 },
-  mass_r2: { text: "mass R2", digits: 4 },
-};
+/** A measure's value and its interval in words, such as "0.9030" and "[0.8895, 0.9160]"; what is not defined says so, alone. */
+export interface Cell {
+  readonly value: string;
+  readonly interval: string;
+}
 
-/** A measure and its interval, such as "0.9030" and "[0.8895, 0.9160]"; what is not defined says so, alone. */
-export function formatMeasure(model: ModelSummary, name: Measure): { readonly value: string; readonly interval: string } {
-  const { digits } = MEASURE_LABELS[name];
-  const value = formatReal(model[name], digits);
-  return { value, interval: model[name] === null ? "" : formatInterval(model.intervals[name], (end) => formatReal(end, digits)) };
+/** A row for each measure, and in it a cell for each model. */
+export function measureRows(models: readonly ModelSummary[]): { label: string; cells: Cell[] }[] {
+  return Object.entries(MEASURES).map(([name, { label, digits }]) => ({
+    label,
+    cells: models.map(({ values, intervals }) => {
+      const { [name]: value = null } = values, { [name]: interval = null } = intervals;
+      return {
+        value: formatReal(value, digits),
+        interval: value === null ? "" : formatInterval(interval, (end) => formatReal(end, digits)),
+      };
+    }),
+  }));
 }
 
 function formatInterval(interval: Interval | null, format: (end: number) => string): string {
@@ -30,7 +32,7 @@ function formatInterval(interval: Interval | null, format: (end: number) => stri
 }
 
 /** One sentence if the test images are not of all classes that the model tells apart, none otherwise. */
-export function missingClasses({ classes, labels }: Pick<Judged, "classes" | "labels">): string[] {
+export function missingClasses({ classes, labels }: Pick<TestResults, "classes" | "labels">): string[] {
   const counts = new Uint32Array(classes);
   for (let i = 0; i < labels.length; i++) counts[labels[i]!]!++;
   const missing = [...counts.keys()].filter((c) => counts[c] === 0);
@@ -53,10 +55,10 @@ export function describeSeen(name: string, { labelled, unlabelled }: SeenImages,
 }
 
 /** Two sentences: whether accuracy and mass error differ by more than chance. */
-export function describeComparison({ model, baseline, differences, only, mcnemar }: Summary["comparisons"][number]): string {
+export function describeComparison({ model, baseline, differences, only, mcnemar }: Comparison): string {
   const verdict = (p: number) => p < 0.05 ? "more than chance" : "may be chance";
-  const describe = (difference: Difference | null, digits: number, unit = "") => {
-    if (difference === null) return NOT_DEFINED;
+  const describe = (difference: Difference | null | undefined, digits: number, unit = "") => {
+    if (!difference) return NOT_DEFINED;
     const signed = (value: number) => `${value > 0 ? "+" : ""}${formatReal(value, digits)}`;
     return `${signed(difference.difference)}${unit} ${formatInterval(difference.interval, signed)}`;
   };

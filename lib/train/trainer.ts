@@ -14,6 +14,7 @@ import { exists } from "../io/files.ts";
 import { batchesOf } from "../input/batches.ts";
 import { Random, STREAMS } from "../random.ts";
 import { read } from "../tensor/tensor.ts";
+import { CURVES } from "../weights/history.ts";
 import { encodeResume, encodeWeights, type RunProgress, type RunState, verifyResume } from "./checkpoint.ts";
 import { type Method, TABLE_ROWS } from "./method.ts";
 import { stepsPerEpoch } from "./preconditions.ts";
@@ -287,8 +288,9 @@ export class Trainer {
   }
 }
 
-const UNITS: Readonly<Record<string, string>> = { mae: " GeV" };
-
 function describe(part: string, metrics: Record<string, number>): string {
-  return `${part} ` + Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}${UNITS[name] ?? ""}`).join(" ");
+  return `${part} ` + Object.entries(metrics).map(([name, value]) => {
+    const unit = CURVES[name]?.unit;
+    return `${name} ${value.toFixed(4)}${unit === undefined ? "" : ` ${unit}`}`;
+  }).join(" ");
 }

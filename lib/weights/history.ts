@@ -5,6 +5,23 @@ import { isRecord } from "../json.ts";
 /** Curves by name, such as "train_loss": one value an epoch, NaN where a loss was not finite. */
 export type History = Record<string, number[]>;
 
+/** A kind of curve: what is called "train_" and "val_" with its name. */
+export interface Curve {
+  /** Heading of its figure. */
+  readonly title: string;
+  /** What its values are, with their unit. */
+  readonly label: string;
+  /** Unit of a value in a line of text. */
+  readonly unit?: string;
+}
+
+/** Curves that are drawn, by name; whatever else a run has is kept, and not drawn. */
+export const CURVES: Readonly<Record<string, Curve>> = {
+  loss: { title: "Loss", label: "loss" },
+  acc: { title: "Accuracy", label: "accuracy" },
+  mae: { title: "Mean error of the mass", label: "mass MAE (GeV)", unit: "GeV" },
+};
+
 /**
  * Curves out of JSON, which has no NaN: JavaScript writes null for it.
  *

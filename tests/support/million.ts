@@ -6,7 +6,8 @@
 import { stratifiedSplit } from "../../lib/data/split.ts";
 import { Bootstrap } from "../../lib/eval/bootstrap.ts";
 import { csvRow, imagePrediction } from "../../lib/eval/predict.ts";
-import { Judge, type Judged, measure } from "../../lib/eval/measures.ts";
+import { measure } from "../../lib/eval/measures.ts";
+import { TestResults } from "../../lib/eval/test_results.ts";
 import { Interrupted } from "../../lib/interrupted.ts";
 import { csvLine } from "../../lib/io/csv.ts";
 import { formatJson } from "../../lib/io/json.ts";
@@ -16,23 +17,23 @@ const IMAGES = 1_000_000;
 const [folder, work] = Deno.args as [string, keyof typeof WORK];
 
 /** Images whose scores are spread evenly over 0 to 1/2 (class 0) and 1/4 to 3/4 (class 1): the area under the ROC curve is 7/8. */
-function judged(): Judged {
-  const judge = new Judge(2, IMAGES);
+function spread(): TestResults {
+  const results = new TestResults(2, IMAGES);
   for (let i = 0; i < IMAGES; i++) {
     const score = (Math.imul(i, 0x9E3779B1) >>> 0) / 2 ** 33 + (i % 2) / 4;
-    judge.add({ class: score > 0.5 ? 1 : 0, probabilities: [1 - score, score], mass: 100 + i % 11 }, i % 2, 100 + i % 7);
+    results.add({ class: score > 0.5 ? 1 : 0, probabilities: [1 - score, score], mass: 100 + i % 11 }, i % 2, 100 + i % 7);
   }
-  return judge.judged();
+  return results;
 }
 
 const WORK = {
   split: () => stratifiedSplit(new Float64Array(IMAGES).map((_, i) => i % 2), 42).train.length,
-  measures: () => measure(judged()),
+  measures: () => measure(spread()),
   async bootstrap() {
     const abort = new AbortController();
     const progress = (done: number) => done >= 3 && abort.abort();
     try {
-      await Bootstrap.draw([judged()], 1, { progress, signal: abort.signal });
+      await Bootstrap.draw([spread()], 1, { progress, signal: abort.signal });
     } catch (error) {
       if (error instanceof Interrupted) return "stopped";
       throw error;

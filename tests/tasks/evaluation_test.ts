@@ -127,7 +127,7 @@ Deno.test("probe takes as many images as it is told, and says so", async () => {
   using workspace = workspaceWith(alternating(100));
   const { stdout } = await succeed(workspace, "probe", "--weights", "weights/a.pt", ...DATA, "--images", "45", "--neighbours", "3");
   assertStringIncludes(stdout, "Features of 35 training images");
-  assertStringIncludes(stdout, "judged on 10 test images");
+  assertStringIncludes(stdout, "tested on 10 test images");
   assertStringIncludes(stdout, "The file has 70 training and 20 test images");
   const all = await succeed(workspace, "probe", "--weights", "weights/a.pt", ...DATA, "--images", "0");
   assertStringIncludes(all.stdout, "Features of 70 training images");
@@ -139,7 +139,7 @@ Deno.test("inspect shows a file of ten images, of one image, of one class, and o
   for (
     const [labels, says] of [
       [alternating(10), "A floor for any model, by 11 hand-made features, is left out: Cannot divide 10 images"],
-      [alternating(40), "is left out: of 40 images, 8 would be judged"],
+      [alternating(40), "is left out: of 40 images, 8 would be tested"],
       [[1], "is left out: Cannot divide"],
       [new Array<number>(200).fill(0), "ROC-AUC not defined"],
       [Array.from({ length: 200 }, (_, i) => i + 0.5), "200 different labels, from 0.5 to 199.5"],

@@ -2,80 +2,93 @@
 
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { binomialTest, Bootstrap, onlyOneRight, quantile } from "../../../lib/eval/bootstrap.ts";
-import {
-  calibration,
-  calibrationError,
-  confusionMatrix,
-  type Judged,
-  type Measure,
-  measure,
-  MEASURES,
-  ranked,
-  rocCurve,
-} from "../../../lib/eval/measures.ts";
+import { calibration, calibrationError, rocCurve } from "../../../lib/eval/curves.ts";
+import { measure, MEASURES } from "../../../lib/eval/measures.ts";
+import { Sampler } from "../../../lib/eval/sample.ts";
 import { Interrupted } from "../../../lib/interrupted.ts";
 import { summarise } from "../../../lib/eval/summary.ts";
+import { TestResults } from "../../../lib/eval/test_results.ts";
 
-type Columns = Record<"labels" | "scores" | "predicted" | "trueMass" | "mass" | "counts" | "other", number[]>;
-type Values = Record<Measure, number>;
+type Columns = Record<"labels" | "scores" | "predicted" | "trueMass" | "mass", number[]>;
+type Values = Record<string, number>;
 
-const golden: Columns & { once: Values; counted: Values; confusion: number[][]; mcnemar: number } = JSON.parse(
+const golden: Columns & {
+  counts: number[];
+  other: number[];
+  once: Values;
+  counted: Values;
+  confusion: number[][];
+  mcnemar: number;
+} = JSON.parse(
   Deno.readTextFileSync(new URL("../../fixtures/metrics/measures.json", import.meta.url)),
 );
-const judged = ranked({ classes: 2, ...golden });
-const other = ranked({ classes: 2, ...golden, predicted: golden.other });
+const results = resultsOf(golden);
+const other = resultsOf({ ...golden, predicted: golden.other });
+
+function resultsOf({ labels, predicted, scores, trueMass, mass }: Columns, classes = 2): TestResults {
+  const results = new TestResults(classes, labels.length);
+  labels.forEach((label, i) => {
+    const prediction = { class: predicted[i]!, probabilities: [1 - scores[i]!, scores[i]!], mass: mass[i]! };
+    results.add(prediction, label, trueMass[i]!);
+  });
+  return results;
+}
 
 Deno.test("measure() is scikit-learn's, to 1e-12", () => {
-  const values = measure(judged);
-  for (const name of MEASURES) assertAlmostEquals(values[name]!, golden.once[name], 1e-12 * Math.max(1, golden.once[name]), name);
+  const values = measure(results);
+  for (const [name, wanted] of Object.entries(golden.once)) {
+    assertAlmostEquals(values[name]!, wanted, 1e-12 * Math.max(1, wanted), name);
+  }
+  assertEquals(Object.keys(golden.once).toSorted(), Object.keys(MEASURES).toSorted());
 });
 
 Deno.test("measure() of a resample is scikit-learn's with sample weights", () => {
-  const values = measure(judged, golden.counts);
-  for (const name of MEASURES) {
-    assertAlmostEquals(values[name]!, golden.counted[name], 1e-12 * Math.max(1, golden.counted[name]), name);
+  const values = measure(results, golden.counts);
+  for (const [name, wanted] of Object.entries(golden.counted)) {
+    assertAlmostEquals(values[name]!, wanted, 1e-12 * Math.max(1, wanted), name);
   }
 });
 
-Deno.test("confusionMatrix() has a row for each true class", () => assertEquals(confusionMatrix(judged), golden.confusion));
+Deno.test("the confusion matrix has a row for each true class", () => {
+  assertEquals(new Sampler(results).sample().confusion, golden.confusion);
+});
 
 Deno.test("onlyOneRight() is scipy's exact McNemar test", () => {
-  assertAlmostEquals(onlyOneRight(judged, other).mcnemar, golden.mcnemar, 1e-10);
+  assertAlmostEquals(onlyOneRight(results, other).mcnemar, golden.mcnemar, 1e-10);
   assertEquals(binomialTest(0, 0), 1);
 });
 
 Deno.test("rocCurve() encloses the area that measure() gives", () => {
-  const points = [...rocCurve(judged)];
+  const points = [...rocCurve(results)];
   let area = 0;
   for (let i = 1; i < points.length; i++) area += (points[i]!.fpr - points[i - 1]!.fpr) * (points[i]!.tpr + points[i - 1]!.tpr) / 2;
-  assertAlmostEquals(area, golden.once.roc_auc, 1e-12);
+  assertAlmostEquals(area, golden.once["roc_auc"]!, 1e-12);
 });
 
 Deno.test("measures of three classes leave out what only two classes have", () => {
-  const three = ranked({
-    classes: 3,
+  const three = resultsOf({
     labels: [0, 1, 2, 2],
     predicted: [0, 1, 2, 1],
     scores: [0, 1, 0, 0.5],
     trueMass: [1, 2, 3, 4],
     mass: [1, 2, 3, 4],
-  });
+  }, 3);
   const { accuracy, roc_auc, background_rejection, f1, mass_r2 } = measure(three);
   assertEquals([accuracy, roc_auc, background_rejection, mass_r2], [0.75, null, null, 1]);
   assertAlmostEquals(f1!, (1 + 2 / 3 + 2 / 3) / 3, 1e-12);
 });
 
 Deno.test("bootstrap intervals hold the value, have the width of the standard error, and are the same each time", async () => {
-  const { accuracy } = (await Bootstrap.draw([judged], 3)).intervals(0);
-  const value = golden.once.accuracy;
+  const { accuracy } = (await Bootstrap.draw([results], 3)).intervals(0);
+  const value = golden.once["accuracy"]!;
   const standardError = Math.sqrt(value * (1 - value) / golden.labels.length);
   assert(accuracy![0] < value && value < accuracy![1]);
   assertAlmostEquals(accuracy![1] - accuracy![0], 2 * 1.96 * standardError, 0.4 * standardError);
-  assertEquals((await Bootstrap.draw([judged], 3)).intervals(0).accuracy, accuracy);
+  assertEquals((await Bootstrap.draw([results], 3)).intervals(0).accuracy, accuracy);
 });
 
 Deno.test("a model does not differ from itself, and a worse one does", async () => {
-  const models = new Map([["same", judged], ["worse", other], ["scratch", judged]]);
+  const models = new Map([["same", results], ["worse", other], ["scratch", results]]);
   const [same, worse] = (await summarise(models, 1)).comparisons;
   assertEquals([same!.model, same!.baseline, same!.mcnemar, same!.differences.accuracy!.p], ["same", "scratch", 1, 1]);
   assert(worse!.differences.accuracy!.difference < 0);
@@ -83,58 +96,65 @@ Deno.test("a model does not differ from itself, and a worse one does", async () 
 
 Deno.test("calibration() finds honest probabilities honest and others not", () => {
   const scores = Array.from({ length: 1000 }, (_, i) => (i % 10) / 10 + 0.05);
-  const columns = { classes: 2, predicted: scores.map(() => 0), trueMass: scores, mass: scores };
+  const columns = { predicted: scores.map(() => 0), trueMass: scores, mass: scores };
   // in the bin at p, a share p of the images is of class 1
-  const honest = ranked({ ...columns, scores, labels: scores.map((p, i) => Math.floor(i / 10) + 0.5 < 100 * p ? 1 : 0) });
+  const honest = resultsOf({ ...columns, scores, labels: scores.map((p, i) => Math.floor(i / 10) + 0.5 < 100 * p ? 1 : 0) });
   assertAlmostEquals(calibrationError(calibration(honest)), 0, 1e-9);
   assertEquals(calibration(honest).length, 10);
-  const boastful = ranked({ ...columns, scores: scores.map(() => 0.95), labels: scores.map((_, i) => i % 2) });
+  const boastful = resultsOf({ ...columns, scores: scores.map(() => 0.95), labels: scores.map((_, i) => i % 2) });
   assertAlmostEquals(calibrationError(calibration(boastful)), 0.45, 1e-9);
 });
 
 /** Rows of label, predicted class, score, true and predicted mass. */
-function judgedOf(rows: readonly (readonly [number, number, number, number, number])[], classes = 2): Judged {
+function rowsOf(rows: readonly (readonly [number, number, number, number, number])[], classes = 2): TestResults {
   const column = (c: number) => rows.map((row) => row[c]!);
-  return ranked({ classes, labels: column(0), predicted: column(1), scores: column(2), trueMass: column(3), mass: column(4) });
+  const [labels, predicted, scores, trueMass, mass] = [0, 1, 2, 3, 4].map(column) as [
+    number[],
+    number[],
+    number[],
+    number[],
+    number[],
+  ];
+  return resultsOf({ labels, predicted, scores, trueMass, mass }, classes);
 }
 
 Deno.test("measure() of images of one class defines what needs no other, and nothing else", () => {
-  const zeros = measure(judgedOf([[0, 0, 0.1, 100, 90], [0, 0, 0.4, 120, 130]]));
+  const zeros = measure(rowsOf([[0, 0, 0.1, 100, 90], [0, 0, 0.4, 120, 130]]));
   assertEquals([zeros.accuracy, zeros.roc_auc, zeros.f1, zeros.background_rejection, zeros.mass_mae], [1, null, null, null, 10]);
-  const mistaken = measure(judgedOf([[0, 1, 0.9, 100, 100], [0, 0, 0.4, 120, 120]]));
+  const mistaken = measure(rowsOf([[0, 1, 0.9, 100, 100], [0, 0, 0.4, 120, 120]]));
   assertEquals([mistaken.accuracy, mistaken.roc_auc, mistaken.f1], [0.5, null, 0]);
-  assertEquals([...rocCurve(judgedOf([[1, 1, 0.9, 100, 100]]))], []);
+  assertEquals([...rocCurve(rowsOf([[1, 1, 0.9, 100, 100]]))], []);
 });
 
 Deno.test("measure() takes the mean of F1 over the classes that occur or are predicted, as scikit-learn does", () => {
   // f1_score([1, 1, 3], [1, 4, 3], average="macro") is (2/3 + 1 + 0) / 3
-  const { f1 } = measure(judgedOf([[1, 1, 0, 1, 1], [1, 4, 0, 2, 2], [3, 3, 0, 3, 3]], 6));
+  const { f1 } = measure(rowsOf([[1, 1, 0, 1, 1], [1, 4, 0, 2, 2], [3, 3, 0, 3, 3]], 6));
   assertAlmostEquals(f1!, 5 / 9, 1e-12);
 });
 
 Deno.test("measure() has no R2 for masses that are equal, in the split or in a resample, however large they are", () => {
   for (const mass of [0, 0.1, 100.3, 1e15 / 3]) {
-    assertEquals(measure(judgedOf([[0, 0, 0, mass, 1], [1, 1, 1, mass, 2], [1, 1, 1, mass, 3]])).mass_r2, null, `${mass}`);
-    const one = judgedOf([[0, 0, 0, mass, 1], [1, 1, 1, 2 * mass + 1, 2], [1, 1, 1, 3 * mass + 1, 3]]);
+    assertEquals(measure(rowsOf([[0, 0, 0, mass, 1], [1, 1, 1, mass, 2], [1, 1, 1, mass, 3]])).mass_r2, null, `${mass}`);
+    const one = rowsOf([[0, 0, 0, mass, 1], [1, 1, 1, 2 * mass + 1, 2], [1, 1, 1, 3 * mass + 1, 3]]);
     assertEquals(measure(one, [0, 3, 0]).mass_r2, null, `${mass}, resampled`);
   }
 });
 
 Deno.test("measure() of masses whose squares exceed all numbers has infinite errors, or none, and no NaN", () => {
-  const { mass_mae, mass_mse, mass_rmse, mass_r2 } = measure(judgedOf([[0, 0, 0, 1e200, -1e200], [1, 1, 1, -1e200, 1e200]]));
+  const { mass_mae, mass_mse, mass_rmse, mass_r2 } = measure(rowsOf([[0, 0, 0, 1e200, -1e200], [1, 1, 1, -1e200, 1e200]]));
   assertEquals([mass_mae, mass_mse, mass_rmse, mass_r2], [2e200, Infinity, Infinity, null]);
 });
 
 Deno.test("measures and curves of any scores come to an end, NaN included", () => {
   const scores = [NaN, 0.5, NaN, Infinity, -Infinity, 0.5, Infinity, NaN];
-  const judged = judgedOf(scores.map((score, i) => [i % 2, 0, score, i, NaN]));
-  const { accuracy, mass_mae, mass_r2 } = measure(judged);
+  const results = rowsOf(scores.map((score, i) => [i % 2, 0, score, i, NaN]));
+  const { accuracy, mass_mae, mass_r2 } = measure(results);
   assertEquals([accuracy, mass_mae, mass_r2], [0.5, null, null]);
-  assertEquals([...rocCurve(judged)].at(-1)!.tpr, 1);
+  assertEquals([...rocCurve(results)].at(-1)!.tpr, 1);
 });
 
 Deno.test("an interval is that of the resamples that define the measure, if nearly all do", async () => {
-  const withOnes = (ones: number) => judgedOf(Array.from({ length: 200 }, (_, i) => [i < ones ? 1 : 0, 0, i % 7 / 7, i, i + 1]));
+  const withOnes = (ones: number) => rowsOf(Array.from({ length: 200 }, (_, i) => [i < ones ? 1 : 0, 0, i % 7 / 7, i, i + 1]));
   // one of 200 is missing from 37 % of the resamples, one of five from 0.7 % of them
   const [rare, few] = await Promise.all([1, 5].map(async (ones) => (await Bootstrap.draw([withOnes(ones)], 3)).intervals(0)));
   assertEquals(rare!.roc_auc, null);
@@ -149,7 +169,7 @@ Deno.test("intervals and differences of infinite values are no NaN", async () =>
     { length: 40 },
     (_, i): [number, number, number, number, number] => [i % 2, i % 2, i % 2 + (i === 6 ? 1 : 0), i, i],
   );
-  const perfect = judgedOf(rows.map(([label, ...rest]) => [label, rest[0], label, rest[2], rest[3]])), nearly = judgedOf(rows);
+  const perfect = rowsOf(rows.map(([label, ...rest]) => [label, rest[0], label, rest[2], rest[3]])), nearly = rowsOf(rows);
   const bootstrap = await Bootstrap.draw([perfect, nearly], 3);
   assertEquals(bootstrap.intervals(0).background_rejection, [Infinity, Infinity]);
   const values = [measure(perfect), measure(nearly)];
@@ -173,6 +193,6 @@ Deno.test("the bootstrap tells of its progress, and stops at a signal", async ()
     told = done / total;
     abort.abort();
   };
-  await assertRejects(() => Bootstrap.draw([judged], 3, { progress, signal: abort.signal }), Interrupted);
+  await assertRejects(() => Bootstrap.draw([results], 3, { progress, signal: abort.signal }), Interrupted);
   assert(told > 0 && told <= 1);
 });

@@ -28,8 +28,8 @@ function clusters(classes: number, spread: number): ProbeData {
 
 for (const classes of [2, 3]) {
   Deno.test(`linearProbe() finds ${classes} classes that planes divide, and a mass that is linear in the features`, async () => {
-    const judged = await linearProbe(clusters(classes, 0.1));
-    const { accuracy, mass_mae, roc_auc } = measure(judged);
+    const results = await linearProbe(clusters(classes, 0.1));
+    const { accuracy, mass_mae, roc_auc } = measure(results);
     assertEquals(accuracy, 1);
     assertEquals(roc_auc, classes === 2 ? 1 : null);
     assert(mass_mae! < 0.2, `mass error ${mass_mae}`);
@@ -45,16 +45,16 @@ for (const classes of [2, 3]) {
 Deno.test("neighbourProbe() with one neighbour says of a copy what is known of the original", async () => {
   const data = clusters(2, 3);
   const { train } = data.split;
-  const judged = await neighbourProbe({ ...data, split: { train, test: train } }, 1);
-  assertEquals(measure(judged).accuracy, 1);
-  assertAlmostEquals(measure(judged).mass_mae!, 0, 1e-9);
+  const results = await neighbourProbe({ ...data, split: { train, test: train } }, 1);
+  assertEquals(measure(results).accuracy, 1);
+  assertAlmostEquals(measure(results).mass_mae!, 0, 1e-9);
 });
 
 Deno.test("neighbourProbe() with as many neighbours as images says the same of every image", async () => {
   const data = clusters(2, 0.1);
-  const judged = await neighbourProbe(data, 1e6);
+  const results = await neighbourProbe(data, 1e6);
   const mean = data.split.train.reduce((sum, i) => sum + data.mass[i]!, 0) / data.split.train.length;
-  for (const mass of Array.from(judged.mass)) assertAlmostEquals(mass, mean, 1e-9);
+  for (const mass of Array.from(results.mass)) assertAlmostEquals(mass, mean, 1e-9);
 });
 
 Deno.test("probes learn nothing from features that do not depend on the class", async () => {
@@ -62,7 +62,7 @@ Deno.test("probes learn nothing from features that do not depend on the class", 
   const random = new Random(5, 99);
   const features = new Matrix(4, Float64Array.from({ length: 4 * data.labels.length }, () => random.normal()));
   const noise = { ...data, features };
-  for (const judged of [await linearProbe(noise), await neighbourProbe(noise, 20)]) {
-    assert(measure(judged).accuracy! < 0.75, `accuracy ${measure(judged).accuracy}`);
+  for (const results of [await linearProbe(noise), await neighbourProbe(noise, 20)]) {
+    assert(measure(results).accuracy! < 0.75, `accuracy ${measure(results).accuracy}`);
   }
 });

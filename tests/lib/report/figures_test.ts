@@ -4,13 +4,15 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { table } from "../../../lib/cli/console.ts";
 import { measuresTable } from "../../../lib/cli/evaluate.ts";
 import { histogram } from "../../../lib/cli/histogram.ts";
-import { Judge, type Judged } from "../../../lib/eval/measures.ts";
+import { MEASURES } from "../../../lib/eval/measures.ts";
 import { summarise } from "../../../lib/eval/summary.ts";
+import { TestResults } from "../../../lib/eval/test_results.ts";
 import { formatReal } from "../../../lib/format.ts";
 import { Random } from "../../../lib/random.ts";
 import { Chart, rangeOf, ticksOf } from "../../../lib/report/chart.ts";
-import { fileNames } from "../../../lib/report/class_figures.ts";
-import { figuresOf, reportPage, sections } from "../../../lib/report/page.ts";
+import { figuresOf, reportPage } from "../../../lib/report/page.ts";
+import type { ReportModel } from "../../../lib/report/section.ts";
+import { drawSections, fileNames } from "../../../lib/report/sections.ts";
 import { escapeText, figureDocument } from "../../../lib/report/svg.ts";
 import { describeComparison } from "../../../lib/report/words.ts";
 
@@ -70,24 +72,36 @@ const SPLITS: Readonly<Record<string, { readonly classes?: number; readonly rows
 };
 
 /** Rows of label, score, true and predicted mass. */
-function judgedOf(rows: readonly (readonly number[])[], classes = 2): Judged {
-  const judge = new Judge(classes, rows.length);
+function resultsOf(rows: readonly (readonly number[])[], classes = 2): TestResults {
+  const results = new TestResults(classes, rows.length);
   for (const [label, score, trueMass, mass] of rows as readonly [number, number, number, number][]) {
-    judge.add({ class: score > 0.5 ? 1 : 0, probabilities: [1 - score, score], mass }, label, trueMass);
+    results.add({ class: score > 0.5 ? 1 : 0, probabilities: [1 - score, score], mass }, label, trueMass);
   }
-  return judge.judged();
+  return results;
+}
+
+/** Models of a report with the weight file NAME.pt, that have seen nothing. */
+async function reported(models: ReadonlyMap<string, TestResults>, histories: Readonly<Record<string, ReportModel["history"]>>) {
+  const summary = await summarise(models, 1);
+  const list = [...models].map(([name, results]): ReportModel => ({
+    name,
+    results,
+    summary: summary.models.get(name)!,
+    history: histories[name] ?? {},
+    weights: `${name}.pt`,
+    seen: { labelled: 0, unlabelled: 0 },
+  }));
+  return { summary, models: list };
 }
 
 for (const [name, { rows, classes }] of Object.entries(SPLITS)) {
   Deno.test(`a report of ${name} shows what is defined, and no number that is none`, async () => {
-    const judged = judgedOf(rows, classes);
-    const models = new Map([["a", judged], ["b", judgedOf(rows.map(([label, ...rest]) => [label!, ...rest]), classes)]]);
-    const summary = await summarise(models, 1);
-    const histories = new Map([["a", { val_loss: [NaN, 1, Infinity], train_loss: [2] }], ["b", { val_acc: [0.5] }]]);
-    const weights = new Map([["a", "a.pt"], ["b", "b.pt"]]);
-    const seen = new Map([...models.keys()].map((model) => [model, { labelled: 0, unlabelled: 0 }]));
-    const input = { data: "f.h5", seed: 1, models, histories, weights, summary, seen, notes: [] };
-    const parts = sections(input), page = reportPage(input, parts);
+    const other = resultsOf(rows.map(([label, ...rest]) => [label!, ...rest]), classes);
+    const results = new Map([["a", resultsOf(rows, classes)], ["b", other]]);
+    const histories = { a: { val_loss: [NaN, 1, Infinity], train_loss: [2] }, b: { val_acc: [0.5] } };
+    const { models, summary } = await reported(results, histories);
+    const parts = drawSections(models);
+    const page = reportPage({ data: "f.h5", seed: 1, models, comparisons: summary.comparisons, notes: [] }, parts);
     const texts = [page, measuresTable(summary.models), ...summary.comparisons.map(describeComparison)];
     const figures = parts.flatMap((part) => part.figures);
     for (const text of [...texts, ...figures.map(figureDocument)]) {
@@ -97,18 +111,20 @@ for (const [name, { rows, classes }] of Object.entries(SPLITS)) {
     for (const heading of ["Confusion", "Predicted and true mass", "Mass residuals", "Training"]) {
       assertStringIncludes(page, heading);
     }
+    for (const { label, definition } of Object.values(MEASURES)) {
+      assertStringIncludes(page, `<td>${escapeText(label)}</td>`);
+      assertStringIncludes(page, escapeText(definition));
+      assertStringIncludes(measuresTable(summary.models), label);
+    }
   });
 }
 
 Deno.test("figures of many images are small: a ROC curve of 200,000 points, masses of as many", async () => {
   const random = new Random(2, 99);
   const rows = Array.from({ length: 200_000 }, (_, i) => [i % 2, random.uniform(), 100 + random.normal(), 100 + random.normal()]);
-  const judged = judgedOf(rows);
-  const models = new Map([["a", judged]]);
-  const summary = await summarise(new Map([["a", judgedOf(rows.slice(0, 100))]]), 1);
-  const seen = new Map([["a", { labelled: 0, unlabelled: 0 }]]);
-  const input = { data: "f.h5", seed: 1, models, histories: new Map(), weights: new Map(), summary, seen, notes: [] };
-  const page = reportPage(input, sections(input));
+  const { models: [few] } = await reported(new Map([["a", resultsOf(rows.slice(0, 100))]]), {});
+  const models = [{ ...few!, results: resultsOf(rows) }];
+  const page = reportPage({ data: "f.h5", seed: 1, models, comparisons: [], notes: [] }, drawSections(models));
   assert(page.length < 2e6, `${page.length} characters`);
 });
 

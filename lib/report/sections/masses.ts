@@ -1,33 +1,41 @@
 /** @file Figures of the mass: predicted against true, and residuals by true mass. */
 
-import { quantile } from "../eval/bootstrap.ts";
-import type { Judged } from "../eval/measures.ts";
-import type { ModelSummary } from "../eval/summary.ts";
-import { formatReal } from "../format.ts";
-import { firstNumbers } from "../numbers.ts";
-import { Chart, rangeOf, series } from "./chart.ts";
-import { legendOf } from "./class_figures.ts";
-import { sequential } from "./colours.ts";
-import { element, escapeText, type Figure } from "./svg.ts";
+import { quantile } from "../../eval/bootstrap.ts";
+import type { TestResults } from "../../eval/test_results.ts";
+import { formatReal } from "../../format.ts";
+import { firstNumbers } from "../../numbers.ts";
+import { Chart, rangeOf, series } from "../chart.ts";
+import { sequential } from "../colours.ts";
+import { type DrawnModel, legendOf, type Section } from "../section.ts";
+import { element, escapeText, type Figure } from "../svg.ts";
 
 const CELLS = 70;
 /** Bins of equal numbers of images in the figure of residuals. */
 const BINS = 8;
 
-/**
- * Predicted against true mass; each mark is a small cell, its colour tells how many images are in it.
- *
- * @param file part of the figure's name that stands for the model
- */
-export function massFigure(
-  file: string,
-  name: string,
-  { mass, trueMass }: Judged,
-  summary: ModelSummary,
-  domain: readonly [number, number],
-): Figure {
+/** Predicted against true mass for each model, with the same axes so that they can be compared. */
+export const predictedMass: Section = {
+  heading: "Predicted and true mass",
+  caption: "Each mark is a small cell of the plane, yellow where most images lie. On the dashed line prediction and truth agree; " +
+    "a flat band means that the model falls back on a mean.",
+  draw(models) {
+    const domain = rangeOf(massesOf(models));
+    return models.map((model) => massFigure(model, domain));
+  },
+};
+
+/** Residuals of all models. */
+export const residuals: Section = {
+  heading: "Mass residuals",
+  caption: "Points are medians, bars hold the middle 68 % of the images, in bins with equally many images. Points off zero are a " +
+    "bias at that mass; the length of a bar is the resolution.",
+  draw: (models) => [residualFigure(models)],
+};
+
+/** Predicted against true mass; each mark is a small cell, its colour tells how many images are in it. */
+function massFigure({ file, name, results: { mass, trueMass }, summary }: DrawnModel, domain: readonly [number, number]): Figure {
   const chart = new Chart({
-    title: `${name}: mean error ${formatReal(summary.mass_mae, 2)} GeV`,
+    title: `${name}: mean error ${formatReal(summary.values["mass_mae"], 2)} GeV`,
     x: { label: "true mass (GeV)", domain },
     y: { label: "predicted mass (GeV)", domain },
     square: true,
@@ -49,13 +57,9 @@ export function massFigure(
   return chart.figure(`mass-${file}`);
 }
 
-/** The range of true and predicted masses of all models, so that their figures can be compared. */
-export function massDomain(models: Iterable<Judged>): [number, number] {
-  return rangeOf(massesOf(models));
-}
-
-function* massesOf(models: Iterable<Judged>): Generator<number> {
-  for (const { mass, trueMass } of models) {
+/** True and predicted masses of all models. */
+function* massesOf(models: readonly DrawnModel[]): Generator<number> {
+  for (const { results: { mass, trueMass } } of models) {
     for (let i = 0; i < mass.length; i++) {
       yield mass[i]!;
       yield trueMass[i]!;
@@ -64,8 +68,8 @@ function* massesOf(models: Iterable<Judged>): Generator<number> {
 }
 
 /** Median and middle 68 % of the residuals, in bins of true mass with equally many images. */
-export function residualFigure(models: ReadonlyMap<string, Judged>): Figure {
-  const bars = [...models].map(([name, judged], i) => ({ name, i, bins: residualBins(judged) }));
+function residualFigure(models: readonly DrawnModel[]): Figure {
+  const bars = models.map(({ name, results }, i) => ({ name, i, bins: residualBins(results) }));
   const chart = new Chart({
     title: "Mass residuals by true mass",
     x: { label: "true mass (GeV)", domain: rangeOf(bars.flatMap(({ bins }) => bins.flatMap(({ from, to }) => [from, to]))) },
@@ -73,7 +77,7 @@ export function residualFigure(models: ReadonlyMap<string, Judged>): Figure {
       label: "predicted less true mass (GeV)",
       domain: rangeOf([0, ...bars.flatMap(({ bins }) => bins.flatMap(({ low, high }) => [low, high]))]),
     },
-    legend: legendOf([...models.keys()]),
+    legend: legendOf(models),
   });
   const [first] = bars[0]!.bins, last = bars[0]!.bins.at(-1)!;
   chart.guide([first!.from, 0], [last.to, 0]);
@@ -112,7 +116,7 @@ interface ResidualBin {
   readonly high: number;
 }
 
-function residualBins({ mass, trueMass }: Judged): ResidualBin[] {
+function residualBins({ mass, trueMass }: TestResults): ResidualBin[] {
   const order = firstNumbers(trueMass.length).sort((a, b) => trueMass[a]! - trueMass[b]!);
   const bins = Math.min(BINS, order.length);
   return Array.from({ length: bins }, (_, b) => {

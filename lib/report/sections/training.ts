@@ -1,21 +1,22 @@
 /** @file Training curves, from the histories that weight files carry. */
 
-import { Chart, rangeOf, series } from "./chart.ts";
-import type { Figure } from "./svg.ts";
+import { CURVES } from "../../weights/history.ts";
+import { Chart, rangeOf, series } from "../chart.ts";
+import type { DrawnModel, Section } from "../section.ts";
+import type { Figure } from "../svg.ts";
 
-/** Curves of a run by name, such as "train_loss", one value an epoch; NaN where there is none. */
-export type History = Readonly<Record<string, readonly number[]>>;
-
-const CURVES = [
-  { key: "loss", title: "Loss", unit: "loss" },
-  { key: "acc", title: "Accuracy", unit: "accuracy" },
-  { key: "mae", title: "Mean error of the mass", unit: "mass MAE (GeV)" },
-] as const;
+/** Curves of all models. */
+export const training: Section = {
+  heading: "Training",
+  caption: "Up to the epoch whose weights are evaluated here. Training curves that go on falling while validation rises mean " +
+    "overfitting; training is measured with augmentation and dropout, so it may lie above validation.",
+  draw: curveFigures,
+};
 
 /** A figure for each kind of curve that any run has: training thin, validation with marks. */
-export function curveFigures(runs: ReadonlyMap<string, History>): Figure[] {
-  return CURVES.flatMap(({ key, title, unit }) => {
-    const curves = [...runs].flatMap(([name, history], i) =>
+function curveFigures(models: readonly DrawnModel[]): Figure[] {
+  return Object.entries(CURVES).flatMap(([key, { title, label }]) => {
+    const curves = models.flatMap(({ name, history }, i) =>
       ["train", "val"].flatMap((part) => {
         // an epoch whose value was not finite has no point
         const values = (history[`${part}_${key}`] ?? []).map((value, epoch): [number, number] => [epoch + 1, value])
@@ -28,7 +29,7 @@ export function curveFigures(runs: ReadonlyMap<string, History>): Figure[] {
     const chart = new Chart({
       title,
       x: { label: "epoch", domain: [Math.min(1, epochs - 1), epochs] },
-      y: { label: unit, domain: rangeOf(curves.flatMap(({ values }) => values.map(([, value]) => value))) },
+      y: { label, domain: rangeOf(curves.flatMap(({ values }) => values.map(([, value]) => value))) },
       legend: curves.map(({ name, part, colour }) => ({
         text: `${name}, ${part === "train" ? "training" : "validation"}`,
         colour,
