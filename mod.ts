@@ -1,149 +1,134 @@
 /**
  * L2ViT on WebGPU: a linear-attention vision transformer for detector images, trained by its own WGSL kernels.
  *
- * The parts, from the bottom up: a device ({@linkcode Gpu}), tensors and a tape that records operations and their
- * gradients ({@linkcode Tape}), the model ({@linkcode LinearViT}), ways to train it ({@linkcode Finetune},
- * {@linkcode Pretraining} with {@linkcode simclr} or {@linkcode mae}, {@linkcode Trainer}), data ({@linkcode JetFile}, {@linkcode PackedImages}) and weight files
- * ({@linkcode readWeights}).
+ * What is exported here is what a program needs to read data, train, predict, explain and evaluate. Everything else in `lib`, and every
+ * member that is marked as internal, may change from one version to the next.
+ *
+ * @example Read a data file
+ * ```ts
+ * import { JetFile, openPacked } from "./mod.ts";
+ *
+ * async function read(path: string) {
+ *   using file = await JetFile.open(path, {});
+ *   console.log(`${file.count} images of ${file.size} x ${file.size} pixels with ${file.channels} channels`);
+ *   const labels = file.has("labels") ? file.readScalars("labels") : undefined;
+ *   // packed once, in the folder cache; packInMemory() does without
+ *   return { labels, images: await openPacked(file, "cache") };
+ * }
+ * ```
  *
  * @example Train on arrays of your own
- * ```ts ignore
+ * ```ts
  * import { defaultConfig, Finetune, Gpu, PackedImages, stratifiedSplit } from "./mod.ts";
  *
- * using gpu = await Gpu.open();
- * const config = defaultConfig();
- * const images = PackedImages.fromDense(pixels, { channels: 8, size: 125 });
- * const data = { images, labels, mass, split: stratifiedSplit(labels, 42) };
- * using method = new Finetune(gpu, config, data, new Map());
- * for await (const batch of method.stage([data.split.train.subarray(0, 64)])) {
- *   method.run(batch, { seed: 42, step: 0, learningRates: [3e-4, 3e-4] });
+ * async function train(pixels: Float32Array, labels: Float64Array, mass: Float64Array) {
+ *   using gpu = await Gpu.open();
+ *   const config = defaultConfig();
+ *   const images = PackedImages.fromDense(pixels, { channels: 8, size: 125 });
+ *   const split = stratifiedSplit(labels, config.data.seed);
+ *   using method = new Finetune(gpu, config, { images, labels, mass, split }, new Map());
+ *   let step = 0;
+ *   for await (const batch of method.stage([split.train.subarray(0, config.data.batch_size)])) {
+ *     method.run(batch, { seed: config.data.seed, step: step++, learningRates: method.learningRates(1) });
+ *   }
+ *   console.log(await method.validate());
+ *   return await method.weights();
+ * }
+ * ```
+ *
+ * @example Pretrain without labels
+ * ```ts
+ * import { type Gpu, type ImageSource, objectiveOf, parseConfig, Pretraining, randomSplit } from "./mod.ts";
+ *
+ * async function pretrain(gpu: Gpu, images: ImageSource) {
+ *   const config = parseConfig("training: {method: mae}", "my own configuration");
+ *   const split = randomSplit(images.count, config.data.seed);
+ *   using method = new Pretraining(gpu, config, { images, split }, new Map(), objectiveOf(config));
+ *   let step = 0;
+ *   for await (const batch of method.stage([split.train.subarray(0, config.data.batch_size)])) {
+ *     method.run(batch, { seed: config.data.seed, step: step++, learningRates: method.learningRates(1) });
+ *   }
+ *   return (await method.weights()).state;
+ * }
+ * ```
+ *
+ * @example Predict, explain and evaluate
+ * ```ts
+ * import { Explainer, Gpu, type LabelledData, measure, predictImages, readWeights, TestResults } from "./mod.ts";
+ *
+ * async function evaluate(path: string, data: LabelledData) {
+ *   using gpu = await Gpu.open();
+ *   const weights = readWeights(path), { test } = data.split;
+ *   const results = new TestResults(weights.model.num_classes, test.length);
+ *   for await (const prediction of predictImages(gpu, weights, data, test, 64)) {
+ *     results.add(prediction, data.labels[prediction.index]!, data.mass[prediction.index]!);
+ *   }
+ *   using explainer = new Explainer(gpu, weights, data);
+ *   const { toMass } = await explainer.explain(test[0]!);
+ *   return { measures: measure(results), toMass };
+ * }
+ * ```
+ *
+ * @example Write weights, and read them back
+ * ```ts
+ * import { encodeWeights, readWeights, type Weights } from "./mod.ts";
+ *
+ * function copy(weights: Weights, path: string) {
+ *   Deno.writeFileSync(path, encodeWeights(weights));
+ *   return readWeights(path);
  * }
  * ```
  *
  * @module
  */
 
-export * from "./lib/config/help.ts";
-export * from "./lib/config/keys.ts";
-export * from "./lib/config/parse.ts";
-export * from "./lib/config/schema.ts";
-export type { EmptyImages } from "./lib/data/empty.ts";
-export * from "./lib/data/entries.ts";
-export * from "./lib/data/errors.ts";
-export * from "./lib/data/fingerprint.ts";
-export type { DataFile, Dataset, DatasetInfo, Unwritten } from "./lib/data/data_file.ts";
-export type { NumberFormat, NumberLayout } from "./lib/data/numbers.ts";
-export * from "./lib/data/hdf5_writer.ts";
-export * from "./lib/data/jet_file.ts";
-export type { ImageGroup, JetLayout } from "./lib/data/image_group.ts";
-export * from "./lib/data/loader.ts";
-export * from "./lib/data/pack_file.ts";
-export * from "./lib/data/packed.ts";
-export * from "./lib/data/packed_store.ts";
-export * from "./lib/data/provenance.ts";
-export * from "./lib/data/split.ts";
-export * from "./lib/data/synth/write.ts";
-export * from "./lib/eval/attribution.ts";
-export * from "./lib/eval/bootstrap.ts";
-export * from "./lib/eval/predict.ts";
-export * from "./lib/eval/measures.ts";
-export * from "./lib/eval/validation.ts";
-export * from "./lib/eval/outputs.ts";
-export * from "./lib/eval/overlap.ts";
-export * from "./lib/eval/image_map.ts";
-export * from "./lib/eval/linear_probe.ts";
-export * from "./lib/eval/neighbour_probe.ts";
-export * from "./lib/input/data.ts";
-export * from "./lib/numbers.ts";
-export * from "./lib/eval/regression.ts";
-export * from "./lib/eval/summary.ts";
-export * from "./lib/gpu/choices.ts";
-export * from "./lib/gpu/device.ts";
-export * from "./lib/gpu/dims.ts";
-export * from "./lib/gpu/dispatch.ts";
-export * from "./lib/gpu/grid.ts";
-export * from "./lib/gpu/kernel.ts";
-export * from "./lib/gpu/layout.ts";
-export * from "./lib/gpu/pacer.ts";
-export * from "./lib/gpu/pipelines.ts";
-export * from "./lib/gpu/plan.ts";
-export * from "./lib/gpu/wgsl.ts";
-export * from "./lib/interrupted.ts";
-export * from "./lib/io/csv.ts";
-export * from "./lib/io/download.ts";
-export * from "./lib/io/lock.ts";
-export * from "./lib/io/numpy.ts";
-export * from "./lib/io/onnx.ts";
-export * from "./lib/io/pickle.ts";
-export * from "./lib/io/pickle_operands.ts";
-export * from "./lib/io/pickle_values.ts";
-export * from "./lib/io/protobuf.ts";
-export * from "./lib/io/safetensors.ts";
-export * from "./lib/io/system_error.ts";
-export * from "./lib/io/tensor_view.ts";
-export * from "./lib/io/torch.ts";
-export * from "./lib/io/torch_writer.ts";
-export * from "./lib/io/weight_file.ts";
-export * from "./lib/io/zip.ts";
-export * from "./lib/io/zip_writer.ts";
-export * from "./lib/input/batches.ts";
-export * from "./lib/weights/checkpoint_facts.ts";
-export * from "./lib/nn/config.ts";
-export * from "./lib/weights/find_model.ts";
-export * from "./lib/weights/finite.ts";
-export * from "./lib/weights/history.ts";
-export * from "./lib/weights/infer_model.ts";
-export * from "./lib/nn/layers.ts";
-export * from "./lib/nn/linear_vit.ts";
-export * from "./lib/nn/mae_decoder.ts";
-export * from "./lib/weights/onnx_graph.ts";
-export * from "./lib/weights/onnx_model.ts";
-export * from "./lib/weights/pretrained_config.ts";
-export * from "./lib/nn/projection_head.ts";
-export * from "./lib/weights/weights.ts";
-export * from "./lib/weights/weights_info.ts";
-export * from "./lib/random.ts";
-export * from "./lib/tensor/deferred.ts";
-export * from "./lib/tensor/launch.ts";
-export * from "./lib/tensor/ops/adamw.ts";
-export * from "./lib/tensor/ops/add.ts";
-export * from "./lib/tensor/ops/attention_received.ts";
-export * from "./lib/tensor/ops/batch_norm.ts";
-export * from "./lib/tensor/ops/depthwise_conv.ts";
-export * from "./lib/tensor/ops/dropout.ts";
-export * from "./lib/tensor/ops/gelu.ts";
-export * from "./lib/tensor/ops/images.ts";
-export * from "./lib/tensor/ops/l2_normalise.ts";
-export * from "./lib/tensor/ops/layer_norm.ts";
-export * from "./lib/tensor/ops/linear.ts";
-export * from "./lib/tensor/ops/linear_attention.ts";
-export * from "./lib/tensor/ops/losses.ts";
-export * from "./lib/tensor/ops/matmul.ts";
-export * from "./lib/tensor/ops/matmul_product.ts";
-export * from "./lib/tensor/ops/matmul_tuning.ts";
-export * from "./lib/tensor/ops/matmul_variants.ts";
-export * from "./lib/tensor/ops/mean_tokens.ts";
-export * from "./lib/tensor/ops/patch_embedding.ts";
-export * from "./lib/tensor/ops/record.ts";
-export * from "./lib/tensor/ops/softmax_attention.ts";
-export * from "./lib/tensor/ops/tokens.ts";
-export * from "./lib/tensor/ops/transpose.ts";
-export * from "./lib/tensor/parameters.ts";
-export * from "./lib/tensor/step.ts";
-export * from "./lib/tensor/tape.ts";
-export * from "./lib/tensor/tensor.ts";
-export * from "./lib/train/checkpoint.ts";
-export * from "./lib/input/open_data.ts";
-export * from "./lib/train/finetune.ts";
-export * from "./lib/train/mae.ts";
-export * from "./lib/train/method.ts";
-export * from "./lib/train/methods.ts";
-export * from "./lib/train/preconditions.ts";
-export * from "./lib/train/pretraining.ts";
-export * from "./lib/train/replay.ts";
-export * from "./lib/train/run.ts";
-export * from "./lib/train/run_folder.ts";
-export * from "./lib/train/schedule.ts";
-export * from "./lib/train/simclr.ts";
-export * from "./lib/train/trainer.ts";
-export * from "./lib/train/tuning.ts";
+// the device
+export { type AdapterFacts, Gpu, GpuError, type GpuOptions, NoAdapterError } from "./lib/gpu/device.ts";
+
+// configurations
+export { defaultConfig, KEYS, type RunConfig } from "./lib/config/keys.ts";
+export { ConfigError, formatConfig, parseConfig } from "./lib/config/parse.ts";
+export type { ConfigOf, Key, Section } from "./lib/config/schema.ts";
+
+// data
+export { JetFile, type JetNames, type JetQuantity, type JetScalar } from "./lib/data/jet_file.ts";
+export { openPacked, packInMemory } from "./lib/data/pack_file.ts";
+export { type ImageSize, type ImageSource, PackedImages } from "./lib/data/packed.ts";
+export type { Encoding, PackedBatch } from "./lib/data/entries.ts";
+export type { JetLayout } from "./lib/data/image_group.ts";
+export type { Fingerprint } from "./lib/data/fingerprint.ts";
+export type { PackedStore } from "./lib/data/packed_store.ts";
+export type { Notice } from "./lib/io/lock.ts";
+export { randomSplit, type Split, type SplitShares, stratifiedSplit } from "./lib/data/split.ts";
+export { writeSynthetic } from "./lib/data/synth/write.ts";
+export { DataError } from "./lib/data/errors.ts";
+export type { InputImages, LabelledData, TrainingImages } from "./lib/input/data.ts";
+
+// training
+export { Finetune } from "./lib/train/finetune.ts";
+export { objectiveOf, PRETRAINING_METHODS, type PretrainingMethod } from "./lib/train/methods.ts";
+export type { Method } from "./lib/train/method.ts";
+export type { StagedBatch } from "./lib/input/batches.ts";
+export type { StepNumbers } from "./lib/tensor/step.ts";
+export { type Objective, Pretraining } from "./lib/train/pretraining.ts";
+export { learningRateFactor } from "./lib/train/schedule.ts";
+
+// weights
+export { encodeWeights, readWeights, type Weights, WeightsError } from "./lib/weights/weights.ts";
+export type { Assumable, Head, WeightsInfo } from "./lib/weights/weights_info.ts";
+export type { ModelConfig } from "./lib/nn/config.ts";
+export type { StateDict } from "./lib/tensor/parameters.ts";
+export type { TrainedOn } from "./lib/data/provenance.ts";
+
+// predictions and what they are worth
+export { Explainer, type Explanation } from "./lib/eval/attribution.ts";
+export { type Measure, measure, MEASURES, type MeasureValues } from "./lib/eval/measures.ts";
+export type { MassSums, Ranking, Sample } from "./lib/eval/sample.ts";
+export { OutputError } from "./lib/eval/outputs.ts";
+export { type ImagePrediction, predictImages } from "./lib/eval/predict.ts";
+export type { Comparison, Difference, Interval, Intervals } from "./lib/eval/bootstrap.ts";
+export { type ModelSummary, summarise, type Summary } from "./lib/eval/summary.ts";
+export { TestResults } from "./lib/eval/test_results.ts";
+
+// long work
+export { Interrupted, type Progress, type WorkOptions } from "./lib/interrupted.ts";

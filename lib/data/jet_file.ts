@@ -88,12 +88,20 @@ export class JetFile implements JetLayout {
     }
   }
 
-  /** The dataset of the images. */
+  /**
+   * The dataset of the images.
+   *
+   * @internal
+   */
   get images(): DatasetInfo {
     return this.#images.info;
   }
 
-  /** Images of chunks that were never written; undefined if there are none. */
+  /**
+   * Images of chunks that were never written; undefined if there are none.
+   *
+   * @internal
+   */
   get unwritten(): Unwritten | undefined {
     return this.#images.unwritten;
   }
@@ -114,6 +122,7 @@ export class JetFile implements JetLayout {
    * @param wanted numbers of the images, rising
    * @returns groups in this order; each is overwritten by the next
    * @throws {DataError} if the file cannot be read there, or has changed since it was opened
+   * @internal
    */
   async *scan(wanted: ArrayLike<number>): AsyncGenerator<ImageGroup> {
     yield* scanImages(this, this.#images, wanted);

@@ -77,17 +77,41 @@ export class Gpu {
   readonly adapter: AdapterFacts;
   /** Limits of the device. */
   readonly limits: GPUSupportedLimits;
-  /** Most bytes of a tensor that a kernel can bind. */
+  /**
+   * Most bytes of a tensor that a kernel can bind.
+   *
+   * @internal
+   */
   readonly maxBinding: number;
-  /** Most workgroups along each axis of a launch. */
+  /**
+   * Most workgroups along each axis of a launch.
+   *
+   * @internal
+   */
   readonly grid: GridLimits;
-  /** Most turns that the loops of an invocation may take together; a GPU takes any number. */
+  /**
+   * Most turns that the loops of an invocation may take together; a GPU takes any number.
+   *
+   * @internal
+   */
   readonly mostTurns: number;
-  /** Compiled kernels. */
+  /**
+   * Compiled kernels.
+   *
+   * @internal
+   */
   readonly pipelines: PipelineCache;
-  /** Which variants of kernels are used. */
+  /**
+   * Which variants of kernels are used.
+   *
+   * @internal
+   */
   readonly choices: Choices = new Choices();
-  /** A stand-in for an input that a kernel binds and a dispatch does not use: 16 bytes of zeros, as old as the device. */
+  /**
+   * A stand-in for an input that a kernel binds and a dispatch does not use: 16 bytes of zeros, as old as the device.
+   *
+   * @internal
+   */
   readonly unused: GPUBuffer;
   #error: GpuError | undefined;
   #memory = { buffers: 0, bytes: 0, peak: 0 };

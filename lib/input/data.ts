@@ -8,7 +8,11 @@ import type { ResidentImages } from "./batches.ts";
 export interface InputImages {
   /** All images of a file. */
   readonly images: ImageSource;
-  /** The same on the adapter. */
+  /**
+   * The same on the adapter.
+   *
+   * @internal
+   */
   readonly resident?: ResidentImages | undefined;
 }
 

@@ -27,11 +27,23 @@ const COLUMN = { crossEntropy: 0, smoothL1: 1, correct: 2, distance: 3 };
 
 /** Trains backbone and heads on labelled images. */
 export class Finetune extends Method {
-  /** A step: forward, backward and update. */
+  /**
+   * A step: forward, backward and update.
+   *
+   * @internal
+   */
   readonly plan: Plan;
-  /** Batches that each batch normalisation sees in a step. */
+  /**
+   * Batches that each batch normalisation sees in a step.
+   *
+   * @internal
+   */
   readonly batchesPerStep = 1;
-  /** Where the batches of training go. */
+  /**
+   * Where the batches of training go.
+   *
+   * @internal
+   */
   protected readonly buffers: BatchBuffers;
   readonly #data: LabelledData;
   readonly #massMean: number;
@@ -56,7 +68,11 @@ export class Finetune extends Method {
     this.#predictor = new ImageMap(gpu, this.model, data, this.batchSize, config.data.norm_scale, headOutputs);
   }
 
-  /** Uploads a batch with its labels and masses, and what the step needs to know. */
+  /**
+   * Uploads a batch with its labels and masses, and what the step needs to know.
+   *
+   * @internal
+   */
   override prepare(batch: StagedBatch, numbers: StepNumbers): void {
     const { labels, mass } = this.#data;
     write(this.gpu, this.#label, Uint32Array.from(batch.images, (i) => labels[i]!));
@@ -95,7 +111,11 @@ export class Finetune extends Method {
     };
   }
 
-  /** What is known about the weights, for their file. */
+  /**
+   * What is known about the weights, for their file.
+   *
+   * @internal
+   */
   override info(history: History): Omit<WeightsInfo, "trainedOn"> {
     const { data: { norm_scale: normScale }, training: { lambda_cls, lambda_reg } } = this.config;
     const untrained: Head[] = [...(lambda_cls === 0 ? ["classes"] as const : []), ...(lambda_reg === 0 ? ["masses"] as const : [])];

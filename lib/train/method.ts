@@ -9,6 +9,7 @@ import { type BatchBuffers, stageAhead, type StagedBatch } from "../input/batche
 import type { TrainingImages } from "../input/data.ts";
 import { LinearViT, type LinearViTOptions } from "../nn/linear_vit.ts";
 import type { History } from "../weights/history.ts";
+import type { Weights } from "../weights/weights.ts";
 import { NO_HEADS, type WeightsInfo } from "../weights/weights_info.ts";
 import { AdamW, type AdamWOptions } from "../tensor/ops/adamw.ts";
 import type { StateDict } from "../tensor/parameters.ts";
@@ -32,26 +33,54 @@ export interface MethodOptions {
 
 /** A way to train a model: one plan that is replayed for each batch. */
 export abstract class Method {
-  /** The model that is trained. */
+  /**
+   * The model that is trained.
+   *
+   * @internal
+   */
   readonly model: LinearViT;
-  /** Its optimiser. */
+  /**
+   * Its optimiser.
+   *
+   * @internal
+   */
   readonly optimiser: AdamW;
-  /** Numbers of the training images. */
+  /**
+   * Numbers of the training images.
+   *
+   * @internal
+   */
   readonly images: Uint32Array;
   /** Images in a step. */
   readonly batchSize: number;
-  /** (TABLE_ROWS, columns): results of each step. */
+  /**
+   * (TABLE_ROWS, columns): results of each step.
+   *
+   * @internal
+   */
   readonly table: PlacedTensor;
-  /** (TABLE_ROWS, 2): gradient norm, and whether the step was skipped. */
+  /**
+   * (TABLE_ROWS, 2): gradient norm, and whether the step was skipped.
+   *
+   * @internal
+   */
   readonly report: PlacedTensor;
-  /** Numbers of the step under way. */
+  /**
+   * Numbers of the step under way.
+   *
+   * @internal
+   */
   protected readonly step: PlacedTensor;
   /** Device. */
   protected readonly gpu: Gpu;
   /** The run's configuration. */
   protected readonly config: RunConfig;
 
-  /** Makes model, optimiser and tables; the plan is the subclass's. */
+  /**
+   * Makes model, optimiser and tables; the plan is the subclass's.
+   *
+   * @internal
+   */
   constructor(gpu: Gpu, config: RunConfig, { split }: TrainingImages, { start, columns, model, groupOf }: MethodOptions) {
     this.gpu = gpu;
     this.config = config;
@@ -67,11 +96,23 @@ export abstract class Method {
     this.report = createTensor(gpu, "optimiser report", [TABLE_ROWS, 2]);
   }
 
-  /** A step: forward, backward and update. */
+  /**
+   * A step: forward, backward and update.
+   *
+   * @internal
+   */
   abstract readonly plan: Plan;
-  /** Batches that each batch normalisation sees in a step. */
+  /**
+   * Batches that each batch normalisation sees in a step.
+   *
+   * @internal
+   */
   abstract readonly batchesPerStep: number;
-  /** Where the batches of training go. */
+  /**
+   * Where the batches of training go.
+   *
+   * @internal
+   */
   protected abstract readonly buffers: BatchBuffers;
 
   /** Stages batches in their order, a few of them ahead of the step that is computed. */
@@ -79,7 +120,11 @@ export abstract class Method {
     return stageAhead(this.buffers, batches);
   }
 
-  /** Uploads a batch, and what the step needs to know; {@linkcode plan} computes it. */
+  /**
+   * Uploads a batch, and what the step needs to know; {@linkcode plan} computes it.
+   *
+   * @internal
+   */
   prepare(batch: StagedBatch, numbers: StepNumbers): void {
     this.buffers.upload(batch);
     writeStep(this.gpu, this.step, numbers);
@@ -105,9 +150,22 @@ export abstract class Method {
    */
   abstract validate(options?: WorkOptions): Promise<Record<string, number> & { loss: number }>;
 
-  /** What is known about the weights, for their file. */
+  /**
+   * What is known about the weights, for their file.
+   *
+   * @internal
+   */
   info(history: History): Omit<WeightsInfo, "trainedOn"> {
     return { ...NO_HEADS, model: this.model.config, normScale: this.config.data.norm_scale, history };
+  }
+
+  /**
+   * The weights as they are now, as a file of them would be read.
+   *
+   * @param path what messages call them
+   */
+  async weights(path = "the model in memory"): Promise<Weights> {
+    return { path, state: await this.model.parameters.state(), trainedOn: [], ...this.info({}) };
   }
 
   /** Frees the buffers. */

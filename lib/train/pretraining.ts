@@ -30,16 +30,25 @@ export interface Objective {
   readonly metrics: readonly string[];
   /** Views of each image that are compared. */
   readonly views: number;
-  /** What is done to each view. */
+  /**
+   * What is done to each view.
+   *
+   * @internal
+   */
   readonly augmentation: Augmentation;
   /** Batches that each batch normalisation sees in a step. */
   readonly batchesPerStep: number;
-  /** How the model differs from the plain one. */
+  /**
+   * How the model differs from the plain one.
+   *
+   * @internal
+   */
   readonly model: Omit<LinearViTOptions, "seed">;
   /**
    * Records the loss of a batch.
    *
    * @param images views * B, the first views of all images first
+   * @internal
    */
   record(tape: Tape, model: LinearViT, images: ImageViews): Recorded;
 }
@@ -74,12 +83,20 @@ export class Pretraining extends Method {
     this.#val = this.#record(false, Math.min(this.batchSize, data.split.val.length));
   }
 
-  /** A step: forward, backward and update. */
+  /**
+   * A step: forward, backward and update.
+   *
+   * @internal
+   */
   get plan(): Plan {
     return this.#train.plan;
   }
 
-  /** Where the batches of training go. */
+  /**
+   * Where the batches of training go.
+   *
+   * @internal
+   */
   protected get buffers(): BatchBuffers {
     return this.#train.buffers;
   }

@@ -5,7 +5,7 @@
  */
 
 import { shorten } from "../format.ts";
-import { type Safetensors, SafetensorsError, type StoredTensor, storeFloats } from "../io/safetensors.ts";
+import { encodeSafetensors, type Safetensors, SafetensorsError, type StoredTensor, storeFloats } from "../io/safetensors.ts";
 import { readWeightFile, WeightFileError } from "../io/weight_file.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import { factsOf } from "./checkpoint_facts.ts";
@@ -14,7 +14,7 @@ import { findModel, isOwn } from "./find_model.ts";
 import { finiteFloats } from "./finite.ts";
 import { isHead, shapesOf } from "../nn/linear_vit.ts";
 import { factsBeside } from "./pretrained_config.ts";
-import { decodeInfo, type WeightsInfo } from "./weights_info.ts";
+import { decodeInfo, encodeInfo, type WeightsInfo } from "./weights_info.ts";
 
 /** A weight file that does not fit. The message names the file, the tensor, and what to do. */
 export class WeightsError extends Error {
@@ -107,6 +107,15 @@ export function encodeModel(state: StateDict, model: ModelConfig, batches: numbe
     }
   }
   return tensors;
+}
+
+/**
+ * A weight file that {@linkcode readWeights} and PyTorch read.
+ *
+ * @param batches how many each batch normalisation has seen, which PyTorch counts
+ */
+export function encodeWeights(weights: Weights, batches = 0): Uint8Array<ArrayBuffer> {
+  return encodeSafetensors({ tensors: encodeModel(weights.state, weights.model, batches), metadata: encodeInfo(weights) });
 }
 
 /**

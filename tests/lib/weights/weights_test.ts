@@ -3,8 +3,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor, toFloats } from "../../../lib/io/safetensors.ts";
-import { readWeights, WeightsError, weightsOf } from "../../../lib/weights/weights.ts";
+import { encodeWeights, readWeights, WeightsError, weightsOf } from "../../../lib/weights/weights.ts";
 import { decodeInfo, describeAssumed, describeUntrained, encodeInfo, NO_HEADS } from "../../../lib/weights/weights_info.ts";
+import { temporaryFolder } from "../../support/files.ts";
 
 const MODEL = new URL("../../fixtures/torch/model.safetensors", import.meta.url).pathname;
 const { tensors: TENSORS } = decodeSafetensors(Deno.readFileSync(MODEL));
@@ -91,6 +92,16 @@ describe("weightsOf()", () => {
       [{ history: '{"loss":[1,"x"]}' }, "no training curves"],
     ] as const
   ) it(`refuses metadata that say ${JSON.stringify(metadata)}`, () => refuses(TENSORS, why, metadata));
+});
+
+it("encodeWeights() writes what readWeights() has read, and counts batches for PyTorch", () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/copy.safetensors`, weights = readWeights(MODEL);
+  const bytes = encodeWeights(weights, 3);
+  Deno.writeFileSync(path, bytes);
+  assertEquals(readWeights(path), { ...weights, path });
+  const { tensors } = decodeSafetensors(bytes);
+  assertEquals(tensors.get("blocks.0.lcm.bn.num_batches_tracked")!.bytes[0], 3);
 });
 
 describe("what a file does not say", () => {
