@@ -1,6 +1,6 @@
 /** @file The work of deno task inspect: facts of a data file, printed, and pictures of images. */
 
-import { describeZeros, remarksOn } from "../data/empty.ts";
+import { describeZeroEnd, describeZeros, remarksOn } from "../data/empty.ts";
 import type { Encoding, PackedBatch } from "../data/entries.ts";
 import { DataError } from "../data/errors.ts";
 import { FEATURES, jetFeatures } from "../data/features.ts";
@@ -85,7 +85,7 @@ function checkIndices(indices: readonly number[], { path, count }: JetFile): voi
 function describeLabels(labels: Float64Array, reporter: ConsoleReporter): void {
   reporter.line(`\nClasses: ${classBalance(labels)}`);
   const problem = labelProblem(labels);
-  if (problem !== undefined) reporter.line(`Beware: ${problem}`);
+  for (const odd of [problem, describeZeroEnd(labels)]) if (odd !== undefined) reporter.line(`Beware: ${odd}`);
 }
 
 function classBalance(labels: Float64Array): string {

@@ -62,3 +62,25 @@ export function describeZeros(what: string, values: Float64Array): string | unde
   }. ` +
     "Were they written?";
 }
+
+/** A run of equal labels that chance makes less often than this is spoken of. */
+const CHANCE = 1e-9;
+
+/**
+ * What there is to say about labels that end in zeros, as those do whose writing was cut short; undefined if they may well do so:
+ * because they are sorted, or because zeros are frequent.
+ */
+export function describeZeroEnd(labels: Float64Array): string | undefined {
+  let start = labels.length, zeros = 0, changes = 0;
+  while (start > 0 && labels[start - 1] === 0) start--;
+  for (let i = 0; i < start; i++) {
+    if (labels[i] === 0) zeros++;
+    if (i > 0 && (labels[i] === 0) !== (labels[i - 1] === 0)) changes++;
+  }
+  const share = zeros / start, isMixed = changes > share * (1 - share) * start;
+  if (!isMixed || share ** (labels.length - start) > CHANCE) return undefined;
+  return `the last ${formatCount(labels.length - start)} of ${
+    formatCount(labels.length)
+  } labels are 0, though classes are mixed before. ` +
+    "Were they written?";
+}

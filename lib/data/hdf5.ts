@@ -16,7 +16,7 @@ import { readType } from "./hdf5/datatype.ts";
 import { readFilters } from "./hdf5/filters.ts";
 import { findMessage, MESSAGE, readMessages } from "./hdf5/header.ts";
 import { readExtent, readFill, readStorage } from "./hdf5/layout.ts";
-import { attempt, libraryReason, libraryText, openWithLibrary, type ServedFile } from "./hdf5/library.ts";
+import { attempt, foundNothing, libraryReason, libraryText, openWithLibrary, type ServedFile } from "./hdf5/library.ts";
 import type { DatasetParts } from "./hdf5/parts.ts";
 import { explainFault, REPACK } from "./hdf5/refusal.ts";
 import { Cursor, Hdf5Fault, Hdf5Source } from "./hdf5/source.ts";
@@ -98,7 +98,7 @@ export class Hdf5File implements DataFile {
     const type = attempt(() => library.get_type(id, normal(path)));
     // it gives any number where it could not look: behind a link to what is not there, or to itself, or at all
     if (libraryText() !== "") {
-      const nothing = libraryReason() === "component not found";
+      const nothing = foundNothing();
       const isLink = typeof attempt(() => library.get_symbolic_link(id, normal(path))) === "string";
       return isLink ? "link" : nothing ? "nothing" : "unreadable";
     }
@@ -209,6 +209,12 @@ function explainContents(path: string, file: Deno.FsFile): string {
   const { size } = file.statSync();
   const first = start.subarray(0, readAt(file, 0, start));
   if (size === 0) return "the file is empty. Copy or download it again";
+  const driver = /NCSA(fami|mult)/.exec(String.fromCharCode(...first));
+  if (driver) {
+    const name = driver[1] === "fami" ? "family" : "split";
+    return `its contents are spread over several files (by the driver "${name}"). Open them with h5py.File(..., driver="${name}") ` +
+      "and copy its datasets to one file";
+  }
   const cut = /truncated file: eof = (\d+).*stored_eof = (\d+)/.exec(text);
   if (cut) {
     const whole = formatCount(Number(cut[2]));

@@ -20,12 +20,10 @@ import { type Fingerprint, sha256 } from "./fingerprint.ts";
 import type { JetFile } from "./jet_file.ts";
 import { packGroup } from "./pack_group.ts";
 import { PackedImages } from "./packed.ts";
-import { encodeFacts, HEADER_BYTES, PackedStore } from "./packed_store.ts";
+import { encodeFacts, HEADER_BYTES, OTHER_CACHE, PackedStore } from "./packed_store.ts";
 
 /** Milliseconds between two moments from which a cut run can go on. */
 const FLUSH_EVERY = 1000;
-/** Where else packed images may be. */
-const ELSEWHERE = 'Point data.cache_dir (--cache of deno task pack) elsewhere, or set it to "" to pack in memory';
 
 /**
  * The packed images of a data file: from its store if there is one, packed now otherwise. A store that is there is only read:
@@ -41,9 +39,9 @@ export async function openPacked(file: JetFile, folder: string, progress?: Progr
   const path = `${folder}/${await storeName(source)}`;
   const ready = openStore(path);
   if (ready) return ready;
-  makeFolder(folder, ELSEWHERE);
+  makeFolder(folder, OTHER_CACHE);
   // whoever packs the same file at the same time waits here, and then finds the store
-  using _lock = await waitForLock(`${path}.lock`, `another task has packed ${file.path}`, { notice, elsewhere: ELSEWHERE });
+  using _lock = await waitForLock(`${path}.lock`, `another task has packed ${file.path}`, { notice, elsewhere: OTHER_CACHE });
   const found = openStore(path);
   if (found) return found;
   await packInto(path, file, source, progress);
@@ -204,7 +202,7 @@ class PartialStore {
   }
 
   #writing<Result>(work: () => Result): Result {
-    return explaining(this.#path, "written", work, ELSEWHERE);
+    return explaining(this.#path, "written", work, OTHER_CACHE);
   }
 
   #restore(): void {

@@ -23,6 +23,9 @@ import { collect, type ImageSource, mostWords } from "./packed.ts";
 /** Bytes before the words: the header is written last, into space that was set aside. */
 export const HEADER_BYTES = 4096;
 
+/** Where else packed images may be. */
+export const OTHER_CACHE = 'Point data.cache_dir (--cache of deno task pack) elsewhere, or set it to "" to pack in memory';
+
 /** What the metadata of a store say. */
 export interface StoreFacts {
   /** How entries are stored. */
@@ -61,7 +64,7 @@ export class PackedStore implements ImageSource {
    */
   constructor(path: string) {
     this.path = path;
-    this.#file = openToRead(path);
+    this.#file = openToRead(path, OTHER_CACHE);
     // tells who packs a newer state of the data that this store is in use; reading goes on without
     holdFile(this.#file, path, true);
     try {

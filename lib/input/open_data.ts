@@ -2,7 +2,7 @@
 
 import type { RunConfig } from "../config/keys.ts";
 import { ConfigError } from "../config/parse.ts";
-import { describeZeros } from "../data/empty.ts";
+import { describeZeroEnd, describeZeros } from "../data/empty.ts";
 import { DataError } from "../data/errors.ts";
 import type { JetNames } from "../data/jet_file.ts";
 import { labelProblem } from "../data/labels.ts";
@@ -79,17 +79,9 @@ export async function openLabelled(
   const { path } = place;
   const loader = await openMatching(config, path);
   return await guarded(loader, async () => {
-    for (const quantity of ["labels", "mass"] as const) {
-      if (!loader.has(quantity)) {
-        throw new DataError(
-          `${path}: there is no dataset with ${quantity}. Use a labelled file, or name it with data.keys.${quantity}`,
-        );
-      }
-    }
     const labels = checkLabels(await loader.scalars("labels"), config.model.num_classes, path);
     const mass = await loader.scalars("mass");
-    const zeros = describeZeros("masses", mass);
-    if (zeros) options.notice?.(`${path}: ${zeros}`);
+    for (const odd of [describeZeroEnd(labels), describeZeros("masses", mass)]) if (odd) options.notice?.(`${path}: ${odd}`);
     let split: LabelledData["split"];
     try {
       split = limited(stratifiedSplit(labels, config.data.seed), config);

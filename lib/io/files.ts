@@ -6,10 +6,11 @@ import { explainError, FileError } from "./system_error.ts";
  * Opens a file for reading. Folders, pipes and devices are refused before: a pipe waits for whoever writes to it, and
  * nothing interrupts that.
  *
+ * @param elsewhere a sentence that names another place for the file
  * @throws {FileError} if there is something else than a file, or the operating system refuses
  * @throws {Deno.errors.NotFound} if there is nothing
  */
-export function openToRead(path: string): Deno.FsFile {
+export function openToRead(path: string, elsewhere?: string): Deno.FsFile {
   try {
     const { isFile, isDirectory, isFifo, isSocket } = Deno.statSync(path);
     if (isFile) return named(Deno.openSync(path), path);
@@ -18,7 +19,7 @@ export function openToRead(path: string): Deno.FsFile {
       : [isFifo ? "a pipe" : isSocket ? "a socket" : "a device", "Copy what comes from it to a file"];
     throw new FileError(`${path} cannot be opened: it is ${kind}, not a file. ${remedy}`);
   } catch (error) {
-    throw error instanceof Deno.errors.NotFound ? error : explainError(error, path, "opened");
+    throw error instanceof Deno.errors.NotFound ? error : explainError(error, path, "opened", elsewhere);
   }
 }
 

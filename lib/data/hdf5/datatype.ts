@@ -23,6 +23,7 @@ const FLOATS: Readonly<Record<string, NumberFormat>> = {
   "8,23,127": "f32",
   "11,52,1023": "f64",
 };
+const COMPLEX = ["complex numbers", "OLD[:].real"] as const;
 /** Other classes of types by number, and how h5py makes numbers of what they hold. */
 const CLASSES: Readonly<Record<number, readonly [words: string, conversion?: string]>> = {
   2: ["times"],
@@ -33,10 +34,10 @@ const CLASSES: Readonly<Record<number, readonly [words: string, conversion?: str
   7: ["references"],
   9: ["lists", "np.stack(OLD[:])"],
   10: ["arrays", "OLD[:]"],
-  11: ["complex numbers", "abs(OLD[:])"],
+  11: COMPLEX,
 };
 const TO_FLOAT = 'OLD.astype("f4")[:]';
-const ENUMERATIONS = 8, LISTS = 9, TEXT = 3;
+const TEXT = 3, RECORDS = 6, ENUMERATIONS = 8, LISTS = 9;
 
 /** Reads a datatype message. */
 export function readType(cursor: Cursor): ElementType {
@@ -47,7 +48,9 @@ export function readType(cursor: Cursor): ElementType {
   // numbers with names, flags among them, are stored as the type that follows
   if (kind === ENUMERATIONS) return readType(cursor);
   const isText = kind === LISTS && (flags & 0xf) === 1;
-  const [words, conversion] = CLASSES[isText ? TEXT : kind] ?? [`elements of class ${kind}`];
+  // h5py stores complex numbers as records of their parts, r and i
+  const isComplex = kind === RECORDS && (flags & 0xffff) === 2 && cursor.name() === "r";
+  const [words, conversion] = isComplex ? COMPLEX : CLASSES[isText ? TEXT : kind] ?? [`elements of class ${kind}`];
   return { format: undefined, size, littleEndian: true, words, ...(conversion && { conversion }) };
 }
 

@@ -100,10 +100,20 @@ export function libraryText(): string {
   return messages.join("");
 }
 
-/** The innermost error of the library's stack, in its own words. */
+/** The innermost error of the library's stack, in its own words, said to be those. */
 export function libraryReason(): string {
+  const found = libraryError();
+  return found === undefined ? "libhdf5 gives no reason" : `libhdf5 says: ${found}`;
+}
+
+/** True if the library's last error was that there is no such thing. */
+export function foundNothing(): boolean {
+  return libraryError() === "component not found";
+}
+
+function libraryError(): string | undefined {
   const found = [...libraryText().matchAll(/#\d+: \S+ line \d+ in (\w+)\(\): (.+)/g)];
-  return found.at(-1)?.[2]?.trim() ?? "no reason given";
+  return found.at(-1)?.[2]?.trim();
 }
 
 /** Bytes of memory that libhdf5 has taken; what it has taken once it keeps. */

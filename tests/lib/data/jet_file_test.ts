@@ -2,7 +2,9 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DataError } from "../../../lib/data/errors.ts";
+import { describeZeroEnd, remarksOn } from "../../../lib/data/empty.ts";
 import { metadataChecksum } from "../../../lib/data/hdf5/checksum.ts";
+import { Hdf5Writer } from "../../../lib/data/hdf5_writer.ts";
 import { JetFile } from "../../../lib/data/jet_file.ts";
 import { isOneHot, labelProblem } from "../../../lib/data/labels.ts";
 import { temporaryFolder } from "../../support/files.ts";
@@ -162,4 +164,131 @@ Deno.test("JetFile.open() says what a file is that is no HDF5 file, or is still 
     const error = await assertRejects(() => JetFile.open(path), DataError, why);
     assert(!error.message.includes("damaged") && !error.message.includes("\n"), error.message);
   }
+});
+
+/** Writes datasets of rising numbers, or of a value. */
+function writeDatasets(path: string, datasets: Readonly<Record<string, readonly number[]>>, value?: number): void {
+  using writer = new Hdf5Writer(path, Object.entries(datasets).map(([name, shape]) => ({ name, shape })));
+  for (const [name, shape] of Object.entries(datasets)) {
+    writer.write(name, 0, new Float32Array(shape.reduce((product, n) => product * n, 1)).map((_, i) => value ?? i));
+  }
+}
+
+Deno.test("where two datasets may both be meant, both are named, and the key that chooses", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/a.h5`;
+  writeDatasets(path, {
+    jet: [3, 4, 4, 2],
+    X_jets: [3, 4, 4, 1],
+    images: [3, 5],
+    Y: [3],
+    labels: [3, 1],
+    m: [3, 2],
+    mass: [3],
+    pt: [3],
+  });
+  await assertRejects(
+    () => JetFile.open(path),
+    DataError,
+    `${path}: "jet" and "X_jets" may both be the images. Choose with data.keys.images`,
+  );
+  using file = await JetFile.open(path, { images: "X_jets" });
+  assertThrows(
+    () => file.readScalars("labels"),
+    DataError,
+    '"Y" and "labels" may both be the labels. Choose with data.keys.labels',
+  );
+  assertEquals([...file.readScalars("mass")], [0, 1, 2]);
+  assertEquals(file.has("labels"), true);
+  using chosen = await JetFile.open(path, { images: "jet", labels: "labels" });
+  assertEquals([...chosen.readScalars("labels")], [0, 1, 2]);
+});
+
+Deno.test("of two datasets one that is of another shape is not meant; two that do not fit are refused by the first", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/a.h5`;
+  writeDatasets(path, { jet: [3, 4, 5], images: [3, 4, 4], Y: [3, 2], y: [1, 3] });
+  using file = await JetFile.open(path);
+  assertEquals([file.images.name, file.channels], ["images", 1]);
+  assertThrows(() => file.readScalars("labels"), DataError, 'dataset "Y" has shape (3, 2)');
+});
+
+Deno.test("images as large as they have channels are taken as channels last, and it is said", async () => {
+  using folder = temporaryFolder();
+  for (const [shape, isSaid] of [[[2, 4, 4, 4], true], [[2, 4, 4, 3], false], [[2, 3, 4, 4], false], [[2, 4, 4], false]] as const) {
+    const path = `${folder.path}/${shape.join(" x ")}.h5`;
+    writeDatasets(path, { jet: shape });
+    using file = await JetFile.open(path);
+    assertEquals(file.assumption?.includes("the last axis is taken for the channels") ?? false, isSaid, shape.join());
+    assertEquals(remarksOn(file, { count: 0, first: -1 }, 2).length, isSaid ? 1 : 0);
+  }
+});
+
+Deno.test("a file that is written again while it is read is refused, whatever of it was read", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/a.h5`;
+  writeDatasets(path, { jet: [3, 4, 4, 2], Y: [3] });
+  using file = await JetFile.open(path);
+  assertEquals([...file.readScalars("labels")], [0, 1, 2]);
+  Deno.utimeSync(path, 1e9, 1e9);
+  for (const read of [() => jetValues(file), async () => await file.readScalars("labels")]) {
+    await assertRejects(read, DataError, `${path}: the file was changed while it was read. Wait until nothing writes it`);
+  }
+  // what takes its name only later is another file: this one is read to its end
+  using old = await JetFile.open(path);
+  writeDatasets(`${folder.path}/b.h5`, { jet: [3, 4, 4, 2], Y: [3] }, 1);
+  Deno.renameSync(`${folder.path}/b.h5`, path);
+  assertEquals([...old.readScalars("labels")], [0, 1, 2]);
+});
+
+Deno.test("labels that end in more zeros than chance makes are spoken of, sorted ones are not", () => {
+  const labels = (n: number, of: (i: number) => number) => Float64Array.from({ length: n }, (_, i) => of(i));
+  const mixed = labels(400, (i) => i < 300 ? i * i % 7 % 2 : 0);
+  assert(
+    /^the last 10\d of 400 labels are 0, though classes are mixed before/.test(describeZeroEnd(mixed)!),
+    describeZeroEnd(mixed),
+  );
+  assertEquals(describeZeroEnd(labels(400, (i) => i < 300 ? i % 10 : 0))?.startsWith("the last 100 of"), true);
+  for (
+    const usual of [
+      labels(400, (i) => i * i % 7 % 2),
+      labels(400, (i) => i < 300 ? 1 : 0),
+      labels(400, (i) => i < 300 ? 0 : 1),
+      labels(400, (i) => i < 100 ? 0 : i < 300 ? 1 : 0),
+      labels(400, () => 0),
+      labels(400, (i) => i < 300 && i % 100 === 0 ? 1 : 0),
+      labels(20, (i) => i < 10 ? i % 2 : 0),
+      new Float64Array(0),
+    ]
+  ) assertEquals(describeZeroEnd(usual), undefined, usual.join(""));
+});
+
+Deno.test("chunks that hold something else than they should, and types of h5py's own, are refused in words of this project", async () => {
+  const rare = new URL("../../fixtures/hdf5/rare.h5", import.meta.url).pathname;
+  const expected = {
+    long: "they are more than 148 bytes when they are unpacked",
+    short: "one of its chunks has 72 bytes instead of 144",
+    cut: "they end too early",
+    other: "they are damaged, or not compressed with gzip",
+  };
+  for (const [images, why] of Object.entries(expected)) {
+    using file = await JetFile.open(rare, { images });
+    assertEquals((await jetValues(file, [0, 1])).every((value) => value === 1), true);
+    const { message } = await assertRejects(() => jetValues(file), DataError, why);
+    assert(message.startsWith(`${rare}: the chunk from (2, 0, 0, 0) of "${images}" cannot be read (`), message);
+  }
+  using file = await JetFile.open(rare, { labels: "complex", mass: "nothing" });
+  assertThrows(
+    () => file.readScalars("labels"),
+    DataError,
+    'holds complex numbers, which cannot be read here. In h5py: new["complex"] = old["complex"][:].real',
+  );
+  assertThrows(() => file.readScalars("mass"), DataError, 'dataset "nothing"');
+  await assertRejects(
+    () => JetFile.open(rare, { images: "arrays" }),
+    DataError,
+    'holds arrays, which cannot be read here. In h5py: new["arrays"] = old["arrays"][:]',
+  );
+  const family = new URL("../../fixtures/hdf5/family.h5", import.meta.url).pathname;
+  await assertRejects(() => JetFile.open(family), DataError, 'its contents are spread over several files (by the driver "family")');
 });
