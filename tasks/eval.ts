@@ -15,7 +15,7 @@ const usage = {
     "pretrained=FILE": "weights finetuned from a pretrained backbone",
     "scratch=FILE": "weights trained from scratch",
     "model=NAME=FILE": "any other weights, under a name of your own",
-    "data=FILE": "labelled HDF5 file (the one that the models were trained on)",
+    "data=FILE": "labelled file (the one that the models were trained on)",
     "seed=N": "seed of the split (the one that the models were trained with)",
     "out=DIR": "folder for the report (reports)",
     "format=LIST": "what to write: html, json, csv, with commas between them (all three)",

@@ -23,7 +23,7 @@ const usage = {
   summary: "write class scores and mass of every image of a file",
   options: {
     "weights=FILE": "weights from deno task finetune, or from PyTorch",
-    "data=FILE": "HDF5 file with images",
+    "data=FILE": "file with images, HDF5 or NumPy",
     "out=FILE": "CSV to write, such as reports/predictions.csv",
     ...WEIGHT_OPTIONS,
   },

@@ -12,7 +12,7 @@ const usage = {
   summary: "judge a pretrained backbone in a minute: nearest neighbours and linear regressions on its features",
   options: {
     "weights=FILE": "weights from deno task pretrain, or any others",
-    "data=FILE": "labelled HDF5 file (the one that the weights were trained on)",
+    "data=FILE": "labelled file (the one that the weights were trained on)",
     "neighbours=K": "nearest neighbours that vote (20)",
     "images=N": "images that are used at most, of training and test part together; 0: all (50000)",
     "seed=N": "seed of the split (the one that the weights were trained with)",

@@ -18,7 +18,7 @@ import { UsageError } from "./task.ts";
 
 /** What is explained. */
 export interface ExplainOptions extends OpenOptions {
-  /** HDF5 file, as given on the command line. */
+  /** File with images, as given on the command line. */
   readonly data: string;
   /** Numbers of the images. */
   readonly indices: readonly number[];

@@ -17,7 +17,7 @@ import { Interrupted, type Progress } from "../interrupted.ts";
 
 /** Where a data file is and where its packed images are kept. */
 export interface DataPlace {
-  /** HDF5 file. */
+  /** File with images, of any format that is read. */
   readonly path: string;
   /** Cache folder; empty to pack in memory. */
   readonly cache: string;
