@@ -115,7 +115,8 @@ export { learningRateFactor } from "./lib/train/schedule.ts";
 
 // weights
 export { encodeWeights, readWeights, type Weights, WeightsError } from "./lib/weights/weights.ts";
-export type { Assumable, Head, WeightsInfo } from "./lib/weights/weights_info.ts";
+export type { Assumable, WeightsInfo } from "./lib/weights/weights_info.ts";
+export type { Head } from "./lib/nn/heads.ts";
 export type { ModelConfig } from "./lib/nn/config.ts";
 export type { StateDict } from "./lib/tensor/parameters.ts";
 export type { TrainedOn } from "./lib/data/provenance.ts";

@@ -28,6 +28,7 @@ import { type Declaration, type Parameter, Parameters } from "../tensor/paramete
 import type { Tape } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkModel, gridOf, hiddenOf, type ModelConfig } from "./config.ts";
+import { type HeadOutput, HEADS } from "./heads.ts";
 import { Declarations } from "./layers.ts";
 
 /** Settings of a new model. */
@@ -136,8 +137,9 @@ export class LinearViT {
    * @param features (B, embed_dim)
    * @returns logits (B, num_classes) and mass (B, 1)
    */
-  heads(tape: Tape, features: Tensor): { logits: Tensor; mass: Tensor } {
-    return { logits: this.#head(tape, features, "cls_head"), mass: this.#head(tape, features, "reg_head") };
+  heads(tape: Tape, features: Tensor): Record<HeadOutput, Tensor> {
+    const outputs = Object.entries(HEADS).map(([name, { output }]) => [output, this.#head(tape, features, name)]);
+    return Object.fromEntries(outputs) as Record<HeadOutput, Tensor>;
   }
 
   /** A linear layer of this model. */
@@ -204,11 +206,6 @@ export class LinearViT {
   }
 }
 
-/** Names of a model's tensors that belong to its heads. */
-export function isHead(name: string): boolean {
-  return name.startsWith("cls_head") || name.startsWith("reg_head");
-}
-
 /** Shapes of all tensors of a model with this configuration, by name. */
 export function shapesOf(config: ModelConfig): Map<string, readonly number[]> {
   const declarations = new Declarations();
@@ -237,8 +234,7 @@ function declareModel(d: Declarations, config: ModelConfig): void {
     d.linear(`${name}.mlp.fc2`, dim, hidden);
   }
   d.norm("norm", dim);
-  declareHead(d, "cls_head", config, config.num_classes);
-  declareHead(d, "reg_head", config, 1);
+  for (const [name, { width }] of Object.entries(HEADS)) declareHead(d, name, config, width(config));
 }
 
 function declareHead(d: Declarations, name: string, { embed_dim, head_hidden }: ModelConfig, out: number): void {

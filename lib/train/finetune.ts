@@ -8,9 +8,9 @@ import type { Plan } from "../gpu/plan.ts";
 import type { WorkOptions } from "../interrupted.ts";
 import { BatchBuffers, type StagedBatch } from "../input/batches.ts";
 import type { LabelledData } from "../input/data.ts";
-import { isHead } from "../nn/linear_vit.ts";
+import { HEADS, isHead } from "../nn/heads.ts";
 import type { History } from "../weights/history.ts";
-import type { Head, WeightsInfo } from "../weights/weights_info.ts";
+import type { WeightsInfo } from "../weights/weights_info.ts";
 import { ImageViews } from "../tensor/ops/images.ts";
 import { crossEntropy, smoothL1 } from "../tensor/ops/losses.ts";
 import { recordTotal } from "../tensor/ops/record.ts";
@@ -117,8 +117,8 @@ export class Finetune extends Method {
    * @internal
    */
   override info(history: History): Omit<WeightsInfo, "trainedOn"> {
-    const { data: { norm_scale: normScale }, training: { lambda_cls, lambda_reg } } = this.config;
-    const untrained: Head[] = [...(lambda_cls === 0 ? ["classes"] as const : []), ...(lambda_reg === 0 ? ["masses"] as const : [])];
+    const { data: { norm_scale: normScale }, training } = this.config;
+    const untrained = Object.values(HEADS).filter(({ lossWeight }) => training[lossWeight] === 0).map(({ predicts }) => predicts);
     const scale = { massMean: this.#massMean, massStd: this.#massStd, normScale };
     return { model: this.model.config, ...scale, history, assumed: [], untrained };
   }

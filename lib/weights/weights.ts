@@ -12,7 +12,8 @@ import { factsOf } from "./checkpoint_facts.ts";
 import type { ModelConfig } from "../nn/config.ts";
 import { findModel, isOwn } from "./find_model.ts";
 import { finiteFloats } from "./finite.ts";
-import { isHead, shapesOf } from "../nn/linear_vit.ts";
+import { isHead } from "../nn/heads.ts";
+import { shapesOf } from "../nn/linear_vit.ts";
 import { factsBeside } from "./pretrained_config.ts";
 import { decodeInfo, encodeInfo, type WeightsInfo } from "./weights_info.ts";
 

@@ -12,6 +12,7 @@ import { LARGEST_MASS } from "../data/statistics.ts";
 import { shorten } from "../format.ts";
 import { isRecord } from "../json.ts";
 import { gridOf, type ModelConfig } from "../nn/config.ts";
+import { type Head, HEADS } from "../nn/heads.ts";
 import { parseHistory } from "./history.ts";
 import { inferModel, type KnownModel } from "./infer_model.ts";
 
@@ -37,11 +38,6 @@ export interface WeightsInfo {
   /** Heads that took no part in the last training: what they give is chance. */
   readonly untrained: readonly Head[];
 }
-
-/** What a head of the model predicts. */
-export type Head = "classes" | "masses";
-
-const HEADS: readonly Head[] = ["classes", "masses"];
 
 /** A number that a file may not tell, by the key that sets it. */
 export type Assumable = "mass_mean" | "mass_std" | "data.norm_scale" | "model.img_size" | "model.denominator_floor";
@@ -69,7 +65,7 @@ const NO_MASS = {
 } as const satisfies Partial<WeightsInfo>;
 
 /** What holds of a backbone that was trained without heads. */
-export const NO_HEADS: Pick<WeightsInfo, "massMean" | "massStd" | "assumed" | "untrained"> = { ...NO_MASS, untrained: HEADS };
+export const NO_HEADS: Pick<WeightsInfo, "massMean" | "massStd" | "assumed" | "untrained"> = { ...NO_MASS, untrained: predicted() };
 
 /** What is known, as metadata of a weight file. */
 export function encodeInfo(info: WeightsInfo): Record<string, string> {
@@ -127,10 +123,15 @@ export function decodeInfo(
   };
 }
 
+/** What all heads predict. */
+function predicted(): Head[] {
+  return Object.values(HEADS).map(({ predicts }) => predicts);
+}
+
 /** Heads that took no part in the last training; without labels neither did. */
 function untrainedOf(text: string | undefined, trainedOn: readonly TrainedOn[]): readonly Head[] {
-  if (trainedOn.at(-1)?.labels === null) return HEADS;
-  return HEADS.filter((head) => text?.split(",").includes(head));
+  if (trainedOn.at(-1)?.labels === null) return predicted();
+  return predicted().filter((head) => text?.split(",").includes(head));
 }
 
 /** What a head that took no part in training gives, in one line; undefined if there is none. */
@@ -141,8 +142,8 @@ export function describeUntrained(
   if (untrained.length > 1) {
     return `${path}: this is a backbone from pretraining, whose heads for class and mass were never trained`;
   }
-  const weight = untrained[0] === "classes" ? "training.lambda_cls" : "training.lambda_reg";
-  return `${path} was trained without ${untrained[0]} (${weight} was 0): those that it predicts say nothing`;
+  const head = Object.values(HEADS).find(({ predicts }) => predicts === untrained[0])!;
+  return `${path} was trained without ${head.predicts} (training.${head.lossWeight} was 0): those that it predicts say nothing`;
 }
 
 /**

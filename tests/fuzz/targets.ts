@@ -11,7 +11,7 @@ import { PackedStore } from "../../lib/data/packed_store.ts";
 import { decodeSafetensors, encodeSafetensors, type Safetensors, toFloats } from "../../lib/io/safetensors.ts";
 import { Choices } from "../../lib/gpu/choices.ts";
 import { openZip } from "../../lib/io/zip.ts";
-import { isHead } from "../../lib/nn/linear_vit.ts";
+import { isHead } from "../../lib/nn/heads.ts";
 import { fitWeights, readTensors, readWeights, WeightsError } from "../../lib/weights/weights.ts";
 import { Random } from "../../lib/random.ts";
 import { freshState, hashOfResume, readResume, UnusableCheckpoint } from "../../lib/train/checkpoint.ts";

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Hdf5Writer } from "../../lib/data/hdf5_writer.ts";
 import type { TrainedOn } from "../../lib/data/provenance.ts";
 import type { ModelConfig } from "../../lib/nn/config.ts";
-import { isHead } from "../../lib/nn/linear_vit.ts";
+import { isHead } from "../../lib/nn/heads.ts";
 import { readTensors } from "../../lib/weights/weights.ts";
 import { encodeInfo } from "../../lib/weights/weights_info.ts";
 import { Random } from "../../lib/random.ts";

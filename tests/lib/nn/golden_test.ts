@@ -5,7 +5,7 @@ import { PackedImages } from "../../../lib/data/packed.ts";
 import type { Gpu } from "../../../lib/gpu/device.ts";
 import { BatchBuffers } from "../../../lib/input/batches.ts";
 import { LinearViT } from "../../../lib/nn/linear_vit.ts";
-import { isHead } from "../../../lib/nn/linear_vit.ts";
+import { isHead } from "../../../lib/nn/heads.ts";
 import { declareDecoder, decode, DECODER } from "../../../lib/nn/mae_decoder.ts";
 import { declareProjection, project, PROJECTION } from "../../../lib/nn/projection_head.ts";
 import { AdamW } from "../../../lib/tensor/ops/adamw.ts";
