@@ -1,7 +1,7 @@
-/** @file The README says which folder may use which: here the imports are read, and compared. */
+/** @file The README says which folder may use which, and quotes code: here both are compared with the files. */
 
-import { assertEquals } from "@std/assert";
-import { walk } from "../../lib/io/files.ts";
+import { assert, assertEquals } from "@std/assert";
+import { exists, walk } from "../../lib/io/files.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
@@ -66,4 +66,16 @@ Deno.test("no files import one another in a circle", () => {
   };
   for (const path of all.keys()) visit(path, []);
   assertEquals(circles, []);
+});
+
+Deno.test("code that the README quotes is that of the file that it names before", () => {
+  const adding = Deno.readTextFileSync(`${ROOT}README.md`).split("## Adding to it")[1]!;
+  const plain = (code: string) => code.replaceAll(/^ +/gm, "");
+  const quotes = Array.from(adding.matchAll(/```ts ignore\n(.*?)```/gs), ({ 1: code, index }) => {
+    return { code: code!, file: Array.from(adding.slice(0, index).matchAll(/`((?:lib|kernels|tests)\/\S+?\.\w+)`/g)).at(-1)![1]! };
+  }).filter(({ file }) => exists(ROOT + file));
+  assert(quotes.length >= 6);
+  for (const { code, file } of quotes) {
+    assert(plain(Deno.readTextFileSync(ROOT + file)).includes(plain(code)), `${file} does not hold\n${code}`);
+  }
 });
