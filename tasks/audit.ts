@@ -1,6 +1,6 @@
 /** @file deno task audit: every package that this program uses, and a failure if one was not approved. */
 
-import { approved, audit } from "../lib/cli/audit.ts";
+import { approved, audit } from "../tests/audit/audit.ts";
 import { table } from "../lib/cli/console.ts";
 import { runTask } from "../lib/cli/task.ts";
 import { walk } from "../lib/io/files.ts";
@@ -29,7 +29,9 @@ await runTask(usage, () => {
   console.log("\nFor packages of @std that deno.json does not link, name and version are approved, and the hash is deno.lock's.");
   console.log("Beside these: Deno itself, with its node: modules, and the Vulkan driver of the adapter.");
   if (problems.length > 0) {
-    throw new Error(`${problems.join("; ")}. If it is meant to be there, review it and add it to the lists in lib/cli/audit.ts`);
+    throw new Error(
+      `${problems.join("; ")}. If it is meant to be there, review it and add it to the lists in tests/audit/audit.ts`,
+    );
   }
   console.log(`${sources.size} source files import nothing else.`);
 });

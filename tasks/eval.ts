@@ -1,4 +1,4 @@
-/** @file deno task eval: models judged on the held-out test split, in a report. */
+/** @file deno task eval: models evaluated on the held-out test split, in a report. */
 
 import { evaluationConfig } from "../lib/cli/evaluation_data.ts";
 import { evaluate, REPORT_FORMATS, type ReportFormat } from "../lib/cli/evaluate.ts";

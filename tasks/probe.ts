@@ -9,7 +9,7 @@ import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
 
 const usage = {
   task: "probe",
-  summary: "judge a pretrained backbone in a minute: nearest neighbours and linear regressions on its features",
+  summary: "evaluate a pretrained backbone in a minute: nearest neighbours and linear regressions on its features",
   options: {
     "weights=FILE": "weights from deno task pretrain, or any others",
     "data=FILE": "labelled file (the one that the weights were trained on)",

@@ -1,7 +1,7 @@
 /** @file deno task soak: trains for a long time and shows that memory and speed stay as they are. */
 
 import { ConsoleReporter } from "../lib/cli/console.ts";
-import { judgeSoak, soak, type SoakSample } from "../lib/cli/soak.ts";
+import { evaluateSoak, soak, type SoakSample } from "../tests/soak/soak.ts";
 import { runTask } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
 
@@ -31,7 +31,7 @@ await runTask(usage, async ({ args, signal }) => {
     );
   };
   const samples = await soak(gpu, args.whole("minutes", 1) ?? 10, report, signal);
-  const { steps, slope, growth, speedRatio, problems } = judgeSoak(samples);
+  const { steps, slope, growth, speedRatio, problems } = evaluateSoak(samples);
   say(
     `\n${samples.length} runs, ${steps.toLocaleString("en")} steps. Memory over the second half: ${signed(growth / MIB)} MiB ` +
       `(${signed(slope / MIB)} MiB an hour). Speed at the end: ${speedRatio.toFixed(2)} of that at the beginning. ` +

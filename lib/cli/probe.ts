@@ -54,7 +54,7 @@ export async function probe(
   const both = joined(train, test);
   const all = firstNumbers(both.length);
   const work = (what: string, unit?: string) => ({ progress: reporter.counting(what, unit), signal: options.signal });
-  const judge = async (name: string) => {
+  const resultsOf = async (name: string) => {
     const { features } = await map.run(both, { ...work(name), weights: name });
     // numbers of images are from here on places in the list of those that were looked at
     const known: ProbeData = {
@@ -67,9 +67,9 @@ export async function probe(
     const nearest = await neighbourProbe(known, neighbours, work(`neighbours, ${name}`));
     return { neighbours: nearest, linear: await linearProbe(known, work(`linear regressions, ${name}`, "rows")) };
   };
-  const untrained = await judge("an untrained backbone");
+  const untrained = await resultsOf("an untrained backbone");
   model.parameters.load(fitWeights(weights, weights.model, false));
-  const trained = await judge(weights.path);
+  const trained = await resultsOf(weights.path);
   const summary = await summarise(
     new Map([
       [`${neighbours} neighbours`, trained.neighbours],

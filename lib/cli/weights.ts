@@ -62,7 +62,7 @@ export function openWeights(
   const chance = task === "probe" ? undefined : describeUntrained(opened.weights);
   // a probe looks at the backbone alone, and an exported one may be finetuned elsewhere
   if (chance !== undefined && task !== "export" && untrained.length > 1) {
-    throw new UsageError(`${chance}. Finetune it first, or judge it with deno task probe`);
+    throw new UsageError(`${chance}. Finetune it first, or evaluate it with deno task probe`);
   }
   if (chance !== undefined) reporter.line(chance);
   const line = describeAssumed(opened.weights, MASS_SCALE.filter((key) => !keys.includes(key)));

@@ -4,8 +4,8 @@
  * The images of the test split are drawn anew, with replacement, many times (Efron and Tibshirani, "An Introduction to
  * the Bootstrap", 1993). Two models are compared on the same resamples, so that what both find hard cancels.
  *
- * A resample may leave a measure undefined, such as an AUC where it happens to have no image of one class. If that befalls few
- * resamples, the interval is that of the others; if it befalls more, the interval is not defined.
+ * A resample may leave a measure undefined, such as an AUC where it happens to have no image of one class. If few
+ * resamples are such, the interval is that of the others; if more are, the interval is not defined.
  */
 
 import { pauses, type WorkOptions } from "../interrupted.ts";

@@ -9,7 +9,7 @@ import type { ProbeData } from "./linear_probe.ts";
 import { dot, Matrix, standardiser } from "./regression.ts";
 import { TestResults } from "./test_results.ts";
 
-/** Test images between two looks at the clock. */
+/** Test images between two pauses. */
 const IMAGES = 16;
 
 /**

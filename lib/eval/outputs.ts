@@ -1,4 +1,4 @@
-/** @file The check of what leaves a model: nobody is shown, and no file holds, a prediction that is no number. */
+/** @file The check of a model's outputs: no prediction that is not finite is shown or written. */
 
 import { LARGEST_MASS } from "../data/statistics.ts";
 

@@ -1,9 +1,9 @@
-/** @file Which images of a test set a model has met before: numbers on those say nothing about new ones. */
+/** @file Which images of a test set a model was trained on: numbers on those say nothing about new ones. */
 
 import type { TrainedOn } from "../data/provenance.ts";
 import { stratifiedSplit } from "../data/split.ts";
 
-/** Images of a test set that a model has met. */
+/** Numbers of images of a test set that a model was trained on. */
 export interface SeenImages {
   /** Trained or validated on, with their classes and masses. */
   readonly labelled: number;
@@ -11,7 +11,7 @@ export interface SeenImages {
   readonly unlabelled: number;
 }
 
-/** True if a model has met images of the test set, in whatever way. */
+/** True if there are any. */
 export function hasSeen({ labelled, unlabelled }: SeenImages): boolean {
   return labelled + unlabelled > 0;
 }
@@ -30,7 +30,7 @@ export function seenImages(
   labels: ArrayLike<number>,
   test: Uint32Array,
 ): SeenImages {
-  // 1 for an image that was met
+  // 1 for an image that was used
   const labelled = new Uint8Array(labels.length), unlabelled = new Uint8Array(labels.length);
   for (const known of trainedOn) {
     const same = known.fingerprint === data.fingerprint || (known.labels !== null && known.labels === data.labels);
@@ -43,6 +43,6 @@ export function seenImages(
     for (const image of train.subarray(0, known.train)) labelled[image] = 1;
     for (const image of val) labelled[image] = 1;
   }
-  const among = (met: Uint8Array) => test.reduce((sum, image) => sum + met[image]!, 0);
+  const among = (used: Uint8Array) => test.reduce((sum, image) => sum + used[image]!, 0);
   return { labelled: among(labelled), unlabelled: among(unlabelled) };
 }

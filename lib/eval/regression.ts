@@ -1,11 +1,11 @@
-/** @file Small regressions in double precision, for judging features: logistic, ridge. */
+/** @file Small regressions in double precision, on features: logistic, ridge. */
 
 import { pauses, type WorkOptions } from "../interrupted.ts";
 
 /** Weight of the squared coefficients, for one image; the constant is free. */
 const RIDGE = 1e-3;
 const NEWTON_STEPS = 12;
-/** Rows between two looks at the clock. */
+/** Rows between two pauses. */
 const ROWS = 256;
 
 /** Rows of numbers, one after the other in one array. */

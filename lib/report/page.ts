@@ -18,7 +18,7 @@ export function reportPage({ data, seed, models, comparisons, notes }: ReportInp
     ),
     ...notes.map(paragraph),
     ...comparisons.map((comparison) =>
-      element("p", { class: "verdict" }, escapeText(describeComparison(comparison)).replace("\n", "<br>"))
+      element("p", { class: "comparison" }, escapeText(describeComparison(comparison)).replace("\n", "<br>"))
     ),
     measuresTable(models),
     ...parts.map(({ heading, caption, figures }) =>
@@ -66,7 +66,7 @@ main{max-width:1000px;margin:0 auto;padding:24px 16px 64px}
 h1{font-size:1.7rem;line-height:1.2}
 h2{font-size:1.25rem;margin:2.2em 0 .3em;border-top:1px solid var(--line);padding-top:1em}
 p,dd,dt{max-width:46em}
-.verdict{border-left:4px solid var(--c0);padding-left:12px}
+.comparison{border-left:4px solid var(--c0);padding-left:12px}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:5px 14px 5px 0;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}

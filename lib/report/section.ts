@@ -19,7 +19,7 @@ export interface ReportModel {
   readonly history: WeightsInfo["history"];
   /** Weight file. */
   readonly weights: string;
-  /** Images of the test set that it has met before. */
+  /** Images of the test set that it was trained on. */
   readonly seen: SeenImages;
 }
 

@@ -40,10 +40,10 @@ export function missingClasses({ classes, labels }: Pick<TestResults, "classes" 
   return [`No test image is of class ${missing.join(" or ")}: what needs such images is not defined.`];
 }
 
-/** What follows the name of a model that has met images of the test set. */
+/** What follows the name of a model that was trained on images of the test set. */
 export const SEEN_MARK = " *";
 
-/** A sentence for each way in which a model has met images of the test set. */
+/** A sentence for each way in which a model was trained on images of the test set. */
 export function describeSeen(name: string, { labelled, unlabelled }: SeenImages, images: number): string[] {
   const start = `* ${name} was`, of = `of these ${images} images`;
   return [
@@ -56,7 +56,7 @@ export function describeSeen(name: string, { labelled, unlabelled }: SeenImages,
 
 /** Two sentences: whether accuracy and mass error differ by more than chance. */
 export function describeComparison({ model, baseline, differences, only, mcnemar }: Comparison): string {
-  const verdict = (p: number) => p < 0.05 ? "more than chance" : "may be chance";
+  const chance = (p: number) => p < 0.05 ? "more than chance" : "may be chance";
   const describe = (difference: Difference | null | undefined, digits: number, unit = "") => {
     if (!difference) return NOT_DEFINED;
     const signed = (value: number) => `${value > 0 ? "+" : ""}${formatReal(value, digits)}`;
@@ -64,9 +64,9 @@ export function describeComparison({ model, baseline, differences, only, mcnemar
   };
   const { accuracy, mass_mae } = differences;
   const right = `${only[0]} images right with ${model} alone, ${only[1]} with ${baseline} alone`;
-  const classes = `${describe(accuracy, 4)}: ${verdict(mcnemar)} (McNemar p = ${mcnemar.toPrecision(2)}; ${right})`;
+  const classes = `${describe(accuracy, 4)}: ${chance(mcnemar)} (McNemar p = ${mcnemar.toPrecision(2)}; ${right})`;
   const p = mass_mae?.p ?? null;
   const mass = describe(mass_mae, 2, " GeV") +
-    (p === null ? "" : `: ${verdict(p)} (paired bootstrap p = ${p.toPrecision(2)})`);
+    (p === null ? "" : `: ${chance(p)} (paired bootstrap p = ${p.toPrecision(2)})`);
   return `${model} against ${baseline}: accuracy ${classes}\nmass MAE ${mass}`;
 }

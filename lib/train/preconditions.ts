@@ -69,7 +69,7 @@ export function stepsPerEpoch(batchSize: number, images: number): number {
 }
 
 /**
- * Checks that masses can be learned from and judged: no image may lie so far from all others that their differences vanish beside it.
+ * Checks that masses can be learned from: no image may lie so far from all others that their differences vanish beside it.
  *
  * @param mass of each image in GeV
  * @throws {DataError} naming the image

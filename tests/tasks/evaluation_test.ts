@@ -241,7 +241,7 @@ Deno.test("tasks that predict refuse a backbone, and say which head was not trai
   }
   assertStringIncludes(
     await fail(workspace, "eval", "--scratch", "weights/p.safetensors", ...DATA),
-    "judge it with deno task probe",
+    "evaluate it with deno task probe",
   );
   const line = "was trained without masses (training.lambda_reg was 0): those that it predicts say nothing";
   const { stdout } = await succeed(workspace, "eval", "--model", "m=weights/m.safetensors", ...DATA, "--format", "json, html,json");

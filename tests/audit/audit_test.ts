@@ -1,8 +1,8 @@
 /** @file The audit of dependencies refuses what nobody has approved, with stand-ins of @std and with the genuine packages. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { approved, audit, type Manifest } from "../../../lib/cli/audit.ts";
-import { fail, succeed, Workspace } from "../../support/tasks.ts";
+import { approved, audit, type Manifest } from "./audit.ts";
+import { fail, succeed, Workspace } from "../support/tasks.ts";
 
 type Lock = Record<string, Record<string, unknown>>;
 interface Changeable {
@@ -10,7 +10,7 @@ interface Changeable {
   config: { imports: Record<string, string>; links: string[] };
 }
 
-const read = (path: string) => JSON.parse(Deno.readTextFileSync(new URL(`../../../${path}`, import.meta.url)));
+const read = (path: string) => JSON.parse(Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url)));
 const NAMES = ["assert", "cli", "testing", "yaml"];
 const NO_SOURCES = new Map<string, string>();
 

@@ -1,8 +1,8 @@
 /** @file The soak tells a leak from noise. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { judgeSoak, type SoakSample } from "../../../lib/cli/soak.ts";
-import { succeed, Workspace } from "../../support/tasks.ts";
+import { evaluateSoak, type SoakSample } from "./soak.ts";
+import { succeed, Workspace } from "../support/tasks.ts";
 
 const MIB = 2 ** 20;
 const rounds = (change: (i: number) => Partial<SoakSample> = () => ({})): SoakSample[] =>
@@ -17,24 +17,24 @@ const rounds = (change: (i: number) => Partial<SoakSample> = () => ({})): SoakSa
     ...change(i),
   }));
 
-Deno.test("judgeSoak() accepts memory that wanders and does not grow", () => {
-  const { problems, steps } = judgeSoak(rounds());
+Deno.test("evaluateSoak() accepts memory that wanders and does not grow", () => {
+  const { problems, steps } = evaluateSoak(rounds());
   assertEquals(problems, []);
   assertEquals(steps, 400);
 });
 
-Deno.test("judgeSoak() gives the slope of memory that grows, and refuses it", () => {
-  const { problems, slope, growth } = judgeSoak(rounds((i) => ({ resident: (300 + 3 * i) * MIB })));
+Deno.test("evaluateSoak() gives the slope of memory that grows, and refuses it", () => {
+  const { problems, slope, growth } = evaluateSoak(rounds((i) => ({ resident: (300 + 3 * i) * MIB })));
   assert(Math.abs(slope / MIB - 180) < 1e-6);
   assert(Math.abs(growth / MIB - 57) < 1e-6);
   assertStringIncludes(problems.join(), "memory grew by 57 MiB");
 });
 
-Deno.test("judgeSoak() refuses buffers that are left over, rounds that become slow, and too few rounds", () => {
+Deno.test("evaluateSoak() refuses buffers that are left over, rounds that become slow, and too few rounds", () => {
   const leak = rounds((i) => i === 30 ? { buffers: 1, bufferBytes: 64 } : {});
-  assertStringIncludes(judgeSoak(leak).problems.join(), "1 buffers (64 bytes) are left");
-  assertStringIncludes(judgeSoak(rounds((i) => ({ stepsPerSecond: 20 - i / 3 }))).problems.join(), "times the speed");
-  assertStringIncludes(judgeSoak(rounds().slice(0, 3)).problems.join(), "only 3 rounds");
+  assertStringIncludes(evaluateSoak(leak).problems.join(), "1 buffers (64 bytes) are left");
+  assertStringIncludes(evaluateSoak(rounds((i) => ({ stepsPerSecond: 20 - i / 3 }))).problems.join(), "times the speed");
+  assertStringIncludes(evaluateSoak(rounds().slice(0, 3)).problems.join(), "only 3 rounds");
 });
 
 Deno.test("deno task soak finds no leak in a minute of runs", async () => {

@@ -5,15 +5,15 @@
  * After each round all of that must be gone again, from the adapter to the last buffer.
  */
 
-import { defaultConfig, type RunConfig } from "../config/keys.ts";
-import { writeSynthetic } from "../data/synth/write.ts";
-import type { Gpu } from "../gpu/device.ts";
-import { Interrupted } from "../interrupted.ts";
-import { exists } from "../io/files.ts";
-import { RunFolder } from "../train/run_folder.ts";
-import { finetune, pretrain } from "./commands.ts";
-import { rooted } from "./paths.ts";
-import type { TrainingSetup } from "./training.ts";
+import { defaultConfig, type RunConfig } from "../../lib/config/keys.ts";
+import { writeSynthetic } from "../../lib/data/synth/write.ts";
+import type { Gpu } from "../../lib/gpu/device.ts";
+import { Interrupted } from "../../lib/interrupted.ts";
+import { exists } from "../../lib/io/files.ts";
+import { RunFolder } from "../../lib/train/run_folder.ts";
+import { finetune, pretrain } from "../../lib/cli/commands.ts";
+import { rooted } from "../../lib/cli/paths.ts";
+import type { TrainingSetup } from "../../lib/cli/training.ts";
 
 /** What is held after a round, and how fast it was. */
 export interface SoakSample {
@@ -32,7 +32,7 @@ export interface SoakSample {
 }
 
 /** What a soak shows. */
-export interface SoakVerdict {
+export interface SoakResult {
   readonly steps: number;
   /** Growth of the process's memory in bytes an hour, by least squares over the second half of the rounds. */
   readonly slope: number;
@@ -44,14 +44,14 @@ export interface SoakVerdict {
   readonly problems: readonly string[];
 }
 
-/** Memory may wander by so many bytes: the garbage collector comes when it likes. */
+/** Memory may vary by so many bytes: the garbage collector comes when it likes. */
 const MOST_GROWTH = 48 * 2 ** 20;
 /** The last rounds may be slower by this factor: other programs share the machine. */
 const LEAST_SPEED = 0.6;
 const LEAST_ROUNDS = 8;
 
-/** Judges the rounds of a soak. */
-export function judgeSoak(samples: readonly SoakSample[]): SoakVerdict {
+/** Evaluates the rounds of a soak. */
+export function evaluateSoak(samples: readonly SoakSample[]): SoakResult {
   const problems: string[] = [];
   if (samples.length < LEAST_ROUNDS) problems.push(`only ${samples.length} rounds of at least ${LEAST_ROUNDS}: soak longer`);
   // pipelines, caches and the heap reach their size in the first half
