@@ -9,6 +9,7 @@ export const TARGETS = [
   "pytorch",
   "pickles",
   "hdf5",
+  "numpy",
   "datasets",
   "packed",
   "config",

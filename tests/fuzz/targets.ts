@@ -3,13 +3,15 @@
 import { defaultConfig } from "../../lib/config/keys.ts";
 import { ConfigError, formatConfig, parseConfig } from "../../lib/config/parse.ts";
 import { DataError } from "../../lib/data/errors.ts";
-import { Hdf5File, hdf5Memory } from "../../lib/data/hdf5.ts";
+import { openData } from "../../lib/data/formats.ts";
+import { hdf5Memory } from "../../lib/data/hdf5.ts";
 import { JetFile } from "../../lib/data/jet_file.ts";
 import { openPacked } from "../../lib/data/pack_file.ts";
 import { packGroup } from "../../lib/data/pack_group.ts";
 import { PackedStore } from "../../lib/data/packed_store.ts";
 import { decodeSafetensors, encodeSafetensors, type Safetensors, toFloats } from "../../lib/io/safetensors.ts";
 import { Choices } from "../../lib/gpu/choices.ts";
+import { readNpyHeader } from "../../lib/io/npy.ts";
 import { openZip } from "../../lib/io/zip.ts";
 import { isHead } from "../../lib/nn/heads.ts";
 import { fitWeights, readTensors, readWeights, WeightsError } from "../../lib/weights/weights.ts";
@@ -17,6 +19,7 @@ import { Random } from "../../lib/random.ts";
 import { freshState, hashOfResume, readResume, UnusableCheckpoint } from "../../lib/train/checkpoint.ts";
 import { RunFolder } from "../../lib/train/run_folder.ts";
 import { formatTunings, readTunings } from "../../lib/train/tuning.ts";
+import { npy } from "../support/numpy.ts";
 import { zipOf } from "../support/zip.ts";
 import { growHdf5, readGrownHdf5 } from "./hdf5_grammar.ts";
 import { mutateBytes, mutateText } from "./mutate.ts";
@@ -80,6 +83,13 @@ export async function targets(folder: string): Promise<Target[]> {
       read: readAllNumbers,
       refusals: [DataError],
       memory: hdf5Memory,
+    },
+    {
+      name: "numpy",
+      seeds: ["jets.npz", "jets_packed.npz", "jets.npy", "types.npz"].map((name) => fixture(`numpy/${name}`)),
+      mutate: mutateNumpy,
+      read: readAllNumbers,
+      refusals: [DataError],
     },
     {
       name: "datasets",
@@ -173,6 +183,20 @@ function mutateTorch(file: Uint8Array, random: Random): Uint8Array {
   return zipOf(entries);
 }
 
+/** The headers of arrays are changed under lengths and checksums that are right, or the file as it is. */
+function mutateNumpy(file: Uint8Array, random: Random): Uint8Array {
+  if (random.below(3) === 0) return mutateBytes(file, random);
+  if (file[0] === 0x93) return mutateArray(file, random);
+  const archive = openZip(fixture(`numpy/${random.below(2) === 0 ? "jets" : "types"}.npz`));
+  return zipOf(Object.fromEntries(archive.names.map((name) => [name, mutateArray(archive.read(name)!, random)])));
+}
+
+function mutateArray(file: Uint8Array, random: Random): Uint8Array {
+  const { bytes } = readNpyHeader(file), header = new TextDecoder().decode(file.subarray(10, bytes)).trim();
+  const numbers = file.subarray(bytes);
+  return npy(mutateText(header, random), random.below(4) === 0 ? mutateBytes(numbers, random) : numbers, 1 + random.below(2));
+}
+
 /** Weights with all the metadata that this project writes. */
 function described(file: Uint8Array): Uint8Array {
   const { header, data } = splitHeader(file);
@@ -239,7 +263,7 @@ function readGrownWeights(path: string): void {
 
 /** Every dataset of a file by itself, whatever is said about the others; then the images, labels and so on. */
 async function readAllNumbers(path: string): Promise<void> {
-  using whole = await Hdf5File.open(path);
+  using whole = await openData(path);
   let refusal: DataError | undefined, read = 0;
   for (const name of whole.names) {
     try {
@@ -251,7 +275,7 @@ async function readAllNumbers(path: string): Promise<void> {
     }
   }
   if (read === 0 && refusal) throw refusal;
-  if (whole.kind("jet") === "nothing") return;
+  if (["jet", "images"].every((name) => whole.kind(name) === "nothing")) return;
   using file = await JetFile.open(path);
   for (const quantity of ["labels", "mass", "pt"] as const) if (file.has(quantity)) file.readScalars(quantity);
   for await (const group of file.scan(Uint32Array.from({ length: file.count }, (_, i) => i))) {

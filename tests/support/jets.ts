@@ -6,7 +6,7 @@ import type { JetFile } from "../../lib/data/jet_file.ts";
 export async function jetValues(
   file: JetFile,
   images: readonly number[] = Array.from({ length: file.count }, (_, i) => i),
-): Promise<Float32Array> {
+): Promise<Float32Array<ArrayBuffer>> {
   const perImage = file.size ** 2 * file.channels;
   const all = new Float32Array(images.length * perImage);
   let at = 0;

@@ -8,22 +8,11 @@ import { JetFile } from "../../../lib/data/jet_file.ts";
 import { packInMemory } from "../../../lib/data/pack_file.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { jetValues } from "../../support/jets.ts";
+import { npy, npyHeader } from "../../support/numpy.ts";
 import { concat, zipOf } from "../../support/zip.ts";
 
 const FIXTURES = new URL("../../fixtures/numpy/", import.meta.url).pathname;
 const HDF5 = new URL("../../fixtures/hdf5/contiguous.h5", import.meta.url).pathname;
-
-/** A .npy file with any header. */
-function npy(dictionary: string, numbers: Uint8Array, version = 1): Uint8Array<ArrayBuffer> {
-  const text = new TextEncoder().encode(`${dictionary}\n`), length = new Uint8Array(version === 1 ? 2 : 4);
-  new DataView(length.buffer)[version === 1 ? "setUint16" : "setUint32"](0, text.length, true);
-  return concat([Uint8Array.of(0x93, ...new TextEncoder().encode("NUMPY"), version, 0), length, text, numbers]);
-}
-
-/** The header of images of one byte a value. */
-function header(shape: string, descr = "'|u1'", order = "False"): string {
-  return `{'descr': ${descr}, 'fortran_order': ${order}, 'shape': ${shape}, }`;
-}
 
 Deno.test("the same jets are the same images, labels and masses from HDF5 and from NumPy's files, packed or not", async () => {
   using hdf5 = await JetFile.open(HDF5);
@@ -91,23 +80,23 @@ for (const [labels, why] of Object.entries(REFUSED)) {
 
 const ARRAY = new Uint8Array(3 * 4 * 4 * 2).map((_, i) => i % 5);
 const WRONG: Readonly<Record<string, readonly [file: Uint8Array, why: string]>> = {
-  "of a version to come": [npy(header("(3, 4, 4, 2)"), ARRAY, 9), "has version 9"],
-  "whose header is cut": [npy(header("(3, 4, 4, 2)"), ARRAY).subarray(0, 40), "its header is cut"],
+  "of a version to come": [npy(npyHeader("(3, 4, 4, 2)"), ARRAY, 9), "has version 9"],
+  "whose header is cut": [npy(npyHeader("(3, 4, 4, 2)"), ARRAY).subarray(0, 40), "its header is cut"],
   "of nothing but the magic": [npy("", ARRAY).subarray(0, 7), "its header is cut"],
-  "whose header is longer than any": [npy(header("(3, 4, 4, 2)") + " ".repeat(70_000), ARRAY, 2), "its header claims 700"],
+  "whose header is longer than any": [npy(npyHeader("(3, 4, 4, 2)") + " ".repeat(70_000), ARRAY, 2), "its header claims 700"],
   "without a shape": [npy("{'descr': '|u1', 'fortran_order': False, }", ARRAY), "its header is damaged"],
-  "with two shapes": [npy(header("(3, 4, 4, 2), 'shape': (9,)"), ARRAY), "its header is damaged"],
-  "of a shape that would be evaluated": [npy(header("(3, 4, 2 + 2, 2)"), ARRAY), "its header is damaged"],
-  "of negative sizes": [npy(header("(-3, 4, 4, -2)"), ARRAY), "its header is damaged"],
-  "of a size beyond any": [npy(header("(99999999999999999999, 4, 4, 2)"), ARRAY), "claims 100000000000000000000 elements"],
+  "with two shapes": [npy(npyHeader("(3, 4, 4, 2), 'shape': (9,)"), ARRAY), "its header is damaged"],
+  "of a shape that would be evaluated": [npy(npyHeader("(3, 4, 2 + 2, 2)"), ARRAY), "its header is damaged"],
+  "of negative sizes": [npy(npyHeader("(-3, 4, 4, -2)"), ARRAY), "its header is damaged"],
+  "of a size beyond any": [npy(npyHeader("(99999999999999999999, 4, 4, 2)"), ARRAY), "claims 100000000000000000000 elements"],
   "of more than there is": [
-    npy(header("(900719925474099, 4, 4, 2)"), ARRAY),
+    npy(npyHeader("(900719925474099, 4, 4, 2)"), ARRAY),
     "and 96 are there: it is cut, or still being written",
   ],
-  "that is cut": [npy(header("(3, 4, 4, 2)"), ARRAY.subarray(1)), "takes 96 bytes, and 95 are there: it is cut"],
-  "to which another was appended": [concat([npy(header("(3, 4, 4, 2)"), ARRAY), ARRAY]), "something was appended to it"],
-  "of an unknown type": [npy(header("(3, 4, 4, 2)", "'|q1'"), ARRAY), "holds elements of type |q1"],
-  "of bits of no standard type": [npy(header("(3, 4, 4, 2)", "'<u3'"), ARRAY), "holds elements of type <u3"],
+  "that is cut": [npy(npyHeader("(3, 4, 4, 2)"), ARRAY.subarray(1)), "takes 96 bytes, and 95 are there: it is cut"],
+  "to which another was appended": [concat([npy(npyHeader("(3, 4, 4, 2)"), ARRAY), ARRAY]), "something was appended to it"],
+  "of an unknown type": [npy(npyHeader("(3, 4, 4, 2)", "'|q1'"), ARRAY), "holds elements of type |q1"],
+  "of bits of no standard type": [npy(npyHeader("(3, 4, 4, 2)", "'<u3'"), ARRAY), "holds elements of type <u3"],
 };
 
 for (const [name, [file, why]] of Object.entries(WRONG)) {
@@ -132,7 +121,7 @@ Deno.test("headers are read in all their versions, with Python 2's long numbers,
       3,
     ]] as const
   ) {
-    Deno.writeFileSync(path, npy(header(shape, "'|u1'", order), ARRAY, version));
+    Deno.writeFileSync(path, npy(npyHeader(shape, "'|u1'", order), ARRAY, version));
     using file = await openData(path);
     assertEquals([...file.dataset("images").readNumbers()], [...ARRAY]);
   }
@@ -149,7 +138,7 @@ Deno.test("an archive that is cut, of other files, or of none says so", async ()
     [zipOf({}), "this is a zip archive without arrays of NumPy: it is empty"],
     [zipOf({ "jet.npy": ARRAY }), 'dataset "jet" cannot be read: it is no NumPy array'],
     [
-      zipOf({ "Y.npy": npy(header("(3,)"), Uint8Array.of(0, 1, 0)) }),
+      zipOf({ "Y.npy": npy(npyHeader("(3,)"), Uint8Array.of(0, 1, 0)) }),
       "there is no dataset jet or X_jets or images for images; the file holds Y",
     ],
   ];
