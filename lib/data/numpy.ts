@@ -24,7 +24,9 @@ const ALONE = "images";
 const BESIDE =
   'A .npy file is one array, the images. Labels and masses go beside them: np.savez("jets.npz", jet=images, Y=labels, m=mass)';
 
-/** Types that are no numbers by NumPy's letters, and how NumPy makes numbers of what they hold. */
+/** Types that are numbers by NumPy's letters. */
+const NUMBERS: Readonly<Record<string, string>> = { f: "float", i: "integer", u: "unsigned" };
+/** Types that are none, or none that is read, and how NumPy makes numbers of what they hold. */
 const OTHERS: Readonly<Record<string, readonly [words: string, conversion?: string]>> = {
   "": ["records", 'OLD["FIELD"]'],
   c: ["complex numbers", "OLD.real"],
@@ -183,24 +185,13 @@ function kindOf(descr: string): string {
 /** What a type of NumPy, such as "<f4", is. */
 function typeOf(descr: string): Pick<DatasetInfo, "format" | "size" | "littleEndian" | "type"> {
   const [, order, kind, digit] = /^([<>|])(?:(?=f[248])|(?=[iu][1248])|(?=b1))(.)(.)$/.exec(descr) ?? [];
-  const littleEndian = order !== ">", size = Number(digit), bits = 8 * size;
-  const type = `${bits} bit${size > 1 && !littleEndian ? ", big-endian" : ""}`;
-  switch (kind) {
-    case "b":
-      return { format: "u8", size, littleEndian, type: "bool" };
-    case "f":
-      return { format: `f${bits}` as NumberFormat, size, littleEndian, type: `float ${type}` };
-    case "i":
-    case "u":
-      return {
-        format: `${kind}${bits}` as NumberFormat,
-        size,
-        littleEndian,
-        type: `${kind === "i" ? "integer" : "unsigned"} ${type}`,
-      };
-    default:
-      return { format: undefined, size: 0, littleEndian, type: OTHERS[kindOf(descr)]?.[0] ?? `elements of type ${shorten(descr)}` };
+  const littleEndian = order !== ">", size = Number(digit ?? 0), bits = 8 * size;
+  if (kind === undefined) {
+    return { format: undefined, size, littleEndian, type: OTHERS[kindOf(descr)]?.[0] ?? `elements of type ${shorten(descr)}` };
   }
+  if (kind === "b") return { format: "u8", size, littleEndian, type: "bool" };
+  const type = `${NUMBERS[kind]} ${bits} bit${size > 1 && !littleEndian ? ", big-endian" : ""}`;
+  return { format: `${kind}${bits}` as NumberFormat, size, littleEndian, type };
 }
 
 /** Does something to an array, and names file and array in what is wrong with its bytes. */
