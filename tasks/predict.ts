@@ -12,7 +12,7 @@ import { makeFolder } from "../lib/io/atomic.ts";
 import { csvLine } from "../lib/io/csv.ts";
 import { exists, readAt } from "../lib/io/files.ts";
 import { PendingFile } from "../lib/io/pending_file.ts";
-import { firstNumbers } from "../lib/numbers.ts";
+import { firstNumbers } from "../lib/arrays.ts";
 import { openImages } from "../lib/input/open_data.ts";
 
 /** How a table of predictions begins. */

@@ -10,7 +10,7 @@ import { summarise, type Summary } from "../eval/summary.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { LinearViT } from "../nn/linear_vit.ts";
 import { fitWeights, type Weights } from "../weights/weights.ts";
-import { firstNumbers, joined, pick } from "../numbers.ts";
+import { firstNumbers, joined, pick } from "../arrays.ts";
 import { seenImages } from "../eval/overlap.ts";
 import { describeSeen, missingClasses } from "../report/words.ts";
 import { openLabelled, type OpenOptions } from "../input/open_data.ts";

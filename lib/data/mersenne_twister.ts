@@ -5,7 +5,7 @@
  * Matsumoto and Nishimura, "Mersenne Twister" (ACM TOMACS 8, 1998).
  */
 
-import { firstNumbers } from "../numbers.ts";
+import { firstNumbers } from "../arrays.ts";
 
 const N = 624;
 const M = 397;

@@ -7,7 +7,7 @@
  * ten million images take seconds, and a few words of memory each.
  */
 
-import { firstNumbers, pick } from "../numbers.ts";
+import { firstNumbers, pick } from "../arrays.ts";
 import { RandomState } from "./mersenne_twister.ts";
 
 /** Numbers of the images in each part, in scikit-learn's order. */

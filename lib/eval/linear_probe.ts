@@ -8,7 +8,7 @@
 
 import type { Split } from "../data/split.ts";
 import type { WorkOptions } from "../interrupted.ts";
-import { argmax } from "../numbers.ts";
+import { argmax } from "../arrays.ts";
 import { dot, logisticRegression, Matrix, ridgeRegression, sigmoid, standardiser } from "./regression.ts";
 import { TestResults } from "./test_results.ts";
 

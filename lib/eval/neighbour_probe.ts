@@ -4,7 +4,7 @@
  */
 
 import { pauses, type WorkOptions } from "../interrupted.ts";
-import { argmax } from "../numbers.ts";
+import { argmax } from "../arrays.ts";
 import type { ProbeData } from "./linear_probe.ts";
 import { dot, Matrix, standardiser } from "./regression.ts";
 import { TestResults } from "./test_results.ts";

@@ -5,7 +5,7 @@ import type { WorkOptions } from "../interrupted.ts";
 import type { CsvCell } from "../io/csv.ts";
 import { LinearViT } from "../nn/linear_vit.ts";
 import { fitWeights, type Weights } from "../weights/weights.ts";
-import { argmax, softmax } from "../numbers.ts";
+import { argmax, softmax } from "../arrays.ts";
 import { checkOutputs } from "./outputs.ts";
 import type { InputImages } from "../input/data.ts";
 import { headOutputs, ImageMap } from "./image_map.ts";

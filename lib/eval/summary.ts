@@ -1,8 +1,9 @@
 /** @file Everything that a report says about models on one test split, as numbers. */
 
 import type { WorkOptions } from "../interrupted.ts";
-import { Bootstrap, type Comparison, type Intervals, onlyOneRight } from "./bootstrap.ts";
+import { Bootstrap, type Comparison, type Intervals } from "./bootstrap.ts";
 import { calibration, calibrationError } from "./curves.ts";
+import { onlyOneRight } from "./mcnemar.ts";
 import { byMeasure, type MeasureValues } from "./measures.ts";
 import { Sampler } from "./sample.ts";
 import type { TestResults } from "./test_results.ts";

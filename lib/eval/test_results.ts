@@ -1,6 +1,6 @@
 /** @file What a model says about test images, beside the truth. */
 
-import { firstNumbers } from "../numbers.ts";
+import { firstNumbers } from "../arrays.ts";
 import type { ImagePrediction } from "./predict.ts";
 
 /** A model's predictions of test images and their true classes and masses, column by column; rows are added as they come. */

@@ -1,6 +1,6 @@
 /** @file Losses and measures of validation, in double precision: as the kernels of training compute them, without a training step. */
 
-import { argmax } from "../numbers.ts";
+import { argmax } from "../arrays.ts";
 
 /** Share of rows where both agree. */
 export function accuracy(predicted: ArrayLike<number>, labels: ArrayLike<number>): number {

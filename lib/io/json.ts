@@ -27,3 +27,8 @@ function format(value: unknown, indent: string, path: string): string {
   const entries = value instanceof Map ? [...value] : Object.entries(value);
   return lines("{", entries.map(([name, item]) => `${JSON.stringify(name)}: ${format(item, inner, `${path}.${name}`)}`), "}");
 }
+
+/** True for values by name. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

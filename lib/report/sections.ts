@@ -7,7 +7,7 @@ import { confusion } from "./sections/confusion.ts";
 import { predictedMass, residuals } from "./sections/masses.ts";
 import { ranking } from "./sections/ranking.ts";
 import { scores } from "./sections/scores.ts";
-import { training } from "./sections/training.ts";
+import { training } from "./sections/training_curves.ts";
 import type { Figure } from "./svg.ts";
 
 /** All parts, in the order of the page. */

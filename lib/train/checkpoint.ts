@@ -7,7 +7,7 @@ import { parseTrainedOn, type TrainedOn } from "../data/provenance.ts";
 import { shorten } from "../format.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { decodeSafetensors, type Safetensors, type StoredTensor, storeFloats, toFloats } from "../io/safetensors.ts";
-import { isRecord } from "../json.ts";
+import { isRecord } from "../io/json.ts";
 import { type History, readCurve, readHistory } from "../weights/history.ts";
 import { encodeModel } from "../weights/weights.ts";
 import { encodeInfo } from "../weights/weights_info.ts";

@@ -19,7 +19,7 @@ import type { StepNumbers } from "../tensor/step.ts";
 import { Tape } from "../tensor/tape.ts";
 import { createTensor, type PlacedTensor, write } from "../tensor/tensor.ts";
 import { finetuneAugmentation } from "./augmentation.ts";
-import { argmax } from "../numbers.ts";
+import { argmax } from "../arrays.ts";
 import { Method } from "./method.ts";
 
 /** Columns of the table of results. */

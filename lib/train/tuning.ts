@@ -10,7 +10,7 @@ import type { OpenQuestion } from "../gpu/choices.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Interrupted } from "../interrupted.ts";
 import { makeFolder, writeFileAtomic } from "../io/atomic.ts";
-import { isRecord } from "../json.ts";
+import { isRecord } from "../io/json.ts";
 import { PRODUCT_SOURCES, type ProductQuestion } from "../tensor/ops/matmul.ts";
 import { fastestVariant } from "../tensor/ops/matmul_tuning.ts";
 

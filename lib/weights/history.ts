@@ -1,6 +1,6 @@
 /** @file The curves of a training run: numbers by name, one an epoch, of which some may be NaN. */
 
-import { isRecord } from "../json.ts";
+import { isRecord } from "../io/json.ts";
 
 /** Curves by name, such as "train_loss": one value an epoch, NaN where a loss was not finite. */
 export type History = Record<string, number[]>;

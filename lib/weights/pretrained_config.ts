@@ -5,7 +5,7 @@
 
 import { dirname } from "node:path";
 import { shorten } from "../format.ts";
-import { isRecord } from "../json.ts";
+import { isRecord } from "../io/json.ts";
 import { factsOf } from "./checkpoint_facts.ts";
 import type { FoundModel } from "./find_model.ts";
 import { inferModel } from "./infer_model.ts";

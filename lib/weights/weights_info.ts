@@ -10,7 +10,7 @@ import { type Key, real } from "../config/schema.ts";
 import { parseTrainedOn, type TrainedOn } from "../data/provenance.ts";
 import { LARGEST_MASS } from "../data/statistics.ts";
 import { shorten } from "../format.ts";
-import { isRecord } from "../json.ts";
+import { isRecord } from "../io/json.ts";
 import { gridOf, type ModelConfig } from "../nn/config.ts";
 import { type Head, HEADS } from "../nn/heads.ts";
 import { parseHistory } from "./history.ts";

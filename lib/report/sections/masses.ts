@@ -3,7 +3,7 @@
 import { quantile } from "../../eval/bootstrap.ts";
 import type { TestResults } from "../../eval/test_results.ts";
 import { formatReal } from "../../format.ts";
-import { firstNumbers } from "../../numbers.ts";
+import { firstNumbers } from "../../arrays.ts";
 import { Chart, rangeOf, series } from "../chart.ts";
 import { sequential } from "../colours.ts";
 import { type DrawnModel, legendOf, type Section } from "../section.ts";

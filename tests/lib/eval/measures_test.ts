@@ -1,8 +1,9 @@
 /** @file Measures and their uncertainties against scikit-learn and scipy (tests/fixtures/metrics/make.py). */
 
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
-import { binomialTest, Bootstrap, onlyOneRight, quantile } from "../../../lib/eval/bootstrap.ts";
+import { Bootstrap, quantile } from "../../../lib/eval/bootstrap.ts";
 import { calibration, calibrationError, rocCurve } from "../../../lib/eval/curves.ts";
+import { binomialTest, onlyOneRight } from "../../../lib/eval/mcnemar.ts";
 import { measure, MEASURES } from "../../../lib/eval/measures.ts";
 import { Sampler } from "../../../lib/eval/sample.ts";
 import { Interrupted } from "../../../lib/interrupted.ts";

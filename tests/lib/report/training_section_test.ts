@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { DrawnModel } from "../../../lib/report/section.ts";
-import { training } from "../../../lib/report/sections/training.ts";
+import { training } from "../../../lib/report/sections/training_curves.ts";
 import { figureDocument } from "../../../lib/report/svg.ts";
 
 Deno.test("the section of training curves leaves out the points of epochs whose loss was not finite, and curves without any", () => {

@@ -1,5 +1,5 @@
 /**
- * @file Long lists of numbers, as typed arrays: ten million of them take a few words each, and no call has them all as its arguments.
+ * @file Lists of numbers. Long ones are typed arrays: ten million numbers take a few words each, and no call has them all as its arguments.
  */
 
 /** The numbers 0 ... n - 1. */
