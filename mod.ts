@@ -83,7 +83,8 @@
  */
 
 // the device
-export { type AdapterFacts, Gpu, GpuError, type GpuOptions, NoAdapterError } from "./lib/gpu/device.ts";
+export { type AdapterFacts, type Implementation, NoAdapterError } from "./lib/gpu/adapter.ts";
+export { Gpu, GpuError, type GpuOptions } from "./lib/gpu/device.ts";
 
 // configurations
 export { defaultConfig, KEYS, type RunConfig } from "./lib/config/keys.ts";

@@ -37,6 +37,8 @@ export async function inspectMachine(adapterOnly: boolean): Promise<Findings> {
   try {
     using gpu = await Gpu.open();
     found.facts.push(["adapter", `${gpu.adapter.name}${gpu.adapter.software ? " (software: right, but slow)" : ""}`]);
+    const { name, compiler } = gpu.adapter.implementation;
+    found.facts.push(["WebGPU", `${name}, whose compiler of kernels is ${compiler}`]);
     if (gpu.adapter.openGl) found.problems.push(OPENGL);
     if (adapterOnly) return found;
     await inspectAdapter(gpu, found);

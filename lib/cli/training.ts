@@ -3,7 +3,8 @@
 import type { RunConfig } from "../config/keys.ts";
 import { keyRows } from "../config/help.ts";
 import { ConfigError, parseConfig } from "../config/parse.ts";
-import { type AdapterFacts, Gpu } from "../gpu/device.ts";
+import type { AdapterFacts } from "../gpu/adapter.ts";
+import { Gpu } from "../gpu/device.ts";
 import { openToRead, readAt } from "../io/files.ts";
 import { PRETRAINING_METHODS } from "../train/methods.ts";
 import { checkTraining } from "../train/preconditions.ts";

@@ -7,23 +7,10 @@
  */
 
 import { formatBytes } from "../format.ts";
+import { type AdapterFacts, describeAdapter, openDevice, type Opened } from "./adapter.ts";
 import { Choices } from "./choices.ts";
 import { type GridLimits, MOST_TURNS } from "./grid.ts";
 import { PipelineCache } from "./pipelines.ts";
-
-/** Facts about the adapter a program runs on. */
-export interface AdapterFacts {
-  /** Name as the driver gives it, such as "NVIDIA H100 80GB HBM3" or "llvmpipe (LLVM 15.0.6, 256 bits)". */
-  readonly name: string;
-  /** True if the adapter is the CPU: slow, right, and good for tests. */
-  readonly software: boolean;
-  /** True if it is driven through OpenGL, which WebGPU falls back to without a word where Vulkan has no driver. */
-  readonly openGl: boolean;
-  /** Smallest and largest subgroup; zeros if kernels cannot use subgroups. */
-  readonly subgroup: readonly [number, number];
-  /** Bytes of memory that the invocations of a workgroup share. */
-  readonly workgroupMemory: number;
-}
 
 /** What to take an adapter for, other than it is (for tests). */
 export interface GpuOptions {
@@ -37,37 +24,11 @@ export interface GpuOptions {
   readonly mostTurns?: number;
 }
 
-/** No adapter, or one that lacks what the kernels need. The message says what to do. */
-export class NoAdapterError extends Error {
-  /** Name of the error class. */
-  override readonly name = "NoAdapterError";
-}
-
 /** The adapter refused a command, ran out of memory or was lost. */
 export class GpuError extends Error {
   /** Name of the error class. */
   override readonly name = "GpuError";
 }
-
-const REMEDY = "Install a Vulkan driver for your GPU, or the software one (Debian and Ubuntu: " +
-  "apt-get install mesa-vulkan-drivers libvulkan1); 'deno task doctor' tells what was found";
-
-/** Limits that kernels and buffers profit from; each is set to the adapter's own value. */
-const RAISED = [
-  "maxBufferSize",
-  "maxStorageBufferBindingSize",
-  "minStorageBufferOffsetAlignment",
-  "maxStorageBuffersPerShaderStage",
-  "maxComputeWorkgroupStorageSize",
-  "maxComputeInvocationsPerWorkgroup",
-  "maxComputeWorkgroupSizeX",
-  "maxComputeWorkgroupSizeY",
-] as const satisfies readonly (keyof GPUSupportedLimits)[];
-
-/** A feature of Vulkan, Metal and Direct3D that OpenGL has not: nothing else tells what is behind an adapter. */
-const NATIVE = "mappable-primary-buffers";
-/** Features that are used where they can be had. */
-const FEATURES: readonly string[] = ["timestamp-query", "subgroups", NATIVE];
 
 /** A WebGPU device with its pipelines, its error state and its single point of submission. */
 export class Gpu {
@@ -124,10 +85,10 @@ export class Gpu {
     this.maxBinding = Math.min(maxBinding, device.limits.maxStorageBufferBindingSize);
     const { maxComputeWorkgroupsPerDimension: most } = device.limits;
     this.grid = { x: Math.min(workgroupsInRow, most), y: most };
-    const found = describe(opened);
+    const found = describeAdapter(opened);
     this.mostTurns = options.mostTurns ?? (found.software ? MOST_TURNS : Infinity);
     this.adapter = { ...found, software: software ?? found.software };
-    this.pipelines = new PipelineCache(device, (error, what) => this.fail(error, what));
+    this.pipelines = new PipelineCache(device, found.implementation, (error, what) => this.fail(error, what));
     this.unused = device.createBuffer({ size: 16, usage: GPUBufferUsage.STORAGE, label: "unused input" });
     device.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
@@ -275,60 +236,4 @@ function explain(error: GPUError, what: string, { buffers, bytes }: Gpu["memory"
     text.length > 400 ? `${text.slice(0, 400)}...` : text
   }. This is a fault of the program or of ` +
     "the adapter's driver, not of your data or settings: update the driver, or use another adapter (deno task doctor shows it)";
-}
-
-/** A device, and which of the features that were asked for it has. */
-interface Opened {
-  readonly adapter: GPUAdapter;
-  readonly device: GPUDevice;
-  readonly features: readonly string[];
-}
-
-/**
- * Asks for optional features: all together, else those that can be had. An adapter's own list leaves some out, so each is tried.
- *
- * @throws {NoAdapterError} if there is no adapter, or it gives no device
- */
-async function openDevice(): Promise<Opened> {
-  const all = await requestDevice(FEATURES);
-  if (!(all instanceof Error)) return all;
-  const granted: string[] = [];
-  for (const feature of FEATURES) {
-    const one = await requestDevice([feature]);
-    if (one instanceof Error) continue;
-    one.device.destroy();
-    granted.push(feature);
-  }
-  const opened = await requestDevice(granted);
-  if (opened instanceof Error) throw new NoAdapterError(`The adapter gives no device: ${opened.message}. ${REMEDY}`);
-  return opened;
-}
-
-/** A device with these features, or why there is none. Each takes an adapter of its own, which gives one device only. */
-async function requestDevice(features: readonly string[]): Promise<Opened | Error> {
-  const adapter = await requestAdapter();
-  const requiredLimits = Object.fromEntries(RAISED.map((name) => [name, adapter.limits[name]]));
-  try {
-    const requiredFeatures = features as GPUFeatureName[];
-    return { adapter, device: await adapter.requestDevice({ requiredLimits, requiredFeatures, label: "l2vit" }), features };
-  } catch (error) {
-    return error as Error;
-  }
-}
-
-async function requestAdapter(): Promise<GPUAdapter> {
-  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
-  if (!adapter) throw new NoAdapterError(`No WebGPU adapter was found. ${REMEDY}`);
-  return adapter;
-}
-
-function describe({ adapter: { info }, device: { limits }, features }: Opened): AdapterFacts {
-  const { description, vendor, device: model, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } = info;
-  return {
-    name: description || `${vendor} ${model}`,
-    software: isFallbackAdapter ?? false,
-    openGl: !features.includes(NATIVE),
-    subgroup: features.includes("subgroups") ? [subgroupMinSize ?? 0, subgroupMaxSize ?? 0] : [0, 0],
-    workgroupMemory: limits.maxComputeWorkgroupStorageSize,
-  };
 }

@@ -6,6 +6,7 @@
  * declares decides how each may be used.
  */
 
+import type { Implementation } from "./adapter.ts";
 import type { Kernel } from "./kernel.ts";
 import { type Binding, type Constants, specialise } from "./wgsl.ts";
 
@@ -24,6 +25,7 @@ export interface Pipeline {
 /** The pipelines of one device. */
 export class PipelineCache {
   readonly #device: GPUDevice;
+  readonly #implementation: Implementation;
   readonly #refused: (error: GPUError, what: string) => void;
   /** Pipelines that have been submitted: a driver may compile one at its first use only. */
   readonly started: WeakSet<Pipeline> = new WeakSet();
@@ -33,10 +35,12 @@ export class PipelineCache {
   /**
    * An empty cache for a device.
    *
+   * @param implementation whose WebGPU the device is of
    * @param refused is told of a kernel that the adapter refuses, some time after it was asked for
    */
-  constructor(device: GPUDevice, refused: (error: GPUError, what: string) => void) {
+  constructor(device: GPUDevice, implementation: Implementation, refused: (error: GPUError, what: string) => void) {
     this.#device = device;
+    this.#implementation = implementation;
     this.#refused = refused;
   }
 
@@ -81,7 +85,8 @@ export class PipelineCache {
         buffer: { type: access === "uniform" ? "uniform" : access === "read" ? "read-only-storage" : "storage" },
       })),
     });
-    const module = device.createShaderModule({ label, code: specialise(kernel.source, constants, entry) });
+    const code = enabled(specialise(kernel.source, constants, entry), this.#implementation);
+    const module = device.createShaderModule({ label, code });
     const compute = device.createComputePipeline({
       label,
       layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
@@ -90,4 +95,13 @@ export class PipelineCache {
     device.popErrorScope().then((error) => error && this.#refused(error, `kernel ${label}`));
     return { label, compute, layout, bindings };
   }
+}
+
+/**
+ * A kernel with the line that its implementation wants before the first use of subgroups.
+ *
+ * @param code the whole text, specialised
+ */
+export function enabled(code: string, { enablesSubgroups }: Pick<Implementation, "enablesSubgroups">): string {
+  return enablesSubgroups && /\bsubgroup\w+\(/.test(code) ? `enable subgroups;\n${code}` : code;
 }

@@ -3,9 +3,10 @@
 import { assertMatch, assertStringIncludes } from "@std/assert";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
 
-Deno.test("deno task doctor checks the adapter's arithmetic and finds no problem", async () => {
+Deno.test("deno task doctor says whose WebGPU it is, checks the adapter's arithmetic and finds no problem", async () => {
   using workspace = new Workspace();
   const { stdout } = await succeed(workspace, "doctor");
+  assertMatch(stdout, /WebGPU +wgpu, whose compiler of kernels is naga/);
   assertMatch(stdout, /self-check +matrix product off by \d\.\de-\d+ from double precision/);
 });
 

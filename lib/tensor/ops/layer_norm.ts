@@ -1,7 +1,7 @@
 /** @file Layer normalisation. */
 
 import layerNormSource from "../../../kernels/layer_norm.wgsl" with { type: "text" };
-import type { AdapterFacts } from "../../gpu/device.ts";
+import type { AdapterFacts } from "../../gpu/adapter.ts";
 import { kernelOf } from "../../gpu/kernel.ts";
 import type { Parameter } from "../parameters.ts";
 import type { LaunchSplit } from "../launch.ts";

@@ -1,6 +1,6 @@
 /** @file Which variants of the matrix product suit an adapter and sizes. */
 
-import type { AdapterFacts } from "../../gpu/device.ts";
+import type { AdapterFacts } from "../../gpu/adapter.ts";
 import { MOST_TURNS } from "../../gpu/grid.ts";
 
 /** How a product is computed. */

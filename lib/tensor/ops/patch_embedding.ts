@@ -1,7 +1,8 @@
 /** @file The patch embedding of images that are mostly zeros, from their non-zeros alone. */
 
 import source from "../../../kernels/patch_embedding.wgsl" with { type: "text" };
-import type { AdapterFacts, Gpu } from "../../gpu/device.ts";
+import type { AdapterFacts } from "../../gpu/adapter.ts";
+import type { Gpu } from "../../gpu/device.ts";
 import { kernelOf } from "../../gpu/kernel.ts";
 import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
