@@ -99,7 +99,7 @@ export type { Encoding, PackedBatch } from "./lib/data/entries.ts";
 export type { JetLayout } from "./lib/data/image_group.ts";
 export type { Fingerprint } from "./lib/data/fingerprint.ts";
 export type { PackedStore } from "./lib/data/packed_store.ts";
-export type { Notice } from "./lib/io/lock.ts";
+export type { Notice } from "./lib/disk/lock.ts";
 export { randomSplit, type Split, type SplitShares, stratifiedSplit } from "./lib/data/split.ts";
 export { writeSynthetic } from "./lib/data/synth/write.ts";
 export { DataError } from "./lib/data/errors.ts";
@@ -115,7 +115,8 @@ export { type Objective, Pretraining } from "./lib/train/pretraining.ts";
 export { learningRateFactor } from "./lib/train/schedule.ts";
 
 // weights
-export { encodeWeights, readWeights, type Weights, WeightsError } from "./lib/weights/weights.ts";
+export { readWeights } from "./lib/disk/weights.ts";
+export { encodeWeights, type Weights, WeightsError } from "./lib/weights/weights.ts";
 export type { Assumable, WeightsInfo } from "./lib/weights/weights_info.ts";
 export type { Head } from "./lib/nn/heads.ts";
 export type { ModelConfig } from "./lib/nn/config.ts";

@@ -3,7 +3,7 @@
 import { approved, audit } from "../tests/audit/audit.ts";
 import { table } from "../lib/cli/console.ts";
 import { runTask } from "../lib/cli/task.ts";
-import { walk } from "../lib/io/files.ts";
+import { walk } from "../lib/disk/files.ts";
 
 const usage = {
   task: "audit",

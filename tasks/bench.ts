@@ -2,6 +2,7 @@
 
 import { ConsoleReporter, table } from "../lib/cli/console.ts";
 import { formatBytes } from "../lib/format.ts";
+import { TuningFile } from "../lib/disk/tuning_file.ts";
 import { runTask, UsageError } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
 import { rooted } from "../lib/cli/paths.ts";
@@ -50,7 +51,7 @@ await runTask(usage, async ({ args }) => {
   const data = wanted("data") ? await benchData(gpu, rooted("data/bench"), rooted("cache/bench")) : [];
   if (data.length > 0) say(`\n${dataTable(data)}`);
 
-  const tuning = { file: rooted("cache/bench/tuning.json"), line: say };
+  const tuning = { tunings: new TuningFile(rooted("cache/bench/tuning.json")), line: say };
   const steps: StepResult[] = [];
   const peers: PeerResult[] = [];
   for (const size of ["small", "full"] as const) {

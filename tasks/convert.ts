@@ -4,10 +4,11 @@ import { dirname } from "node:path";
 import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask, UsageError } from "../lib/cli/task.ts";
-import { makeFolder, writeFileAtomic } from "../lib/io/atomic.ts";
-import { exists } from "../lib/io/files.ts";
+import { makeFolder, writeFileAtomic } from "../lib/disk/atomic.ts";
+import { exists } from "../lib/disk/files.ts";
 import { encodeSafetensors } from "../lib/io/safetensors.ts";
-import { readTensors, weightsOf } from "../lib/weights/weights.ts";
+import { readTensors } from "../lib/disk/weights.ts";
+import { weightsOf } from "../lib/weights/weights.ts";
 import { describeAssumed } from "../lib/weights/weights_info.ts";
 
 const usage = {

@@ -8,7 +8,7 @@ import { runTask } from "../lib/cli/task.ts";
 import { openGpu, prepare, readConfig } from "../lib/cli/training.ts";
 import { PUBLISHED_FILES } from "../lib/data/published.ts";
 import { writeSynthetic } from "../lib/data/synth/write.ts";
-import { readWeights } from "../lib/weights/weights.ts";
+import { readWeights } from "../lib/disk/weights.ts";
 
 const IMAGES = { unlabelled: 800, labelled: 800 };
 const SEED = 7;

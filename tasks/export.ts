@@ -6,13 +6,14 @@ import { rooted } from "../lib/cli/paths.ts";
 import { type Arguments, runTask, UsageError } from "../lib/cli/task.ts";
 import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
 import { sha256 } from "../lib/data/fingerprint.ts";
-import { makeFolder, writeFileAtomic } from "../lib/io/atomic.ts";
-import { exists } from "../lib/io/files.ts";
+import { makeFolder, writeFileAtomic } from "../lib/disk/atomic.ts";
+import { exists } from "../lib/disk/files.ts";
 import { encodeTorch } from "../lib/io/torch_writer.ts";
 import { isOwn } from "../lib/weights/find_model.ts";
 import { IMAGE_AXES, imagesShape, ONNX_OPSET } from "../lib/weights/onnx_graph.ts";
 import { encodeOnnx } from "../lib/weights/onnx_model.ts";
-import { readTensors, weightsOf } from "../lib/weights/weights.ts";
+import { readTensors } from "../lib/disk/weights.ts";
+import { weightsOf } from "../lib/weights/weights.ts";
 import { describeKnown } from "../lib/weights/weights_info.ts";
 
 const usage = {

@@ -8,10 +8,10 @@ import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
 import { runTask, UsageError } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
 import { csvHeader, csvRow, predictImages } from "../lib/eval/predict.ts";
-import { makeFolder } from "../lib/io/atomic.ts";
+import { makeFolder } from "../lib/disk/atomic.ts";
 import { csvLine } from "../lib/io/csv.ts";
-import { exists, readAt } from "../lib/io/files.ts";
-import { PendingFile } from "../lib/io/pending_file.ts";
+import { exists, readAt } from "../lib/disk/files.ts";
+import { PendingFile } from "../lib/disk/pending_file.ts";
 import { firstNumbers } from "../lib/arrays.ts";
 import { openImages } from "../lib/input/open_data.ts";
 

@@ -1,6 +1,7 @@
 /** @file The work of the training tasks, for those tasks and for the demonstration. */
 
 import type { RunConfig } from "../config/keys.ts";
+import { TuningFile } from "../disk/tuning_file.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import type { RunState } from "../train/checkpoint.ts";
@@ -25,7 +26,7 @@ export async function pretrain(
 ): Promise<RunState> {
   const { config, folder, reporter } = setup;
   const objective = objectiveOf(config);
-  const origin = originOf(setup, options, "");
+  const origin = await originOf(setup, options, "");
   const place = placeOf(config.data.unlabelled_path, config);
   const check = ({ train }: DataFacts) => void stepsPerEpoch(config.data.batch_size, train.length);
   using data = await openUnlabelled(gpu, config, place, {
@@ -47,7 +48,7 @@ export async function finetune(
   options: TrainingOptions,
 ): Promise<RunState> {
   const { config, folder, reporter } = setup;
-  const origin = originOf(setup, options, config.pretrained_weights);
+  const origin = await originOf(setup, options, config.pretrained_weights);
   const place = placeOf(config.data.labelled_path, config);
   const check = ({ train, labels, mass }: DataFacts) => {
     stepsPerEpoch(config.data.batch_size, train.length);
@@ -81,7 +82,12 @@ async function begin(
 ): Promise<RunState> {
   const { images, train: training, val, test } = data.trainedOn;
   const parts = `${training} training, ${val} validation${test > 0 ? `, ${test} test` : ""}`;
-  const run: Run = { create, origin, data: data.trainedOn, tuningFile: cache === "" ? undefined : `${cache}/tuning.json` };
+  const run: Run = {
+    create,
+    origin,
+    data: data.trainedOn,
+    tunings: cache === "" ? undefined : new TuningFile(`${cache}/tuning.json`),
+  };
   checkData(origin, run.data, path);
   const kept = folder.begin(fresh);
   if (kept) reporter.line(`Earlier files of this folder are now in ${kept}`);
@@ -90,12 +96,12 @@ async function begin(
 }
 
 /** What a run goes on from, or starts with: the folder's checkpoint, all weights of a file, the backbone of another, or nothing. */
-function originOf(
+async function originOf(
   { config, folder, fresh, reporter }: Setup,
   { init, mismatch = false }: TrainingOptions,
   backbone: string,
-): Origin {
-  const resume = folder.used && !fresh ? openResume(folder, config) : undefined;
+): Promise<Origin> {
+  const resume = folder.used && !fresh ? await openResume(folder, config) : undefined;
   if (resume) return { resume };
   const path = init ?? backbone;
   if (path === "") return { start: new Map(), trainedOn: [] };

@@ -1,7 +1,7 @@
 /** @file What tasks print: a bar that moves on a terminal, plain lines elsewhere. */
 
 import { NOT_DEFINED } from "../format.ts";
-import { systemCode } from "../io/system_error.ts";
+import { systemCode } from "../disk/system_error.ts";
 import type { Reporter } from "../train/trainer.ts";
 
 const BAR = 24;

@@ -10,7 +10,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { csvLine } from "../io/csv.ts";
 import type { WorkOptions } from "../interrupted.ts";
 import { formatJson } from "../io/json.ts";
-import type { PendingFile } from "../io/pending_file.ts";
+import type { PendingFile } from "../disk/pending_file.ts";
 import { readsImages } from "../nn/config.ts";
 import type { Weights } from "../weights/weights.ts";
 import { describeAssumed, describeUntrained } from "../weights/weights_info.ts";

@@ -6,7 +6,7 @@ import type { ImageSize } from "../data/packed.ts";
 import { channelName } from "../data/statistics.ts";
 import { Explainer, type Explanation } from "../eval/attribution.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { writeFileAtomic } from "../io/atomic.ts";
+import { writeFileAtomic } from "../disk/atomic.ts";
 import { csvLine } from "../io/csv.ts";
 import type { Weights } from "../weights/weights.ts";
 import { explanationFigure } from "../report/explanation_figure.ts";

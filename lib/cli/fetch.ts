@@ -3,8 +3,8 @@
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { formatBytes } from "../format.ts";
-import { makeFolder } from "../io/atomic.ts";
-import { download, type RemoteFile } from "../io/download.ts";
+import { makeFolder } from "../disk/atomic.ts";
+import { download, type RemoteFile } from "../disk/download.ts";
 import type { ConsoleReporter } from "./console.ts";
 
 /**

@@ -16,7 +16,7 @@ import { handMadeFloor } from "../eval/linear_probe.ts";
 import { measure } from "../eval/measures.ts";
 import { Matrix } from "../eval/regression.ts";
 import { formatCount, formatReal } from "../format.ts";
-import { writeFileAtomic } from "../io/atomic.ts";
+import { writeFileAtomic } from "../disk/atomic.ts";
 import { eventFigure } from "../report/event_figure.ts";
 import { figureDocument } from "../report/svg.ts";
 import { pauses } from "../interrupted.ts";

@@ -7,10 +7,10 @@
  */
 
 import { dirname } from "node:path";
-import { makeFolder } from "../io/atomic.ts";
-import { exists } from "../io/files.ts";
-import { type Notice, waitForLock } from "../io/lock.ts";
-import { PendingFile } from "../io/pending_file.ts";
+import { makeFolder } from "../disk/atomic.ts";
+import { exists } from "../disk/files.ts";
+import { type Notice, waitForLock } from "../disk/lock.ts";
+import { PendingFile } from "../disk/pending_file.ts";
 import { figuresOf } from "../report/page.ts";
 
 /** The page names its figures: it is the last to go and the first to come, so that what a killed process has left is known. */

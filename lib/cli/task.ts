@@ -4,7 +4,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { Interrupted } from "../interrupted.ts";
-import { explainAnywhere } from "../io/system_error.ts";
+import { explainAnywhere } from "../disk/system_error.ts";
 import { whileHeard } from "./console.ts";
 import { rootProblem } from "./paths.ts";
 import { listenForSignals } from "./signals.ts";

@@ -5,7 +5,7 @@
  * all formats (jet_file.ts). A format is a file that gives a {@linkcode DataFile}, and a line in the table of formats.ts.
  */
 
-import { openToRead } from "../io/files.ts";
+import { openToRead } from "../disk/files.ts";
 import { DataError } from "./errors.ts";
 import type { NumberLayout } from "./numbers.ts";
 

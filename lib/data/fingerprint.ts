@@ -1,6 +1,6 @@
 /** @file What tells whether a data file is still the one that was packed. */
 
-import { readAt } from "../io/files.ts";
+import { readAt } from "../disk/files.ts";
 import type { DataFile, Dataset } from "./data_file.ts";
 
 /** A data file as it was when it was packed. */
@@ -38,7 +38,8 @@ export async function fingerprint({ path, file }: DataFile, { info }: Dataset): 
   return { path, size, modified: mtime?.getTime() ?? 0, dataset, shape, layout: layout.join(", "), sample: await sha256(sample) };
 }
 
-/** SHA-256 in hexadecimal. */
-export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+/** SHA-256 of these parts one after the other, in hexadecimal. */
+export async function sha256(...parts: BlobPart[]): Promise<string> {
+  const bytes = await new Blob(parts).arrayBuffer();
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }

@@ -1,6 +1,6 @@
 /** @file The formats of data files. A file is of the first whose beginning it has, whatever its name says. */
 
-import { readAt } from "../io/files.ts";
+import { readAt } from "../disk/files.ts";
 import { NPY_MAGIC } from "../io/npy.ts";
 import { type DataFile, openDataFile } from "./data_file.ts";
 import { Hdf5File } from "./hdf5.ts";

@@ -8,7 +8,7 @@
 
 import { formatCount, listed, shorten } from "../format.ts";
 import { fileKind } from "../io/file_kind.ts";
-import { readAt } from "../io/files.ts";
+import { readAt } from "../disk/files.ts";
 import { type DataFile, openDataFile } from "./data_file.ts";
 import { DataError } from "./errors.ts";
 import { Hdf5Dataset } from "./hdf5/dataset.ts";

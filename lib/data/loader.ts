@@ -6,7 +6,7 @@ import type { EmptyImages } from "./empty.ts";
 import type { Encoding, PackedBatch } from "./entries.ts";
 import { DataError } from "./errors.ts";
 import type { Progress } from "../interrupted.ts";
-import type { Notice } from "../io/lock.ts";
+import type { Notice } from "../disk/lock.ts";
 import type { JetNames, JetScalar } from "./jet_file.ts";
 import type { Answer, Question, Requests } from "./loader_protocol.ts";
 import type { ImageSource } from "./packed.ts";

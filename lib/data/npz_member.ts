@@ -5,9 +5,9 @@
  */
 
 import { constants as zlib, crc32, inflateRawSync } from "node:zlib";
-import { readAt } from "../io/files.ts";
+import { readAt } from "../disk/files.ts";
 import { inflate, InflateError } from "../io/inflate.ts";
-import { FileError } from "../io/system_error.ts";
+import { FileError } from "../disk/system_error.ts";
 import { type ZipEntry, ZipError } from "../io/zip.ts";
 
 /** Bytes of an array with its header. */

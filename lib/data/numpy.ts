@@ -7,7 +7,7 @@
  */
 
 import { shorten } from "../format.ts";
-import { readAt } from "../io/files.ts";
+import { readAt } from "../disk/files.ts";
 import { MOST_HEADER, NpyError, type NpyHeader, readNpyHeader } from "../io/npy.ts";
 import { readZipDirectory, type ZipEntry, ZipError } from "../io/zip.ts";
 import { type DataFile, type Dataset, type DatasetInfo, pythonAdvice } from "./data_file.ts";

@@ -9,11 +9,11 @@
  */
 
 import type { Progress } from "../interrupted.ts";
-import { makeFolder } from "../io/atomic.ts";
-import { readAt, removeIfPossible, writeAll } from "../io/files.ts";
-import { type Notice, removeUnlessHeld, waitForLock } from "../io/lock.ts";
+import { makeFolder } from "../disk/atomic.ts";
+import { readAt, removeIfPossible, writeAll } from "../disk/files.ts";
+import { type Notice, removeUnlessHeld, waitForLock } from "../disk/lock.ts";
 import { encodeHeader } from "../io/safetensors.ts";
-import { explaining, FileError, systemCode } from "../io/system_error.ts";
+import { explaining, FileError, systemCode } from "../disk/system_error.ts";
 import { checksum, type Encoding } from "./entries.ts";
 import { DataError } from "./errors.ts";
 import { type Fingerprint, sha256 } from "./fingerprint.ts";

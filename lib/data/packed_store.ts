@@ -11,8 +11,8 @@
  * a store may be larger than memory, and each image is compared with its check sum.
  */
 
-import { openToRead, readAt } from "../io/files.ts";
-import { holdFile } from "../io/lock.ts";
+import { openToRead, readAt } from "../disk/files.ts";
+import { holdFile } from "../disk/lock.ts";
 import { decodeLayout, SafetensorsError, type TensorLayout } from "../io/safetensors.ts";
 import { checksum, type Encoding, type PackedBatch, WORDS_PER_ENTRY } from "./entries.ts";
 import { DataError } from "./errors.ts";

@@ -78,7 +78,6 @@ function isTrainedOn(value: unknown): value is TrainedOn {
     (split === "stratified" || split === "random");
 }
 
-async function hash(...lists: (Uint32Array | Float64Array)[]): Promise<string> {
-  const bytes = lists.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
-  return await sha256(new Uint8Array(await new Blob(bytes as Uint8Array<ArrayBuffer>[]).arrayBuffer()));
+function hash(...lists: (Uint32Array | Float64Array)[]): Promise<string> {
+  return sha256(...lists as (Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>)[]);
 }

@@ -61,8 +61,11 @@ const FEATURES: readonly string[] = ["timestamp-query", "subgroups"];
 
 /** A device, and which of the features that were asked for it has. */
 export interface Opened {
+  /** Adapter that the device is of. */
   readonly adapter: GPUAdapter;
+  /** The device. */
   readonly device: GPUDevice;
+  /** Features that it has, of those that are used. */
   readonly features: readonly string[];
 }
 

@@ -2,9 +2,9 @@
 
 import { formatBytes } from "../format.ts";
 import { fileKind } from "./file_kind.ts";
-import { openToRead, readAt } from "./files.ts";
 import { PickleError } from "./pickle_values.ts";
 import { decodeSafetensors, isSafetensors, SafetensorsError } from "./safetensors.ts";
+import { type ByteSource, readStart } from "./source.ts";
 import { TensorView } from "./tensor_view.ts";
 import { decodeTorch, isTorch, type TorchContents, TorchError } from "./torch.ts";
 
@@ -36,16 +36,12 @@ const WANTED = "Weights are a .safetensors file, or a .pt file of torch.save";
  *
  * @throws {WeightFileError} saying what the file is or what is wrong with it
  */
-export function readWeightFile(path: string): WeightFile {
-  using file = open(path);
-  const { size } = file.statSync();
-  const start = new Uint8Array(Math.min(size, START));
-  readAt(file, 0, start);
+export function decodeWeightFile(file: ByteSource): WeightFile {
+  const { size } = file, start = readStart(file, START);
   const isZip = isTorch(start);
   if (!isZip && !isSafetensors(start)) throw new WeightFileError(describeOther(start));
   if (size > MOST_BYTES) throw new WeightFileError(`it has ${formatBytes(size)}, many times what an L2ViT and its optimiser take`);
-  const bytes = new Uint8Array(size);
-  readAt(file, 0, bytes);
+  const bytes = readStart(file);
   try {
     if (isZip) return { ...decodeTorch(bytes), metadata: {}, size };
     const { tensors, metadata } = decodeSafetensors(bytes);
@@ -74,13 +70,4 @@ function describeOther(start: Uint8Array): string {
 function isLegacy(start: Uint8Array): boolean {
   const magic = LEGACY_MAGIC.toHex();
   return start[0] === 0x80 && start.subarray(0, 64).toHex().includes(magic);
-}
-
-function open(path: string): Deno.FsFile {
-  try {
-    return openToRead(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new WeightFileError("there is no such file. Train first, or check the path");
-    throw error;
-  }
 }

@@ -5,8 +5,8 @@
  * the checksum that the directory gives.
  */
 
-import { crc32 } from "node:zlib";
 import { shorten } from "../format.ts";
+import { crc32 } from "./crc32.ts";
 
 /** An archive that cannot be read. */
 export class ZipError extends Error {

@@ -1,6 +1,6 @@
 /** @file Writes zip archives without compression, whose contents begin where memory can be mapped, as PyTorch's do. */
 
-import { crc32 } from "node:zlib";
+import { crc32 } from "./crc32.ts";
 
 const END = 0x06054b50, CENTRAL = 0x02014b50, LOCAL = 0x04034b50;
 const LOCAL_BYTES = 30, CENTRAL_BYTES = 46, END_BYTES = 22;

@@ -1,8 +1,8 @@
 /** @file What a run needs to go on exactly where it was: weights, moments, and the trainer's own counters. */
 
-import { createHash } from "node:crypto";
 import type { RunConfig } from "../config/keys.ts";
 import { parseConfig } from "../config/parse.ts";
+import { sha256 } from "../data/fingerprint.ts";
 import { parseTrainedOn, type TrainedOn } from "../data/provenance.ts";
 import { shorten } from "../format.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -96,21 +96,20 @@ export async function encodeResume(
     mass_mean: String(massMean),
     mass_std: String(massStd),
   };
-  return { tensors, metadata: { ...metadata, sha256: hashOfResume({ tensors, metadata }) } };
+  return { tensors, metadata: { ...metadata, sha256: await hashOfResume({ tensors, metadata }) } };
 }
 
 /** SHA-256 over metadata, names, shapes and contents of a resume file, the hash itself left out. */
-export function hashOfResume({ tensors, metadata }: Safetensors): string {
-  const hash = createHash("sha256");
+export function hashOfResume({ tensors, metadata }: Safetensors): Promise<string> {
   const { config, state, tuning, version, sha256: _, ...others } = metadata;
   const first = [config, state, tuning].filter((text) => text !== undefined);
   // version 1 hashed these alone
-  hash.update(JSON.stringify(version === undefined ? first : [...first, version, Object.entries(others).sort()]));
+  const hashed: BlobPart[] = [JSON.stringify(version === undefined ? first : [...first, version, Object.entries(others).sort()])];
   for (const name of [...tensors.keys()].sort()) {
     const { dtype, shape, bytes } = tensors.get(name)!;
-    hash.update(JSON.stringify([name, dtype, shape])).update(bytes);
+    hashed.push(JSON.stringify([name, dtype, shape]), bytes as Uint8Array<ArrayBuffer>);
   }
-  return hash.digest("hex");
+  return sha256(...hashed);
 }
 
 /**
@@ -118,7 +117,7 @@ export function hashOfResume({ tensors, metadata }: Safetensors): string {
  *
  * @throws {UnusableCheckpoint} if they are not what was written
  */
-function decodeResume(bytes: Uint8Array, path: string): Safetensors {
+async function decodeChecked(bytes: Uint8Array, path: string): Promise<Safetensors> {
   let contents: Safetensors;
   try {
     contents = decodeSafetensors(bytes);
@@ -132,15 +131,15 @@ function decodeResume(bytes: Uint8Array, path: string): Safetensors {
       `${path} is of version ${shorten(version)}, and this program knows those up to ${VERSION}: use a newer program`,
     );
   }
-  if (contents.metadata["sha256"] !== hashOfResume(contents)) {
+  if (contents.metadata["sha256"] !== await hashOfResume(contents)) {
     throw new UnusableCheckpoint(`${path} is damaged: its contents do not have the hash that was written with them`);
   }
   return contents;
 }
 
 /** Looks at a resume file that has just been written. */
-export function verifyResume(path: string): (written: Uint8Array) => void {
-  return (written) => void decodeResume(written, path);
+export function verifyResume(path: string): (written: Uint8Array) => Promise<void> {
+  return async (written) => void await decodeChecked(written, path);
 }
 
 /** Where a run is, and what its weights were trained on, the run's own data last. */
@@ -162,12 +161,13 @@ export interface Resume extends RunProgress {
 }
 
 /**
- * Reads a resume file.
+ * Reads the bytes of a resume file.
  *
+ * @param path where they are from
  * @throws {UnusableCheckpoint} if it is none, not as it was written, or of another version of the program
  */
-export function readResume(path: string): Resume {
-  const { tensors, metadata } = decodeResume(Deno.readFileSync(path), path);
+export async function decodeResume(bytes: Uint8Array, path: string): Promise<Resume> {
+  const { tensors, metadata } = await decodeChecked(bytes, path);
   return {
     ...parseProgress(metadata, path),
     apply(gpu, method) {

@@ -5,13 +5,12 @@ import { ConfigError, differences } from "../config/parse.ts";
 import { differentData, type TrainedOn } from "../data/provenance.ts";
 import { formatBytes } from "../format.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { exists } from "../io/files.ts";
 import type { StateDict } from "../tensor/parameters.ts";
-import { freshState, readResume, type Resume, type RunState, UnusableCheckpoint } from "./checkpoint.ts";
+import { decodeResume, freshState, type Resume, type RunState, UnusableCheckpoint } from "./checkpoint.ts";
 import type { Method } from "./method.ts";
-import type { RunFolder } from "./run_folder.ts";
+import type { RunFiles } from "./run_files.ts";
 import { type Reporter, Trainer, type TrainerOptions } from "./trainer.ts";
-import { createTuned } from "./tuning.ts";
+import { createTuned, type TuningStore } from "./tuning.ts";
 
 /** Keys that may change between a run and its continuation. */
 const FREE_KEYS = [
@@ -38,8 +37,8 @@ export interface Run {
   readonly origin: Origin;
   /** The data. */
   readonly data: TrainedOn;
-  /** File of the variants that were chosen on adapters used before; none measures them for each run. */
-  readonly tuningFile?: string | undefined;
+  /** The variants that were chosen on adapters used before; without it they are measured for each run. */
+  readonly tunings?: TuningStore | undefined;
 }
 
 /**
@@ -52,7 +51,7 @@ export interface Run {
 export async function train(
   gpu: Gpu,
   config: RunConfig,
-  folder: RunFolder,
+  folder: RunFiles,
   run: Run,
   reporter: Reporter,
   options: TrainerOptions,
@@ -88,13 +87,13 @@ async function createMethod(
   run: Run,
   { signal, line }: TrainerOptions & Pick<Reporter, "line">,
 ): Promise<Method> {
-  const { origin, tuningFile: file } = run;
+  const { origin, tunings } = run;
   const { resume } = origin;
   const create = () => run.create(resume ? new Map() : origin.start);
   const begun = resume?.tuning;
   const untuned = training.tune === "off" || (resume && !begun);
   const fixed = untuned ? {} : begun?.adapter === gpu.adapter.name ? begun.choices : undefined;
-  if (!fixed) return await createTuned(gpu, create, { file, signal, line });
+  if (!fixed) return await createTuned(gpu, create, { tunings, signal, line });
   gpu.choices.answer(fixed);
   return create();
 }
@@ -104,15 +103,16 @@ async function createMethod(
  *
  * @throws {ConfigError} if there is none, it cannot be used, or it is of a run with another configuration
  */
-export function openResume(folder: RunFolder, config: RunConfig): Resume {
-  if (!exists(folder.resume)) {
+export async function openResume(folder: RunFiles, config: RunConfig): Promise<Resume> {
+  const bytes = folder.read(folder.resume);
+  if (!bytes) {
     throw new ConfigError(
       `${folder.path} holds another run, without a file to resume from. Use another --out, or --fresh to start anew`,
     );
   }
   let resume: Resume;
   try {
-    resume = readResume(folder.resume);
+    resume = await decodeResume(bytes, folder.resume);
   } catch (error) {
     if (!(error instanceof UnusableCheckpoint)) throw error;
     throw new ConfigError(

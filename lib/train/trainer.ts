@@ -10,7 +10,6 @@ import type { RunConfig } from "../config/keys.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
 import { Interrupted } from "../interrupted.ts";
-import { exists } from "../io/files.ts";
 import { batchesOf } from "../input/batches.ts";
 import { Random, STREAMS } from "../random.ts";
 import { read } from "../tensor/tensor.ts";
@@ -19,7 +18,7 @@ import { encodeResume, encodeWeights, type RunProgress, type RunState, verifyRes
 import { type Method, TABLE_ROWS } from "./method.ts";
 import { stepsPerEpoch } from "./preconditions.ts";
 import { replayStep } from "./replay.ts";
-import type { RunFolder } from "./run_folder.ts";
+import type { RunFiles } from "./run_files.ts";
 import { learningRateFactor } from "./schedule.ts";
 
 /** Training that cannot go on. */
@@ -49,7 +48,7 @@ export class Trainer {
   readonly #gpu: Gpu;
   readonly #config: RunConfig;
   readonly #method: Method;
-  readonly #folder: RunFolder;
+  readonly #folder: RunFiles;
   readonly #reporter: Reporter;
   readonly #options: TrainerOptions;
   readonly #state: RunState;
@@ -65,7 +64,7 @@ export class Trainer {
     gpu: Gpu,
     config: RunConfig,
     method: Method,
-    folder: RunFolder,
+    folder: RunFiles,
     { state, trainedOn }: RunProgress,
     reporter: Reporter,
     options: TrainerOptions = {},
@@ -172,7 +171,7 @@ export class Trainer {
   /** What to do about numbers that are not finite; another learning rate makes another run. */
   get #remedy(): string {
     const { latest } = this.#folder;
-    const weights = exists(latest) ? `, from its last weights with --init ${latest}` : "";
+    const weights = this.#folder.read(latest) ? `, from its last weights with --init ${latest}` : "";
     return `Check the data, or train in another --out with smaller learning rates or training.clip_norm${weights}`;
   }
 
@@ -272,15 +271,16 @@ export class Trainer {
   /** Writes the weights, as the best ones too if they are, and the state to resume from. */
   async #save(best = false): Promise<void> {
     const weights = await encodeWeights(this.#method, this.#progress);
-    if (best) this.#folder.save(this.#folder.best, weights);
+    if (best) await this.#folder.save(this.#folder.best, weights);
     await this.#saveResume();
-    this.#folder.save(this.#folder.latest, weights);
+    await this.#folder.save(this.#folder.latest, weights);
     this.#savedAt = performance.now();
   }
 
   async #saveResume(): Promise<void> {
     const { resume } = this.#folder;
-    this.#folder.save(resume, await encodeResume(this.#gpu, this.#method, this.#progress, this.#config), verifyResume(resume));
+    const contents = await encodeResume(this.#gpu, this.#method, this.#progress, this.#config);
+    await this.#folder.save(resume, contents, verifyResume(resume));
   }
 
   get #progress(): RunProgress {

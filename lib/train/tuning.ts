@@ -1,17 +1,14 @@
 /**
- * @file The choice of kernel variants at the first use of an adapter, and its file.
+ * @file The choice of kernel variants at the first use of an adapter.
  *
  * Variants round differently. So what was chosen is kept with the run, and a run that goes on uses the same again.
  */
 
-import { createHash } from "node:crypto";
-import { dirname } from "node:path";
 import type { OpenQuestion } from "../gpu/choices.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Interrupted } from "../interrupted.ts";
-import { makeFolder, writeFileAtomic } from "../io/atomic.ts";
 import { isRecord } from "../io/json.ts";
-import { PRODUCT_SOURCES, type ProductQuestion } from "../tensor/ops/matmul.ts";
+import type { ProductQuestion } from "../tensor/ops/matmul.ts";
 import { fastestVariant } from "../tensor/ops/matmul_tuning.ts";
 
 /** Variants by the question that they answer. */
@@ -25,19 +22,27 @@ export interface Tuning {
   readonly choices: Answers;
 }
 
+/** Where the choices of all adapters are kept, see lib/disk/tuning_file.ts. */
+export interface TuningStore {
+  /** What was chosen on an adapter before. */
+  answersOf(adapter: string): Answers;
+  /**
+   * Keeps answers beside those that there are.
+   *
+   * @returns what became of it, in words
+   */
+  keep(adapter: string, answers: Answers): string;
+}
+
 /** Where choices are kept, and who is told. */
 export interface TuningOptions {
-  /** The file of choices of all adapters; none keeps them for this run alone. */
-  readonly file: string | undefined;
+  /** None keeps them for this run alone. */
+  readonly tunings?: TuningStore | undefined;
   /** When it is aborted, measuring ends. */
   readonly signal?: AbortSignal | undefined;
   /** Receives a line that stays. */
   readonly line: (text: string) => void;
 }
-
-const FORMAT = "l2vit-tuning";
-/** Choices are measured anew when the kernel has changed. */
-const KERNEL = createHash("sha256").update(PRODUCT_SOURCES).digest("hex");
 
 /** The choices that a run has used so far. */
 export function tuningOf({ adapter, choices }: Gpu): Tuning {
@@ -69,8 +74,7 @@ export function parseTuning(text: string | undefined): Tuning | undefined {
  * @throws {Interrupted} if the signal was aborted
  */
 export async function createTuned<T extends Disposable>(gpu: Gpu, create: () => T, options: TuningOptions): Promise<T> {
-  const { file } = options;
-  gpu.choices.answer(file === undefined ? {} : readTunings(file)[gpu.adapter.name] ?? {});
+  gpu.choices.answer(options.tunings?.answersOf(gpu.adapter.name) ?? {});
   const made = create();
   if (gpu.choices.open.length === 0) return made;
   made[Symbol.dispose]();
@@ -80,7 +84,7 @@ export async function createTuned<T extends Disposable>(gpu: Gpu, create: () => 
 
 async function answerOpenQuestions(gpu: Gpu, options: TuningOptions): Promise<void> {
   const open = gpu.choices.open as OpenQuestion<ProductQuestion>[];
-  const { file, line, signal } = options;
+  const { tunings, line, signal } = options;
   line(`First use of this adapter at these sizes: measuring variants of ${open.length} matrix products`);
   const answers: Record<string, string> = { ...gpu.choices.taken };
   let faster = 0;
@@ -96,38 +100,10 @@ async function answerOpenQuestions(gpu: Gpu, options: TuningOptions): Promise<vo
     for (const variant of wrong) line(`Left out, since it computes wrong numbers on this adapter: ${variant} for ${question}`);
   }
   gpu.choices.answer(answers);
-  line(`${faster} of them run faster than by default${file === undefined ? "" : `; ${keep(file, gpu.adapter.name, answers)}`}`);
+  line(`${faster} of them run faster than by default${tunings ? `; ${tunings.keep(gpu.adapter.name, answers)}` : ""}`);
 }
 
-/** Adds answers to the file; a run does not end because it cannot. */
-function keep(file: string, adapter: string, answers: Answers): string {
-  try {
-    const adapters = readTunings(file);
-    makeFolder(dirname(file));
-    writeFileAtomic(file, formatTunings({ ...adapters, [adapter]: { ...adapters[adapter], ...answers } }));
-    return `kept in ${file}`;
-  } catch (error) {
-    return `not kept: ${(error as Error).message}`;
-  }
-}
-
-/** The file of choices by adapter. */
-export function formatTunings(adapters: Readonly<Record<string, Answers>>): string {
-  return JSON.stringify({ format: FORMAT, kernel: KERNEL, adapters }, null, 2) + "\n";
-}
-
-/** Choices by adapter; none if the file is missing, unreadable, damaged, or of other kernels: it is only a memory. */
-export function readTunings(file: string): Record<string, Answers> {
-  try {
-    const contents: unknown = JSON.parse(Deno.readTextFileSync(file));
-    if (!isRecord(contents) || contents["format"] !== FORMAT || contents["kernel"] !== KERNEL) return {};
-    const adapters = isRecord(contents["adapters"]) ? Object.entries(contents["adapters"]) : [];
-    return Object.fromEntries(adapters.filter((entry): entry is [string, Answers] => isAnswers(entry[1])));
-  } catch {
-    return {};
-  }
-}
-
-function isAnswers(value: unknown): value is Answers {
+/** True for variants by question. */
+export function isAnswers(value: unknown): value is Answers {
   return isRecord(value) && Object.values(value).every((name) => typeof name === "string");
 }

@@ -3,15 +3,12 @@
  * model was made with, under names that its author chose.
  */
 
-import { dirname } from "node:path";
 import { shorten } from "../format.ts";
 import { isRecord } from "../io/json.ts";
 import { factsOf } from "./checkpoint_facts.ts";
 import type { FoundModel } from "./find_model.ts";
 import { inferModel } from "./infer_model.ts";
 
-/** Names that save_pretrained() gives to weights; beside a file of another name, the configuration may be any model's. */
-const WEIGHTS = /(^|[\\/])(model\.safetensors|pytorch_model\.bin)$/;
 const CONFIG = "config.json";
 /** Sizes that tensors tell: a configuration with others belongs to another model. */
 const SIZES = ["in_channels", "patch_size", "embed_dim", "depth", "num_heads", "lcm_kernel"] as const;
@@ -19,14 +16,12 @@ const SIZES = ["in_channels", "patch_size", "embed_dim", "depth", "num_heads", "
 const DEEPEST = 8;
 
 /**
- * What the configuration beside a file says, as metadata of a weight file; nothing if there is none, or if it may not be read.
+ * What the configuration beside a file says, as metadata of a weight file.
  *
- * @param path of the weights
+ * @param text of the configuration
  * @throws {Error} if it is not JSON, or belongs to another model
  */
-export function factsBeside(path: string, model: FoundModel): Record<string, string> {
-  const text = WEIGHTS.test(path) ? readConfig(`${dirname(path)}/${CONFIG}`) : undefined;
-  if (text === undefined) return {};
+export function factsOfConfig(text: string, model: FoundModel): Record<string, string> {
   const leaves = new Map(leavesOf(parse(text)));
   const sizes = inferModel(new Map([...model.tensors].map(([name, { shape }]) => [name, shape])));
   for (const key of SIZES) {
@@ -40,15 +35,6 @@ export function factsBeside(path: string, model: FoundModel): Record<string, str
     );
   }
   return factsOf({ leaves }, { prefix: "", others: [] });
-}
-
-function readConfig(path: string): string | undefined {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) return undefined;
-    throw error;
-  }
 }
 
 function parse(text: string): Record<string, unknown> {

@@ -6,7 +6,8 @@
 
 import { shorten } from "../format.ts";
 import { encodeSafetensors, type Safetensors, SafetensorsError, type StoredTensor, storeFloats } from "../io/safetensors.ts";
-import { readWeightFile, WeightFileError } from "../io/weight_file.ts";
+import type { ByteSource } from "../io/source.ts";
+import { decodeWeightFile, WeightFileError } from "../io/weight_file.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import { factsOf } from "./checkpoint_facts.ts";
 import type { ModelConfig } from "../nn/config.ts";
@@ -14,7 +15,7 @@ import { findModel, isOwn } from "./find_model.ts";
 import { finiteFloats } from "./finite.ts";
 import { isHead } from "../nn/heads.ts";
 import { shapesOf } from "../nn/linear_vit.ts";
-import { factsBeside } from "./pretrained_config.ts";
+import { factsOfConfig } from "./pretrained_config.ts";
 import { decodeInfo, encodeInfo, type WeightsInfo } from "./weights_info.ts";
 
 /** A weight file that does not fit. The message names the file, the tensor, and what to do. */
@@ -35,14 +36,23 @@ const COUNTER = ".num_batches_tracked";
 /** Bytes of a model's tensors: this many times those of the file, where tensors share numbers, and so many more. */
 const MOST_COPIES = 4, MOST_BYTES = 64 * 2 ** 20;
 
+/** A weight file as it is read. */
+export interface WeightSource {
+  /** What it is called in messages. */
+  readonly path: string;
+  /** What it holds: a .safetensors file, or a checkpoint of PyTorch (.pt). */
+  readonly bytes: ByteSource;
+  /** Text of the config.json that lies beside it. */
+  readonly config?: string | undefined;
+}
+
 /**
  * Reads a weight file.
  *
- * @param path a .safetensors file, or a checkpoint of PyTorch (.pt)
- * @throws {WeightsError} if it is missing, broken, no L2ViT, or holds a number that is not finite
+ * @throws {WeightsError} if it is broken, no L2ViT, or holds a number that is not finite
  */
-export function readWeights(path: string): Weights {
-  return weightsOf(path, readTensors(path));
+export function decodeWeights(source: WeightSource): Weights {
+  return weightsOf(source.path, decodeTensors(source));
 }
 
 /**
@@ -76,14 +86,15 @@ export function weightsOf(path: string, { tensors, metadata }: Safetensors): Wei
  * @param key which model of a file with several
  * @throws {WeightsError} naming the file
  */
-export function readTensors(path: string, key?: string): Safetensors {
+export function decodeTensors({ path, bytes: source, config }: WeightSource, key?: string): Safetensors {
   try {
-    const file = readWeightFile(path);
+    const file = decodeWeightFile(source);
     const model = findModel(file, key);
     const bytes = [...model.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
     if (bytes > MOST_COPIES * file.size + MOST_BYTES) throw new Error("its tensors take many times the bytes of the file");
     const tensors = new Map([...model.tensors].map(([name, tensor]) => [name, tensor.dense()]));
-    return { tensors, metadata: { ...factsBeside(path, model), ...factsOf(file, model), ...file.metadata } };
+    const beside = config === undefined ? {} : factsOfConfig(config, model);
+    return { tensors, metadata: { ...beside, ...factsOf(file, model), ...file.metadata } };
   } catch (error) {
     throw errorIn(path, error as Error);
   }

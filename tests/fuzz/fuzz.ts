@@ -30,9 +30,9 @@ export class FuzzFailure extends Error {
 }
 
 /** The file with this number: the same for the same seed, whatever was read before. */
-export function fileOf(target: Target, number: number, seed: number): Uint8Array {
+export async function fileOf(target: Target, number: number, seed: number): Promise<Uint8Array> {
   const random = new Random(seed, number, 97);
-  return target.mutate(target.seeds[number % target.seeds.length]!, random);
+  return await target.mutate(target.seeds[number % target.seeds.length]!, random);
 }
 
 /**
@@ -45,7 +45,7 @@ export async function fuzz(target: Target, first: number, last: number, seed: nu
   const report: FuzzReport = { name: target.name, files: 0, refused: 0, slowest: 0, largest: 0 };
   const path = `${folder}/${target.name}.input`;
   for (let number = first; number < last; number++) {
-    const file = fileOf(target, number, seed);
+    const file = await fileOf(target, number, seed);
     Deno.writeFileSync(path, file);
     const fail = (why: string): never => {
       const kept = `${folder}/${target.name}-${seed}-${number}.failure`;

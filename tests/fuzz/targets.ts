@@ -14,13 +14,15 @@ import { Choices } from "../../lib/gpu/choices.ts";
 import { readNpyHeader } from "../../lib/io/npy.ts";
 import { openZip } from "../../lib/io/zip.ts";
 import { isHead } from "../../lib/nn/heads.ts";
-import { fitWeights, readTensors, readWeights, WeightsError } from "../../lib/weights/weights.ts";
+import { readTensors, readWeights } from "../../lib/disk/weights.ts";
+import { fitWeights, WeightsError } from "../../lib/weights/weights.ts";
 import { Random } from "../../lib/random.ts";
-import { freshState, hashOfResume, readResume, UnusableCheckpoint } from "../../lib/train/checkpoint.ts";
-import { RunFolder } from "../../lib/train/run_folder.ts";
-import { formatTunings, readTunings } from "../../lib/train/tuning.ts";
+import { freshState, hashOfResume, UnusableCheckpoint } from "../../lib/train/checkpoint.ts";
+import { RunFolder } from "../../lib/disk/run_folder.ts";
+import { formatTunings, readTunings } from "../../lib/disk/tuning_file.ts";
 import { npy } from "../support/numpy.ts";
 import { zipOf } from "../support/zip.ts";
+import { readResume } from "../support/files.ts";
 import { growHdf5, readGrownHdf5 } from "./hdf5_grammar.ts";
 import { mutateBytes, mutateText } from "./mutate.ts";
 import { growCheckpoint } from "./pickle_grammar.ts";
@@ -31,7 +33,7 @@ export interface Target {
   /** Valid files to start from. */
   readonly seeds: readonly Uint8Array[];
   /** Makes a file that may be wrong out of a valid one. */
-  readonly mutate: (file: Uint8Array, random: Random) => Uint8Array;
+  readonly mutate: (file: Uint8Array, random: Random) => Promise<Uint8Array> | Uint8Array;
   /** Reads everything in the file. */
   readonly read: (path: string) => Promise<void> | void;
   /** Errors that say what is wrong with the file; any other is a failure. */
@@ -132,9 +134,9 @@ export async function targets(folder: string): Promise<Target[]> {
     },
     {
       name: "resume",
-      seeds: [resumeSeed()],
+      seeds: [await resumeSeed()],
       mutate: mutateResume,
-      read: (path) => void readResume(path),
+      read: async (path) => void await readResume(path),
       refusals: [UnusableCheckpoint],
     },
   ];
@@ -219,25 +221,25 @@ function described(file: Uint8Array): Uint8Array {
   return joinHeader(JSON.stringify({ __metadata__: metadata, ...JSON.parse(header) }), data);
 }
 
-function resumeSeed(): Uint8Array {
+async function resumeSeed(): Promise<Uint8Array> {
   const { tensors } = decodeSafetensors(fixture("torch/model.safetensors"));
   const state = { ...freshState(4), epoch: 2, best: 0.5, history: { train_loss: [1, 0.7] } };
   return encodeSafetensors(
-    sealed(tensors, { format: "l2vit-resume", config: JSON.stringify(defaultConfig()), state: JSON.stringify(state) }),
+    await sealed(tensors, { format: "l2vit-resume", config: JSON.stringify(defaultConfig()), state: JSON.stringify(state) }),
   );
 }
 
 /** The contents with a hash that is right. */
-function sealed(tensors: Safetensors["tensors"], metadata: Safetensors["metadata"]): Safetensors {
-  return { tensors, metadata: { ...metadata, sha256: hashOfResume({ tensors, metadata }) } };
+async function sealed(tensors: Safetensors["tensors"], metadata: Safetensors["metadata"]): Promise<Safetensors> {
+  return { tensors, metadata: { ...metadata, sha256: await hashOfResume({ tensors, metadata }) } };
 }
 
 /** Configuration and state are changed under a hash that is right, or the file as it is. */
-function mutateResume(file: Uint8Array, random: Random): Uint8Array {
+async function mutateResume(file: Uint8Array, random: Random): Promise<Uint8Array> {
   if (random.below(3) === 0) return mutateSafetensors(file, random);
   const { tensors, metadata } = decodeSafetensors(file);
   const key = random.below(3) === 0 ? "config" : "state";
-  return encodeSafetensors(sealed(tensors, { ...metadata, [key]: mutateText(metadata[key]!, random) }));
+  return encodeSafetensors(await sealed(tensors, { ...metadata, [key]: mutateText(metadata[key]!, random) }));
 }
 
 function readAllWeights(path: string): void {

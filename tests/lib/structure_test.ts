@@ -1,7 +1,7 @@
 /** @file The README says which folder may use which, and quotes code: here both are compared with the files. */
 
 import { assert, assertEquals } from "@std/assert";
-import { exists, walk } from "../../lib/io/files.ts";
+import { exists, walk } from "../../lib/disk/files.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
@@ -13,7 +13,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   std: [],
   config: [],
   io: [],
-  data: ["io"],
+  data: ["disk", "io"],
   gpu: [],
   mpi: [],
   tensor: ["gpu"],
@@ -22,8 +22,9 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   weights: ["config", "data", "io", "nn", "tensor"],
   eval: ["config", "data", "input", "io", "nn", "tensor", "gpu", "weights"],
   report: ["data", "eval", "weights"],
+  disk: ["config", "io", "tensor", "train", "weights"],
   train: ["config", "data", "eval", "gpu", "input", "io", "mpi", "nn", "tensor", "weights"],
-  cli: ["config", "data", "eval", "gpu", "input", "io", "mpi", "nn", "report", "tensor", "train", "weights"],
+  cli: ["config", "data", "disk", "eval", "gpu", "input", "io", "mpi", "nn", "report", "tensor", "train", "weights"],
 };
 
 /** Files of lib with those that they import, both as paths from the root. */
@@ -78,4 +79,17 @@ Deno.test("code that the README quotes is that of the file that it names before"
   for (const { code, file } of quotes) {
     assert(plain(Deno.readTextFileSync(ROOT + file)).includes(plain(code)), `${file} does not hold\n${code}`);
   }
+});
+
+/** What needs a disk, a process or a terminal; the data's readers and stores do too. */
+const NEEDS_DENO = ["cli", "data", "disk", "mpi", "std"];
+
+Deno.test("what computes uses standards of the web alone, so that it runs in a page and in Node too", () => {
+  const wrong = walk(`${ROOT}lib`).filter((path) => path.endsWith(".ts")).flatMap((path) => {
+    const name = path.slice(ROOT.length);
+    if (NEEDS_DENO.includes(folderOf(name))) return [];
+    const code = Deno.readTextFileSync(path).replaceAll(/\/\*[^]*?\*\/|^\s*\/\/.*$/gm, "");
+    return Array.from(code.matchAll(/\bDeno\.\w+|"node:\w+"/g), ([used]) => `${name} uses ${used}`);
+  });
+  assertEquals(wrong, []);
 });

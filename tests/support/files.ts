@@ -1,4 +1,6 @@
-/** @file Temporary folders for tests. */
+/** @file Temporary folders for tests, and what runs leave in them. */
+
+import { decodeResume, type Resume } from "../../lib/train/checkpoint.ts";
 
 /** A new folder that goes away with its block. */
 export function temporaryFolder(): { readonly path: string } & Disposable {
@@ -9,4 +11,9 @@ export function temporaryFolder(): { readonly path: string } & Disposable {
       Deno.removeSync(path, { recursive: true });
     },
   };
+}
+
+/** What a run goes on from. */
+export function readResume(path: string): Promise<Resume> {
+  return decodeResume(Deno.readFileSync(path), path);
 }

@@ -11,7 +11,7 @@ import { TestResults } from "../../lib/eval/test_results.ts";
 import { Interrupted } from "../../lib/interrupted.ts";
 import { csvLine } from "../../lib/io/csv.ts";
 import { formatJson } from "../../lib/io/json.ts";
-import { PendingFile } from "../../lib/io/pending_file.ts";
+import { PendingFile } from "../../lib/disk/pending_file.ts";
 
 const IMAGES = 1_000_000;
 const [folder, work] = Deno.args as [string, keyof typeof WORK];

@@ -1,10 +1,10 @@
 /** @file Training that is killed, runs out of disk or is started twice: nothing is lost, and it ends in the same bits. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { exists, removeIfPossible } from "../../lib/io/files.ts";
+import { exists, removeIfPossible } from "../../lib/disk/files.ts";
 import { decodeSafetensors } from "../../lib/io/safetensors.ts";
 import { Random } from "../../lib/random.ts";
-import { readResume } from "../../lib/train/checkpoint.ts";
+import { readResume } from "../support/files.ts";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
 import { FINETUNE_TOY, writeToy } from "../support/toy.ts";
 
@@ -18,12 +18,15 @@ function wait(milliseconds: number): Promise<void> {
 }
 
 /** Weights and curves of a run that has ended. */
-function resultOf(workspace: Workspace, run: string): { best: Uint8Array; latest: Uint8Array; history: unknown } {
+async function resultOf(
+  workspace: Workspace,
+  run: string,
+): Promise<{ best: Uint8Array; latest: Uint8Array; history: unknown }> {
   const [best, latest] = ["best", "latest"].map((name) => workspace.read(`runs/${run}/${name}.safetensors`)) as [
     Uint8Array,
     Uint8Array,
   ];
-  const { state } = readResume(`${workspace.root}runs/${run}/resume.safetensors`);
+  const { state } = await readResume(`${workspace.root}runs/${run}/resume.safetensors`);
   const lines = new TextDecoder().decode(workspace.read(`runs/${run}/metrics.jsonl`)).trim().split("\n");
   // the speed alone may differ
   const metrics = lines.map((line) => ({ ...JSON.parse(line), images_per_s: 0 }));
@@ -42,9 +45,9 @@ async function held(workspace: Workspace, run: string, { status }: Deno.ChildPro
 }
 
 /** What a killed run has left can be read. */
-function assertLoadable(workspace: Workspace, run: string): void {
+async function assertLoadable(workspace: Workspace, run: string): Promise<void> {
   for (const { name } of Deno.readDirSync(`${workspace.root}runs/${run}`)) {
-    if (name === "resume.safetensors") readResume(`${workspace.root}runs/${run}/${name}`);
+    if (name === "resume.safetensors") await readResume(`${workspace.root}runs/${run}/${name}`);
     else if (name.endsWith(".safetensors")) decodeSafetensors(workspace.read(`runs/${run}/${name}`));
   }
 }
@@ -53,13 +56,13 @@ Deno.test(`a run that is killed ${KILLS} times at random moments ends in the bit
   using workspace = new Workspace();
   writeToy(`${workspace.root}data/toy.h5`, 400);
   await succeed(workspace, "finetune", ...RUN, "--out", "runs/whole");
-  const expected = resultOf(workspace, "whole");
+  const expected = await resultOf(workspace, "whole");
   const random = new Random(5, 99);
   let runs = 0, resumed = 0;
   const finish = async () => {
     const { stdout } = await succeed(workspace, "finetune", ...RUN, "--out", `runs/cut-${runs}`);
     if (stdout.includes("Resuming after")) resumed++;
-    assertEquals(resultOf(workspace, `cut-${runs}`), expected);
+    assertEquals(await resultOf(workspace, `cut-${runs}`), expected);
   };
   for (let kills = 0; kills < KILLS;) {
     const child = workspace.direct("finetune", ...RUN, "--out", `runs/cut-${runs}`).spawn();
@@ -72,7 +75,7 @@ Deno.test(`a run that is killed ${KILLS} times at random moments ends in the bit
       // it had ended by itself
     }
     const { success } = await child.output();
-    assertLoadable(workspace, `cut-${runs}`);
+    await assertLoadable(workspace, `cut-${runs}`);
     // the next process makes its own
     removeIfPossible(lockOf(workspace, `cut-${runs}`));
     if (success) {
@@ -128,7 +131,7 @@ Deno.test({
     assertEquals(stderr.trim().split("\n").length, 1, stderr);
     assertStringIncludes(stderr, "the disk is full");
     Deno.renameSync(`${workspace.root}reports/x`, `${workspace.root}runs/x`);
-    assertLoadable(workspace, "x");
+    await assertLoadable(workspace, "x");
     const { stdout } = await succeed(workspace, "finetune", ...WIDE);
     assertStringIncludes(stdout, "Resuming after");
   },

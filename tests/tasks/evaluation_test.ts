@@ -2,9 +2,9 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Hdf5Writer } from "../../lib/data/hdf5_writer.ts";
-import { walk } from "../../lib/io/files.ts";
+import { walk } from "../../lib/disk/files.ts";
 import { encodeSafetensors, storeFloats, toFloats } from "../../lib/io/safetensors.ts";
-import { readTensors } from "../../lib/weights/weights.ts";
+import { readTensors } from "../../lib/disk/weights.ts";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
 
 const MODEL = new URL("../fixtures/torch/model.pt", import.meta.url).pathname;

@@ -1,7 +1,7 @@
 /** @file What the adapter refuses ends a task in one line that says what was refused and what to do. */
 
 import { assertStringIncludes } from "@std/assert";
-import { walk } from "../../lib/io/files.ts";
+import { walk } from "../../lib/disk/files.ts";
 import { temporaryFolder } from "../support/files.ts";
 import { fail, Workspace } from "../support/tasks.ts";
 import { FINETUNE_TOY, writeToy } from "../support/toy.ts";

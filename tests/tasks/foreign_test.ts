@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Hdf5Writer } from "../../lib/data/hdf5_writer.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../lib/io/safetensors.ts";
-import { exists } from "../../lib/io/files.ts";
+import { exists } from "../../lib/disk/files.ts";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
 
 const FIXTURES = new URL("../fixtures/torch/", import.meta.url);

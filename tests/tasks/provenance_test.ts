@@ -23,7 +23,7 @@ function stoppedRun(workspace: Workspace): readonly string[] {
 async function begunRun(workspace: Workspace): Promise<readonly string[]> {
   const run = [...FINETUNE_TOY, ...SMALL, "--out", "runs/f"];
   await succeed(workspace, "finetune", ...run, "--set", "training.epochs=2");
-  rewriteResume(workspace, (metadata) => {
+  await rewriteResume(workspace, (metadata) => {
     const state = { ...JSON.parse(metadata["state"]!), finished: null };
     const config = JSON.parse(metadata["config"]!);
     config.training.epochs = 3;
@@ -32,10 +32,13 @@ async function begunRun(workspace: Workspace): Promise<readonly string[]> {
   return [...run, "--set", "training.epochs=3"];
 }
 
-function rewriteResume(workspace: Workspace, change: (metadata: Record<string, string>) => Record<string, string>): void {
+async function rewriteResume(
+  workspace: Workspace,
+  change: (metadata: Record<string, string>) => Record<string, string>,
+): Promise<void> {
   const { tensors, metadata } = decodeSafetensors(workspace.read("runs/f/resume.safetensors"));
   const changed = change(metadata);
-  const contents = { tensors, metadata: { ...changed, sha256: hashOfResume({ tensors, metadata: changed }) } };
+  const contents = { tensors, metadata: { ...changed, sha256: await hashOfResume({ tensors, metadata: changed }) } };
   Deno.writeFileSync(`${workspace.root}runs/f/resume.safetensors`, encodeSafetensors(contents));
 }
 
@@ -99,10 +102,10 @@ Deno.test("a checkpoint of a later version, or with keys of another, is refused 
   using workspace = new Workspace();
   writeToy(`${workspace.root}data/toy.h5`, 100);
   const run = await begunRun(workspace);
-  rewriteResume(workspace, (metadata) => ({ ...metadata, version: "99" }));
+  await rewriteResume(workspace, (metadata) => ({ ...metadata, version: "99" }));
   const later = await fail(workspace, "finetune", ...run);
   assertStringIncludes(later, "is of version 99, and this program knows those up to 2: use a newer program");
-  rewriteResume(workspace, (metadata) => ({
+  await rewriteResume(workspace, (metadata) => ({
     ...metadata,
     version: "2",
     config: metadata["config"]!.replace('"patience"', '"endurance"'),

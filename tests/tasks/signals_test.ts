@@ -1,7 +1,7 @@
 /** @file Signals of terminals and batch systems: the state is saved, the exit code says which, and no debugger listens. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { readResume } from "../../lib/train/checkpoint.ts";
+import { readResume } from "../support/files.ts";
 import { Workspace } from "../support/tasks.ts";
 import { FINETUNE_TOY, writeToy } from "../support/toy.ts";
 
@@ -33,9 +33,9 @@ function wait(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-function assertSaved(workspace: Workspace, { stderr }: Deno.CommandOutput): void {
+async function assertSaved(workspace: Workspace, { stderr }: Deno.CommandOutput): Promise<void> {
   assertStringIncludes(new TextDecoder().decode(stderr), "Run the same command again to go on");
-  assert(readResume(`${workspace.root}runs/x/resume.safetensors`).state.step > 0);
+  assert((await readResume(`${workspace.root}runs/x/resume.safetensors`)).state.step > 0);
 }
 
 const CODES = { SIGHUP: 129, SIGTERM: 143, SIGUSR1: 138, SIGUSR2: 140, SIGXCPU: 152 } as const;
@@ -51,7 +51,7 @@ for (const [signal, code] of Object.entries(CODES) as [keyof typeof CODES, numbe
       child.kill(signal);
       const output = await child.output();
       assertEquals(output.code, code);
-      assertSaved(workspace, output);
+      await assertSaved(workspace, output);
     },
   });
 }
@@ -69,7 +69,7 @@ Deno.test({
     }
     const output = await child.output();
     assertEquals(output.code, 130);
-    assertSaved(workspace, output);
+    await assertSaved(workspace, output);
   },
 });
 
@@ -89,7 +89,7 @@ Deno.test({
         connection?.close();
         assertEquals(connection, undefined, "a debugger listens");
       }
-      assertSaved(workspace, await output);
+      await assertSaved(workspace, await output);
     }
   },
 });
@@ -107,6 +107,6 @@ Deno.test({
     child.kill("SIGTERM");
     const output = await child.output();
     assertEquals(output.code, 143);
-    assertSaved(workspace, output);
+    await assertSaved(workspace, output);
   },
 });

@@ -1,8 +1,8 @@
 /** @file Runs whose products are large enough for a choice of variants: the choice is measured once, and kept. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { exists } from "../../lib/io/files.ts";
-import { readResume } from "../../lib/train/checkpoint.ts";
+import { exists } from "../../lib/disk/files.ts";
+import { readResume } from "../support/files.ts";
 import { succeed, Workspace } from "../support/tasks.ts";
 import { FINETUNE_TOY, writeToy } from "../support/toy.ts";
 
@@ -15,24 +15,24 @@ Deno.test("training measures variants once for an adapter; a run that goes on ke
   using workspace = new Workspace();
   writeToy(`${workspace.root}data/toy.h5`, 100);
   const tunings = `${workspace.root}cache/tuning.json`;
-  const choicesOf = (run: string) => readResume(`${workspace.root}runs/${run}/resume.safetensors`).tuning!.choices;
+  const choicesOf = async (run: string) => (await readResume(`${workspace.root}runs/${run}/resume.safetensors`)).tuning!.choices;
 
   const child = workspace.direct("finetune", ...RUN, "--out", "runs/first").spawn();
   while (!exists(`${workspace.root}runs/first/resume.safetensors`)) await new Promise((resolve) => setTimeout(resolve, 20));
   child.kill("SIGKILL");
   assertStringIncludes(await child.output().then(({ stdout }) => new TextDecoder().decode(stdout)), MEASURING);
-  const begun = choicesOf("first");
+  const begun = await choicesOf("first");
   assert(Object.keys(begun).length > 3);
 
   const second = await succeed(workspace, "finetune", ...RUN, "--out", "runs/second");
   assert(!second.stdout.includes(MEASURING));
-  assertEquals(choicesOf("second"), begun);
+  assertEquals(await choicesOf("second"), begun);
 
   Deno.writeTextFileSync(tunings, "{");
   const resumed = await succeed(workspace, "finetune", ...RUN, "--out", "runs/first");
   assertStringIncludes(resumed.stdout, "Resuming after epoch 0");
   assert(!resumed.stdout.includes(MEASURING));
-  assertEquals(choicesOf("first"), begun);
+  assertEquals(await choicesOf("first"), begun);
   const weights = (run: string) => workspace.read(`runs/${run}/latest.safetensors`);
   assertEquals(weights("first"), weights("second"));
 
@@ -44,6 +44,6 @@ Deno.test("training measures variants once for an adapter; a run that goes on ke
 
   const fixed = await succeed(workspace, "finetune", ...RUN, "--set", "training.tune=off", "--out", "runs/fixed");
   assert(!fixed.stdout.includes(MEASURING));
-  assertEquals(choicesOf("fixed"), {});
+  assertEquals(await choicesOf("fixed"), {});
   assert(!exists(tunings));
 });

@@ -6,8 +6,8 @@
  */
 
 import h5wasm from "h5wasm";
-import { readAt } from "../../io/files.ts";
-import { FileError } from "../../io/system_error.ts";
+import { readAt } from "../../disk/files.ts";
+import { FileError } from "../../disk/system_error.ts";
 
 /** The part of h5wasm's module that is used here. */
 export interface Library {

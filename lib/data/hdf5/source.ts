@@ -6,7 +6,7 @@
  * See "HDF5 File Format Specification" version 3.0, section II.A.
  */
 
-import { readAt } from "../../io/files.ts";
+import { readAt } from "../../disk/files.ts";
 import { metadataChecksum } from "./checksum.ts";
 
 /** What is wrong with a part of a file; whoever knows the file and the dataset names them. */

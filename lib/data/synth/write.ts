@@ -1,9 +1,9 @@
 /** @file Writes generated data sets in the published layout. */
 
 import { Interrupted, type WorkOptions } from "../../interrupted.ts";
-import { exists, removeIfPossible } from "../../io/files.ts";
-import { tryLock } from "../../io/lock.ts";
-import { explaining } from "../../io/system_error.ts";
+import { exists, removeIfPossible } from "../../disk/files.ts";
+import { tryLock } from "../../disk/lock.ts";
+import { explaining } from "../../disk/system_error.ts";
 import { DataError } from "../errors.ts";
 import { Hdf5Writer } from "../hdf5_writer.ts";
 import { CHANNELS, Detector, SIZE } from "./detector.ts";

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { ReportFolder } from "../../../lib/cli/report_folder.ts";
-import { walk } from "../../../lib/io/files.ts";
+import { walk } from "../../../lib/disk/files.ts";
 import { temporaryFolder } from "../../support/files.ts";
 
 const SCRIPT = new URL("../../support/publish.ts", import.meta.url).pathname;

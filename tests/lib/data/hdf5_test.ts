@@ -7,7 +7,7 @@ import { Hdf5Writer } from "../../../lib/data/hdf5_writer.ts";
 import { JetFile, type JetNames } from "../../../lib/data/jet_file.ts";
 import { packInMemory } from "../../../lib/data/pack_file.ts";
 import { unpack } from "../../../lib/data/entries.ts";
-import { FileError } from "../../../lib/io/system_error.ts";
+import { FileError } from "../../../lib/disk/system_error.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { jetValues } from "../../support/jets.ts";
 

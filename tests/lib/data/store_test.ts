@@ -9,7 +9,7 @@ import { Loader } from "../../../lib/data/loader.ts";
 import { openPacked } from "../../../lib/data/pack_file.ts";
 import type { PackedImages } from "../../../lib/data/packed.ts";
 import { PackedStore } from "../../../lib/data/packed_store.ts";
-import { FileError } from "../../../lib/io/system_error.ts";
+import { FileError } from "../../../lib/disk/system_error.ts";
 import { Random } from "../../../lib/random.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { refusing } from "../../support/system.ts";

@@ -2,10 +2,10 @@
 
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { csvLine } from "../../../lib/io/csv.ts";
-import { exists } from "../../../lib/io/files.ts";
+import { exists } from "../../../lib/disk/files.ts";
 import { formatJson } from "../../../lib/io/json.ts";
-import { PendingFile } from "../../../lib/io/pending_file.ts";
-import { FileError } from "../../../lib/io/system_error.ts";
+import { PendingFile } from "../../../lib/disk/pending_file.ts";
+import { FileError } from "../../../lib/disk/system_error.ts";
 import { temporaryFolder } from "../../support/files.ts";
 
 /** Cells of a text by RFC 4180, as any program finds them. */

@@ -1,8 +1,9 @@
 /** @file A file that holds no weights is told by what it is, not by what a reader of weights makes of it. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { FileError } from "../../../lib/io/system_error.ts";
-import { readWeightFile, WeightFileError } from "../../../lib/io/weight_file.ts";
+import { FileError } from "../../../lib/disk/system_error.ts";
+import { readWeightFile } from "../../../lib/disk/weights.ts";
+import { WeightFileError } from "../../../lib/io/weight_file.ts";
 import { temporaryFolder } from "../../support/files.ts";
 
 const OTHERS: Readonly<Record<string, [start: string, message: string]>> = {

@@ -1,7 +1,7 @@
 /** @file This program names nothing of @std that the genuine packages do not have, so they can take the stand-ins' place. */
 
 import { assertEquals } from "@std/assert";
-import { walk } from "../../../lib/io/files.ts";
+import { walk } from "../../../lib/disk/files.ts";
 
 /** What is used of each module. */
 const GENUINE: Record<string, string[]> = {

@@ -8,7 +8,7 @@ import type { StepNumbers } from "../../../lib/tensor/step.ts";
 import { freshState } from "../../../lib/train/checkpoint.ts";
 import { Finetune } from "../../../lib/train/finetune.ts";
 import { replayStep } from "../../../lib/train/replay.ts";
-import { RunFolder } from "../../../lib/train/run_folder.ts";
+import { RunFolder } from "../../../lib/disk/run_folder.ts";
 import { Trainer, TrainingError } from "../../../lib/train/trainer.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { gpuTest } from "../../support/gpu.ts";

@@ -2,7 +2,8 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { readWeights, WeightsError } from "../../../lib/weights/weights.ts";
+import { readWeights } from "../../../lib/disk/weights.ts";
+import { WeightsError } from "../../../lib/weights/weights.ts";
 import { temporaryFolder } from "../../support/files.ts";
 
 const FOLDER = new URL("../../fixtures/pretrained/", import.meta.url).pathname;
@@ -64,7 +65,7 @@ describe("readWeights() of a folder of save_pretrained()", () => {
     }
   });
   it("reads the weights alone where config.json may not be read", async () => {
-    const script = `import { readWeights } from "${new URL("../../../lib/weights/weights.ts", import.meta.url)}";
+    const script = `import { readWeights } from "${new URL("../../../lib/disk/weights.ts", import.meta.url)}";
       console.log(readWeights("${FOLDER}model.safetensors").assumed.length);`;
     using folder = temporaryFolder();
     Deno.writeTextFileSync(`${folder.path}/read.ts`, script);

@@ -1,8 +1,8 @@
 /** @file Locks: held by one, waited for aloud, gone without trace, and no obstacle where there are none. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { writeFileAtomic } from "../../../lib/io/atomic.ts";
-import { tryLock, waitForLock } from "../../../lib/io/lock.ts";
+import { writeFileAtomic } from "../../../lib/disk/atomic.ts";
+import { tryLock, waitForLock } from "../../../lib/disk/lock.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { refusing } from "../../support/system.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Interrupted } from "../../../lib/interrupted.ts";
-import { download, DownloadError, type DownloadOptions, type RemoteFile } from "../../../lib/io/download.ts";
+import { download, DownloadError, type DownloadOptions, type RemoteFile } from "../../../lib/disk/download.ts";
 import { sha256 } from "../../../lib/data/fingerprint.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { type Answer, honest, type Request, serve, whole } from "../../support/server.ts";

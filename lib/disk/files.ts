@@ -1,5 +1,6 @@
 /** @file Opens files that hold bytes, reads and writes that are complete (one system call may move fewer bytes than it was asked for), and what is in a folder. */
 
+import type { ByteSource } from "../io/source.ts";
 import { explainError, FileError } from "./system_error.ts";
 
 /**
@@ -20,6 +21,35 @@ export function openToRead(path: string, elsewhere?: string): Deno.FsFile {
     throw new FileError(`${path} cannot be opened: it is ${kind}, not a file. ${remedy}`);
   } catch (error) {
     throw error instanceof Deno.errors.NotFound ? error : explainError(error, path, "opened", elsewhere);
+  }
+}
+
+/**
+ * Opens a file to read any part of it.
+ *
+ * @throws as {@linkcode openToRead}
+ */
+export function openSource(path: string): ByteSource {
+  return new FileSource(openToRead(path));
+}
+
+/** The bytes of an open file, which is closed with it. */
+export class FileSource implements ByteSource {
+  readonly size: number;
+  readonly #file: Deno.FsFile;
+
+  /** Takes a file over. */
+  constructor(file: Deno.FsFile) {
+    this.#file = file;
+    this.size = file.statSync().size;
+  }
+
+  read(position: number, into: Uint8Array): number {
+    return readAt(this.#file, position, into);
+  }
+
+  [Symbol.dispose](): void {
+    this.#file.close();
   }
 }
 

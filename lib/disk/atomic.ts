@@ -6,15 +6,12 @@ import { explaining } from "./system_error.ts";
 /**
  * Replaces a file by new contents. A reader sees the old file or the new one, never a part.
  *
- * @param check looks at what was written, read back, before it takes the place of the old file; what it throws leaves the
- * old file where it is
  * @throws {FileError} if the file system refuses; the old file and its folder are then as they were
  */
-export function writeFileAtomic(path: string, contents: Uint8Array | string, check?: (written: Uint8Array) => void): void {
+export function writeFileAtomic(path: string, contents: Uint8Array | string): void {
   using file = new PendingFile(path);
   file.write(contents);
   file.complete();
-  check?.(file.readBack());
   file.place();
 }
 

@@ -1,22 +1,28 @@
 /** @file Files that are complete or absent, whoever else writes them, and whatever a killed process has left. */
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { writeFileAtomic } from "../../../lib/io/atomic.ts";
-import { PendingFile } from "../../../lib/io/pending_file.ts";
-import { FileError } from "../../../lib/io/system_error.ts";
+import { writeFileAtomic } from "../../../lib/disk/atomic.ts";
+import { PendingFile } from "../../../lib/disk/pending_file.ts";
+import { FileError } from "../../../lib/disk/system_error.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { refusing } from "../../support/system.ts";
 
 const files = (folder: string) => [...Deno.readDirSync(folder)].map(({ name }) => name).toSorted();
 
-Deno.test("writeFileAtomic() leaves the old file, and nothing else, if the check refuses the new one", () => {
+Deno.test("PendingFile leaves the old file, and nothing else, if what was written is refused when it is read back", () => {
   using folder = temporaryFolder();
   const path = `${folder.path}/x`;
   writeFileAtomic(path, "old");
-  const check = (written: Uint8Array) => {
-    throw new Error(new TextDecoder().decode(written));
-  };
-  assertThrows(() => writeFileAtomic(path, "new", check), Error, "new");
+  assertThrows(
+    () => {
+      using file = new PendingFile(path);
+      file.write("new");
+      file.complete();
+      throw new Error(new TextDecoder().decode(file.readBack()));
+    },
+    Error,
+    "new",
+  );
   assertEquals([Deno.readTextFileSync(path), files(folder.path)], ["old", ["x"]]);
 });
 
@@ -42,7 +48,7 @@ Deno.test("two that write the same file at the same time do not meet, and one of
 Deno.test("processes that write the same file many times leave a whole one, and nothing else", async () => {
   using folder = temporaryFolder();
   const path = `${folder.path}/x`;
-  const source = new URL("../../../lib/io/atomic.ts", import.meta.url).href;
+  const source = new URL("../../../lib/disk/atomic.ts", import.meta.url).href;
   const program = `${folder.path}/write.ts`;
   Deno.writeTextFileSync(
     program,

@@ -1,7 +1,7 @@
 /** @file What the operating system refuses is said with path, action, reason and remedy. */
 
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { explainAnywhere, explainError, explaining, FileError, systemCode } from "../../../lib/io/system_error.ts";
+import { explainAnywhere, explainError, explaining, FileError, systemCode } from "../../../lib/disk/system_error.ts";
 import { temporaryFolder } from "../../support/files.ts";
 
 /** What a file system really answers, and how it is said. */

@@ -12,10 +12,12 @@
 
 import type { RunConfig } from "../config/keys.ts";
 import { formatConfig } from "../config/parse.ts";
-import { appendText, makeFolder, writeFileAtomic } from "../io/atomic.ts";
-import { exists, removeIfPossible } from "../io/files.ts";
-import { type Notice, tryLock } from "../io/lock.ts";
+import { appendText, makeFolder, writeFileAtomic } from "./atomic.ts";
+import { exists, removeIfPossible } from "./files.ts";
+import { type Notice, tryLock } from "./lock.ts";
+import { PendingFile } from "./pending_file.ts";
 import { encodeSafetensors, type Safetensors } from "../io/safetensors.ts";
+import type { RunFiles } from "../train/run_files.ts";
 
 /** A folder in which another task is training. */
 export class FolderInUse extends Error {
@@ -24,7 +26,7 @@ export class FolderInUse extends Error {
 }
 
 /** Paths of a run, and how its files are written. Two tasks cannot have one folder at the same time. */
-export class RunFolder {
+export class RunFolder implements RunFiles {
   /** The folder, without a slash at its end. */
   readonly path: string;
   readonly #lock: Disposable;
@@ -56,17 +58,14 @@ export class RunFolder {
     if (this.#made && this.#waiting) removeIfPossible(this.path);
   }
 
-  /** Weights with the lowest validation loss. */
   get best(): string {
     return `${this.path}/best.safetensors`;
   }
 
-  /** Weights as they are now. */
   get latest(): string {
     return `${this.path}/latest.safetensors`;
   }
 
-  /** State to resume from. */
   get resume(): string {
     return `${this.path}/resume.safetensors`;
   }
@@ -107,26 +106,27 @@ export class RunFolder {
     return target;
   }
 
-  /**
-   * Writes a weight file, complete or not at all.
-   *
-   * @param check looks at what was written before it replaces an older file
-   */
-  save(path: string, contents: Safetensors, check?: (written: Uint8Array) => void): void {
-    writeFileAtomic(path, encodeSafetensors(contents), check);
+  read(path: string): Uint8Array | undefined {
+    return exists(path) ? Deno.readFileSync(path) : undefined;
   }
 
-  /** Writes the configuration, every key. */
+  async save(path: string, contents: Safetensors, check?: (written: Uint8Array) => Promise<void>): Promise<void> {
+    using file = new PendingFile(path);
+    file.write(encodeSafetensors(contents));
+    file.complete();
+    await check?.(file.readBack());
+    file.place();
+  }
+
   writeConfig(config: RunConfig): void {
     writeFileAtomic(`${this.path}/config.yaml`, formatConfig(config));
   }
 
-  /** Adds a line to metrics.jsonl. */
   appendMetrics(values: Record<string, number>): void {
     appendText(this.metrics, JSON.stringify(values) + "\n");
   }
 
-  /** Drops lines of epochs beyond the one a run resumes from, and a last line that was cut off. */
+  /** A last line that was cut off is dropped too. */
   trimMetrics(epochs: number): void {
     if (!exists(this.metrics)) return;
     const lines = Deno.readTextFileSync(this.metrics).split("\n");
