@@ -6,7 +6,7 @@
 
 import { constants as zlib, crc32, inflateRawSync } from "node:zlib";
 import { readAt } from "../disk/files.ts";
-import { inflate, InflateError } from "../io/inflate.ts";
+import { inflate, InflateError } from "./inflate.ts";
 import { FileError } from "../disk/system_error.ts";
 import { type ZipEntry, ZipError } from "../io/zip.ts";
 

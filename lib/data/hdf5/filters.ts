@@ -1,6 +1,6 @@
 /** @file The filters of HDF5 that chunks pass through, undone: gzip, shuffle and the check sum fletcher32. */
 
-import { inflate, InflateError } from "../../io/inflate.ts";
+import { inflate, InflateError } from "../inflate.ts";
 import { fletcher32 } from "./checksum.ts";
 import { findMessage, MESSAGE, type Message } from "./header.ts";
 import { Hdf5Fault, type Hdf5Source } from "./source.ts";

@@ -2,7 +2,7 @@
 
 import { formatBytes, listed, shorten } from "../../format.ts";
 import { pythonAdvice } from "../data_file.ts";
-import { MOST_COMPRESSION } from "../../io/inflate.ts";
+import { MOST_COMPRESSION } from "../inflate.ts";
 import { DataError } from "../errors.ts";
 import { isSupported } from "./filters.ts";
 import type { ChunkedStorage } from "./layout.ts";
