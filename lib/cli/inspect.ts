@@ -12,7 +12,7 @@ import { packGroup } from "../data/pack_group.ts";
 import { compareWithPublished, datasetRows, PUBLISHED_FILES, type PublishedKind } from "../data/published.ts";
 import { type Split, stratifiedSplit } from "../data/split.ts";
 import { CHANNEL_NAMES, describe, hasPublishedChannels, ImageStatistics } from "../data/statistics.ts";
-import { handMadeFloor } from "../eval/linear_probe.ts";
+import { linearProbe } from "../eval/linear_probe.ts";
 import { measure } from "../eval/measures.ts";
 import { Matrix } from "../eval/regression.ts";
 import { formatCount, formatReal } from "../format.ts";
@@ -185,7 +185,8 @@ async function reportFloor(
     reporter.line(`\nA floor for any model, by ${FEATURES.length} hand-made features, is left out: ${why}`);
     return;
   }
-  const results = await handMadeFloor(features, labels, mass, split, {
+  const results = await linearProbe({ features, labels, classes: 2, mass, split }, {
+    squares: true,
     progress: reporter.counting("regressions", "rows"),
     signal,
   });

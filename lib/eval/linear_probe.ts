@@ -26,30 +26,20 @@ export interface ProbeData {
   readonly split: Pick<Split, "train" | "test">;
 }
 
+/** How a linear probe is fitted. */
+export interface LinearProbeOptions extends WorkOptions {
+  /** Fits the squares of the features too: hand-made ones are few, and say more in this way. */
+  readonly squares?: boolean;
+}
+
 /**
  * Predicts by linear functions of the features.
  *
  * @throws {Interrupted} if the signal was aborted
  */
-export function linearProbe(data: ProbeData, options?: WorkOptions): Promise<TestResults> {
-  const { features, split } = data;
-  const standardise = standardiser(features, split.train);
-  const rows = Matrix.of(features.rows, 1 + features.width, (row, i) => {
-    row[0] = 1;
-    standardise(i, row.subarray(1));
-  });
-  return fitAndPredict(data, rows, options);
-}
-
-/**
- * Predicts by linear functions of given rows.
- *
- * @param data labels, masses and the split
- * @param rows of each image, the constant 1 first
- * @throws {Interrupted} if the signal was aborted
- */
-export async function fitAndPredict(data: Omit<ProbeData, "features">, rows: Matrix, options?: WorkOptions): Promise<TestResults> {
+export async function linearProbe(data: ProbeData, options: LinearProbeOptions = {}): Promise<TestResults> {
   const { labels, classes, mass, split: { train, test } } = data;
+  const rows = regressors(data.features, train, options.squares ?? false);
   const fitted: Float64Array[] = [];
   // of two classes, one regression says it all
   for (const c of classes === 2 ? [1] : Array(classes).keys()) {
@@ -65,32 +55,13 @@ export async function fitAndPredict(data: Omit<ProbeData, "features">, rows: Mat
   return results;
 }
 
-/**
- * Fits and tests the regressions.
- *
- * @param features a row for each image
- * @param labels 0 or 1 for each image
- * @param mass of each image in GeV
- * @returns what the regressions say of the test images
- * @throws {Interrupted} if the signal was aborted
- */
-export function handMadeFloor(
-  features: Matrix,
-  labels: ArrayLike<number>,
-  mass: ArrayLike<number>,
-  split: Split,
-  options?: WorkOptions,
-): Promise<TestResults> {
-  return fitAndPredict({ labels, classes: 2, mass, split }, expand(features, split.train), options);
-}
-
-/** A one, the features standardised over some images, and their squares. */
-function expand(features: Matrix, over: Uint32Array): Matrix {
+/** A one, the features standardised over some images, and their squares if they are wanted. */
+function regressors(features: Matrix, over: Uint32Array, squares: boolean): Matrix {
   const { rows, width } = features;
   const standardise = standardiser(features, over);
-  return Matrix.of(rows, 1 + 2 * width, (row, i) => {
+  return Matrix.of(rows, 1 + (squares ? 2 : 1) * width, (row, i) => {
     row[0] = 1;
     standardise(i, row.subarray(1, 1 + width));
-    for (let f = 1; f <= width; f++) row[width + f] = row[f]! ** 2 - 1;
+    for (let f = 1; squares && f <= width; f++) row[width + f] = row[f]! ** 2 - 1;
   });
 }

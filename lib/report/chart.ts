@@ -36,7 +36,7 @@ const MARGIN = { left: 60, right: 16, top: 34, bottom: 48 } as const;
 const LEGEND_LINE = 18;
 
 /** Colours of models, in order; the pattern tells them apart without colour. */
-export const SERIES: readonly { readonly colour: string; readonly dash: string | undefined }[] = [
+const SERIES: readonly { readonly colour: string; readonly dash: string | undefined }[] = [
   { colour: "var(--c0)", dash: undefined },
   { colour: "var(--c1)", dash: "7 3" },
   { colour: "var(--c2)", dash: "2 3" },

@@ -40,7 +40,7 @@ export function mae(config: RunConfig): Objective {
  *
  * @throws {ConfigError} if that is all of them
  */
-export function visibleTokens(tokens: number, maskRatio: number): number {
+function visibleTokens(tokens: number, maskRatio: number): number {
   const visible = Math.max(1, Math.trunc(tokens * (1 - maskRatio)));
   if (visible < tokens) return visible;
   throw new ConfigError(`mae.mask_ratio ${maskRatio} masks none of ${tokens} tokens. Use a larger one, such as 0.75`);
