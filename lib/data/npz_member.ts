@@ -6,7 +6,7 @@
 
 import { constants as zlib, crc32, inflateRawSync } from "node:zlib";
 import { readAt } from "../disk/files.ts";
-import { inflate, InflateError } from "./inflate.ts";
+import { inflate, InflateError, MOST_COMPRESSION } from "./inflate.ts";
 import { FileError } from "../disk/system_error.ts";
 import { type ZipEntry, ZipError } from "../io/zip.ts";
 
@@ -33,9 +33,8 @@ export function wholeFile(file: Deno.FsFile): Member {
   return new PlainMember(file, 0, file.statSync().size, undefined);
 }
 
-/** An entry of an archive; @throws {ZipError} if it is of a kind that is not read */
+/** An entry of an archive; @throws {ZipError} if it claims to be more than it can be */
 export function entryOf(file: Deno.FsFile, entry: ZipEntry): Member {
-  if (entry.hindrance !== undefined) throw new ZipError(`it is ${entry.hindrance} in a way that is not read here`);
   return entry.deflated ? new PackedMember(file, entry) : new PlainMember(file, entry.start, entry.stop, entry.crc);
 }
 
@@ -90,7 +89,12 @@ class PackedMember implements Member {
   #piece = new Uint8Array(0);
   #at = 0;
 
+  /** @throws {ZipError} if it claims to be more than its packed bytes can be */
   constructor(file: Deno.FsFile, entry: ZipEntry) {
+    const packed = entry.stop - entry.start;
+    if (entry.size > MOST_COMPRESSION * (packed + 1)) {
+      throw new ZipError(`its ${packed} compressed bytes cannot be the ${entry.size} that it claims`);
+    }
     this.#file = file;
     this.#entry = entry;
     this.#checksum = new RunningChecksum(entry.size, entry.crc);

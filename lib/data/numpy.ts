@@ -33,7 +33,7 @@ const OTHERS: Readonly<Record<string, readonly [words: string, conversion?: stri
   f: ["long doubles", 'OLD.astype("f8")'],
   M: ["times"],
   m: ["differences of times"],
-  O: ["Python objects, which are pickled", "np.stack(OLD)"],
+  O: ["pickled Python objects", "np.stack(OLD)"],
   S: ["text", "np.unique(OLD, return_inverse=True)[1]"],
   U: ["text", "np.unique(OLD, return_inverse=True)[1]"],
   V: ["raw bytes"],
@@ -96,6 +96,10 @@ class NumpyFile implements DataFile {
   dataset(path: string): Dataset {
     const name = normal(path), entry = this.#entries.get(name);
     if (!this.#entries.has(name)) throw new DataError(`${this.path}: there is no array "${name}"`);
+    if (entry?.hindrance !== undefined) {
+      const remedy = "Write the file with np.savez or np.savez_compressed";
+      throw new DataError(`${this.path}: dataset "${name}" is ${entry.hindrance} in a way that is not read here. ${remedy}`);
+    }
     return inWords(this.path, name, () => {
       const member = entry ? entryOf(this.file, entry) : wholeFile(this.file);
       this.#open.push(member);

@@ -53,7 +53,7 @@ Deno.test("numbers of every standard type of NumPy are read in either byte order
 
 const REFUSED: Readonly<Record<string, string>> = {
   "records": `holds records, which cannot be read here. ${pythonAdvice("NumPy", "records", 'OLD["FIELD"]')}`,
-  "objects": "holds Python objects, which are pickled",
+  "objects": "holds pickled Python objects",
   "text": 'holds text, which cannot be read here. In NumPy: new["text"] = np.unique',
   "bytes": "holds text",
   "complex": 'holds complex numbers, which cannot be read here. In NumPy: new["complex"] = old["complex"].real',
@@ -66,7 +66,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   "large": "holds 9007199254740993 at row 0, which double precision cannot hold",
   "scalar": "has shape (); expected (7) or (7, 1)",
   "none": "has shape (0, 6, 6, 2); expected (7) or (7, 1)",
-  "bzip2": "cannot be read: it is compressed in a way that is not read here",
+  "bzip2": "is compressed in a way that is not read here. Write the file with np.savez",
   "notes": "there is no dataset notes for labels; the file holds jet, records",
 };
 
@@ -147,6 +147,16 @@ Deno.test("an archive that is cut, of other files, or of none says so", async ()
     const { message } = await assertRejects(() => JetFile.open(path), DataError, why);
     assert(message.startsWith(`${path}: `) && !message.includes("\n"), message);
   }
+});
+
+Deno.test("a packed array that claims to be more than its bytes can be is refused before any memory is taken for it", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/jets.npz`, file = Deno.readFileSync(`${FIXTURES}jets_packed.npz`);
+  // the size when unpacked stands in the directory, before the name
+  const name = new TextDecoder("latin1").decode(file).lastIndexOf("jet.npy");
+  new DataView(file.buffer).setUint32(name - 46 + 24, 0xfffffffe, true);
+  Deno.writeFileSync(path, file);
+  await assertRejects(() => JetFile.open(path), DataError, 'dataset "jet" cannot be read: its ');
 });
 
 /** Reads everything in a file. */
