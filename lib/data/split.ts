@@ -2,7 +2,7 @@
  * @file The split of a labelled data set, index for index the one scikit-learn makes.
  *
  * Published checkpoints were trained on `train_test_split(..., stratify=labels, random_state=42)`, taken twice:
- * 20 % for testing, then an eighth of the rest for validation. A model must be judged on images it has never
+ * 20 % for testing, then an eighth of the rest for validation. A model must be tested on images it has never
  * seen, so the same random numbers are drawn in the same order here. Lists of images are typed arrays throughout:
  * ten million images take seconds, and a few words of memory each.
  */

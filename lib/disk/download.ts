@@ -327,7 +327,7 @@ class Transfer {
   }
 }
 
-/** The innermost cause, which names the trouble. */
+/** The innermost cause, which names the error. */
 function reason(error: Error): string {
   const { cause } = error;
   return cause instanceof Error ? reason(cause) : error.message.split(": ").at(-1)!;

@@ -42,8 +42,8 @@ Deno.test("a run that began with HDF5 goes on with the same jets as .npz, and it
     const { stdout } = await succeed(workspace, "eval", "--model", `a=${WEIGHTS}`, "--data", data, "--format", "csv");
     return stdout.split("\n").filter((line) => /^(accuracy|ROC-AUC|mass)/.test(line));
   };
-  const judged = await table("data/toy.h5");
-  assertEquals([judged.length > 2, await table("data/toy.npz")], [true, judged]);
+  const measures = await table("data/toy.h5");
+  assertEquals([measures.length > 2, await table("data/toy.npz")], [true, measures]);
   await succeed(workspace, "probe", ...weights, "--data", "data/toy.npz", "--neighbours", "5");
   await succeed(workspace, "explain", ...weights, "--data", "data/toy.npy", "--index", "3", "--out", "reports/e");
 });

@@ -1,4 +1,4 @@
-/** @file Measures and their uncertainties against scikit-learn and scipy (tests/fixtures/metrics/make.py). */
+/** @file Measures and their uncertainties against scikit-learn and scipy (tests/fixtures/measures/make.py). */
 
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { Bootstrap, quantile } from "../../../lib/eval/bootstrap.ts";
@@ -21,7 +21,7 @@ const golden: Columns & {
   confusion: number[][];
   mcnemar: number;
 } = JSON.parse(
-  Deno.readTextFileSync(new URL("../../fixtures/metrics/measures.json", import.meta.url)),
+  Deno.readTextFileSync(new URL("../../fixtures/measures/measures.json", import.meta.url)),
 );
 const results = resultsOf(golden);
 const other = resultsOf({ ...golden, predicted: golden.other });
