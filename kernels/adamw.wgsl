@@ -11,16 +11,16 @@
 //
 // value, gradient, m, v  (n)       parameters side by side, each padded to a multiple of BLOCK
 // group_of_block         (n / BLOCK): learning-rate group, FROZEN for parameters that are not trained
-// parts                  (PARTS): sums of squares of PARTS ranges
+// partials               (SEGMENTS): sums of squares of SEGMENTS segments
 // report                 (rows, 2): norm, and 1 if the step was skipped, in row step.row
 //
-// square_sums: workgroup p sums range p. update: each workgroup adds the parts anew, always in the same tree, and
+// square_sums: workgroup s sums segment s. update: each workgroup adds the partials anew, always in the same tree, and
 // then updates blocks in turn with the others, one invocation an element.
 //
 // uses lib/invocation.wgsl, lib/step.wgsl
 
 const BLOCK: u32 = 64u;
-const PARTS: u32 = 64u;
+const SEGMENTS: u32 = 64u;
 const FROZEN: u32 = 255u;
 const CLIP_NORM: f32 = 1.0;
 const WEIGHT_DECAY: f32 = 0.01;
@@ -30,8 +30,8 @@ const EPS: f32 = 1e-8;
 
 @group(0) @binding(0) var<storage, read> gradient: array<f32>;
 @group(0) @binding(1) var<storage, read> group_of_block: array<u32>;
-@group(0) @binding(2) var<storage, read_write> parts_out: array<f32>;
-@group(0) @binding(3) var<storage, read> parts: array<f32>;
+@group(0) @binding(2) var<storage, read_write> partials_out: array<f32>;
+@group(0) @binding(3) var<storage, read> partials: array<f32>;
 @group(0) @binding(4) var<storage, read_write> value: array<f32>;
 @group(0) @binding(5) var<storage, read_write> m: array<f32>;
 @group(0) @binding(6) var<storage, read_write> v: array<f32>;
@@ -54,37 +54,37 @@ fn workgroup_sum(lane: u32, mine: f32) -> f32 {
 }
 
 @compute @workgroup_size(BLOCK)
-fn square_sums(ids: Ids) {
-  let range = workgroup_number(ids);
-  if (range >= PARTS) {
+fn square_sums(group: Group, @builtin(local_invocation_index) lane: u32) {
+  let segment = group_number(group);
+  if (segment >= SEGMENTS) {
     return;
   }
   let blocks = arrayLength(&group_of_block);
-  let first = part_start(range, blocks, PARTS);
-  let last = part_start(range + 1u, blocks, PARTS);
+  let first = segment_start(segment, blocks, SEGMENTS);
+  let last = segment_start(segment + 1u, blocks, SEGMENTS);
   var sum = 0.0;
   for (var block = first; block < last; block++) {
     if (group_of_block[block] != FROZEN) {
-      let g = gradient[block * BLOCK + ids.lane];
+      let g = gradient[block * BLOCK + lane];
       sum = fma(g, g, sum);
     }
   }
-  let total = workgroup_sum(ids.lane, sum);
-  if (ids.lane == 0u) {
-    parts_out[range] = total;
+  let total = workgroup_sum(lane, sum);
+  if (lane == 0u) {
+    partials_out[segment] = total;
   }
 }
 
 @compute @workgroup_size(BLOCK)
-fn update(ids: Ids) {
+fn update(group: Group, @builtin(local_invocation_index) lane: u32) {
   var mine = 0.0;
-  for (var p = ids.lane; p < PARTS; p += BLOCK) {
-    mine += parts[p];
+  for (var s = lane; s < SEGMENTS; s += BLOCK) {
+    mine += partials[s];
   }
-  let squares = workgroup_sum(ids.lane, mine);
+  let squares = workgroup_sum(lane, mine);
   let norm = sqrt(squares);
   let finite = (bitcast<u32>(squares) & 0x7f800000u) != 0x7f800000u;
-  if (workgroup_number(ids) == 0u && ids.lane == 0u) {
+  if (group_number(group) == 0u && lane == 0u) {
     report[2u * step.row] = norm;
     report[2u * step.row + 1u] = f32(!finite);
   }
@@ -95,10 +95,10 @@ fn update(ids: Ids) {
   if (CLIP_NORM > 0.0) {
     scale = min(1.0, CLIP_NORM / (norm + 1e-6));
   }
-  for (var block = workgroup_number(ids); block < arrayLength(&group_of_block); block += workgroup_count(ids)) {
+  for (var block = group_number(group); block < arrayLength(&group_of_block); block += group_count(group)) {
     let parameter_group = group_of_block[block];
     if (parameter_group != FROZEN) {
-      update_element(block * BLOCK + ids.lane, scale, step.learning_rate[parameter_group]);
+      update_element(block * BLOCK + lane, scale, step.learning_rate[parameter_group]);
     }
   }
 }

@@ -37,9 +37,9 @@ const DIM: u32 = HEADS * HEAD_DIM;
 @group(0) @binding(6) var<storage, read> qsum: array<f32>;
 @group(0) @binding(7) var<storage, read_write> received: array<f32>;
 
-// Element e of relu(q) (part 0) or relu(k) (part 1) of a token.
-fn positive(b: u32, n: u32, part: u32, head: u32, e: u32) -> f32 {
-  return max(qkv[((b * N + n) * 3u + part) * DIM + head * HEAD_DIM + e], 0.0);
+// Element e of relu(q) (which 0) or relu(k) (1) of a token.
+fn positive(b: u32, n: u32, which: u32, head: u32, e: u32) -> f32 {
+  return max(qkv[((b * N + n) * 3u + which) * DIM + head * HEAD_DIM + e], 0.0);
 }
 
 @compute @workgroup_size(WIDTH)

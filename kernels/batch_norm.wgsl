@@ -18,7 +18,7 @@
 // x, y, dx, dy         (R, DIM)
 // weight, bias, running_mean, running_var, dweight, dbias  (DIM)
 // mean, rstd           (GROUPS, DIM)
-// parts                (GROUPS, S, 2, DIM): mean and sum of squared deviations (statistics), or sum of dy and of dy xhat
+// partials             (GROUPS, S, 2, DIM): mean and sum of squared deviations (statistics), or sum of dy and of dy xhat
 //                      (backward_sums), of each of S segments of the group's rows
 // sums                 (GROUPS, 2, DIM): sum of dy and of dy xhat
 //
@@ -38,8 +38,8 @@ const GELU_BACKWARD: bool = false; // of backward_input: x is gelu(pre), and the
 const RUNNING: bool = false; // predicting: the statistics do not depend on x
 
 @group(0) @binding(0) var<storage, read> x: array<Number>;
-@group(0) @binding(1) var<storage, read_write> parts_out: array<Number>;
-@group(0) @binding(2) var<storage, read> parts: array<Number>;
+@group(0) @binding(1) var<storage, read_write> partials_out: array<Number>;
+@group(0) @binding(2) var<storage, read> partials: array<Number>;
 @group(0) @binding(3) var<storage, read_write> mean_out: array<Number>;
 @group(0) @binding(4) var<storage, read_write> rstd_out: array<Number>;
 @group(0) @binding(5) var<storage, read_write> running_mean_out: array<Number>;
@@ -70,7 +70,7 @@ struct Dims {
 
 // The first of a group's rows that a segment of it takes.
 fn first_row(segment: u32, segments: u32) -> u32 {
-  return part_start(segment, dims.rows, segments);
+  return segment_start(segment, dims.rows, segments);
 }
 
 // How many segments a group has, if all of them have so many Numbers.
@@ -84,10 +84,10 @@ fn statistics(ids: Ids) {
   if (at.column >= DIM || at.row >= dims.segments) {
     return;
   }
-  let part = dims.first + at.row;
-  let segments = segments_of(arrayLength(&parts_out));
-  let group = part / segments;
-  let segment = part % segments;
+  let number = dims.first + at.row;
+  let segments = segments_of(arrayLength(&partials_out));
+  let group = number / segments;
+  let segment = number % segments;
   let first = first_row(segment, segments);
   let last = first_row(segment + 1u, segments);
   let base = (group * dims.rows - dims.first_row) * DIM + at.column;
@@ -101,8 +101,8 @@ fn statistics(ids: Ids) {
     let d = x[base + r * DIM] - m;
     squares = fma(d, d, squares);
   }
-  parts_out[part * 2u * DIM + at.column] = m;
-  parts_out[part * 2u * DIM + DIM + at.column] = squares;
+  partials_out[number * 2u * DIM + at.column] = m;
+  partials_out[number * 2u * DIM + DIM + at.column] = squares;
 }
 
 struct Merged {
@@ -113,16 +113,16 @@ struct Merged {
 
 // Mean and squared deviations of a column of a group.
 fn merged(group: u32, column: u32) -> Merged {
-  let segments = segments_of(arrayLength(&parts));
+  let segments = segments_of(arrayLength(&partials));
   var result = Merged(Number(), Number(), 0.0);
   for (var segment = 0u; segment < segments; segment++) {
     let at = (group * segments + segment) * 2u * DIM + column;
     // segments of no rows add nothing
     let added = f32(first_row(segment + 1u, segments) - first_row(segment, segments));
     let total = max(result.count + added, 1.0);
-    let delta = parts[at] - result.mean;
+    let delta = partials[at] - result.mean;
     result.mean += delta * added / total;
-    result.squares += parts[at + DIM] + delta * delta * result.count * added / total;
+    result.squares += partials[at + DIM] + delta * delta * result.count * added / total;
     result.count += added;
   }
   return result;
@@ -185,10 +185,10 @@ fn backward_sums(ids: Ids) {
   if (at.column >= DIM || at.row >= dims.segments) {
     return;
   }
-  let part = dims.first + at.row;
-  let segments = segments_of(arrayLength(&parts_out));
-  let group = part / segments;
-  let segment = part % segments;
+  let number = dims.first + at.row;
+  let segments = segments_of(arrayLength(&partials_out));
+  let group = number / segments;
+  let segment = number % segments;
   let m = mean[group * DIM + at.column];
   let r = rstd[group * DIM + at.column];
   let base = (group * dims.rows - dims.first_row) * DIM + at.column;
@@ -199,8 +199,8 @@ fn backward_sums(ids: Ids) {
     sum += g;
     sum_xhat = fma(g, (x[base + row * DIM] - m) * r, sum_xhat);
   }
-  parts_out[part * 2u * DIM + at.column] = sum;
-  parts_out[part * 2u * DIM + DIM + at.column] = sum_xhat;
+  partials_out[number * 2u * DIM + at.column] = sum;
+  partials_out[number * 2u * DIM + DIM + at.column] = sum_xhat;
 }
 
 @compute @workgroup_size(WIDTH)
@@ -209,7 +209,7 @@ fn backward_merge(ids: Ids) {
   if (column >= DIM) {
     return;
   }
-  let segments = segments_of(arrayLength(&parts));
+  let segments = segments_of(arrayLength(&partials));
   var total = Number();
   var total_xhat = Number();
   for (var group = 0u; group < GROUPS; group++) {
@@ -217,8 +217,8 @@ fn backward_merge(ids: Ids) {
     var sum_xhat = Number();
     for (var segment = 0u; segment < segments; segment++) {
       let at = (group * segments + segment) * 2u * DIM + column;
-      sum += parts[at];
-      sum_xhat += parts[at + DIM];
+      sum += partials[at];
+      sum_xhat += partials[at + DIM];
     }
     sums_out[group * 2u * DIM + column] = sum;
     sums_out[group * 2u * DIM + DIM + column] = sum_xhat;

@@ -172,9 +172,9 @@ fn backward_weight(ids: Ids) {
     return;
   }
   let images = arrayLength(&x) / (GRID * GRID * DIM);
-  let last = part_start(segment + 1u, images, dims.segments);
+  let last = segment_start(segment + 1u, images, dims.segments);
   var sum: array<Number, KERNEL>;
-  for (var n = part_start(segment, images, dims.segments); n < last; n++) {
+  for (var n = segment_start(segment, images, dims.segments); n < last; n++) {
     let image = n * GRID * GRID * DIM + channel;
     for (var row = 0u; row < GRID; row++) {
       let input_row = row + i - PAD;

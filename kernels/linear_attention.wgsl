@@ -21,11 +21,11 @@
 // context, gcontext  (B, HEADS, E, E)
 // ksum, dksum        (B, HEADS, E)
 // temperature        (HEADS)
-// dtemperature_parts (B, E, HEADS), added over B and E by column_sum.finish
+// dtemperature_partials (B, E, HEADS), added over B and E by column_sum.add_partials
 //
 // normalise: takes out as q+ context and finishes it in place, one invocation a token and head.
 // backward_rows: dmass and scaled, likewise. backward_ksum: one invocation a Number of dksum.
-// backward_matrices: dtemperature_parts, t context and t gcontext, one invocation a row of a matrix.
+// backward_matrices: dtemperature_partials, t context and t gcontext, one invocation a row of a matrix.
 // backward_relu: finishes dq and dk in place, one invocation a Number of them.
 //
 // uses lib/invocation.wgsl, lib/number.wgsl
@@ -58,7 +58,7 @@ struct Dims {
 @group(0) @binding(14) var<storage, read> gcontext: array<Number>;
 @group(0) @binding(15) var<storage, read_write> tcontext: array<Number>;
 @group(0) @binding(16) var<storage, read_write> tgcontext: array<Number>;
-@group(0) @binding(17) var<storage, read_write> dtemperature_parts: array<f32>;
+@group(0) @binding(17) var<storage, read_write> dtemperature_partials: array<f32>;
 @group(0) @binding(18) var<storage, read_write> dqkv: array<Number>;
 @group(0) @binding(19) var<uniform> dims: Dims;
 
@@ -131,7 +131,7 @@ fn backward_matrices(ids: Ids) {
     tcontext[i] = t * context[i];
     tgcontext[i] = t * gcontext[i];
   }
-  dtemperature_parts[(pair / HEADS * rows + index % rows) * HEADS + pair % HEADS] = total(sum);
+  dtemperature_partials[(pair / HEADS * rows + index % rows) * HEADS + pair % HEADS] = total(sum);
 }
 
 @compute @workgroup_size(WIDTH)

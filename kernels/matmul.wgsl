@@ -4,14 +4,14 @@
 // One invocation computes TM x TN elements of C: per k it loads TM + TN values for TM TN multiplications.
 //
 //   general     any size
-//   vectorised  four values at a time; every invocation loads all it needs; tiles of all batches and splits lie in one row
+//   vectorised  four values at a time; every invocation loads all it needs; tiles of all batches and segments lie in one row
 //   broadcast   four values at a time; a workgroup is one subgroup of 8 invocations with the same columns: each loads an eighth of
 //               the values of B at four k and hands them to the others. TM and TN are multiples of 4 and 8, B is not transposed
 //
 // They do alpha, bias and ReLU; entry points epilogue and epilogue4 do the rest in place, in a pass of their own whose invocations
 // lie side by side: in line with the tile it would take long to compile, and its invocations would be rows apart.
 //
-// sum_parts adds the parts of a sum that was cut.
+// add_partials adds the segments of a sum.
 //
 // uses lib/invocation.wgsl, lib/product.wgsl
 
@@ -25,11 +25,11 @@ struct Task {
   row: u32,
   column: u32,
   batch: u32,
-  split: u32,
+  segment: u32,
 }
 
 fn task_of(ids: Ids) -> Task {
-  let at = cell(ids, dims.row_tiles * dims.batches * dims.splits);
+  let at = cell(ids, dims.row_tiles * dims.batches * dims.segments);
   let product = at.column / dims.row_tiles;
   return Task(at.column % dims.row_tiles * TM, at.row * TN, product % dims.batches, product / dims.batches);
 }
@@ -37,15 +37,15 @@ fn task_of(ids: Ids) -> Task {
 @compute @workgroup_size(WIDTH)
 fn general(ids: Ids) {
   let task = task_of(ids);
-  if (task.split >= dims.splits || task.column >= dims.n) {
+  if (task.segment >= dims.segments || task.column >= dims.n) {
     return;
   }
   let a_start = start_of(dims.a, task.batch);
   let b_start = start_of(dims.b, task.batch);
-  let last = min(dims.k, (task.split + 1u) * dims.k_per_split);
+  let last = min(dims.k, (task.segment + 1u) * dims.k_per_segment);
   var sum: array<f32, TM * TN>;
   var row_sum: array<f32, TM>;
-  for (var k = task.split * dims.k_per_split; k < last; k++) {
+  for (var k = task.segment * dims.k_per_segment; k < last; k++) {
     var av: array<f32, TM>;
     var bv: array<f32, TN>;
     // unroll
@@ -75,7 +75,7 @@ fn general(ids: Ids) {
   // unroll
   for (var i = 0u; i < TM; i++) {
     if (task.column == 0u && task.row + i < dims.m) {
-      row_sums[sums_of(task.batch, task.split) + task.row + i] = row_sum[i];
+      row_sums[sums_of(task.batch, task.segment) + task.row + i] = row_sum[i];
     }
   }
 }
@@ -88,7 +88,7 @@ fn store(task: Task, i: u32, j: u32, sum: f32) {
     let value = fma(dims.alpha, sum, select(0.0, bias[column], dims.bias == 1u));
     // a comparison with NaN is false: it stays NaN
     let cut = column < dims.relu && value < 0.0;
-    c[result_of(task.batch, task.split) + row * dims.c.step_row + column] = select(value, 0.0, cut);
+    c[result_of(task.batch, task.segment) + row * dims.c.step_row + column] = select(value, 0.0, cut);
   }
 }
 
@@ -97,16 +97,16 @@ fn vectorised(ids: Ids) {
   let task = task_of(ids);
   let row = task.row;
   let column = task.column;
-  if (task.split >= dims.splits || column >= dims.n) {
+  if (task.segment >= dims.segments || column >= dims.n) {
     return;
   }
   let a_start = start_of(dims.a, task.batch);
   let b_start = start_of(dims.b, task.batch);
-  let last = min(dims.k, (task.split + 1u) * dims.k_per_split);
+  let last = min(dims.k, (task.segment + 1u) * dims.k_per_segment);
   // sum[i TN4 + j] holds columns 4 j ... 4 j + 3 of row i
   var sum: array<vec4<f32>, TM * TN4>;
   var row_sum: array<vec4<f32>, TM4>;
-  for (var k = task.split * dims.k_per_split; k < last; k += KSTEP) {
+  for (var k = task.segment * dims.k_per_segment; k < last; k += KSTEP) {
     // A_TRANSPOSED: av[p TM4 + i] holds rows 4 i ... 4 i + 3 at k + p, else av[i] row i at k ... k + 3
     var av: array<vec4<f32>, TM>;
     // bv[p TN4 + j] holds columns 4 j ... 4 j + 3 at k + p
@@ -166,7 +166,7 @@ fn vectorised(ids: Ids) {
       }
     }
   }
-  let c_start = (result_of(task.batch, task.split) + row * dims.c.step_row + column) / 4u;
+  let c_start = (result_of(task.batch, task.segment) + row * dims.c.step_row + column) / 4u;
   // unroll
   for (var j = 0u; j < TN4; j++) {
     let b = bias_of(column + 4u * j);
@@ -179,7 +179,7 @@ fn vectorised(ids: Ids) {
     // unroll
     for (var i = 0u; i < TM4; i++) {
       if (column == 0u && row + 4u * i < dims.m) {
-        row_sums4[(sums_of(task.batch, task.split) + row) / 4u + i] = row_sum[i];
+        row_sums4[(sums_of(task.batch, task.segment) + row) / 4u + i] = row_sum[i];
       }
     }
   }
@@ -193,30 +193,30 @@ fn store4(start: u32, row: u32, column: u32, i: u32, j: u32, value: vec4<f32>) {
 }
 
 @compute @workgroup_size(8)
-fn broadcast(ids: Ids, @builtin(subgroup_invocation_id) lane: u32) {
-  let at = workgroup_cell(ids, (dims.row_tiles + 7u) / 8u, (dims.n + TN - 1u) / TN);
+fn broadcast(group: Group, @builtin(local_invocation_index) lane: u32, @builtin(subgroup_invocation_id) rank: u32) {
+  let at = group_cell(group, (dims.row_tiles + 7u) / 8u, (dims.n + TN - 1u) / TN);
   let batch = at.z % dims.batches;
-  let split = at.z / dims.batches;
-  if (split >= dims.splits) {
+  let segment = at.z / dims.batches;
+  if (segment >= dims.segments) {
     return;
   }
   // rows beyond the end are computed too, from the last ones: every invocation has to lend its values
-  let row = (8u * at.x + ids.lane) * TM;
+  let row = (8u * at.x + lane) * TM;
   let column = at.y * TN;
   // in quads
   let a_start = start_of(dims.a, batch) / 4u;
   let b_start = start_of(dims.b, batch) / 4u;
   let a_step = dims.a.step_row / 4u;
   let b_step = dims.b.step_row / 4u;
-  let last = min(dims.k, (split + 1u) * dims.k_per_split);
+  let last = min(dims.k, (segment + 1u) * dims.k_per_segment);
   var sum: array<vec4<f32>, TM * TN4>;
   var row_sum: array<vec4<f32>, TM4>;
-  for (var k = split * dims.k_per_split; k < last; k += 4u) {
-    // what this invocation lends: half of the columns at k + lane % 4, zeros beyond the end of the sum
+  for (var k = segment * dims.k_per_segment; k < last; k += 4u) {
+    // what this invocation lends: half of the columns at k + rank % 4, zeros beyond the end of the sum
     var own: array<vec4<f32>, TN8>;
-    let own_k = k + lane % 4u;
+    let own_k = k + rank % 4u;
     let own_row = b_start + min(own_k, dims.k - 1u) * b_step;
-    let own_column = column + lane / 4u * (TN / 2u);
+    let own_column = column + rank / 4u * (TN / 2u);
     // unroll
     for (var j = 0u; j < TN8; j++) {
       own[j] = select(vec4<f32>(), b4[own_row + min(own_column + 4u * j, dims.n - 4u) / 4u], own_k < last);
@@ -262,7 +262,7 @@ fn broadcast(ids: Ids, @builtin(subgroup_invocation_id) lane: u32) {
       }
     }
   }
-  let c_start = (result_of(batch, split) + row * dims.c.step_row + column) / 4u;
+  let c_start = (result_of(batch, segment) + row * dims.c.step_row + column) / 4u;
   // unroll
   for (var j = 0u; j < TN4; j++) {
     let b = bias_of(column + 4u * j);
@@ -275,7 +275,7 @@ fn broadcast(ids: Ids, @builtin(subgroup_invocation_id) lane: u32) {
     // unroll
     for (var i = 0u; i < TM4; i++) {
       if (column == 0u && row + 4u * i < dims.m) {
-        row_sums4[(sums_of(batch, split) + row) / 4u + i] = row_sum[i];
+        row_sums4[(sums_of(batch, segment) + row) / 4u + i] = row_sum[i];
       }
     }
   }
@@ -297,15 +297,15 @@ fn epilogue4(ids: Ids) {
   }
 }
 
-// c[i] = sum over z of parts[z][i], parts being the (M, N) results of the splits.
+// c[i] = sum over s of partials[s][i], the (M, N) results of the segments.
 @compute @workgroup_size(WIDTH)
-fn sum_parts(ids: Ids) {
+fn add_partials(ids: Ids) {
   let i = invocation(ids);
   let size = arrayLength(&c);
   if (i < size) {
     var sum = 0.0;
-    for (var at = i; at < arrayLength(&parts); at += size) {
-      sum += parts[at];
+    for (var at = i; at < arrayLength(&partials); at += size) {
+      sum += partials[at];
     }
     c[i] = sum;
   }

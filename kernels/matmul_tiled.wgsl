@@ -57,20 +57,20 @@ fn block_b(start: u32, x: u32, k: u32, last: u32) -> mat4x4<f32> {
 }
 
 @compute @workgroup_size(SIDE, SIDE)
-fn tiled(ids: Ids) {
-  let at = workgroup_cell(ids, (dims.m + 4u * BM4 - 1u) / (4u * BM4), (dims.n + 4u * BN4 - 1u) / (4u * BN4));
+fn tiled(group: Group, @builtin(local_invocation_index) lane: u32) {
+  let at = group_cell(group, (dims.m + 4u * BM4 - 1u) / (4u * BM4), (dims.n + 4u * BN4 - 1u) / (4u * BN4));
   let batch = at.z % dims.batches;
-  let split = at.z / dims.batches;
-  if (split >= dims.splits) {
+  let segment = at.z / dims.batches;
+  if (segment >= dims.segments) {
     return;
   }
-  let local = vec2<u32>(ids.lane % SIDE, ids.lane / SIDE);
+  let local = vec2<u32>(lane % SIDE, lane / SIDE);
   let row0 = at.x * 4u * BM4;
   let column0 = at.y * 4u * BN4;
   let a_start = start_of(dims.a, batch);
   let b_start = start_of(dims.b, batch);
-  let first = split * dims.k_per_split;
-  let last = min(dims.k, first + dims.k_per_split);
+  let first = segment * dims.k_per_segment;
+  let last = min(dims.k, first + dims.k_per_segment);
   var blocks_a: array<mat4x4<f32>, BLOCKS_A>;
   var blocks_b: array<mat4x4<f32>, BLOCKS_B>;
   var sum: array<vec4<f32>, TM * TN4>;
@@ -80,14 +80,14 @@ fn tiled(ids: Ids) {
   for (var k = first; k < last + KTILE; k += KTILE) {
     // unroll
     for (var s = 0u; s < BLOCKS_A; s++) {
-      let block = ids.lane + 256u * s;
+      let block = lane + 256u * s;
       if (k < last && block < KTILE4 * BM4) {
         blocks_a[s] = block_a(a_start, row0 + 4u * (block % BM4), k + 4u * (block / BM4), last);
       }
     }
     // unroll
     for (var s = 0u; s < BLOCKS_B; s++) {
-      let block = ids.lane + 256u * s;
+      let block = lane + 256u * s;
       if (k < last && block < KTILE4 * BN4) {
         blocks_b[s] = block_b(b_start, column0 + 4u * (block % BN4), k + 4u * (block / BN4), last);
       }
@@ -119,7 +119,7 @@ fn tiled(ids: Ids) {
     }
     // unroll
     for (var s = 0u; s < BLOCKS_A; s++) {
-      let block = ids.lane + 256u * s;
+      let block = lane + 256u * s;
       if (block < KTILE4 * BM4) {
         // unroll
         for (var p = 0u; p < 4u; p++) {
@@ -129,7 +129,7 @@ fn tiled(ids: Ids) {
     }
     // unroll
     for (var s = 0u; s < BLOCKS_B; s++) {
-      let block = ids.lane + 256u * s;
+      let block = lane + 256u * s;
       if (block < KTILE4 * BN4) {
         // unroll
         for (var p = 0u; p < 4u; p++) {
@@ -140,7 +140,7 @@ fn tiled(ids: Ids) {
     workgroupBarrier();
     buffer = 1u - buffer;
   }
-  let c_start = result_of(batch, split);
+  let c_start = result_of(batch, segment);
   // unroll
   for (var j = 0u; j < TN4; j++) {
     let column = column0 + 4u * (j * SIDE + local.x);
@@ -159,7 +159,7 @@ fn tiled(ids: Ids) {
     for (var i = 0u; i < TM4; i++) {
       let row = row0 + 4u * (i * SIDE + local.y);
       if (at.y == 0u && local.x == 0u && row < dims.m) {
-        row_sums4[(sums_of(batch, split) + row) / 4u] = row_sum[i];
+        row_sums4[(sums_of(batch, segment) + row) / 4u] = row_sum[i];
       }
     }
   }

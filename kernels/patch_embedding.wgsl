@@ -7,7 +7,7 @@
 // ranges   (B, 2): words of each packed image; row r shows image r mod B
 // taps     (F, D): the weight transposed, so that neighbouring invocations read neighbouring values
 // y, dy    (R, N, D)
-// parts    (S, F, D): sums over S segments of the rows, added by column_sum.finish
+// partials (S, F, D): sums over S segments of the rows, added by column_sum.add_partials
 //
 // One invocation a Number of D and a row (forward) or a segment of rows (backward_weight). It goes through the entries in their
 // order and adds each to where it belongs, which no other invocation touches: no two sums meet, and the order is always the same.
@@ -37,7 +37,7 @@ struct Dims {
 @group(0) @binding(3) var<storage, read> bias: array<Number>;
 @group(0) @binding(4) var<storage, read_write> y: array<Number>;
 @group(0) @binding(5) var<storage, read> dy: array<Number>;
-@group(0) @binding(6) var<storage, read_write> parts: array<Number>;
+@group(0) @binding(6) var<storage, read_write> partials: array<Number>;
 @group(0) @binding(7) var<uniform> dims: Dims;
 
 // Entries of a row.
@@ -77,18 +77,18 @@ fn backward_weight(ids: Ids) {
     return;
   }
   let size = arrayLength(&dy) / dims.rows;
-  let last = part_start(segment + 1u, dims.rows, dims.segments);
+  let last = segment_start(segment + 1u, dims.rows, dims.segments);
   let base = (dims.first + segment) * dims.features * dims.numbers + column;
   for (var i = base; i < base + dims.features * dims.numbers; i += dims.numbers) {
-    parts[i] = Number();
+    partials[i] = Number();
   }
-  for (var row = part_start(segment, dims.rows, dims.segments); row < last; row++) {
+  for (var row = segment_start(segment, dims.rows, dims.segments); row < last; row++) {
     let count = count_of(dims.first_row + row);
     for (var i = 0u; i < count; i++) {
       let entry = listed[row * dims.most + i];
       let at = base + entry.x % dims.features * dims.numbers;
       let g = dy[row * size + entry.x / dims.features * dims.numbers + column];
-      parts[at] = fma(Number(bitcast<f32>(entry.y)), g, parts[at]);
+      partials[at] = fma(Number(bitcast<f32>(entry.y)), g, partials[at]);
     }
   }
 }

@@ -49,9 +49,9 @@ struct Dims {
 @group(0) @binding(8) var<storage, read_write> dqkv: array<Number>;
 @group(0) @binding(9) var<uniform> dims: Dims;
 
-// First Number of the query (part 0), key (1) or value (2) of a token.
-fn part_of(image: u32, token: u32, part: u32, head: u32) -> u32 {
-  return (((image * N + token) * 3u + part) * HEADS + head) * NUMBERS;
+// First Number of the query (which 0), key (1) or value (2) of a token.
+fn qkv_of(image: u32, token: u32, which: u32, head: u32) -> u32 {
+  return (((image * N + token) * 3u + which) * HEADS + head) * NUMBERS;
 }
 
 // The same in out and dout.
@@ -81,7 +81,7 @@ fn forward(ids: Ids) {
   var weights: array<f32, T>;
   // unroll
   for (var t = 0u; t < T; t++) {
-    let start = part_of(tile.image, min(tile.first + t, N - 1u), 0u, tile.head);
+    let start = qkv_of(tile.image, min(tile.first + t, N - 1u), 0u, tile.head);
     largest[t] = -1e30;
     // unroll
     for (var c = 0u; c < NUMBERS; c++) {
@@ -89,8 +89,8 @@ fn forward(ids: Ids) {
     }
   }
   for (var m = 0u; m < N; m++) {
-    let k = part_of(tile.image, m, 1u, tile.head);
-    let v = part_of(tile.image, m, 2u, tile.head);
+    let k = qkv_of(tile.image, m, 1u, tile.head);
+    let v = qkv_of(tile.image, m, 2u, tile.head);
     var s: array<Number, T>;
     var kept: array<f32, T>;
     var p: array<f32, T>;
@@ -160,7 +160,7 @@ fn backward_query(ids: Ids) {
   // unroll
   for (var t = 0u; t < T; t++) {
     let n = min(tile.first + t, N - 1u);
-    let start = part_of(tile.image, n, 0u, tile.head);
+    let start = qkv_of(tile.image, n, 0u, tile.head);
     let from_out = out_of(tile.image, n, tile.head);
     // unroll
     for (var c = 0u; c < NUMBERS; c++) {
@@ -169,8 +169,8 @@ fn backward_query(ids: Ids) {
     }
   }
   for (var m = 0u; m < N; m++) {
-    let k = part_of(tile.image, m, 1u, tile.head);
-    let v = part_of(tile.image, m, 2u, tile.head);
+    let k = qkv_of(tile.image, m, 1u, tile.head);
+    let v = qkv_of(tile.image, m, 2u, tile.head);
     var s: array<Number, T>;
     var dp: array<Number, T>;
     var ds: array<f32, T>;
@@ -201,7 +201,7 @@ fn backward_query(ids: Ids) {
   // unroll
   for (var t = 0u; t < T; t++) {
     if (tile.first + t < N) {
-      let to = part_of(tile.image, tile.first + t, 0u, tile.head);
+      let to = qkv_of(tile.image, tile.first + t, 0u, tile.head);
       // unroll
       for (var c = 0u; c < NUMBERS; c++) {
         dqkv[to + c] = dq[t * NUMBERS + c];
@@ -224,8 +224,8 @@ fn backward_key(ids: Ids) {
   // unroll
   for (var t = 0u; t < T; t++) {
     let m = min(tile.first + t, N - 1u);
-    let from_k = part_of(tile.image, m, 1u, tile.head);
-    let from_v = part_of(tile.image, m, 2u, tile.head);
+    let from_k = qkv_of(tile.image, m, 1u, tile.head);
+    let from_v = qkv_of(tile.image, m, 2u, tile.head);
     // unroll
     for (var c = 0u; c < NUMBERS; c++) {
       k[t * NUMBERS + c] = SCALE * qkv[from_k + c];
@@ -233,7 +233,7 @@ fn backward_key(ids: Ids) {
     }
   }
   for (var n = 0u; n < N; n++) {
-    let q = part_of(tile.image, n, 0u, tile.head);
+    let q = qkv_of(tile.image, n, 0u, tile.head);
     let dy = out_of(tile.image, n, tile.head);
     var s: array<Number, T>;
     var dp: array<Number, T>;
@@ -268,8 +268,8 @@ fn backward_key(ids: Ids) {
   // unroll
   for (var t = 0u; t < T; t++) {
     if (tile.first + t < N) {
-      let to_k = part_of(tile.image, tile.first + t, 1u, tile.head);
-      let to_v = part_of(tile.image, tile.first + t, 2u, tile.head);
+      let to_k = qkv_of(tile.image, tile.first + t, 1u, tile.head);
+      let to_v = qkv_of(tile.image, tile.first + t, 2u, tile.head);
       // unroll
       for (var c = 0u; c < NUMBERS; c++) {
         dqkv[to_k + c] = dk[t * NUMBERS + c];

@@ -20,9 +20,9 @@
 //   for dx = dy W, A = dy and B = W; for dW = dy^T x, A = dy transposed and B = x.
 //
 // BATCHES of products of one size, dims.batches of them, each an image and a head: struct View says where the matrices of each
-// lie. SPLIT K: a sum may be cut, so that many cores have work when M and N are small: split s adds terms s k_per_split ... and
-// writes its own dense C, split_stride further on; entry point sum_parts adds them in order, so the result does not depend on
-// which workgroup ends first. A product with an epilogue, or in batches, is not split.
+// lie. SEGMENTS of the sum ("split k"), so that many cores have work when M and N are small: segment s adds terms
+// s k_per_segment ... and writes its own dense C, segment_stride further on; entry point add_partials adds them in order, so the
+// result does not depend on which workgroup ends first. The sum of a product with an epilogue, or in batches, has one segment.
 //
 // Rows lie one after the other, dense or with a larger step. Bindings whose names end in 4 are moved four values at a time: every
 // contiguous axis (and N), and every step of a View, is a multiple of 4 then.
@@ -55,7 +55,7 @@ struct Dims {
   m: u32,
   n: u32,
   k: u32,
-  k_per_split: u32, // a multiple of what a variant takes at a time
+  k_per_segment: u32, // a multiple of what a variant takes at a time
   batches: u32,
   heads: u32, // batches of an image
   bias: u32,  // 1: add it
@@ -67,12 +67,12 @@ struct Dims {
   a_strides: vec2<u32>,
   b_strides: vec2<u32>,
   alpha: f32,
-  split_stride: u32,
+  segment_stride: u32,
   row_tiles: u32, // tiles of an invocation along M
-  splits: u32,
+  segments: u32, // of this launch
   drop: Drop,
-  first: u32,       // elements of the whole of C before those that are bound, for dropout
-  first_split: u32, // splits before those of this launch
+  first: u32,         // elements of the whole of C before those that are bound, for dropout
+  first_segment: u32, // segments before those of this launch
 }
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
@@ -85,7 +85,7 @@ struct Dims {
 @group(0) @binding(7) var<storage, read> pre: array<f32>;
 @group(0) @binding(8) var<storage, read> residual: array<f32>;
 @group(0) @binding(9) var<uniform> dims: Dims;
-@group(0) @binding(10) var<storage, read> parts: array<f32>;
+@group(0) @binding(10) var<storage, read> partials: array<f32>;
 @group(0) @binding(11) var<storage, read_write> c4: array<vec4<f32>>;
 @group(0) @binding(12) var<storage, read> bias4: array<vec4<f32>>;
 @group(0) @binding(13) var<storage, read_write> pre_out4: array<vec4<f32>>;
@@ -100,14 +100,14 @@ fn start_of(view: View, batch: u32) -> u32 {
   return view.first + batch / dims.heads * view.step_image + batch % dims.heads * view.step_head;
 }
 
-// Where the result of a batch and split begins.
-fn result_of(batch: u32, split: u32) -> u32 {
-  return start_of(dims.c, batch) + (dims.first_split + split) * dims.split_stride;
+// Where the result of a batch and segment begins.
+fn result_of(batch: u32, segment: u32) -> u32 {
+  return start_of(dims.c, batch) + (dims.first_segment + segment) * dims.segment_stride;
 }
 
-// Where row sums of a batch and split begin.
-fn sums_of(batch: u32, split: u32) -> u32 {
-  return ((dims.first_split + split) * dims.batches + batch) * dims.m;
+// Where row sums of a batch and segment begin.
+fn sums_of(batch: u32, segment: u32) -> u32 {
+  return ((dims.first_segment + segment) * dims.batches + batch) * dims.m;
 }
 
 // The bias of four columns; a stand-in is bound where there is none.

@@ -16,6 +16,8 @@ import { PipelineCache } from "./pipelines.ts";
 export interface GpuOptions {
   /** False: the variants of kernels that suit GPUs, on whatever adapter. */
   readonly software?: boolean;
+  /** Smallest and largest subgroup. */
+  readonly subgroup?: readonly [number, number];
   /** Most bytes of a tensor that a kernel can bind. */
   readonly maxBinding?: number;
   /** Most workgroups in a row of a launch. */
@@ -78,7 +80,7 @@ export class Gpu {
   #memory = { buffers: 0, bytes: 0, peak: 0 };
 
   private constructor(opened: Opened, options: GpuOptions) {
-    const { software, maxBinding = Infinity, workgroupsInRow = Infinity } = options;
+    const { maxBinding = Infinity, workgroupsInRow = Infinity } = options;
     const { device } = opened;
     this.device = device;
     this.limits = device.limits;
@@ -87,7 +89,7 @@ export class Gpu {
     this.grid = { x: Math.min(workgroupsInRow, most), y: most };
     const found = describeAdapter(opened);
     this.mostTurns = options.mostTurns ?? (found.software ? MOST_TURNS : Infinity);
-    this.adapter = { ...found, software: software ?? found.software };
+    this.adapter = { ...found, software: options.software ?? found.software, subgroup: options.subgroup ?? found.subgroup };
     this.pipelines = new PipelineCache(device, found.implementation, (error, what) => this.fail(error, what));
     this.unused = device.createBuffer({ size: 16, usage: GPUBufferUsage.STORAGE, label: "unused input" });
     device.addEventListener("uncapturederror", (event) => {

@@ -11,9 +11,9 @@
  */
 
 import { GpuError } from "./device.ts";
-import type { Kernel } from "./kernel.ts";
+import type { Kernel, Specialisation } from "./kernel.ts";
 import type { Field, Layout, Scalar } from "./layout.ts";
-import { type Constants, select } from "./wgsl.ts";
+import { select } from "./wgsl.ts";
 
 /** A number; true and false as 1 and 0; the elements of a vector; the fields of a struct. */
 export type DimsValue = number | boolean | readonly number[] | Dims;
@@ -27,21 +27,13 @@ export interface Dims {
 /**
  * What a launch has to bind as `dims`.
  *
- * @param what names the launch in messages
+ * @param name of the launch in messages
  * @returns undefined if the entry point reads no field
  * @throws {Error} as {@linkcode encode}
  */
-export function dimsOf(
-  { kernel, entry, constants, dims = {} }: {
-    readonly kernel: Kernel;
-    readonly entry: string;
-    readonly constants: Constants;
-    readonly dims?: Dims;
-  },
-  what: string,
-): Uint32Array<ArrayBuffer> | undefined {
-  const read = fieldsRead(kernel, entry, constants);
-  const words = encode(kernel.dims, dims, read, `${what}: dims`);
+export function dimsOf(what: Specialisation & { readonly dims?: Dims }, name: string): Uint32Array<ArrayBuffer> | undefined {
+  const read = fieldsRead(what);
+  const words = encode(what.kernel.dims, what.dims ?? {}, read, `${name}: dims`);
   return read.size > 0 ? words : undefined;
 }
 
@@ -96,7 +88,7 @@ function writeNumber(view: DataView, at: number, type: Scalar, number: number, w
 const known = new WeakMap<Kernel, Map<string, ReadonlySet<string>>>();
 
 /** Names of the fields that an entry point reads, itself or in functions that it calls. */
-function fieldsRead(kernel: Kernel, entry: string, constants: Constants): ReadonlySet<string> {
+function fieldsRead({ kernel, entry, constants }: Specialisation): ReadonlySet<string> {
   let ofKernel = known.get(kernel);
   if (!ofKernel) known.set(kernel, ofKernel = new Map());
   const key = JSON.stringify([entry, constants]);

@@ -9,8 +9,7 @@ import { formatBytes } from "../format.ts";
 import { type Gpu, GpuError } from "./device.ts";
 import { type Dims, dimsOf } from "./dims.ts";
 import { mostWorkgroups } from "./grid.ts";
-import type { Kernel } from "./kernel.ts";
-import type { Constants } from "./wgsl.ts";
+import type { Specialisation } from "./kernel.ts";
 
 /** A range of adapter memory. Transient storage gets its buffer when a plan is made. */
 export interface Storage {
@@ -20,8 +19,8 @@ export interface Storage {
   readonly bytes: number;
   /** Where it is, for storage that outlives plans. */
   readonly place?: Place;
-  /** What it is a part of, and where in it, in bytes: for storage that is larger than the adapter binds at once. */
-  readonly part?: { readonly of: Storage; readonly offset: number };
+  /** What it is a range of, and where in it, in bytes: for storage that is larger than the adapter binds at once. */
+  readonly within?: { readonly whole: Storage; readonly offset: number };
 }
 
 /** A range of a buffer. */
@@ -33,15 +32,9 @@ export interface Place {
 }
 
 /** One kernel launch. */
-export interface Dispatch {
-  /** File of the kernel, with its libraries. */
-  readonly kernel: Kernel;
-  /** Entry point in the kernel file. */
-  readonly entry: string;
+export interface Dispatch extends Specialisation {
   /** Layer or tensor it works for, in messages and profiles. */
   readonly label: string;
-  /** Values for the file's const declarations. */
-  readonly constants: Constants;
   /** Storage for each binding the entry point uses, by the name in the file. */
   readonly bindings: Readonly<Record<string, Storage>>;
   /** Values for the fields of the file's `struct Dims` that the entry point reads. */
@@ -85,9 +78,9 @@ export function checkDispatch(gpu: Gpu, dispatch: Dispatch): Uint32Array<ArrayBu
   return dimsOf(dispatch, `Cannot launch kernel ${name} for "${label}"`);
 }
 
-function checkStorage({ maxBinding }: Gpu, { label, bytes, part }: Storage, kernel: string): void {
+function checkStorage({ maxBinding }: Gpu, { label, bytes, within }: Storage, kernel: string): void {
   if (bytes === 0) throw new GpuError(`Cannot bind "${label}" to kernel ${kernel}: it is empty`);
-  const elements = (part?.of.bytes ?? bytes) / 4;
+  const elements = (within?.whole.bytes ?? bytes) / 4;
   if (elements > LIMIT) {
     throw new GpuError(`Cannot bind "${label}" to kernel ${kernel}: 32 bits do not number its ${elements} elements. ${REMEDY}`);
   }

@@ -11,7 +11,7 @@
 
 import { LIBRARIES } from "./libraries.ts";
 import { type Layout, layoutOf } from "./layout.ts";
-import { type Binding, bindingsOf } from "./wgsl.ts";
+import { type Binding, bindingsOf, type Constants } from "./wgsl.ts";
 
 /** A kernel file with its libraries. */
 export interface Kernel {
@@ -23,6 +23,16 @@ export interface Kernel {
   readonly bindings: ReadonlyMap<string, Binding>;
   /** Its `struct Dims`: what differs from launch to launch. */
   readonly dims: Layout;
+}
+
+/** What is compiled of a kernel. */
+export interface Specialisation {
+  /** The kernel. */
+  readonly kernel: Kernel;
+  /** Its entry point. */
+  readonly entry: string;
+  /** Values for the file's const declarations. */
+  readonly constants: Constants;
 }
 
 const NO_DIMS: Layout = { fields: new Map(), bytes: 0, alignment: 4 };

@@ -3,7 +3,7 @@
  *
  * Waiting for the adapter blocks the thread, signals included, until all submitted work is done. So work is
  * handed over in portions of about a second: long enough to keep the adapter busy, short enough for Ctrl-C.
- * Replays that take less are collected in windows; one that takes more is submitted in parts.
+ * Replays that take less are collected in windows; one that takes more is submitted in portions.
  */
 
 import type { Gpu } from "./device.ts";
@@ -12,16 +12,16 @@ import type { Plan } from "./plan.ts";
 /** Most submissions in a window, whatever their speed. */
 export const MOST_PENDING = 64;
 
-/** Most kernels that are new to the driver in a part whose time is not known yet: each may take a quarter of a second. */
+/** Most kernels that are new to the driver in a portion whose time is not known yet: each may take a quarter of a second. */
 const MOST_NEW = 6;
-/** Most bytes that such a part binds: a software adapter computes for about a second with them. */
+/** Most bytes that such a portion binds: a software adapter computes for about a second with them. */
 const MOST_BYTES = 2 ** 28;
 
 /** What became of a replay: done with all before it, still under way, or given up before it changed anything. */
 export type Outcome = "done" | "pending" | "stopped";
 
 /** Consecutive dispatches of a plan, and how long they took. */
-interface Part {
+interface Portion {
   readonly first: number;
   readonly last: number;
   readonly milliseconds: number;
@@ -31,7 +31,7 @@ interface Part {
 export interface PacerOptions {
   /** Milliseconds of work in a portion. */
   readonly target?: number;
-  /** When it is aborted, a replay is given up between two parts if it has not yet changed anything that outlives it. */
+  /** When it is aborted, a replay is given up between two portions if it has not yet changed anything that outlives it. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -40,12 +40,12 @@ export class Pacer {
   readonly #gpu: Gpu;
   readonly #target: number;
   readonly #signal: AbortSignal | undefined;
-  readonly #parts = new WeakMap<Plan, Part[]>();
+  readonly #portions = new WeakMap<Plan, Portion[]>();
   #window = 1;
   #pending = 0;
   #since = performance.now();
 
-  /** Starts with small parts and a window of one replay. */
+  /** Starts with small portions and a window of one replay. */
   constructor(gpu: Gpu, { target = 700, signal }: PacerOptions = {}) {
     this.#gpu = gpu;
     this.#target = target;
@@ -58,16 +58,17 @@ export class Pacer {
    * @returns "done" if everything submitted so far is done and results may be read
    */
   async run(plan: Plan): Promise<Outcome> {
-    const parts = this.#parts.get(plan);
-    if (parts?.length === 1) {
+    const portions = this.#portions.get(plan);
+    if (portions?.length === 1) {
       plan.run();
       if (++this.#pending < this.#window) return "pending";
       await this.drain();
       return "done";
     }
     await this.drain();
-    const timed: Part[] = [];
-    const endOf = (part: number, first: number) => parts ? parts[part]!.last : plan.partFrom(first, MOST_NEW, MOST_BYTES);
+    const timed: Portion[] = [];
+    const endOf = (index: number, first: number) =>
+      portions ? portions[index]!.last : plan.portionFrom(first, MOST_NEW, MOST_BYTES);
     let last = endOf(0, 0);
     for (let first = 0; first < plan.length;) {
       if (this.#signal?.aborted && first < plan.commitsFrom) return "stopped";
@@ -80,7 +81,7 @@ export class Pacer {
       [first, last] = [last, next];
       await turn();
     }
-    this.#parts.set(plan, this.#balance(timed, plan.commitsFrom));
+    this.#portions.set(plan, this.#balance(timed, plan.commitsFrom));
     this.#since = performance.now();
     return "done";
   }
@@ -95,12 +96,12 @@ export class Pacer {
     this.#since = performance.now();
   }
 
-  /** Joins parts that are short together and halves those that are long. Nothing is joined across the first commit. */
-  #balance(parts: readonly Part[], commitsFrom: number): Part[] {
-    const balanced: Part[] = [];
-    const whole = parts.reduce((sum, part) => sum + part.milliseconds, 0) <= this.#target;
-    for (const part of parts) {
-      const { first, last, milliseconds } = part;
+  /** Joins portions that are short together and halves those that are long. Nothing is joined across the first commit. */
+  #balance(portions: readonly Portion[], commitsFrom: number): Portion[] {
+    const balanced: Portion[] = [];
+    const whole = portions.reduce((sum, { milliseconds }) => sum + milliseconds, 0) <= this.#target;
+    for (const portion of portions) {
+      const { first, last, milliseconds } = portion;
       const previous = balanced.at(-1);
       if (previous && (whole || (first !== commitsFrom && previous.milliseconds + milliseconds <= this.#target))) {
         balanced[balanced.length - 1] = { first: previous.first, last, milliseconds: previous.milliseconds + milliseconds };
@@ -108,7 +109,7 @@ export class Pacer {
         const middle = Math.ceil((first + last) / 2);
         balanced.push({ first, last: middle, milliseconds: milliseconds / 2 });
         balanced.push({ first: middle, last, milliseconds: milliseconds / 2 });
-      } else balanced.push(part);
+      } else balanced.push(portion);
     }
     return balanced;
   }

@@ -7,7 +7,7 @@
  */
 
 import type { Implementation } from "./adapter.ts";
-import type { Kernel } from "./kernel.ts";
+import type { Kernel, Specialisation } from "./kernel.ts";
 import { type Binding, type Constants, specialise } from "./wgsl.ts";
 
 /** A compiled entry point and what it binds. */
@@ -29,6 +29,7 @@ export class PipelineCache {
   readonly #refused: (error: GPUError, what: string) => void;
   /** Pipelines that have been submitted: a driver may compile one at its first use only. */
   readonly started: WeakSet<Pipeline> = new WeakSet();
+  readonly #launched = new Map<string, Specialisation>();
   /** By the text of the file, then by entry point, bindings and constants. */
   readonly #pipelines = new Map<string, Map<string, Pipeline>>();
 
@@ -47,6 +48,16 @@ export class PipelineCache {
   /** Number of pipelines compiled so far. */
   get size(): number {
     return [...this.#pipelines.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** All that plans of the device launch, compiled or not yet. */
+  get launched(): Specialisation[] {
+    return [...this.#launched.values()];
+  }
+
+  /** Takes note of what a plan will launch. */
+  note({ kernel, entry, constants }: Specialisation): void {
+    this.#launched.set(JSON.stringify([kernel.name, entry, constants]), { kernel, entry, constants });
   }
 
   /**

@@ -4,7 +4,7 @@
  * Shapes never change inside a plan, so everything that costs time on the host happens once: tensors that
  * only live inside the plan are placed in as few buffers as their lifetimes allow when it is made, pipelines
  * are compiled and bind groups built when they are first needed. A replay is one encoder, one compute pass
- * and one submit, and allocates nothing. Where a replay takes long, it can be submitted in parts.
+ * and one submit, and allocates nothing. Where a replay takes long, it can be submitted in portions.
  *
  * WebGPU lets no dispatch bind one buffer both for reading and for writing, whatever the ranges. Tensors
  * with overlapping lifetimes therefore get separate buffers ("slots"), and a slot is handed on to the
@@ -82,6 +82,7 @@ export class Plan {
     this.#dispatches = [...dispatches, ...commits];
     this.commitsFrom = dispatches.length;
     this.#words = this.#dispatches.map((dispatch) => checkDispatch(gpu, dispatch));
+    for (const dispatch of this.#dispatches) gpu.pipelines.note(dispatch);
     this.#place(this.#dispatches);
     this.#writeDims();
   }
@@ -98,10 +99,10 @@ export class Plan {
 
   /** Where a tensor of the plan is (for tests and diagnostics). */
   placeOf(storage: Storage): Place {
-    const { part } = storage;
-    if (part) {
-      const { buffer, offset } = this.placeOf(part.of);
-      return { buffer, offset: offset + part.offset };
+    const { within } = storage;
+    if (within) {
+      const { buffer, offset } = this.placeOf(within.whole);
+      return { buffer, offset: offset + within.offset };
     }
     const place = storage.place ?? this.#places.get(storage);
     if (!place) throw new Error(`"${storage.label}" is not part of this plan`);
@@ -126,13 +127,13 @@ export class Plan {
   }
 
   /**
-   * The end of a part that will take little time, whatever the driver has to compile for it; a single dispatch may take any time.
+   * The end of a portion that will take little time, whatever the driver has to compile for it; a single dispatch may take any time.
    *
    * @param first where it begins
    * @param kernels most kernels in it that were never submitted, if little is bound
    * @param bytes most that its dispatches may bind together, if no kernel is new
    */
-  partFrom(first: number, kernels: number, bytes: number): number {
+  portionFrom(first: number, kernels: number, bytes: number): number {
     const end = first < this.commitsFrom ? this.commitsFrom : this.length;
     const fresh = new Set<Pipeline>();
     let bound = 0;
@@ -232,7 +233,7 @@ export class Plan {
   /** Gives every transient tensor a slot for the time between its first and last use. */
   #place(dispatches: readonly Dispatch[]): void {
     const last = new Map<Storage, number>();
-    const wholes = (d: Dispatch) => Object.values(d.bindings).map((s) => s.part?.of ?? s);
+    const wholes = (d: Dispatch) => Object.values(d.bindings).map((s) => s.within?.whole ?? s);
     dispatches.forEach((d, i) => wholes(d).forEach((s) => s.place || last.set(s, i)));
     const slots: { bytes: number; freeFrom: number }[] = [];
     const slotOf = new Map<Storage, number>();

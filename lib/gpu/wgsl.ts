@@ -89,6 +89,11 @@ export function bindingsOf(source: string): Map<string, Binding> {
   return found;
 }
 
+/** Names of the entry points that a kernel has. */
+export function entriesOf(source: string): string[] {
+  return Array.from(source.matchAll(/^@compute @workgroup_size\([^)]*\)\s*fn (\w+)\(/gm), ([, name]) => name!);
+}
+
 function literal(value: number | boolean, type: string, name: string): string {
   if (type === "bool") return value ? "true" : "false";
   const number = Number(value);

@@ -1,30 +1,47 @@
-/** @file A kernel launch as operations record it, and how it can be cut. */
+/**
+ * @file A kernel launch as operations record it: once, for any range of what its tensors consist of.
+ *
+ * Pieces of a whole have these names, here and in kernels:
+ *
+ * - **units** are what a tensor consists of along its first axis, such as images: equal, and one after the other;
+ * - a **range** of units is what one launch computes: all of them, unless a tensor is larger than the adapter binds at once;
+ * - **segments** are what a long sum is cut into, so that many invocations compute it; **partials** are their sums, which another
+ *   launch adds in order.
+ */
 
 import type { Dispatch } from "../gpu/dispatch.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** How a launch can be cut, if tensors are larger than the adapter binds at once. */
-export interface LaunchSplit {
-  /** Equal units that lie one after the other, such as images. */
-  readonly units: number;
-  /** Names of the bindings that consist of so many units; the others are bound whole. */
-  readonly cut: readonly string[];
-  /** What differs for a part, of which the first has index 0. */
-  readonly part: (
-    first: number,
-    count: number,
-    index: number,
-  ) => Pick<Launch, "workgroups"> & Partial<Pick<Launch, "dims" | "turns">>;
+/** Tensors by the names of bindings in the kernel's file. */
+export type Bindings = Readonly<Record<string, Tensor>>;
+
+/** Units that a launch computes. */
+export interface Range {
+  /** Units before them. */
+  readonly first: number;
+  /** How many they are. */
+  readonly count: number;
+  /** Ranges before this one. */
+  readonly index: number;
 }
 
+/** What it takes to compute a range. */
+export type Extent = Pick<Dispatch, "workgroups" | "dims" | "turns">;
+
 /** A kernel launch as operations record it. */
-export interface Launch extends Omit<Dispatch, "bindings" | "label"> {
-  /** Tensor for each binding, by the name in the kernel's file. */
-  readonly bindings: Readonly<Record<string, Tensor>>;
+export interface Launch extends Pick<Dispatch, "kernel" | "entry"> {
   /** Layer or tensor it works for; that of the scope by default. */
   readonly label?: string;
+  /** Values for the file's const declarations. */
+  readonly constants?: Dispatch["constants"];
+  /** Tensors that are bound whole. */
+  readonly bindings?: Bindings;
+  /** How many units the tensors consist of that are bound range by range; 1 by default, which is never cut. */
+  readonly units?: number;
+  /** Those tensors. */
+  readonly cut?: Bindings;
+  /** What a range takes. */
+  readonly extent: (range: Range) => Extent;
   /** True if it changes what outlives the step. */
   readonly commit?: boolean;
-  /** How it can be cut; else it is refused if a tensor is too large to be bound. */
-  readonly split?: LaunchSplit;
 }

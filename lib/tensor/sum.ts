@@ -3,22 +3,13 @@
 import source from "../../kernels/add.wgsl" with { type: "text" };
 import { kernelOf } from "../gpu/kernel.ts";
 import type { Launch } from "./launch.ts";
-import { elementwise, numbersIn, workgroupsFor } from "./ops/grid.ts";
-import { sizeOf, type Tensor } from "./tensor.ts";
+import { elementwise } from "./ops/grid.ts";
+import type { Tensor } from "./tensor.ts";
 
 /** Sums and copies. */
 export const ADD = kernelOf("add", source);
 
 /** The launch that writes a + b, or a copy of a if b is left out, into y. */
 export function sumLaunch(a: Tensor, b: Tensor | undefined, y: Tensor): Launch {
-  const { Number, count } = numbersIn(sizeOf(a.shape));
-  return {
-    kernel: ADD,
-    entry: b ? "add" : "copy",
-    label: y.storage.label,
-    constants: { Number },
-    bindings: b ? { a, b, y } : { a, y },
-    workgroups: workgroupsFor(count),
-    split: elementwise(a.shape[0]!, b ? ["a", "b", "y"] : ["a", "y"], count),
-  };
+  return b ? elementwise(ADD, "add", { a, b, y }) : elementwise(ADD, "copy", { a, y });
 }

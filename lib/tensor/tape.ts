@@ -14,7 +14,7 @@ import type { Gpu } from "../gpu/device.ts";
 import type { Dispatch, Storage } from "../gpu/dispatch.ts";
 import { Plan, type PlanOptions } from "../gpu/plan.ts";
 import { applyAll, type Work, type WorkKind } from "./deferred.ts";
-import type { Launch, LaunchSplit } from "./launch.ts";
+import type { Launch, Range } from "./launch.ts";
 import type { Parameter } from "./parameters.ts";
 import { sumLaunch } from "./sum.ts";
 import { bytesOf, type DType, type PlacedTensor, type Tensor } from "./tensor.ts";
@@ -117,41 +117,34 @@ export class Tape {
    * everything else, in their order, so a step can be given up before them without a trace.
    */
   dispatch(launch: Launch): void {
-    const { commit, split, ...dispatch } = launch;
+    const { kernel, entry, label = this.#scopes.join("."), constants = {}, bindings = {}, units = 1, cut = {}, extent, commit } =
+      launch;
     if (commit && this.#again) return;
-    if (split) {
-      const atOnce = this.atOnce(split.units, split.cut.map((name) => launch.bindings[name]!));
-      if (atOnce < split.units) return this.#dispatchParts(dispatch, split, atOnce);
+    const atOnce = this.atOnce(units, Object.values(cut));
+    for (let first = 0, index = 0; first < units; first += atOnce, index++) {
+      const range = { first, count: Math.min(atOnce, units - first), index };
+      const bound = Object.fromEntries([
+        ...Object.entries(cut).map(([name, { storage }]) => [name, rangeOf(storage, range, units)] as const),
+        ...Object.entries(bindings).map(([name, { storage }]) => [name, storage] as const),
+      ]);
+      (commit ? this.#commits : this.#dispatches).push({ kernel, entry, label, constants, bindings: bound, ...extent(range) });
     }
-    const bindings = Object.fromEntries(Object.entries(dispatch.bindings).map(([name, { storage }]) => [name, storage]));
-    const label = dispatch.label ?? this.#scopes.join(".");
-    (commit ? this.#commits : this.#dispatches).push({ ...dispatch, bindings, label });
   }
 
   /**
    * How many units of tensors can be bound at once.
    *
-   * @param units equal units that each of the tensors consists of
-   * @returns all of them if the tensors can be bound whole, or not even in parts
+   * @param units that each of the tensors consists of
+   * @returns all of them if the tensors can be bound whole, or no range of them can
    */
   atOnce(units: number, tensors: readonly Tensor[]): number {
     const { maxBinding: most, limits: { minStorageBufferOffsetAlignment: alignment } } = this.gpu;
     if (tensors.every(({ storage }) => storage.bytes <= most)) return units;
     const sizes = tensors.map(({ storage }) => storage.bytes / units);
-    // a part may begin where all of them are aligned
+    // a range may begin where all of them are aligned
     const step = Math.max(...sizes.map((bytes) => alignment / greatestCommonDivisor(alignment, bytes)));
     const count = Math.floor(most / Math.max(...sizes) / step) * step;
     return count > 0 && sizes.every(Number.isInteger) ? Math.min(units, count) : units;
-  }
-
-  #dispatchParts(launch: Omit<Launch, "commit" | "split">, { units, cut, part }: LaunchSplit, atOnce: number): void {
-    for (let first = 0; first < units; first += atOnce) {
-      const count = Math.min(atOnce, units - first);
-      const bindings = Object.entries(launch.bindings).map(([name, x]): [string, Tensor] => {
-        return [name, cut.includes(name) ? partOf(x, first, count, units) : x];
-      });
-      this.dispatch({ ...launch, bindings: Object.fromEntries(bindings), ...part(first, count, first / atOnce) });
-    }
   }
 
   /** True if the gradient of x will be asked for. */
@@ -290,11 +283,11 @@ export class Tape {
   }
 }
 
-/** Some of the equal units of a tensor. */
-function partOf({ dtype, storage }: Tensor, first: number, count: number, units: number): Tensor {
-  const unit = storage.bytes / units;
-  const bytes = count * unit;
-  return { shape: [bytes / 4], dtype, storage: { label: storage.label, bytes, part: { of: storage, offset: first * unit } } };
+/** A range of the units that a tensor consists of. */
+function rangeOf(storage: Storage, { first, count }: Range, units: number): Storage {
+  if (count === units) return storage;
+  const bytes = storage.bytes / units;
+  return { label: storage.label, bytes: count * bytes, within: { whole: storage, offset: first * bytes } };
 }
 
 function greatestCommonDivisor(a: number, b: number): number {

@@ -21,7 +21,7 @@ type Doubles = Float64Array<ArrayBuffer>;
 /** GELU's derivative. */
 const SLOPE = (v: number) => (1 + reference.erf(v / Math.SQRT2)) / 2 + v * Math.exp(-v * v / 2) / Math.sqrt(2 * Math.PI);
 
-largeTest("columnSum() adds rows", { many: ["column_sum.partial", "column_sum.finish"] }, async (run) => {
+largeTest("columnSum() adds rows", { many: ["column_sum.sum_segments", "column_sum.add_partials"] }, async (run) => {
   const [x, values] = run.input("x", [2, N], 1);
   const y = run.tape.tensor("y", [N]);
   columnSum(run.tape, x, y);
@@ -106,10 +106,16 @@ async function checkLayerNorm(run: LargeRun, [rows, dim]: readonly [number, numb
 }
 
 // the weight's gradient takes a workgroup for 64 columns: rows of 4 million are more than a software adapter adds in one loop
-const NORM = { many: ["layer_norm.forward", "layer_norm.backward_input"], few: ["layer_norm.backward_weight"] };
+const few = ["layer_norm.backward_weight"];
+const BY_INVOCATIONS = { many: ["layer_norm.forward", "layer_norm.backward_input"], few };
+const BY_WORKGROUPS = { many: ["layer_norm_group.forward", "layer_norm_group.backward_input"], few };
 
-largeTest("layerNorm() by invocations is its formula", NORM, (run) => checkLayerNorm(run, [N, 3], "invocation"));
-largeTest("layerNorm() by workgroups is its formula", NORM, (run) => checkLayerNorm(run, [66_001, 65], "workgroup"));
+largeTest("layerNorm() by invocations is its formula", BY_INVOCATIONS, (run) => checkLayerNorm(run, [N, 3], "invocation"));
+largeTest(
+  "layerNorm() by workgroups is its formula",
+  BY_WORKGROUPS,
+  (run) => checkLayerNorm(run, [66_001, 65], "workgroup"),
+);
 const CONVOLUTION = ["reorder", "forward", "combine", "backward_weight", "finish_weight"].map((entry) => `depthwise_conv.${entry}`);
 
 largeTest("depthwiseConvGelu() is its formula, forward and backward", { many: CONVOLUTION }, async (run) => {

@@ -1,4 +1,4 @@
-/** @file Linear layers with all that may follow them, whoever computes their gradient, also where tensors are bound in parts. */
+/** @file Linear layers with all that may follow them, whoever computes their gradient, also where tensors are bound in ranges. */
 
 import type { GpuOptions } from "../../lib/gpu/device.ts";
 import { batchNorm } from "../../lib/tensor/ops/batch_norm.ts";
@@ -20,8 +20,8 @@ const IMAGES = 12, TOKENS = 4, ROWS = IMAGES * TOKENS;
 const devices = (maxBinding: number): Readonly<Record<string, GpuOptions>> => ({
   "by the kernels of the adapter": {},
   "by those for GPUs": { software: false },
-  "bound in parts": { maxBinding },
-  "bound in parts, by those for GPUs": { maxBinding, software: false },
+  "bound in ranges": { maxBinding },
+  "bound in ranges, by those for GPUs": { maxBinding, software: false },
 });
 
 /** In, hidden and out: sizes in fours, and others. */

@@ -14,13 +14,13 @@ import * as reference from "../support/reference.ts";
 
 const DOUBLE = (x: ArrayLike<number>) => Float64Array.from(x);
 const VARIANTS: readonly Variant[] = [
-  { entry: "general", tm: 2, tn: 2, width: [8, 1], kStep: 1, splits: 1 },
-  { entry: "vectorised", tm: 8, tn: 8, width: [8, 1], kStep: 4, splits: 1 },
-  { entry: "vectorised", tm: 4, tn: 8, width: [64, 1], kStep: 4, splits: 1 },
-  { entry: "broadcast", tm: 4, tn: 32, width: [8, 1], kStep: 4, splits: 1 },
-  { entry: "broadcast", tm: 8, tn: 16, width: [8, 1], kStep: 4, splits: 1 },
-  { entry: "tiled", tm: 4, tn: 4, width: [16, 16], kStep: 16, splits: 1 },
-  { entry: "tiled", tm: 4, tn: 8, width: [16, 16], kStep: 16, splits: 1 },
+  { entry: "general", tm: 2, tn: 2, width: [8, 1], kStep: 1, segments: 1 },
+  { entry: "vectorised", tm: 8, tn: 8, width: [8, 1], kStep: 4, segments: 1 },
+  { entry: "vectorised", tm: 4, tn: 8, width: [64, 1], kStep: 4, segments: 1 },
+  { entry: "broadcast", tm: 4, tn: 32, width: [8, 1], kStep: 4, segments: 1 },
+  { entry: "broadcast", tm: 8, tn: 16, width: [8, 1], kStep: 4, segments: 1 },
+  { entry: "tiled", tm: 4, tn: 4, width: [16, 16], kStep: 16, segments: 1 },
+  { entry: "tiled", tm: 4, tn: 8, width: [16, 16], kStep: 16, segments: 1 },
 ];
 /** No tile divides them; the sum of the second ends within a tile. */
 const SIZES = [[68, 76, 48], [132, 20, 92]] as const;
@@ -29,22 +29,22 @@ for (const variant of VARIANTS) {
   for (const [aTransposed, bTransposed] of [[false, false], [false, true], [true, false], [true, true]] as const) {
     const { entry, tm, tn } = variant;
     const layout = `${aTransposed ? "A^T" : "A"} ${bTransposed ? "B^T" : "B"}`;
-    gpuTest(`matmul() by "${entry}" of ${tm} x ${tn} is ${layout}, whole and in parts`, async (gpu) => {
+    gpuTest(`matmul() by "${entry}" of ${tm} x ${tn} is ${layout}, whole and in segments`, async (gpu) => {
       if (entry === "broadcast" && gpu.adapter.subgroup.join() !== "8,8") return;
       for (const [m, n, k] of SIZES) {
-        for (const splits of [1, 3]) {
+        for (const segments of [1, 3]) {
           const [a, b] = [randoms(m * k, 1), randoms(k * n, 2)];
           const tape = new Tape(gpu, { training: false });
           const c = tape.tensor("c", [m, n]);
           const sums = tape.tensor("row sums", [m]);
-          const plain = { bTransposed, alpha: 0.5, variant: { ...variant, splits } };
+          const plain = { bTransposed, alpha: 0.5, variant: { ...variant, segments } };
           const options = aTransposed ? { ...plain, aTransposed, rowSums: sums } : plain;
           matmul(tape, placed(gpu, "a", [m * k], a), placed(gpu, "b", [k * n], b), c, [m, n, k], options);
           const kept = keep(tape, c);
           const keptSums = aTransposed ? keep(tape, sums) : undefined;
           tape.compile({ poison: true }).run();
           const expected = reference.matmul(DOUBLE(a), DOUBLE(b), [m, n, k], aTransposed, bTransposed).map((x) => 0.5 * x);
-          assertClose(await read(gpu, kept), expected, `${m} x ${n} x ${k} in ${splits}`, 1e-5);
+          assertClose(await read(gpu, kept), expected, `${m} x ${n} x ${k} in ${segments}`, 1e-5);
           if (!keptSums) continue;
           const ones = new Float64Array(k).fill(1);
           assertClose(await read(gpu, keptSums), reference.matmul(DOUBLE(a), ones, [m, 1, k], true, false), "row sums", 1e-5);
@@ -103,7 +103,7 @@ for (const variant of VARIANTS) {
       for (const relu of [0, 5, 8, 27, n]) {
         const tape = new Tape(gpu, { training: false });
         const c = tape.tensor("c", [m, n]);
-        const options = { relu, variant: { ...variant, splits: 3 } };
+        const options = { relu, variant: { ...variant, segments: 3 } };
         matmul(tape, placed(gpu, "a", [m * k], a), placed(gpu, "b", [k * n], b), c, [m, n, k], options);
         const kept = keep(tape, c);
         tape.compile({ poison: true }).run();

@@ -7,8 +7,8 @@ import { fastestVariant } from "../../lib/tensor/ops/matmul_tuning.ts";
 import { nameOf, type Variant } from "../../lib/tensor/ops/matmul_variants.ts";
 import { gpuTest } from "../support/gpu.ts";
 
-const GENERAL: Variant = { entry: "general", tm: 2, tn: 2, width: [8, 1], kStep: 1, splits: 1 };
-const VECTORISED: Variant = { entry: "vectorised", tm: 8, tn: 8, width: [8, 1], kStep: 4, splits: 1 };
+const GENERAL: Variant = { entry: "general", tm: 2, tn: 2, width: [8, 1], kStep: 1, segments: 1 };
+const VECTORISED: Variant = { entry: "vectorised", tm: 8, tn: 8, width: [8, 1], kStep: 4, segments: 1 };
 /** Its kernel has no tiles side by side, as it says: half of the product is never written. */
 const HALF: Variant = { ...GENERAL, width: [8, 2] };
 /** The sum of 70 terms is taken four at a time, and goes on into the next product. */

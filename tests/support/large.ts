@@ -35,9 +35,11 @@ class NotingTape extends Tape {
 
   override dispatch(launch: Launch): void {
     const name = `${launch.kernel.name}.${launch.entry}`;
-    const elements = Math.max(...Object.values(launch.bindings).map(({ storage }) => storage.bytes / 4));
+    const { units = 1, cut, bindings, extent } = launch;
+    const elements = Math.max(...Object.values({ ...cut, ...bindings }).map(({ storage }) => storage.bytes / 4));
+    const { workgroups } = extent({ first: 0, count: units, index: 0 });
     const before = this.largest.get(name);
-    if (launch.workgroups > (before?.workgroups ?? 0)) this.largest.set(name, { workgroups: launch.workgroups, elements });
+    if (workgroups > (before?.workgroups ?? 0)) this.largest.set(name, { workgroups, elements });
     super.dispatch(launch);
   }
 }

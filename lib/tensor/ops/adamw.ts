@@ -9,7 +9,7 @@ import type { Tape } from "../tape.ts";
 import { createTensor, type PlacedTensor, write } from "../tensor.ts";
 
 const KERNEL = kernelOf("adamw", adamwSource);
-const PARTS = 64;
+const SEGMENTS = 64;
 const FROZEN = 255;
 /** Workgroups of the update: enough for a large GPU, few enough for the sum in each to cost nothing. */
 const WORKGROUPS = 2048;
@@ -60,16 +60,16 @@ export class AdamW {
     this.#assignGroups(tape.updated, groupOf);
     const { values, gradients: gradient } = this.#parameters;
     const group_of_block = this.#groups;
-    const parts = tape.tensor("squared gradient", [PARTS]);
+    const partials = tape.tensor("squared gradient", [SEGMENTS]);
     const constants = { CLIP_NORM: clipNorm, WEIGHT_DECAY: weightDecay, BETA1: betas[0], BETA2: betas[1], EPS: eps };
     const launch = { kernel: KERNEL, label: "optimiser", constants };
-    const sums = { gradient, group_of_block, parts_out: parts };
-    tape.dispatch({ ...launch, entry: "square_sums", bindings: sums, workgroups: PARTS });
+    const sums = { gradient, group_of_block, partials_out: partials };
+    tape.dispatch({ ...launch, entry: "square_sums", bindings: sums, extent: () => ({ workgroups: SEGMENTS }) });
     const blocks = group_of_block.shape[0]!;
     const { m, v } = this;
-    const bindings = { gradient, group_of_block, parts, value: values, m, v, report, step: tape.step };
+    const bindings = { gradient, group_of_block, partials, value: values, m, v, report, step: tape.step };
     const workgroups = Math.min(blocks, this.#gpu.adapter.software ? 64 : WORKGROUPS);
-    tape.dispatch({ ...launch, entry: "update", bindings, workgroups, commit: true });
+    tape.dispatch({ ...launch, entry: "update", bindings, extent: () => ({ workgroups }), commit: true });
   }
 
   /** Frees the buffers. */

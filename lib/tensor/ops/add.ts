@@ -5,7 +5,7 @@ import { createTensor, type PlacedTensor, rowsAndColumns, sizeOf, type Tensor } 
 import type { Parameter } from "../parameters.ts";
 import { ADD, sumLaunch } from "../sum.ts";
 import { columnSum } from "./column_sum.ts";
-import { elementwise, numbersIn, workgroupsFor } from "./grid.ts";
+import { numbersIn, workgroupsFor } from "./grid.ts";
 
 /** A copy of a tensor of a plan that outlives the plan, to be read after a run. */
 export function keep(tape: Tape, x: Tensor): PlacedTensor {
@@ -33,15 +33,16 @@ export function add(tape: Tape, a: Tensor, b?: Tensor, target?: Tensor): Tensor 
  */
 export function addRepeated(tape: Tape, x: Tensor, p: Parameter): Tensor {
   const y = tape.tensor(p.name, x.shape);
-  const { Number, count } = numbersIn(sizeOf(p.shape));
+  const { type, count } = numbersIn(sizeOf(p.shape));
   tape.dispatch({
     kernel: ADD,
     entry: "add_repeated",
     label: p.name,
-    constants: { Number },
-    bindings: { a: x, b: p, y },
-    workgroups: workgroupsFor(count * x.shape[0]!),
-    split: elementwise(x.shape[0]!, ["a", "y"], count * x.shape[0]!),
+    constants: { Number: type },
+    units: x.shape[0]!,
+    cut: { a: x, y },
+    bindings: { b: p },
+    extent: (range) => ({ workgroups: workgroupsFor(count * range.count) }),
   });
   tape.derive(y, [x, p], (dy) => {
     tape.accumulate(x, dy);

@@ -30,8 +30,10 @@ export function attentionReceived(tape: Tape, qkv: Tensor, heads: number, floor:
       label: output.storage.label,
       constants,
       bindings,
-      workgroups: workgroupsFor(sizeOf(output.shape)),
-      turns: Math.max(turnsOf(tokens), turnsOf(heads, turnsOf(headDim))),
+      extent: () => ({
+        workgroups: workgroupsFor(sizeOf(output.shape)),
+        turns: Math.max(turnsOf(tokens), turnsOf(heads, turnsOf(headDim))),
+      }),
     });
   launch("sum_keys", { qkv, ksum_out: ksum }, ksum);
   launch("masses", { qkv, ksum, mass_out: mass }, mass);

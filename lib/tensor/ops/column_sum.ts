@@ -4,56 +4,50 @@ import source from "../../../kernels/column_sum.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
 import type { Tape } from "../tape.ts";
 import { rowsAndColumns, sizeOf, type Tensor } from "../tensor.ts";
-import { lanesFor, numbersIn, segmentsFor, segmentsInParts, turnsOf, workgroupsFor, workgroupsForTable } from "./grid.ts";
+import { lanesFor, numbersIn, segmentsFor, segmentsOfRanges, turnsOf, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
 const KERNEL = kernelOf("column_sum", source);
 
 /** Writes the sum over all rows of x into a tensor with as many elements as x has columns. */
 export function columnSum(tape: Tape, x: Tensor, target: Tensor): void {
   const [rows, columns] = rowsAndColumns(x.shape);
-  const { Number, count } = numbersIn(columns);
+  const { type, count } = numbersIn(columns);
   const lanes = lanesFor(tape, count);
-  const images = x.shape[0]!;
-  const atOnce = tape.atOnce(images, [x]);
-  const [segments, each] = segmentsInParts(segmentsFor(rows, count), images, atOnce);
-  const parts = tape.tensor(`parts of ${target.storage.label}`, [segments, columns]);
+  const units = x.shape[0]!;
+  const atOnce = tape.atOnce(units, [x]);
+  const [all, segments] = segmentsOfRanges(segmentsFor(rows, count), units, atOnce);
+  const partials = tape.tensor(`partials of ${target.storage.label}`, [all, columns]);
   tape.dispatch({
     kernel: KERNEL,
-    entry: "partial",
+    entry: "sum_segments",
     label: target.storage.label,
-    constants: { Number, WIDTH: lanes },
-    bindings: { x, parts_out: parts },
-    dims: { columns: count, segments, first: 0 },
-    workgroups: workgroupsForTable(count, segments, lanes),
-    turns: turnsOf(rows / images * atOnce / each),
-    split: {
-      units: images,
-      cut: ["x"],
-      part: (_first, _images, i) => ({
-        dims: { columns: count, segments: each, first: i * each },
-        workgroups: workgroupsForTable(count, each, lanes),
-      }),
-    },
+    constants: { Number: type, WIDTH: lanes },
+    units,
+    cut: { x },
+    bindings: { partials_out: partials },
+    extent: ({ index }) => ({
+      dims: { columns: count, segments, first: index * segments },
+      workgroups: workgroupsForTable(count, segments, lanes),
+      turns: turnsOf(rows / units * atOnce / segments),
+    }),
   });
-  finishColumnSum(tape, parts, target);
+  addPartials(tape, partials, target);
 }
 
 /**
- * Adds the rows of parts, in order, into a tensor with as many elements as parts has in a row. More rows than an adapter adds in
+ * Adds the rows of partials, in order, into a tensor with as many elements as partials has in a row. More rows than an adapter adds in
  * one loop are summed in segments first.
  */
-export function finishColumnSum(tape: Tape, parts: Tensor, target: Tensor): void {
-  const columns = sizeOf(target.shape), rows = sizeOf(parts.shape) / columns, turns = turnsOf(rows);
-  if (turns > tape.gpu.mostTurns) return columnSum(tape, { ...parts, shape: [rows, columns] }, target);
-  const { Number, count } = numbersIn(columns);
+export function addPartials(tape: Tape, partials: Tensor, target: Tensor): void {
+  const columns = sizeOf(target.shape), rows = sizeOf(partials.shape) / columns, turns = turnsOf(rows);
+  if (turns > tape.gpu.mostTurns) return columnSum(tape, { ...partials, shape: [rows, columns] }, target);
+  const { type, count } = numbersIn(columns);
   tape.dispatch({
     kernel: KERNEL,
-    entry: "finish",
+    entry: "add_partials",
     label: target.storage.label,
-    constants: { Number },
-    dims: { columns: count },
-    bindings: { parts, y: target },
-    workgroups: workgroupsFor(count),
-    turns,
+    constants: { Number: type },
+    bindings: { partials, y: target },
+    extent: () => ({ dims: { columns: count }, workgroups: workgroupsFor(count), turns }),
   });
 }

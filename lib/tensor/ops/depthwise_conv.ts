@@ -3,13 +3,13 @@
 import convSource from "../../../kernels/depthwise_conv.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
 import type { Parameter } from "../parameters.ts";
-import type { Launch, LaunchSplit } from "../launch.ts";
+import type { Bindings, Launch } from "../launch.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { columnSum } from "./column_sum.ts";
 import { expectColumns } from "./add.ts";
 import { gelu, geluWork } from "./gelu.ts";
-import { lanesFor, numbersIn, segmentsInParts, turnsOf, workgroupsFor, workgroupsForTable } from "./grid.ts";
+import { lanesFor, numbersIn, segmentsOfRanges, turnsOf, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
 const KERNEL = kernelOf("depthwise_conv", convSource);
 
@@ -54,59 +54,56 @@ function convolve(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, fus
   expectColumns(x, dim, weight.name);
   const grid = Math.round(Math.sqrt(tokens));
   const label = weight.name.replace(/\.weight$/, "");
-  const { Number, count } = numbersIn(dim);
+  const { type, count } = numbersIn(dim);
   const lanes = lanesFor(tape, count);
-  const constants = { Number, GRID: grid, CHANNELS: dim, DIM: count, KERNEL: size, WIDTH: lanes };
-  const perRow = (images: number) => workgroupsForTable(count, images * grid, lanes);
-  const perElement = workgroupsFor(dim * size * size, lanes);
-
-  const launch = (
-    entry: string,
-    bindings: Record<string, Tensor>,
-    workgroups: number,
-    more: Partial<Pick<Launch, "constants" | "dims" | "turns" | "split">> = {},
-  ) => tape.dispatch({ kernel: KERNEL, entry, label, constants, bindings, workgroups, ...more });
-  const byImage: LaunchSplit = {
-    units: batch,
-    cut: ["x", "y"],
-    part: (_, images) => ({ workgroups: perRow(images) }),
-  };
+  const constants = { Number: type, GRID: grid, CHANNELS: dim, DIM: count, KERNEL: size, WIDTH: lanes };
+  const launch = (entry: string, more: Partial<Launch> & Pick<Launch, "extent">) =>
+    tape.dispatch({ kernel: KERNEL, entry, label, constants, ...more });
+  /** Reads or writes the weight, an element an invocation. */
+  const perElement = (entry: string, bindings: Bindings) =>
+    launch(entry, { bindings, extent: () => ({ workgroups: workgroupsFor(dim * size * size, lanes) }) });
+  /** Convolves, a row of the grid an invocation. */
+  const perRow = (cut: Bindings, flip: boolean, fused: boolean) =>
+    launch("forward", {
+      constants: { ...constants, FUSED: fused },
+      units: batch,
+      cut,
+      bindings: { taps, bias },
+      extent: (range) => ({ dims: { flip }, workgroups: workgroupsForTable(count, range.count * grid, lanes) }),
+    });
 
   const taps = tape.tensor(`${label}.taps`, [size, size, dim]);
   const y = tape.tensor(label, x.shape);
-  launch("reorder", { weight, taps_out: taps }, perElement);
+  perElement("reorder", { weight, taps_out: taps });
   const pre = fused ? tape.tensor(`${label} before GELU`, x.shape) : undefined;
   const moments = fused ? tape.tensor(`${label}.moments`, [batch, 2, dim]) : undefined;
   if (pre && moments) {
     const rows = tape.tensor(`${label}.row_moments`, [batch, grid, 2, dim]);
-    launch("forward", { x, taps, bias, y, pre_out: pre, row_moments_out: rows }, perRow(batch), {
-      constants: { ...constants, FUSED: true },
-      dims: { flip: false },
-      split: { ...byImage, cut: ["x", "y", "pre_out", "row_moments_out"] },
-    });
-    launch("combine", { row_moments: rows, moments_out: moments }, workgroupsForTable(count, batch, lanes));
+    perRow({ x, y, pre_out: pre, row_moments_out: rows }, false, true);
+    const workgroups = workgroupsForTable(count, batch, lanes);
+    launch("combine", { bindings: { row_moments: rows, moments_out: moments }, extent: () => ({ workgroups }) });
     tape.defer(y, [geluWork(tape, pre)]);
-  } else launch("forward", { x, taps, bias, y }, perRow(batch), { dims: { flip: false }, split: byImage });
+  } else perRow({ x, y }, false, false);
 
   tape.derive(y, [x, weight, bias], (dy) => {
     tape.accumulateParameter(bias, (target) => columnSum(tape, { ...dy, shape: [batch, tokens, dim] }, target));
     const atOnce = tape.atOnce(batch, [x, dy]);
-    const [segments, each] = segmentsInParts(Math.min(batch, 32), batch, atOnce);
-    const dtaps = tape.tensor(`parts of ${weight.name}`, [segments, size, size, dim]);
-    const perKernelRow = (n: number) => workgroupsForTable(count, n * size, lanes);
-    launch("backward_weight", { x, dy, dtaps_out: dtaps }, perKernelRow(segments), {
-      dims: { segments, first: 0 },
-      turns: turnsOf(atOnce / each, turnsOf(grid, turnsOf(grid))),
-      split: {
-        units: batch,
-        cut: ["x", "dy"],
-        part: (_first, _images, i) => ({ dims: { segments: each, first: i * each }, workgroups: perKernelRow(each) }),
-      },
+    const [all, segments] = segmentsOfRanges(Math.min(batch, 32), batch, atOnce);
+    const dtaps = tape.tensor(`partials of ${weight.name}`, [all, size, size, dim]);
+    launch("backward_weight", {
+      units: batch,
+      cut: { x, dy },
+      bindings: { dtaps_out: dtaps },
+      extent: ({ index }) => ({
+        dims: { segments, first: index * segments },
+        workgroups: workgroupsForTable(count, segments * size, lanes),
+        turns: turnsOf(atOnce / segments, turnsOf(grid, turnsOf(grid))),
+      }),
     });
-    tape.accumulateParameter(weight, (dweight) => launch("finish_weight", { dtaps, dweight }, perElement));
+    tape.accumulateParameter(weight, (dweight) => perElement("finish_weight", { dtaps, dweight }));
     if (!tape.wants(x)) return;
     const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
-    launch("forward", { x: dy, taps, bias, y: dx }, perRow(batch), { dims: { flip: true }, split: byImage });
+    perRow({ x: dy, y: dx }, true, false);
     tape.accumulate(x, dx);
   });
   return { y, moments };

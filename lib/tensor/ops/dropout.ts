@@ -77,22 +77,19 @@ export function residualGradient(tape: Tape, x: Tensor, branch: Tensor, y: Tenso
 export function applyDrop(tape: Tape, draw: Draw, x: Tensor, residual?: Tensor): Tensor {
   const y = tape.tensor(residual ? residual.storage.label : `dropout of ${x.storage.label}`, x.shape);
   // four elements drawn together are of one image
-  const { Number, QUADS, count } = numbersIn(sizeOf(x.shape.slice(1)));
-  const images = x.shape[0]!;
-  const dimsOf = (first: number) => ({ drop: dropDims(draw, x.shape), residual: residual !== undefined, first });
+  const { type, quads, count } = numbersIn(sizeOf(x.shape.slice(1)));
   tape.dispatch({
     kernel: KERNEL,
     entry: "apply",
     label: y.storage.label,
-    constants: { Number, QUADS },
-    bindings: { x, y, step: tape.step, residual: residual ?? tape.unused },
-    dims: dimsOf(0),
-    workgroups: workgroupsFor(count * images),
-    split: {
-      units: images,
-      cut: residual ? ["x", "y", "residual"] : ["x", "y"],
-      part: (first, n) => ({ dims: dimsOf(first * count), workgroups: workgroupsFor(count * n) }),
-    },
+    constants: { Number: type, QUADS: quads },
+    units: x.shape[0]!,
+    cut: residual ? { x, residual, y } : { x, y },
+    bindings: { step: tape.step, ...(!residual && { residual: tape.unused }) },
+    extent: (range) => ({
+      dims: { drop: dropDims(draw, x.shape), residual: residual !== undefined, first: range.first * count },
+      workgroups: workgroupsFor(count * range.count),
+    }),
   });
   return y;
 }

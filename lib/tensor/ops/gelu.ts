@@ -4,15 +4,15 @@ import geluSource from "../../../kernels/gelu.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
 import { type Work, WorkKind } from "../deferred.ts";
 import type { Tape } from "../tape.ts";
-import { sizeOf, type Tensor } from "../tensor.ts";
-import { elementwise, numbersIn, workgroupsFor } from "./grid.ts";
+import type { Tensor } from "../tensor.ts";
+import { elementwise } from "./grid.ts";
 
 const KERNEL = kernelOf("gelu", geluSource);
 
 /** y = x Phi(x), elementwise. */
 export function gelu(tape: Tape, x: Tensor): Tensor {
   const y = tape.tensor(`gelu(${x.storage.label})`, x.shape);
-  launch(tape, "forward", y, { x, y });
+  tape.dispatch(elementwise(KERNEL, "forward", { x, y }));
   tape.defer(y, [geluWork(tape, x)]);
   tape.derive(y, [x], (dx) => tape.accumulate(x, dx));
   return y;
@@ -29,19 +29,6 @@ export function geluWork(tape: Tape, x: Tensor): Work<Tensor> {
 /** dx = dy gelu'(x), elementwise. */
 function geluBackward(tape: Tape, x: Tensor, dy: Tensor): Tensor {
   const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
-  launch(tape, "backward", dx, { x, dy, dx });
+  tape.dispatch(elementwise(KERNEL, "backward", { x, dy, dx }));
   return dx;
-}
-
-function launch(tape: Tape, entry: string, result: Tensor, bindings: Record<string, Tensor>): void {
-  const { Number, count } = numbersIn(sizeOf(result.shape));
-  tape.dispatch({
-    kernel: KERNEL,
-    entry,
-    label: result.storage.label,
-    constants: { Number },
-    bindings,
-    workgroups: workgroupsFor(count),
-    split: elementwise(result.shape[0]!, Object.keys(bindings), count),
-  });
 }

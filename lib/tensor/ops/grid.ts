@@ -1,8 +1,10 @@
 /** @file How many workgroups cover a tensor; kernels/lib/invocation.wgsl says which of it each computes. */
 
 import type { Gpu } from "../../gpu/device.ts";
+import type { Kernel } from "../../gpu/kernel.ts";
 import type { NumberType } from "../../gpu/wgsl.ts";
-import type { LaunchSplit } from "../launch.ts";
+import type { Bindings, Extent, Launch } from "../launch.ts";
+import { sizeOf } from "../tensor.ts";
 
 /** Invocations of a workgroup, unless a launch gives the kernel's WIDTH another value. */
 const WIDTH = 64;
@@ -39,22 +41,32 @@ export function turnsOf(count: number, inner = 0): number {
 }
 
 /**
- * How an elementwise launch is cut.
+ * The launch of an elementwise kernel: an invocation for each number, or each four, of tensors of one shape.
  *
- * @param units equal units of the tensors, such as images
- * @param cut names of the bindings
- * @param items invocations for all units
+ * @param tensors by the names of bindings, the one that is written last
+ * @param dims what else the kernel reads
  */
-export function elementwise(units: number, cut: readonly string[], items: number): LaunchSplit {
-  return { units, cut, part: (_, count) => ({ workgroups: workgroupsFor(items / units * count) }) };
+export function elementwise(kernel: Kernel, entry: string, tensors: Bindings, dims: Required<Extent>["dims"] = {}): Launch {
+  const { shape, storage: { label } } = Object.values(tensors).at(-1)!;
+  const units = shape[0]!;
+  const { type, count } = numbersIn(sizeOf(shape));
+  return {
+    kernel,
+    entry,
+    label,
+    constants: { Number: type },
+    units,
+    cut: tensors,
+    extent: (range) => ({ dims, workgroups: workgroupsFor(count * range.count / units) }),
+  };
 }
 
 /** How a kernel goes along an axis. */
 export interface Numbers {
-  /** What it works on at once. */
-  readonly Number: NumberType;
+  /** What it works on at once: the kernel's alias Number. */
+  readonly type: NumberType;
   /** True if that are four, as kernels with kernels/lib/number.wgsl have to be told too. */
-  readonly QUADS: boolean;
+  readonly quads: boolean;
   /** How many of it there are. */
   readonly count: number;
 }
@@ -65,8 +77,8 @@ export interface Numbers {
  * @param length elements of the axis (or of the whole tensor, for elementwise kernels)
  */
 export function numbersIn(length: number): Numbers {
-  const QUADS = length % 4 === 0;
-  return QUADS ? { Number: "vec4<f32>", QUADS, count: length / 4 } : { Number: "f32", QUADS, count: length };
+  const quads = length % 4 === 0;
+  return quads ? { type: "vec4<f32>", quads, count: length / 4 } : { type: "f32", quads, count: length };
 }
 
 /**
@@ -89,16 +101,16 @@ export function segmentsFor(rows: number, columns: number): number {
 }
 
 /**
- * Segments of a sum whose rows are bound in parts: each part has as many.
+ * Segments of a sum over units that are bound range by range: each range has as many.
  *
  * @param segments wanted
- * @param images in all
- * @param atOnce images of a part
- * @param least segments of a part, at least
- * @returns segments in all, and of a part
+ * @param units in all
+ * @param atOnce units of a range
+ * @param least segments of a range, at least
+ * @returns segments in all, and of a range
  */
-export function segmentsInParts(segments: number, images: number, atOnce: number, least = 1): [all: number, each: number] {
-  const parts = Math.ceil(images / atOnce);
-  const each = Math.max(least, Math.floor(segments / parts));
-  return [parts * each, each];
+export function segmentsOfRanges(segments: number, units: number, atOnce: number, least = 1): [all: number, each: number] {
+  const ranges = Math.ceil(units / atOnce);
+  const each = Math.max(least, Math.floor(segments / ranges));
+  return [ranges * each, each];
 }

@@ -2,10 +2,10 @@
 
 import imagesSource from "../../../kernels/images.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
-import type { Launch } from "../launch.ts";
+import type { Bindings, Launch } from "../launch.ts";
 import type { Tape } from "../tape.ts";
-import { type PlacedTensor, sizeOf, type Tensor } from "../tensor.ts";
-import { elementwise, numbersIn, workgroupsFor, workgroupsForTable } from "./grid.ts";
+import type { PlacedTensor, Tensor } from "../tensor.ts";
+import { elementwise, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
 const KERNEL = kernelOf("images", imagesSource);
 
@@ -76,7 +76,7 @@ export class ImageViews {
   readonly shape: readonly [rows: number, tokens: number, features: number];
   readonly #tape: Tape;
   readonly #packed: PackedTensors;
-  readonly #constants: Launch["constants"];
+  readonly #constants: NonNullable<Launch["constants"]>;
   readonly #stream: number;
   readonly #draws: Tensor;
   /** Entries of the fullest image of the data set. */
@@ -115,8 +115,9 @@ export class ImageViews {
       BYTES: packed.wordsPerEntry === 1,
     };
     this.#stream = tape.nextStream();
-    this.#launch("draw", { draws_out: this.#draws, step: tape.step }, workgroupsFor(rows), {
-      dims: { stream: this.#stream },
+    this.#launch("draw", {
+      bindings: { draws_out: this.#draws, step: tape.step },
+      extent: () => ({ dims: { stream: this.#stream }, workgroups: workgroupsFor(rows) }),
     });
   }
 
@@ -124,12 +125,7 @@ export class ImageViews {
   get patches(): Tensor {
     if (this.#patches) return this.#patches;
     const patches = this.#tape.tensor("patches", this.shape);
-    const { Number, count } = numbersIn(sizeOf(this.shape));
-    const [rows] = this.shape;
-    this.#launch("clear", { cleared: patches }, workgroupsFor(count), {
-      constants: { ...this.#constants, Number },
-      split: elementwise(rows, ["cleared"], count),
-    });
+    this.#tape.dispatch({ ...elementwise(KERNEL, "clear", { cleared: patches }), label: "images" });
     this.#perEntry("scatter", { patches });
     return this.#patches = patches;
   }
@@ -143,27 +139,21 @@ export class ImageViews {
   }
 
   /** Records a launch with an invocation for each entry that a row may have. */
-  #perEntry(entry: string, output: Record<string, Tensor>): void {
+  #perEntry(entry: string, output: Bindings): void {
     const { ranges, words } = this.#packed;
-    const [rows] = this.shape;
-    const part = (first: number, n: number) => ({
-      dims: { stream: this.#stream, first_row: first, rows: n, most: this.most },
-      workgroups: workgroupsForTable(this.most, n),
-    });
-    const { dims, workgroups } = part(0, rows);
-    this.#launch(entry, { ranges, words, draws: this.#draws, step: this.#tape.step, ...output }, workgroups, {
-      dims,
-      split: { units: rows, cut: Object.keys(output), part },
+    this.#launch(entry, {
+      units: this.shape[0],
+      cut: output,
+      bindings: { ranges, words, draws: this.#draws, step: this.#tape.step },
+      extent: ({ first, count }) => ({
+        dims: { stream: this.#stream, first_row: first, rows: count, most: this.most },
+        workgroups: workgroupsForTable(this.most, count),
+      }),
     });
   }
 
-  #launch(
-    entry: string,
-    bindings: Record<string, Tensor>,
-    workgroups: number,
-    more: Partial<Pick<Launch, "constants" | "dims" | "split">> = {},
-  ): void {
-    this.#tape.dispatch({ kernel: KERNEL, entry, label: "images", constants: this.#constants, bindings, workgroups, ...more });
+  #launch(entry: string, more: Partial<Launch> & Pick<Launch, "extent">): void {
+    this.#tape.dispatch({ kernel: KERNEL, entry, label: "images", constants: this.#constants, ...more });
   }
 }
 

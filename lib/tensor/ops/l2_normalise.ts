@@ -12,14 +12,14 @@ const KERNEL = kernelOf("l2_normalise", source);
 export function l2Normalise(tape: Tape, x: Tensor): Tensor {
   const [rows, dim] = rowsAndColumns(x.shape);
   const constants = { DIM: dim };
-  const size = { workgroups: workgroupsFor(rows), turns: 2 * turnsOf(dim) };
+  const extent = () => ({ workgroups: workgroupsFor(rows), turns: 2 * turnsOf(dim) });
   const y = tape.tensor("unit vectors", x.shape);
   const norm = tape.tensor("lengths", [rows]);
   const label = y.storage.label;
-  tape.dispatch({ kernel: KERNEL, entry: "forward", label, constants, bindings: { x, y, norm_out: norm }, ...size });
+  tape.dispatch({ kernel: KERNEL, entry: "forward", label, constants, bindings: { x, y, norm_out: norm }, extent });
   tape.derive(y, [x], (dy) => {
     const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
-    tape.dispatch({ kernel: KERNEL, entry: "backward", label, constants, bindings: { norm, y_in: y, dy, dx }, ...size });
+    tape.dispatch({ kernel: KERNEL, entry: "backward", label, constants, bindings: { norm, y_in: y, dy, dx }, extent });
     tape.accumulate(x, dx);
   });
   return y;

@@ -1,18 +1,20 @@
 /** @file Layer normalisation. */
 
 import layerNormSource from "../../../kernels/layer_norm.wgsl" with { type: "text" };
+import groupSource from "../../../kernels/layer_norm_group.wgsl" with { type: "text" };
 import type { AdapterFacts } from "../../gpu/adapter.ts";
 import { kernelOf } from "../../gpu/kernel.ts";
 import type { Parameter } from "../parameters.ts";
-import type { LaunchSplit } from "../launch.ts";
+import type { Bindings, Range } from "../launch.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
-import { finishColumnSum } from "./column_sum.ts";
+import { addPartials } from "./column_sum.ts";
 import { type Draw, drawFor, dropDims, type DropRates, residual, residualGradient } from "./dropout.ts";
-import { lanesFor, numbersIn, segmentsFor, segmentsInParts, turnsOf, workgroupsFor, workgroupsForTable } from "./grid.ts";
+import { lanesFor, numbersIn, segmentsFor, segmentsOfRanges, turnsOf, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
-const KERNEL = kernelOf("layer_norm", layerNormSource);
+const BY_INVOCATION = kernelOf("layer_norm", layerNormSource);
+const BY_GROUP = kernelOf("layer_norm_group", groupSource);
 
 /**
  * What works on a row: one invocation, as suits software adapters, or on GPUs a workgroup, or a workgroup that is one subgroup. The
@@ -67,13 +69,12 @@ export function residualNorm(
   const draw = drawFor(tape, rates);
   const sum = tape.tensor(branch.storage.label, x.shape);
   residualGradient(tape, x, branch, sum, draw);
-  return { sum, normed: normalise(tape, sum, weight, bias, options, { residual: x, branch, draw }) };
+  return { sum, normed: normalise(tape, sum, weight, bias, options, { terms: { residual: x, branch }, draw }) };
 }
 
 /** What a normalised tensor is the sum of, where that is computed in the same pass. */
 interface SumOf {
-  readonly residual: Tensor;
-  readonly branch: Tensor;
+  readonly terms: Bindings;
   readonly draw: Draw | undefined;
 }
 
@@ -84,77 +85,67 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
   const y = tape.tensor(label, x.shape);
   const mean = tape.tensor(`${label}.mean`, [rows]);
   const rstd = tape.tensor(`${label}.rstd`, [rows]);
-  const { Number, QUADS, count } = numbersIn(dim);
+  const { type, quads, count } = numbersIn(dim);
   const by = options.by ?? workerFor(tape.gpu.adapter);
   const together = by !== "invocation";
-  const numbers = { Number, QUADS };
-  // of a short row, not many invocations would have a part
+  const numbers = { Number: type, QUADS: quads };
+  // in a short row, not many invocations would find a number
   const width = by === "subgroup" ? tape.gpu.adapter.subgroup[0] : together && count <= 32 ? 32 : 64;
-  const constants = { ...numbers, TOGETHER: together, SUBGROUP: by === "subgroup", WIDTH: width };
+  const worker = together
+    ? { kernel: BY_GROUP, label, constants: { ...numbers, SUBGROUP: by === "subgroup", WIDTH: width } }
+    : { kernel: BY_INVOCATION, label, constants: numbers };
   const turns = together ? 3 * (turnsOf(count / width) + turnsOf(Math.log2(width))) : 3 * turnsOf(count);
-  const perRow = (n: number) => together ? n : workgroupsFor(n, width);
   const images = x.shape[0]!;
-  const byImage = (cut: readonly string[]): LaunchSplit => {
-    return { units: images, cut, part: (_, n) => ({ workgroups: perRow(rows / images * n) }) };
+  const perRow = ({ count }: Range) => {
+    const n = rows / images * count;
+    return { workgroups: together ? n : workgroupsFor(n, width), turns };
   };
-  const outputs = { y, mean_out: mean, rstd_out: rstd };
-  const { draw, ...terms } = sumOf ?? {};
-  const inputs = sumOf ? { ...terms, x_out: x } as Record<string, Tensor> : { x };
-  const drawn = draw && dropDims(draw, x.shape);
+  const draw = sumOf?.draw;
   tape.dispatch({
-    kernel: KERNEL,
+    ...worker,
     entry: "forward",
-    label,
-    constants: { ...constants, RESIDUAL: sumOf !== undefined, DROP: draw !== undefined },
-    bindings: { ...inputs, weight, bias, ...outputs, ...(draw && { step: tape.step }) },
-    dims: { drop: drawn, first: 0 },
-    workgroups: perRow(rows),
-    turns,
-    split: {
-      units: images,
-      cut: [...Object.keys(inputs), "y", "mean_out", "rstd_out"],
-      part: (first, n) => ({ dims: { drop: drawn, first: rows / images * count * first }, workgroups: perRow(rows / images * n) }),
-    },
+    constants: { ...worker.constants, ...(sumOf && { RESIDUAL: true, DROP: draw !== undefined }) },
+    units: images,
+    cut: { ...(sumOf ? { ...sumOf.terms, x_out: x } : { x }), y, mean_out: mean, rstd_out: rstd },
+    bindings: { weight, bias, ...(draw && { step: tape.step }) },
+    extent: (range) => ({
+      // what is dropped, where the kernel does that
+      dims: draw ? { drop: dropDims(draw, x.shape), first: rows / images * count * range.first } : {},
+      ...perRow(range),
+    }),
   });
   tape.derive(y, [x, weight, bias], (dy) => {
     const lanes = lanesFor(tape, count);
     const atOnce = tape.atOnce(images, [x, dy, mean, rstd]);
-    const [segments, each] = segmentsInParts(segmentsFor(rows, count), images, atOnce);
-    const dweight = tape.tensor(`parts of ${label}.weight`, [segments, dim]);
-    const dbias = tape.tensor(`parts of ${label}.bias`, [segments, dim]);
+    const [all, segments] = segmentsOfRanges(segmentsFor(rows, count), images, atOnce);
+    const dweight = tape.tensor(`partials of ${label}.weight`, [all, dim]);
+    const dbias = tape.tensor(`partials of ${label}.bias`, [all, dim]);
     tape.dispatch({
-      kernel: KERNEL,
+      kernel: BY_INVOCATION,
       entry: "backward_weight",
       label,
       constants: { ...numbers, WIDTH: lanes },
-      bindings: { x, dy, mean, rstd, dweight_parts: dweight, dbias_parts: dbias },
-      dims: { numbers: count, segments, first: 0 },
-      workgroups: workgroupsForTable(count, segments, lanes),
-      turns: turnsOf(rows / images * atOnce / each),
-      split: {
-        units: images,
-        cut: ["x", "dy", "mean", "rstd"],
-        part: (_first, _images, i) => ({
-          dims: { numbers: count, segments: each, first: i * each },
-          workgroups: workgroupsForTable(count, each, lanes),
-        }),
-      },
+      units: images,
+      cut: { x, dy, mean, rstd },
+      bindings: { dweight_partials: dweight, dbias_partials: dbias },
+      extent: ({ index }) => ({
+        dims: { numbers: count, segments, first: index * segments },
+        workgroups: workgroupsForTable(count, segments, lanes),
+        turns: turnsOf(rows / images * atOnce / segments),
+      }),
     });
-    tape.accumulateParameter(weight, (target) => finishColumnSum(tape, dweight, target));
-    tape.accumulateParameter(bias, (target) => finishColumnSum(tape, dbias, target));
+    tape.accumulateParameter(weight, (target) => addPartials(tape, dweight, target));
+    tape.accumulateParameter(bias, (target) => addPartials(tape, dbias, target));
     if (!tape.wants(x)) return;
     const before = tape.gradient(x);
     const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
     tape.dispatch({
-      kernel: KERNEL,
+      ...worker,
       entry: "backward_input",
-      label,
-      constants,
-      bindings: { x, weight, mean, rstd, dy, dx, dx_before: before ?? tape.unused },
-      dims: { accumulate: before !== undefined },
-      workgroups: perRow(rows),
-      turns,
-      split: byImage(["x", "mean", "rstd", "dy", "dx", ...(before ? ["dx_before"] : [])]),
+      units: images,
+      cut: { x, mean, rstd, dy, dx, ...(before && { dx_before: before }) },
+      bindings: { weight, ...(!before && { dx_before: tape.unused }) },
+      extent: (range) => ({ dims: { accumulate: before !== undefined }, ...perRow(range) }),
     });
     tape.replaceGradient(x, dx);
   });

@@ -2,10 +2,11 @@
 
 import attentionSource from "../../../kernels/linear_attention.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
+import type { Bindings } from "../launch.ts";
 import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
-import { finishColumnSum } from "./column_sum.ts";
+import { addPartials } from "./column_sum.ts";
 import { numbersIn, turnsOf, workgroupsFor } from "./grid.ts";
 import type { Rectified } from "./linear.ts";
 import { matmul } from "./matmul.ts";
@@ -33,32 +34,28 @@ export function linearAttention(tape: Tape, rectified: Rectified, temperature: P
     throw new Error(`Linear attention takes ${2 * dim} columns after ReLU, queries and keys: they are ${columns}`);
   }
   const label = temperature.name.replace(/\.temperature$/, "");
-  const { Number, QUADS, count: numbers } = numbersIn(size);
+  const { type, quads, count: numbers } = numbersIn(size);
 
   // all but the temperature has images as its first axis
-  const launch = (entry: string, bindings: Record<string, Tensor>, items: number) =>
+  const launch = (entry: string, cut: Bindings, items: number, bindings: Bindings = {}) =>
     tape.dispatch({
       kernel: KERNEL,
       entry,
       label,
-      constants: { Number, QUADS, FLOOR: floor, HEADS: heads, NUMBERS: numbers },
+      constants: { Number: type, QUADS: quads, FLOOR: floor, HEADS: heads, NUMBERS: numbers },
+      units: images,
+      cut,
       bindings,
-      dims: { tokens },
-      workgroups: workgroupsFor(items),
-      turns: Math.max(turnsOf(tokens), 2 * turnsOf(numbers)),
-      split: {
-        units: images,
-        cut: Object.keys(bindings).filter((name) => name !== "temperature"),
-        part: (_, count) => ({ workgroups: workgroupsFor(items / images * count) }),
-      },
+      extent: (range) => ({
+        dims: { tokens },
+        workgroups: workgroupsFor(items / images * range.count),
+        turns: Math.max(turnsOf(tokens), 2 * turnsOf(numbers)),
+      }),
     });
-  const parts = [0, 1, 2].map((part): View => ({
-    first: part * dim,
-    step_row: 3 * dim,
-    step_image: 3 * dim * tokens,
-    step_head: size,
-  }));
-  const [q, k, v] = parts as [View, View, View];
+  const viewOf = (which: number): View => {
+    return { first: which * dim, step_row: 3 * dim, step_image: 3 * dim * tokens, step_head: size };
+  };
+  const [q, k, v] = [viewOf(0), viewOf(1), viewOf(2)];
   const rows: View = { first: 0, step_row: dim, step_image: dim * tokens, step_head: size };
   const matrices = denseView(size, size, heads);
   /** Sums over tokens, to one matrix a head. */
@@ -79,7 +76,7 @@ export function linearAttention(tape: Tape, rectified: Rectified, temperature: P
   const perHead = images * tokens * heads;
   contract(qkv, qkv, context, [k, v], ksum);
   expand(qkv, context, out, q, rows);
-  launch("normalise", { qkv, ksum, temperature, out, mass_out: mass }, perHead);
+  launch("normalise", { qkv, ksum, out, mass_out: mass }, perHead, { temperature });
 
   // the ReLU's gradient is the last step of this one
   tape.derive(out, [qkv, temperature], (dout) => {
@@ -90,13 +87,13 @@ export function linearAttention(tape: Tape, rectified: Rectified, temperature: P
     const tcontext = tape.tensor(`${label}.tcontext`, context.shape);
     const tgcontext = tape.tensor(`${label}.tgcontext`, context.shape);
     const dqkv = tape.tensor(`gradient of ${qkv.storage.label}`, qkv.shape);
-    const dtemperature = tape.tensor(`parts of ${temperature.name}`, [images * size, heads]);
+    const dtemperature = tape.tensor(`partials of ${temperature.name}`, [images * size, heads]);
     launch("backward_rows", { mass, dout, out_in: out, dmass_out: dmass, scaled }, perHead);
     contract(qkv, scaled, gcontext, [q, rows]);
     launch("backward_ksum", { qkv, dmass, dksum_out: dksum }, images * heads * numbers);
-    const scales = { temperature, context, gcontext, tcontext, tgcontext, dtemperature_parts: dtemperature };
-    launch("backward_matrices", scales, images * heads * size);
-    tape.accumulateParameter(temperature, (target) => finishColumnSum(tape, dtemperature, target));
+    const scales = { context, gcontext, tcontext, tgcontext, dtemperature_partials: dtemperature };
+    launch("backward_matrices", scales, images * heads * size, { temperature });
+    tape.accumulateParameter(temperature, (target) => addPartials(tape, dtemperature, target));
     expand(scaled, tcontext, dqkv, rows, q, true);
     expand(qkv, tgcontext, dqkv, v, k, true);
     expand(qkv, tgcontext, dqkv, k, v);

@@ -41,8 +41,7 @@ export function crossEntropy(tape: Tape, logits: Tensor, label: Tensor, weight =
     label: loss.storage.label,
     constants: { CLASSES: classes, WEIGHT: weight },
     bindings: { logits, label, loss, correct, dlogits },
-    workgroups: workgroupsFor(rows),
-    turns: 3 * turnsOf(classes),
+    extent: () => ({ workgroups: workgroupsFor(rows), turns: 3 * turnsOf(classes) }),
   });
   tape.derive(loss, [logits], () => tape.accumulate(logits, dlogits));
   return { loss, correct };
@@ -67,7 +66,7 @@ export function smoothL1(tape: Tape, prediction: Tensor, goal: Tensor, weight = 
     label: loss.storage.label,
     constants: { WEIGHT: weight },
     bindings: { prediction, goal, loss, distance, dprediction },
-    workgroups: workgroupsFor(rows),
+    extent: () => ({ workgroups: workgroupsFor(rows) }),
   });
   tape.derive(loss, [prediction], () => tape.accumulate(prediction, dprediction));
   return { loss, distance };
@@ -100,8 +99,7 @@ export function maskedError(
       label: loss.storage.label,
       constants,
       bindings: { ...inputs, ...y },
-      workgroups: workgroupsFor(invocations),
-      turns: turnsOf(channels * patch ** 2),
+      extent: () => ({ workgroups: workgroupsFor(invocations), turns: turnsOf(channels * patch ** 2) }),
     });
   launch("forward", { loss }, batch * tokens);
   tape.derive(loss, [prediction], () => {
@@ -128,13 +126,13 @@ export function ntXent(tape: Tape, z: Tensor, temperature: number): { loss: Loss
   const launch = { kernel: NT_XENT, label: loss.storage.label, constants: {} };
   matmul(tape, z, z, similarity, [rows, rows, dim], { bTransposed: true, alpha: 1 / temperature });
   const outputs = { lse_out: lse, loss, correct };
-  const size = { workgroups: workgroupsFor(rows), turns: 2 * turnsOf(rows) };
-  tape.dispatch({ ...launch, entry: "forward", bindings: { s: similarity, ...outputs }, ...size });
+  const extent = () => ({ workgroups: workgroupsFor(rows), turns: 2 * turnsOf(rows) });
+  tape.dispatch({ ...launch, entry: "forward", bindings: { s: similarity, ...outputs }, extent });
   tape.derive(loss, [z], () => {
     const h = tape.tensor("gradient of similarities", [rows, rows]);
     const dz = tape.tensor(`gradient of ${z.storage.label}`, z.shape);
     const bindings = { s: similarity, lse, h };
-    tape.dispatch({ ...launch, entry: "backward", bindings, workgroups: workgroupsFor(rows * rows) });
+    tape.dispatch({ ...launch, entry: "backward", bindings, extent: () => ({ workgroups: workgroupsFor(rows * rows) }) });
     matmul(tape, h, z, dz, [rows, dim, rows], { alpha: 1 / temperature });
     tape.accumulate(z, dz);
   });

@@ -4,21 +4,20 @@ import matmulSource from "../../../kernels/matmul.wgsl" with { type: "text" };
 import tiledSource from "../../../kernels/matmul_tiled.wgsl" with { type: "text" };
 import type { Gpu } from "../../gpu/device.ts";
 import { kernelOf } from "../../gpu/kernel.ts";
-import type { Launch, LaunchSplit } from "../launch.ts";
+import type { Bindings, Launch } from "../launch.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
-import { finishColumnSum } from "./column_sum.ts";
+import { addPartials } from "./column_sum.ts";
 import { turnsOf, workgroupsFor } from "./grid.ts";
 import {
-  byRows,
   countOf,
   denseView,
   type Epilogue,
-  type Extent,
   extentOf,
   type MatmulOptions,
   type Product,
   roundUp,
+  unitsOf,
   type Views,
 } from "./matmul_product.ts";
 import {
@@ -55,7 +54,7 @@ export function matmul(
   const product = prepare(tape, a, b, c, sizes, options);
   multiply(tape, product);
   if (product.rest && product.variant.entry !== "tiled") finishInPlace(tape, product);
-  if (product.splits > 1) sumSplits(tape, product);
+  if (product.segments.all > 1) addSegments(tape, product);
 }
 
 function prepare(tape: Tape, a: Tensor, b: Tensor, c: Tensor, sizes: Sizes, options: MatmulOptions): Product {
@@ -73,31 +72,25 @@ function prepare(tape: Tape, a: Tensor, b: Tensor, c: Tensor, sizes: Sizes, opti
     views = [views[0], denseView(k, n, heads), views[2]];
     bTransposed = false;
   }
-  // a sum over rows that cannot be bound at once has a part for each piece
+  // a sum over rows that cannot be bound at once has a segment for each range of them
   const images = a.shape[0]!;
-  const pieces = aTransposed && !batches ? Math.ceil(images / tape.atOnce(images, [a, b])) : 1;
-  const wanted = splittable ? Math.ceil(k / roundUp(k / variant.splits, variant.kStep)) : 1;
-  const splits = pieces > 1 ? pieces : wanted;
-  const parts = splits > 1 ? tape.tensor(`parts of ${c.storage.label}`, [splits, m, n]) : c;
-  const sums = rowSumsFor(tape, options.rowSums, aTransposed || variant.entry === "general", [splits, count * m]);
-  const operands = { a, b, c: parts, ...(sums && { row_sums: sums }) };
-  return { sizes, options, c, variant, views, aTransposed, bTransposed, splits, operands, rest };
+  const ranges = aTransposed && !batches ? Math.ceil(images / tape.atOnce(images, [a, b])) : 1;
+  const wanted = splittable ? Math.ceil(k / roundUp(k / variant.segments, variant.kStep)) : 1;
+  const segments = ranges > 1 ? { all: ranges, each: 1 } : { all: wanted, each: wanted };
+  const result = segments.all > 1 ? tape.tensor(`partials of ${c.storage.label}`, [segments.all, m, n]) : c;
+  const sums = rowSumsFor(tape, options.rowSums, aTransposed || variant.entry === "general", [segments.all, count * m]);
+  const operands = { a, b, c: result, ...(sums && { row_sums: sums }) };
+  return { sizes, options, c, variant, views, aTransposed, bTransposed, segments, operands, rest };
 }
 
 /** The product, and all of its epilogue that the variant does in line. */
 function multiply(tape: Tape, product: Product): void {
   const { options: { batches, bias }, variant: { entry, tm, tn, width, kStep }, aTransposed, bTransposed, operands, rest } =
     product;
-  const { sizes: [, , k] } = product;
   const vectorised = entry !== "general";
   const inLine = entry === "tiled";
   const bindings = { ...operands, bias: bias ?? tape.unused, ...(inLine && rest?.bindings) };
-  const images = operands.a.shape[0]!;
-  const split: LaunchSplit = batches
-    ? { units: batches.images, cut: Object.keys(operands), part: (_, n) => extentOf(product, { batches: n * batches.heads }) }
-    : aTransposed
-    ? { units: images, cut: ["a", "b"], part: (_, n, i) => extentOf(product, { k: k / images * n, splits: 1, firstSplit: i }) }
-    : byRows(product, operands.c, Object.keys(bindings).filter((name) => name !== "b"), (extent) => extentOf(product, extent));
+  const whole = batches ? [] : aTransposed ? ["c", "row_sums"] : ["b", "row_sums"];
   tape.dispatch({
     kernel: inLine ? TILED : KERNEL,
     entry,
@@ -110,9 +103,9 @@ function multiply(tape: Tape, product: Product): void {
       ...(tilesInRow(entry) && { WIDTH: width[0] }),
       ...(inLine && { KTILE: kStep, ...rest?.constants }),
     },
-    bindings: inQuads(bindings, vectorised),
-    ...extentOf(product, {}),
-    split: inQuadNames(split, vectorised),
+    units: unitsOf(product),
+    ...boundBy(bindings, whole, vectorised),
+    extent: (range) => extentOf(product, range),
   });
 }
 
@@ -120,33 +113,31 @@ function multiply(tape: Tape, product: Product): void {
 function finishInPlace(tape: Tape, product: Product): void {
   const { c, sizes: [m, n], rest } = product;
   const quads = n % 4 === 0;
-  const bindings = { c, ...rest!.bindings };
-  const part = ({ m: rows = m, first = 0 }: Partial<Extent>) => {
-    return { ...extentOf(product, { first }), workgroups: workgroupsFor(quads ? rows * n / 4 : rows * n), turns: 0 };
-  };
+  const units = unitsOf(product);
   tape.dispatch({
     kernel: KERNEL,
     entry: quads ? "epilogue4" : "epilogue",
     label: c.storage.label,
     constants: rest!.constants,
-    bindings: inQuads(bindings, quads),
-    ...part({}),
-    split: inQuadNames(byRows(product, c, Object.keys(bindings), part), quads),
+    units,
+    ...boundBy({ c, ...rest!.bindings }, [], quads),
+    extent: (range) => ({
+      dims: extentOf(product, range).dims,
+      workgroups: workgroupsFor(m * n * range.count / units / (quads ? 4 : 1)),
+    }),
   });
 }
 
-/** Adds the parts of a sum, in order. */
-function sumSplits(tape: Tape, { c, sizes: [m, n], operands, options: { rowSums } }: Product): void {
+/** Adds the partial sums, in order. */
+function addSegments(tape: Tape, { c, sizes: [m, n], segments, operands, options: { rowSums } }: Product): void {
   tape.dispatch({
     kernel: KERNEL,
-    entry: "sum_parts",
+    entry: "add_partials",
     label: c.storage.label,
-    constants: {},
-    bindings: { parts: operands.c, c },
-    workgroups: workgroupsFor(m * n),
-    turns: turnsOf(operands.c.shape[0]!),
+    bindings: { partials: operands.c, c },
+    extent: () => ({ workgroups: workgroupsFor(m * n), turns: turnsOf(segments.all) }),
   });
-  if (rowSums) finishColumnSum(tape, operands.row_sums!, rowSums);
+  if (rowSums) addPartials(tape, operands.row_sums!, rowSums);
 }
 
 /** What is known of a product whose variants are to be measured. */
@@ -171,7 +162,7 @@ function denseViews([m, n, k]: Sizes, aTransposed: boolean, bTransposed: boolean
   return [stored(m, k, aTransposed), stored(k, n, bTransposed), stored(m, n)];
 }
 
-/** Where the kernel writes its row sums: parts, a tensor that nobody reads where it computes them unasked, or nowhere. */
+/** Where the kernel writes its row sums: partials, a tensor that nobody reads where it computes them unasked, or nowhere. */
 function rowSumsFor(tape: Tape, wanted: Tensor | undefined, always: boolean, shape: [number, number]): Tensor | undefined {
   if (!wanted && !always) return undefined;
   return wanted && shape[0] === 1 ? wanted : tape.tensor(`row sums${wanted ? ` of ${wanted.storage.label}` : ""}`, shape);
@@ -181,7 +172,7 @@ function rowSumsFor(tape: Tape, wanted: Tensor | undefined, always: boolean, sha
 function epilogueOf(
   tape: Tape,
   { geluPre, geluBackward, drop, residual }: Epilogue,
-): Pick<Launch, "constants" | "bindings"> | undefined {
+): Product["rest"] {
   if (!geluPre && !geluBackward && !drop && !residual) return undefined;
   const tensors = Object.entries({ pre_out: geluPre, pre: geluBackward, residual, step: drop && tape.step });
   return {
@@ -190,15 +181,17 @@ function epilogueOf(
   };
 }
 
-/** Bindings of kernels that move four values at a time have names that end in 4. */
-function quadName(name: string, quads: boolean): string {
-  return quads && name !== "step" ? `${name}4` : name;
-}
-
-function inQuads(bindings: Readonly<Record<string, Tensor>>, quads: boolean): Record<string, Tensor> {
-  return Object.fromEntries(Object.entries(bindings).map(([name, x]) => [quadName(name, quads), x]));
-}
-
-function inQuadNames(split: LaunchSplit, quads: boolean): LaunchSplit {
-  return { ...split, cut: split.cut.map((name) => quadName(name, quads)) };
+/**
+ * What a launch binds, range by range but for what is whole in each.
+ *
+ * @param quads whether the kernel moves four values at a time: names of such bindings end in 4
+ */
+function boundBy(tensors: Bindings, whole: readonly string[], quads: boolean): Required<Pick<Launch, "bindings" | "cut">> {
+  const named = (isWhole: boolean) =>
+    Object.fromEntries(
+      Object.entries(tensors)
+        .filter(([name]) => [...whole, "bias", "step"].includes(name) === isWhole)
+        .map(([name, x]) => [quads && name !== "step" ? `${name}4` : name, x]),
+    );
+  return { bindings: named(true), cut: named(false) };
 }

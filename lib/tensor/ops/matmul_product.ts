@@ -1,7 +1,7 @@
 /** @file What a matrix product is, and what each launch computes of it. */
 
 import type { Dims } from "../../gpu/dims.ts";
-import type { Launch, LaunchSplit } from "../launch.ts";
+import type { Extent, Launch, Range } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Draw, dropDims } from "./dropout.ts";
 import { turnsOf, workgroupsForTable } from "./grid.ts";
@@ -110,84 +110,78 @@ export interface Product {
   readonly aTransposed: boolean;
   /** B is given as (N, K); it may have been transposed for the variant. */
   readonly bTransposed: boolean;
-  /** Parts of the sum. */
-  readonly splits: number;
-  /** What the first launch reads and writes: C or its parts, and the sums of rows or theirs. */
+  /** Segments of the sum, and of what a launch takes of it. */
+  readonly segments: { readonly all: number; readonly each: number };
+  /** What the first launch reads and writes: C or its partials, and the sums of rows or theirs. */
   readonly operands: Readonly<Record<"a" | "b" | "c", Tensor>> & { readonly row_sums?: Tensor };
   /** Switches and tensors of the epilogue beyond bias and ReLU. */
-  readonly rest: Pick<Launch, "constants" | "bindings"> | undefined;
+  readonly rest: Required<Pick<Launch, "constants" | "bindings">> | undefined;
 }
 
-/** What a launch computes: all of a product, or what can be bound of it. */
-export interface Extent {
+/** What a launch computes of a product. */
+interface Share {
   /** Rows. */
   readonly m: number;
   /** Terms of the sum. */
   readonly k: number;
   /** Products. */
   readonly batches: number;
-  /** Parts of the sum. */
-  readonly splits: number;
   /** Elements of C before those that are bound. */
   readonly first: number;
-  /** Splits before those of the launch. */
-  readonly firstSplit: number;
+  /** Segments of the sum before those of the launch. */
+  readonly firstSegment: number;
 }
-
-/** Bindings that are the same for every part of the rows. */
-const WHOLE: ReadonlySet<string> = new Set(["bias", "step", "row_sums"]);
-
-/** How a launch is cut by the images of C. */
-export function byRows(
-  { sizes: [m, n] }: Product,
-  c: Tensor,
-  names: readonly string[],
-  launchOf: (e: Partial<Extent>) => Part,
-): LaunchSplit {
-  const units = m % c.shape[0]! === 0 ? c.shape[0]! : 1;
-  const rows = m / units;
-  const cut = names.filter((name) => !WHOLE.has(name));
-  return { units, cut, part: (first, count) => launchOf({ m: rows * count, first: first * rows * n }) };
-}
-
-/** Dims and workgroups of a launch, or of a part of it. */
-export type Part = ReturnType<LaunchSplit["part"]>;
 
 /** How many products. */
 export function countOf(batches: Batches | undefined): number {
   return batches ? batches.images * batches.heads : 1;
 }
 
-/** Dims and workgroups of a launch that computes so much of a product; all of it where nothing else is said. */
-export function extentOf(product: Product, extent: Partial<Extent>): Required<Part> {
-  const { sizes: [m, , k], options: { batches }, splits } = product;
-  const whole: Extent = { m, k, batches: countOf(batches), splits, first: 0, firstSplit: 0 };
-  const all = { ...whole, ...extent };
-  return { dims: dimsOf(product, all), workgroups: workgroupsOf(product, all), turns: termTurns(product, all) };
+/** Units that a product is cut into: images of its batches, of the rows that are summed over, or of the rows of C. */
+export function unitsOf({ sizes: [m], options: { batches }, aTransposed, operands: { a }, c }: Product): number {
+  if (batches) return batches.images;
+  if (aTransposed) return a.shape[0]!;
+  return m % c.shape[0]! === 0 ? c.shape[0]! : 1;
 }
 
-function workgroupsOf({ sizes: [, n], variant }: Product, { m, batches, splits }: Extent): number {
+function shareOf(product: Product, { first, count, index }: Range): Share {
+  const { sizes: [m, n, k], options: { batches }, aTransposed, segments: { each } } = product;
+  const units = unitsOf(product);
+  const all = { m, k, batches: countOf(batches), first: 0, firstSegment: 0 };
+  if (batches) return { ...all, batches: count * batches.heads };
+  if (aTransposed) return { ...all, k: k * count / units, firstSegment: index * each };
+  return { ...all, m: m * count / units, first: m * first / units * n };
+}
+
+/** What a launch takes to compute a range of a product's units. */
+export function extentOf(product: Product, range: Range): Required<Extent> {
+  const share = shareOf(product, range);
+  return { dims: dimsOf(product, share), workgroups: workgroupsOf(product, share), turns: termTurns(product, share) };
+}
+
+function workgroupsOf({ sizes: [, n], variant, segments: { each } }: Product, { m, batches }: Share): number {
   const { entry, tm, tn, width } = variant;
-  const products = batches * splits;
+  const products = batches * each;
   const inRow = tilesInRow(entry);
   const tiles = Math.ceil(m / tm) * (inRow ? products : 1);
   return workgroupsForTable(tiles, Math.ceil(n / (tn * width[1])), width[0]) * (inRow ? 1 : products);
 }
 
 /** Turns of the loop over terms, of which tiled does one more. */
-function termTurns({ variant: { entry, kStep } }: Product, { k, splits }: Extent): number {
-  return turnsOf(k / splits / kStep + (entry === "tiled" ? 1 : 0));
+function termTurns({ variant: { entry, kStep }, segments: { each } }: Product, { k }: Share): number {
+  return turnsOf(k / each / kStep + (entry === "tiled" ? 1 : 0));
 }
 
 /** The fields of `struct Dims` in kernels/lib/product.wgsl. */
-function dimsOf(product: Product, { m, k, batches, splits, first, firstSplit }: Extent): Dims {
+function dimsOf(product: Product, { m, k, batches, first, firstSegment }: Share): Dims {
   const { sizes: [fullM, n], variant: { tm, kStep }, views: [a, b, c], aTransposed, bTransposed, options } = product;
   const { alpha = 1, bias, relu = 0, drop } = options;
+  const { each } = product.segments;
   return {
     m,
     n,
     k,
-    k_per_split: roundUp(k / splits, kStep),
+    k_per_segment: roundUp(k / each, kStep),
     batches,
     heads: options.batches?.heads ?? 1,
     bias: bias !== undefined,
@@ -198,12 +192,12 @@ function dimsOf(product: Product, { m, k, batches, splits, first, firstSplit }: 
     a_strides: aTransposed ? [1, a.step_row] : [a.step_row, 1],
     b_strides: bTransposed ? [b.step_row, 1] : [1, b.step_row],
     alpha,
-    split_stride: fullM * n,
+    segment_stride: fullM * n,
     row_tiles: Math.ceil(m / tm),
-    splits,
+    segments: each,
     drop: drop && dropDims(drop, product.c.shape),
     first,
-    first_split: firstSplit,
+    first_segment: firstSegment,
   };
 }
 

@@ -17,7 +17,7 @@ const GAIN = 0.95;
 const REPEATS = 3;
 
 /** What was found about a product. */
-export interface Verdict {
+export interface Fastest {
   /** Name of the variant to use. */
   readonly name: string;
   /** Its time as a part of that of the default. */
@@ -45,7 +45,7 @@ export async function fastestVariant(
   { sizes: whole, layout }: ProductQuestion,
   variants: readonly Variant[] = variantsFor(gpu.adapter, whole, layout),
   between: () => Promise<void> = () => Promise.resolve(),
-): Promise<Verdict> {
+): Promise<Fastest> {
   const { sizes, batches } = within(whole, layout.batches, gpu.adapter.software ? MOST.software : MOST.gpu);
   const [m, n, k] = sizes;
   const { aTransposed, bTransposed } = layout;

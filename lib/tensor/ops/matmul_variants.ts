@@ -13,10 +13,10 @@ export interface Variant {
   readonly tn: number;
   /** Tiles of a workgroup, along rows and columns. */
   readonly width: readonly [number, number];
-  /** The parts of a sum that is cut are multiples of it; for tiled also the rows in workgroup memory. */
+  /** Segments of a sum are multiples of it; for tiled also the rows in workgroup memory. */
   readonly kStep: number;
-  /** Parts into which the sum is cut. */
-  readonly splits: number;
+  /** Segments into which the sum is cut. */
+  readonly segments: number;
 }
 
 /** M, N and K. */
@@ -37,22 +37,22 @@ export interface ProductLayout {
 /** What of an adapter decides. */
 export type ProductAdapter = Pick<AdapterFacts, "software" | "subgroup" | "workgroupMemory">;
 
-/** A variant but for the number of parts. */
-type Shape = Omit<Variant, "splits">;
+/** A variant but for the number of segments. */
+type Shape = Omit<Variant, "segments">;
 
 /** Multiplications from which on the software adapter should compile larger tiles, or several to choose from. */
 const LARGE = 2 ** 28;
 /** Multiplications from which on a GPU should. */
 const LARGE_ON_GPU = 2 ** 22;
 
-/** True if the tiles of all products and splits lie in one row of workgroups, of any width. */
+/** True if the tiles of all products and segments lie in one row of workgroups, of any width. */
 export function tilesInRow(entry: Variant["entry"]): boolean {
   return entry === "general" || entry === "vectorised";
 }
 
 /** How a variant is called in files and messages. */
-export function nameOf({ entry, tm, tn, kStep, splits }: Variant): string {
-  return `${entry} ${tm} x ${tn}, ${kStep} at a time${splits > 1 ? `, in ${splits} parts` : ""}`;
+export function nameOf({ entry, tm, tn, kStep, segments }: Variant): string {
+  return `${entry} ${tm} x ${tn}, ${kStep} at a time${segments > 1 ? `, in ${segments} segments` : ""}`;
 }
 
 /** How a product is called in files and messages. */
@@ -74,9 +74,9 @@ export function variantsFor(adapter: ProductAdapter, sizes: Sizes, layout: Produ
   const large = layout.batches * m * n * k >= (adapter.software ? LARGE : LARGE_ON_GPU);
   const shapes = shapesFor(adapter, sizes, layout, large);
   const variants = (large ? shapes : shapes.slice(0, 1)).flatMap((shape) => {
-    const splits = splitsFor(adapter, shape, sizes, layout);
-    const others = large && !adapter.software && layout.splittable ? [Math.ceil(splits / 2), 2 * splits] : [];
-    return [splits, ...others].map((parts) => ({ ...shape, splits: Math.min(parts, Math.ceil(k / shape.kStep)) }));
+    const wanted = segmentsFor(adapter, shape, sizes, layout);
+    const others = large && !adapter.software && layout.splittable ? [Math.ceil(wanted / 2), 2 * wanted] : [];
+    return [wanted, ...others].map((segments) => ({ ...shape, segments: Math.min(segments, Math.ceil(k / shape.kStep)) }));
   });
   return [...new Map(variants.map((variant) => [nameOf(variant), variant])).values()];
 }
@@ -107,13 +107,13 @@ function shapesFor(adapter: ProductAdapter, [m, n, k]: Sizes, layout: ProductLay
   return all.filter((shape) => shape.entry !== "tiled" || workgroupBytes(shape) <= adapter.workgroupMemory);
 }
 
-/** Two buffers of kStep rows of both parts. */
+/** Two buffers of kStep rows of A and of B. */
 function workgroupBytes({ tm, tn, width, kStep }: Shape): number {
   return 2 * kStep * 4 * (tm * width[1] + tn * width[0]);
 }
 
-/** Enough parts for the invocations, or workgroups, that keep an adapter busy, and for the loop of each to end. */
-function splitsFor(
+/** Enough segments for the invocations, or workgroups, that keep an adapter busy, and for the loop of each to end. */
+function segmentsFor(
   { software }: ProductAdapter,
   { entry, tm, tn, width, kStep }: Shape,
   [m, n, k]: Sizes,

@@ -4,11 +4,12 @@ import source from "../../../kernels/patch_embedding.wgsl" with { type: "text" }
 import type { AdapterFacts } from "../../gpu/adapter.ts";
 import type { Gpu } from "../../gpu/device.ts";
 import { kernelOf } from "../../gpu/kernel.ts";
+import type { Range } from "../launch.ts";
 import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
-import { columnSum, finishColumnSum } from "./column_sum.ts";
-import { lanesFor, numbersIn, segmentsInParts, turnsOf, workgroupsForTable } from "./grid.ts";
+import { addPartials, columnSum } from "./column_sum.ts";
+import { lanesFor, numbersIn, segmentsOfRanges, turnsOf, workgroupsForTable } from "./grid.ts";
 import type { ImageViews } from "./images.ts";
 import { transpose } from "./transpose.ts";
 
@@ -42,11 +43,10 @@ export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter,
   const { listed, ranges, words } = views.entries;
   const { most } = views;
   const label = weight.name.replace(/\.weight$/, "");
-  const { Number, count } = numbersIn(dim);
+  const { type, count } = numbersIn(dim);
   const lanes = lanesFor(tape, count);
-  const constants = { Number, WIDTH: lanes };
-  const perRow = (n: number) => workgroupsForTable(count, n, lanes);
-  const dimsOf = (first: number, n: number) => ({ numbers: count, features, first_row: first, rows: n, most, words });
+  const constants = { Number: type, WIDTH: lanes };
+  const dimsOf = (range: Range) => ({ numbers: count, features, first_row: range.first, rows: range.count, most, words });
 
   const y = tape.tensor(label, [rows, tokens, dim]);
   tape.dispatch({
@@ -54,40 +54,38 @@ export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter,
     entry: "forward",
     label,
     constants,
-    bindings: { listed, ranges, taps: transpose(tape, weight, [dim, features]), bias, y },
-    dims: dimsOf(0, rows),
-    workgroups: perRow(rows),
-    turns: turnsOf(tokens) + turnsOf(most),
-    split: {
-      units: rows,
-      cut: ["listed", "y"],
-      part: (first, n) => ({ dims: dimsOf(first, n), workgroups: perRow(n) }),
-    },
+    units: rows,
+    cut: { listed, y },
+    bindings: { ranges, taps: transpose(tape, weight, [dim, features]), bias },
+    extent: (range) => ({
+      dims: dimsOf(range),
+      workgroups: workgroupsForTable(count, range.count, lanes),
+      turns: turnsOf(tokens) + turnsOf(most),
+    }),
   });
   tape.derive(y, [weight, bias], (dy) => {
     tape.accumulateParameter(bias, (target) => columnSum(tape, dy, target));
     const atOnce = tape.atOnce(rows, [listed, dy]);
     const least = Math.ceil(atOnce / rowsInLoop(tape.gpu, features, most));
-    const [segments, each] = segmentsInParts(Math.min(rows, SEGMENTS), rows, atOnce, least);
-    const parts = tape.tensor(`parts of ${weight.name}`, [segments, features, dim]);
+    const [all, segments] = segmentsOfRanges(Math.min(rows, SEGMENTS), rows, atOnce, least);
+    const partials = tape.tensor(`partials of ${weight.name}`, [all, features, dim]);
     tape.dispatch({
       kernel: KERNEL,
       entry: "backward_weight",
       label,
       constants,
-      bindings: { listed, ranges, dy, parts },
-      dims: { ...dimsOf(0, rows), segments, first: 0 },
-      workgroups: perRow(segments),
-      turns: turnsOf(features) + turnsOf(Math.ceil(atOnce / each), turnsOf(most)),
-      split: {
-        units: rows,
-        cut: ["listed", "dy"],
-        part: (first, n, i) => ({ dims: { ...dimsOf(first, n), segments: each, first: i * each }, workgroups: perRow(each) }),
-      },
+      units: rows,
+      cut: { listed, dy },
+      bindings: { ranges, partials },
+      extent: (range) => ({
+        dims: { ...dimsOf(range), segments, first: range.index * segments },
+        workgroups: workgroupsForTable(count, segments, lanes),
+        turns: turnsOf(features) + turnsOf(Math.ceil(atOnce / segments), turnsOf(most)),
+      }),
     });
     tape.accumulateParameter(weight, (target) => {
       const dtaps = tape.tensor(`gradient of ${weight.name} transposed`, [features, dim]);
-      finishColumnSum(tape, { ...parts, shape: [segments, sizeOf(dtaps.shape)] }, dtaps);
+      addPartials(tape, { ...partials, shape: [all, sizeOf(dtaps.shape)] }, dtaps);
       transpose(tape, dtaps, [features, dim], target);
     });
   });

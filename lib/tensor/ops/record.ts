@@ -27,11 +27,8 @@ export function recordTotal(tape: Tape, x: Tensor, table: PlacedTensor, column: 
     kernel: KERNEL,
     entry: "total",
     label: x.storage.label,
-    constants: {},
     bindings: { x, table, step: tape.step },
-    dims: { columns: table.shape[1]!, column, scale },
-    workgroups: 1,
-    turns,
+    extent: () => ({ dims: { columns: table.shape[1]!, column, scale }, workgroups: 1, turns }),
   });
 }
 
@@ -41,9 +38,7 @@ export function storeRows(tape: Tape, x: Tensor, output: PlacedTensor): void {
     kernel: KERNEL,
     entry: "store_rows",
     label: x.storage.label,
-    constants: {},
     bindings: { x, table: output, step: tape.step },
-    dims: { columns: output.shape[1]! },
-    workgroups: workgroupsFor(sizeOf(x.shape)),
+    extent: () => ({ dims: { columns: output.shape[1]! }, workgroups: workgroupsFor(sizeOf(x.shape)) }),
   });
 }

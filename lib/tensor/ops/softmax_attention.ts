@@ -2,6 +2,7 @@
 
 import attentionSource from "../../../kernels/softmax_attention.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
+import type { Bindings } from "../launch.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { numbersIn, turnsOf, workgroupsFor } from "./grid.ts";
@@ -22,19 +23,26 @@ const KEPT = { software: 32, gpu: 8 };
 export function softmaxAttention(tape: Tape, qkv: Tensor, heads: number, label: string): Tensor {
   const [batch, tokens, width] = qkv.shape as [number, number, number];
   const headDim = width / 3 / heads;
-  const { Number, QUADS, count } = numbersIn(headDim);
+  const { type, quads, count } = numbersIn(headDim);
   const tile = Math.max(1, Math.min(4, Math.floor((tape.gpu.adapter.software ? KEPT.software : KEPT.gpu) / count)));
-  const sizes = { Number, QUADS, N: tokens, HEADS: heads, HEAD_DIM: headDim, NUMBERS: count, SCALE: headDim ** -0.5, T: tile };
-  const launch = (entry: string, bindings: Record<string, Tensor>) =>
+  const constants = {
+    Number: type,
+    QUADS: quads,
+    N: tokens,
+    HEADS: heads,
+    HEAD_DIM: headDim,
+    NUMBERS: count,
+    SCALE: headDim ** -0.5,
+    T: tile,
+  };
+  const launch = (entry: string, bindings: Bindings, items = batch * heads * Math.ceil(tokens / tile)) =>
     tape.dispatch({
       kernel: KERNEL,
       entry,
       label: `${label} ${entry}`,
-      constants: sizes,
+      constants,
       bindings,
-      dims: { images: batch },
-      workgroups: workgroupsFor(batch * heads * Math.ceil(tokens / tile)),
-      turns: turnsOf(tokens),
+      extent: () => ({ dims: { images: batch }, workgroups: workgroupsFor(items), turns: turnsOf(tokens) }),
     });
 
   const out = tape.tensor(label, [batch, tokens, heads * headDim]);
@@ -43,14 +51,7 @@ export function softmaxAttention(tape: Tape, qkv: Tensor, heads: number, label: 
   tape.derive(out, [qkv], (dout) => {
     const delta = tape.tensor(`${label}.delta`, lse.shape);
     const dqkv = tape.tensor(`gradient of ${qkv.storage.label}`, qkv.shape);
-    tape.dispatch({
-      kernel: KERNEL,
-      entry: "backward_delta",
-      label,
-      constants: sizes,
-      bindings: { out_in: out, dout, delta_out: delta },
-      workgroups: workgroupsFor(batch * heads * tokens),
-    });
+    launch("backward_delta", { out_in: out, dout, delta_out: delta }, batch * heads * tokens);
     launch("backward_query", { qkv, dout, lse, delta, dqkv });
     launch("backward_key", { qkv, dout, lse, delta, dqkv });
     tape.accumulate(qkv, dqkv);

@@ -3,6 +3,7 @@
 import pickSource from "../../../kernels/pick_tokens.wgsl" with { type: "text" };
 import maskSource from "../../../kernels/random_mask.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
+import type { Bindings } from "../launch.ts";
 import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
@@ -32,10 +33,9 @@ export function randomMask(tape: Tape, batch: number, tokens: number, visible: n
   const restore = tape.tensor("places of tokens", [batch, tokens], "u32");
   const keep = tape.tensor("visible tokens", [batch, visible], "u32");
   const constants = { N: tokens, KEEP: visible };
-  const dims = { stream: tape.nextStream() };
-  const workgroups = workgroupsFor(batch * tokens);
-  const launch = (entry: string, bindings: Record<string, Tensor>) =>
-    tape.dispatch({ kernel: MASK, entry, label: "mask", constants, bindings, dims, workgroups, turns: turnsOf(tokens) });
+  const extent = { dims: { stream: tape.nextStream() }, workgroups: workgroupsFor(batch * tokens), turns: turnsOf(tokens) };
+  const launch = (entry: string, bindings: Bindings) =>
+    tape.dispatch({ kernel: MASK, entry, label: "mask", constants, bindings, extent: () => extent });
   launch("draw", { words_out: words, step: tape.step });
   launch("rank", { words, restore, keep });
   return { keep, restore };
@@ -87,11 +87,11 @@ function pick(tape: Tape, x: Tensor, index: Tensor, filler?: Tensor): Tensor {
 /** What launches that write tokens have in common. */
 function launchOf(y: Tensor, from: number) {
   const [, to, dim] = y.shape as [number, number, number];
-  const { Number, count } = numbersIn(dim);
+  const { type, count } = numbersIn(dim);
   return {
     kernel: PICK,
     label: y.storage.label,
-    constants: { Number, FROM: from, TO: to, NUMBERS: count },
-    workgroups: workgroupsFor(sizeOf(y.shape) / dim * count),
+    constants: { Number: type, FROM: from, TO: to, NUMBERS: count },
+    extent: () => ({ workgroups: workgroupsFor(sizeOf(y.shape) / dim * count) }),
   };
 }

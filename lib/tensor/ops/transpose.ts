@@ -23,10 +23,11 @@ export function transpose(tape: Tape, x: Tensor, shape: readonly number[] = x.sh
     kernel: KERNEL,
     entry: "main",
     label: y.storage.label,
-    constants: {},
     bindings: { x, y },
-    dims: { rows4: rows / 4, columns4: columns / 4, count: sizeOf(shape) / rows / columns },
-    workgroups: workgroupsFor(sizeOf(shape) / 16),
+    extent: () => ({
+      dims: { rows4: rows / 4, columns4: columns / 4, count: sizeOf(shape) / rows / columns },
+      workgroups: workgroupsFor(sizeOf(shape) / 16),
+    }),
   });
   return y;
 }

@@ -39,10 +39,23 @@ Deno.test("every entry point of every kernel numbers its invocations by lib/invo
     const source = await Deno.readTextFile(new URL(file.name, KERNELS));
     const entries = entryPoints(source);
     assertEquals(entries.length, source.match(/@compute/g)!.length, file.name);
-    assertEquals(source.match(/\bids\.(?!lane\b)\w+/g), null, `${file.name} reads of ids more than the place in the workgroup`);
+    assertEquals(
+      source.match(/\bids\.(?!lane\b)\w+|\bgroup\.\w+/g),
+      null,
+      `${file.name} reads of ids more than the place in the workgroup`,
+    );
     for (const { size, name, parameters, body } of entries) {
       const what = `${file.name}, ${name}`;
-      assertEquals(parameters.replace(/, @builtin\(subgroup_invocation_id\) lane: u32$/, ""), "ids: Ids", what);
+      // a compiler takes all of a struct for what differs most in it: only Group is the same in all of a workgroup
+      const lane = ", @builtin(local_invocation_index) lane: u32";
+      assertEquals(
+        parameters.replace(/, @builtin\(subgroup_invocation_id\) rank: u32$/, "").replace(lane, ""),
+        parameters.includes(lane) ? "group: Group" : "ids: Ids",
+        what,
+      );
+      if (/workgroupBarrier|workgroupUniformLoad|subgroup|row_means|workgroup_sum/.test(body)) {
+        assertEquals(/\b(invocation|cell)\(ids\b/.test(body), false, `${what}: compilers take what follows from Ids for different`);
+      }
       // what numbers invocations counts WIDTH of them in a workgroup
       if (/\b(invocation|cell|\w+_of)\(ids\b/.test(body)) assertEquals(size, "WIDTH", what);
       found++;
@@ -67,8 +80,8 @@ struct Dims { columns: u32, rows: u32, }
   let at = cell(ids, dims.columns);
   if (at.column < dims.columns && at.row < dims.rows) { atomicAdd(&counts[at.row * dims.columns + at.column], 1u); }
 }
-@compute @workgroup_size(1) fn layers(ids: Ids) {
-  let at = workgroup_cell(ids, dims.columns / 3u, 3u);
+@compute @workgroup_size(1) fn layers(group: Group) {
+  let at = group_cell(group, dims.columns / 3u, 3u);
   let i = (at.z * 3u + at.y) * (dims.columns / 3u) + at.x;
   if (i < dims.columns * dims.rows) { atomicAdd(&counts[i], 1u); }
 }`,
@@ -150,11 +163,11 @@ struct Dims { turns: u32, }
   assertEquals(new Uint32Array((await read(gpu, found)).buffer), expected);
 });
 
-gpuTest("Plan refuses what 32 bits do not number: the elements of a tensor that is bound in parts", (gpu) => {
+gpuTest("Plan refuses what 32 bits do not number: the elements of a tensor of which a range is bound", (gpu) => {
   const whole = { label: "tokens", bytes: 4 * (2 ** 32 + 64) };
-  const part = { label: "tokens", bytes: 256, part: { of: whole, offset: 0 } };
+  const range = { label: "tokens", bytes: 256, within: { whole, offset: 0 } };
   assertEquals(
-    refusal(gpu, { bindings: { y: part } }),
+    refusal(gpu, { bindings: { y: range } }),
     'Cannot bind "tokens" to kernel fill.main: 32 bits do not number its 4294967360 elements. Use a smaller data.batch_size',
   );
   return Promise.resolve();

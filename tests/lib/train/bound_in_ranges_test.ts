@@ -25,7 +25,7 @@ for (const [name, create] of Object.entries(METHODS)) {
   // general products and single numbers, quads
   for (const embed of [14, 16]) {
     gpuTest(
-      `${name} of width ${embed} has the same losses, gradients and statistics if its tensors are bound in parts`,
+      `${name} of width ${embed} has the same losses, gradients and statistics if its tensors are bound in ranges`,
       async (gpu) => {
         const train = async (gpu: Gpu) => {
           using method = create(gpu, smallConfig(48, { embed_dim: embed }));
@@ -56,7 +56,7 @@ for (const [name, create] of Object.entries(METHODS)) {
   }
 }
 
-Deno.test("a tensor that cannot be bound in parts is refused by its name and size, before anything is computed", async () => {
+Deno.test("a tensor that cannot be bound in ranges is refused by its name and size, before anything is computed", async () => {
   await withGpu({ maxBinding: 8 * 1024 }, (gpu) => {
     const error = assertThrows(
       () => new Finetune(gpu, smallConfig(48, { embed_dim: 64 }), DATA, new Map()),
