@@ -28,6 +28,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   download: [READS_DATA, ...writes("data")],
   weights: writes("weights"),
   pack: [READS_DATA, ...writes("cache")],
+  kernels: writes("reports"),
   inspect: [READS_DATA, ...writes("reports")],
   synth: [READS_DATA, ...writes("data")],
   demo: [],
