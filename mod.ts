@@ -6,10 +6,10 @@
  *
  * @example Read a data file
  * ```ts
- * import { JetFile, openPacked } from "./mod.ts";
+ * import { openJets, openPacked } from "./mod.ts";
  *
  * async function read(path: string) {
- *   using file = await JetFile.open(path, {});
+ *   using file = await openJets(path, {});
  *   console.log(`${file.count} images of ${file.size} x ${file.size} pixels with ${file.channels} channels`);
  *   const labels = file.has("labels") ? file.readScalars("labels") : undefined;
  *   // packed once, in the folder cache; packInMemory() does without
@@ -92,16 +92,18 @@ export { ConfigError, formatConfig, parseConfig } from "./lib/config/parse.ts";
 export type { ConfigOf, Key, Section } from "./lib/config/schema.ts";
 
 // data
+export { openJets } from "./lib/disk/data.ts";
 export { JetFile, type JetNames, type JetQuantity, type JetScalar } from "./lib/data/jet_file.ts";
-export { openPacked, packInMemory } from "./lib/data/pack_file.ts";
+export { openPacked } from "./lib/disk/pack_file.ts";
+export { packInMemory } from "./lib/data/pack_memory.ts";
 export { type ImageSize, type ImageSource, PackedImages } from "./lib/data/packed.ts";
 export type { Encoding, PackedBatch } from "./lib/data/entries.ts";
 export type { JetLayout } from "./lib/data/image_group.ts";
 export type { Fingerprint } from "./lib/data/fingerprint.ts";
-export type { PackedStore } from "./lib/data/packed_store.ts";
+export type { PackedStore } from "./lib/disk/packed_store.ts";
 export type { Notice } from "./lib/disk/lock.ts";
 export { randomSplit, type Split, type SplitShares, stratifiedSplit } from "./lib/data/split.ts";
-export { writeSynthetic } from "./lib/data/synth/write.ts";
+export { writeSynthetic } from "./lib/disk/write_synthetic.ts";
 export { DataError } from "./lib/data/errors.ts";
 export type { InputImages, LabelledData, TrainingImages } from "./lib/input/data.ts";
 

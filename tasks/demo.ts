@@ -6,8 +6,8 @@ import { evaluate } from "../lib/cli/evaluate.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask } from "../lib/cli/task.ts";
 import { openGpu, prepare, readConfig } from "../lib/cli/training.ts";
-import { PUBLISHED_FILES } from "../lib/data/published.ts";
-import { writeSynthetic } from "../lib/data/synth/write.ts";
+import { PUBLISHED_FILES } from "../lib/disk/published.ts";
+import { writeSynthetic } from "../lib/disk/write_synthetic.ts";
 import { readWeights } from "../lib/disk/weights.ts";
 
 const IMAGES = { unlabelled: 800, labelled: 800 };

@@ -4,7 +4,7 @@ import { ConsoleReporter } from "../lib/cli/console.ts";
 import { fetchFile } from "../lib/cli/fetch.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask } from "../lib/cli/task.ts";
-import { PUBLISHED_FILES, type PublishedKind, verifyPublished } from "../lib/data/published.ts";
+import { PUBLISHED_FILES, type PublishedKind, verifyPublished } from "../lib/disk/published.ts";
 import { formatBytes } from "../lib/format.ts";
 
 /** First bytes of an HDF5 file. */

@@ -3,7 +3,7 @@
 import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask } from "../lib/cli/task.ts";
-import { Loader } from "../lib/data/loader.ts";
+import { Loader } from "../lib/disk/loader.ts";
 import { Interrupted } from "../lib/interrupted.ts";
 
 const usage = {

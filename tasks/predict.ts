@@ -13,7 +13,7 @@ import { csvLine } from "../lib/io/csv.ts";
 import { exists, readAt } from "../lib/disk/files.ts";
 import { PendingFile } from "../lib/disk/pending_file.ts";
 import { firstNumbers } from "../lib/arrays.ts";
-import { openImages } from "../lib/input/open_data.ts";
+import { openImages } from "../lib/disk/open_data.ts";
 
 /** How a table of predictions begins. */
 const FIRST_COLUMN = "index,";

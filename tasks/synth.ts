@@ -4,8 +4,8 @@ import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask, UsageError } from "../lib/cli/task.ts";
 import { DataError } from "../lib/data/errors.ts";
-import { PUBLISHED_FILES } from "../lib/data/published.ts";
-import { writeSynthetic } from "../lib/data/synth/write.ts";
+import { PUBLISHED_FILES } from "../lib/disk/published.ts";
+import { writeSynthetic } from "../lib/disk/write_synthetic.ts";
 
 const usage = {
   task: "synth",

@@ -5,7 +5,7 @@ import { TuningFile } from "../disk/tuning_file.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import type { RunState } from "../train/checkpoint.ts";
-import { type DataFacts, type DataPlace, type Known, openLabelled, openUnlabelled } from "../input/open_data.ts";
+import { type DataFacts, type DataPlace, type Known, openLabelled, openUnlabelled } from "../disk/open_data.ts";
 import { Finetune } from "../train/finetune.ts";
 import { checkData, openResume, type Origin, type Run, train } from "../train/run.ts";
 import { objectiveOf } from "../train/methods.ts";

@@ -20,7 +20,7 @@ import { drawSections } from "../report/sections.ts";
 import { figureDocument } from "../report/svg.ts";
 import { hasSeen, type SeenImages, seenImages } from "../eval/overlap.ts";
 import { describeComparison, describeSeen, measureRows, missingClasses, SEEN_MARK } from "../report/words.ts";
-import { type Known, openLabelled } from "../input/open_data.ts";
+import { type Known, openLabelled } from "../disk/open_data.ts";
 import type { LabelledData } from "../input/data.ts";
 import { placeOf } from "./commands.ts";
 import { type ConsoleReporter, table } from "./console.ts";

@@ -11,7 +11,7 @@ import { csvLine } from "../io/csv.ts";
 import type { Weights } from "../weights/weights.ts";
 import { explanationFigure } from "../report/explanation_figure.ts";
 import { figureDocument } from "../report/svg.ts";
-import { type OpenedImages, openImages, type OpenOptions } from "../input/open_data.ts";
+import { type OpenedImages, openImages, type OpenOptions } from "../disk/open_data.ts";
 import { placeOf } from "./commands.ts";
 import { type ConsoleReporter, table } from "./console.ts";
 import { UsageError } from "./task.ts";

@@ -1,15 +1,15 @@
 /** @file The work of deno task inspect: facts of a data file, printed, and pictures of images. */
 
+import { openData, openJets } from "../disk/data.ts";
 import { describeZeroEnd, describeZeros, remarksOn } from "../data/empty.ts";
 import type { Encoding, PackedBatch } from "../data/entries.ts";
 import { DataError } from "../data/errors.ts";
 import { FEATURES, jetFeatures } from "../data/features.ts";
-import { openData } from "../data/formats.ts";
-import { JetFile, type JetNames } from "../data/jet_file.ts";
+import type { JetFile, JetNames } from "../data/jet_file.ts";
 import type { ImageGroup } from "../data/image_group.ts";
 import { labelProblem } from "../data/labels.ts";
 import { packGroup } from "../data/pack_group.ts";
-import { compareWithPublished, datasetRows, PUBLISHED_FILES, type PublishedKind } from "../data/published.ts";
+import { compareWithPublished, datasetRows, PUBLISHED_FILES, type PublishedKind } from "../disk/published.ts";
 import { type Split, stratifiedSplit } from "../data/split.ts";
 import { CHANNEL_NAMES, describe, hasPublishedChannels, ImageStatistics } from "../data/statistics.ts";
 import { linearProbe } from "../eval/linear_probe.ts";
@@ -54,7 +54,7 @@ const MOST_FEATURED = 50_000;
 export async function inspect(path: string, options: InspectOptions): Promise<void> {
   const { reporter } = options;
   const { size: bytes } = await listDatasets(path, reporter);
-  using file = await JetFile.open(path, options.names);
+  using file = await openJets(path, options.names);
   if (options.indices) checkIndices(options.indices, file);
   const labels = file.has("labels") ? file.readScalars("labels") : undefined;
   const mass = file.has("mass") ? file.readScalars("mass") : undefined;

@@ -13,7 +13,7 @@ import { fitWeights, type Weights } from "../weights/weights.ts";
 import { firstNumbers, joined, pick } from "../arrays.ts";
 import { seenImages } from "../eval/overlap.ts";
 import { describeSeen, missingClasses } from "../report/words.ts";
-import { openLabelled, type OpenOptions } from "../input/open_data.ts";
+import { openLabelled, type OpenOptions } from "../disk/open_data.ts";
 import { placeOf } from "./commands.ts";
 import type { ConsoleReporter } from "./console.ts";
 import { measuresTable } from "./evaluate.ts";

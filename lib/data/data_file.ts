@@ -5,8 +5,7 @@
  * all formats (jet_file.ts). A format is a file that gives a {@linkcode DataFile}, and a line in the table of formats.ts.
  */
 
-import { openToRead } from "../disk/files.ts";
-import { DataError } from "./errors.ts";
+import type { ByteSource } from "../io/source.ts";
 import type { NumberLayout } from "./numbers.ts";
 
 /** An open file of datasets. */
@@ -14,7 +13,7 @@ export interface DataFile extends Disposable {
   /** Path as the user gave it. */
   readonly path: string;
   /** The file itself; closed with this. */
-  readonly file: Deno.FsFile;
+  readonly file: ByteSource;
   /** What writes such files in Python: advice is given in its language. */
   readonly module: "h5py" | "NumPy";
   /** What to do about a dataset that such a file cannot hold, if there is more to say than to name another. */
@@ -109,20 +108,4 @@ export interface Unwritten {
  */
 export function pythonAdvice(module: DataFile["module"], name: string, expression: string): string {
   return `In ${module}: new["${name}"] = ${expression.replace("OLD", () => `old["${name}"]`)}`;
-}
-
-/**
- * Opens the bytes of a data file.
- *
- * @throws {DataError} if there is no such file
- * @throws {FileError} if it is something else than a file, or the operating system refuses
- */
-export function openDataFile(path: string): Deno.FsFile {
-  if (path === "") throw new DataError("No data file is named: give its path");
-  try {
-    return openToRead(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new DataError(`${path}: there is no such file. Check the path, or make data with 'deno task synth'`);
-  }
 }

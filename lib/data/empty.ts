@@ -3,8 +3,7 @@
 import { formatCount } from "../format.ts";
 import { pack } from "./entries.ts";
 import type { Unwritten } from "./data_file.ts";
-import type { PackedImages } from "./packed.ts";
-import type { PackedStore } from "./packed_store.ts";
+import type { ImageSource } from "./packed.ts";
 
 /** Images of a data set that hold nothing. */
 export interface EmptyImages {
@@ -14,12 +13,18 @@ export interface EmptyImages {
   readonly first: number;
 }
 
+/** Images of which those can be found that are alike. */
+export interface SearchableImages extends ImageSource {
+  /** Numbers of the images whose words are these. */
+  find(words: Uint32Array): number[];
+}
+
 /**
  * Finds images without any value but 0, or with the same fill value everywhere.
  *
  * @param fill value of what was never written
  */
-export function findEmpty(source: PackedImages | PackedStore, fill: number): EmptyImages {
+export function findEmpty(source: SearchableImages, fill: number): EmptyImages {
   const { encoding, channels, size } = source;
   const values = new Float32Array(size * size * channels);
   const blanks = new Set([0, Number.isFinite(fill) ? fill : 0]);

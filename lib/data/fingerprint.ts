@@ -1,6 +1,5 @@
 /** @file What tells whether a data file is still the one that was packed. */
 
-import { readAt } from "../disk/files.ts";
 import type { DataFile, Dataset } from "./data_file.ts";
 
 /** A data file as it was when it was packed. */
@@ -29,13 +28,13 @@ export async function fingerprint({ path, file }: DataFile, { info }: Dataset): 
   const { name: dataset, shape, format, size: bytes, littleEndian, chunks, filters } = info;
   const kind = format === "bf16" ? "bfloat" : format?.startsWith("f") ? "float" : "integer";
   const layout = [kind, 8 * bytes, littleEndian ? "little-endian" : "big-endian", chunks?.join(" x ") ?? "contiguous", ...filters];
-  const { size, mtime } = file.statSync();
+  const { size, modified } = file.state();
   const sample = new Uint8Array(BLOCKS * BLOCK_BYTES);
   for (let i = 0; i < BLOCKS; i++) {
     const position = Math.round(i / (BLOCKS - 1) * Math.max(0, size - BLOCK_BYTES));
-    readAt(file, position, sample.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES));
+    file.read(position, sample.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES));
   }
-  return { path, size, modified: mtime?.getTime() ?? 0, dataset, shape, layout: layout.join(", "), sample: await sha256(sample) };
+  return { path, size, modified, dataset, shape, layout: layout.join(", "), sample: await sha256(sample) };
 }
 
 /** SHA-256 of these parts one after the other, in hexadecimal. */

@@ -6,10 +6,10 @@
  * and gives zeros for what was never written and stale memory for what is damaged.
  */
 
+import type { ByteSource } from "../io/source.ts";
 import { formatCount, listed, shorten } from "../format.ts";
 import { fileKind } from "../io/file_kind.ts";
-import { readAt } from "../disk/files.ts";
-import { type DataFile, openDataFile } from "./data_file.ts";
+import type { DataFile } from "./data_file.ts";
 import { DataError } from "./errors.ts";
 import { Hdf5Dataset } from "./hdf5/dataset.ts";
 import { readType } from "./hdf5/datatype.ts";
@@ -34,13 +34,13 @@ const MOST_LINKS = 16;
 /** An open HDF5 file. */
 export class Hdf5File implements DataFile {
   readonly module = "h5py";
-  readonly file: Deno.FsFile;
+  readonly file: ByteSource;
   readonly #served: ServedFile;
   readonly #source: Hdf5Source;
   /** Path as the user gave it. */
   readonly path: string;
 
-  private constructor(path: string, file: Deno.FsFile, served: ServedFile, source: Hdf5Source) {
+  private constructor(path: string, file: ByteSource, served: ServedFile, source: Hdf5Source) {
     this.path = path;
     this.file = file;
     this.#served = served;
@@ -48,22 +48,11 @@ export class Hdf5File implements DataFile {
   }
 
   /**
-   * Opens a file for reading.
+   * Reads what is in a file; the file is closed with it, unless this throws.
    *
-   * @throws {DataError} if it is missing, cut short, not HDF5, or still open in a program that writes it
+   * @throws {DataError} if it is cut short, not HDF5, or still open in a program that writes it
    */
-  static async open(path: string): Promise<Hdf5File> {
-    const file = openDataFile(path);
-    try {
-      return await Hdf5File.read(path, file);
-    } catch (error) {
-      file.close();
-      throw error;
-    }
-  }
-
-  /** Opens what is in a file that is open; closed with it, unless this throws. */
-  static async read(path: string, file: Deno.FsFile): Promise<Hdf5File> {
+  static async read(path: string, file: ByteSource): Promise<Hdf5File> {
     let served: ServedFile | undefined;
     try {
       served = await openWithLibrary(file);
@@ -136,7 +125,7 @@ export class Hdf5File implements DataFile {
   /** Closes the file. */
   [Symbol.dispose](): void {
     this.#served[Symbol.dispose]();
-    this.file.close();
+    this.file[Symbol.dispose]();
   }
 
   #partsOf(name: string): DatasetParts {
@@ -203,11 +192,11 @@ function normal(path: string): string {
 }
 
 /** Why libhdf5 does not open a file. */
-function explainContents(path: string, file: Deno.FsFile): string {
+function explainContents(path: string, file: ByteSource): string {
   const text = libraryText();
   const start = new Uint8Array(FIRST_BYTES);
-  const { size } = file.statSync();
-  const first = start.subarray(0, readAt(file, 0, start));
+  const { size } = file;
+  const first = start.subarray(0, file.read(0, start));
   if (size === 0) return "the file is empty. Copy or download it again";
   const driver = /NCSA(fami|mult)/.exec(String.fromCharCode(...first));
   if (driver) {

@@ -1,12 +1,29 @@
 /** @file Bytes packed by deflate, unpacked: no more of them than were announced, and in words why that fails. */
 
-import { inflateRawSync, inflateSync } from "node:zlib";
+import { inflateInScript } from "./inflate_script.ts";
 
 /** Bytes that cannot be unpacked. */
 export class InflateError extends Error {}
 
 /** Nothing unpacks to more than this many times its size; for zeros alone it reaches 1032. */
 export const MOST_COMPRESSION = 1100;
+
+/**
+ * What unpacks: {@linkcode inflateInScript}, or what a platform has that is faster. What it throws has zlib's name of the fault as
+ * its code.
+ *
+ * @param most bytes that they may be unpacked
+ * @param form "zlib" with header and check sum, as in HDF5, or "raw", as in zip archives
+ * @param partial gives the first bytes, where there are more or the rest is not there
+ */
+export type Inflater = (packed: Uint8Array, most: number, form: "zlib" | "raw", partial?: boolean) => Uint8Array<ArrayBuffer>;
+
+let inflater: Inflater = inflateInScript;
+
+/** Takes another way to unpack from now on. */
+export function useInflater(faster: Inflater): void {
+  inflater = faster;
+}
 
 /**
  * Unpacks bytes.
@@ -20,9 +37,20 @@ export function inflate(packed: Uint8Array, most: number, form: "zlib" | "raw"):
     throw new InflateError(`${packed.length} bytes cannot be ${most} compressed`);
   }
   try {
-    const options = { chunkSize: Math.max(64, most), maxOutputLength: Math.max(1, most) };
-    const { buffer, byteOffset, length } = form === "zlib" ? inflateSync(packed, options) : inflateRawSync(packed, options);
-    return new Uint8Array(buffer as ArrayBuffer, byteOffset, length);
+    return inflater(packed, most, form);
+  } catch (error) {
+    throw new InflateError(reasonOf(error, most));
+  }
+}
+
+/**
+ * The first bytes of a raw stream, whose end may not be there.
+ *
+ * @throws {InflateError} if they are damaged
+ */
+export function inflateStart(packed: Uint8Array, most: number): Uint8Array<ArrayBuffer> {
+  try {
+    return inflater(packed, most, "raw", true);
   } catch (error) {
     throw new InflateError(reasonOf(error, most));
   }

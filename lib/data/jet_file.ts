@@ -7,10 +7,10 @@
  */
 
 import { listed } from "../format.ts";
+import type { SourceState } from "../io/source.ts";
 import { type DataFile, type Dataset, type DatasetInfo, pythonAdvice, type Unwritten } from "./data_file.ts";
 import { DataError } from "./errors.ts";
 import { type Fingerprint, fingerprint } from "./fingerprint.ts";
-import { openData } from "./formats.ts";
 import { elementsOf } from "./grid.ts";
 import type { ImageGroup, JetLayout } from "./image_group.ts";
 import { scanImages } from "./jet_images.ts";
@@ -50,13 +50,13 @@ export class JetFile implements JetLayout {
   readonly #data: DataFile;
   readonly #names: JetNames;
   readonly #images: Dataset;
-  readonly #opened: Deno.FileInfo;
+  readonly #opened: SourceState;
 
   private constructor(data: DataFile, names: JetNames) {
     this.path = data.path;
     this.#data = data;
     this.#names = names;
-    this.#opened = data.file.statSync();
+    this.#opened = data.file.state();
     this.#images = this.#find("images", (shape) => typeof layoutOf(shape) === "object");
     const { shape, name } = this.images;
     const fail = (why: string) => new DataError(`${this.path}: dataset "${name}" ${why}`);
@@ -73,13 +73,12 @@ export class JetFile implements JetLayout {
   }
 
   /**
-   * Opens a file and finds its images.
+   * Finds the images of a file, which is closed with it, or if this throws.
    *
    * @param names datasets to use instead of the usual names
    * @throws {DataError} if the file holds no images
    */
-  static async open(path: string, names: JetNames = {}): Promise<JetFile> {
-    const data = await openData(path);
+  static of(data: DataFile, names: JetNames = {}): JetFile {
     try {
       return new JetFile(data, names);
     } catch (error) {
@@ -216,8 +215,8 @@ export class JetFile implements JetLayout {
 
   /** What was read before a change and after it does not belong together. */
   #checkUnchanged(): void {
-    const { size, mtime } = this.#data.file.statSync();
-    if (size === this.#opened.size && mtime?.getTime() === this.#opened.mtime?.getTime()) return;
+    const { size, modified } = this.#data.file.state();
+    if (size === this.#opened.size && modified === this.#opened.modified) return;
     throw new DataError(
       `${this.path}: the file was changed while it was read. Wait until nothing writes it, then run the same command again`,
     );

@@ -4,10 +4,10 @@
  * An entry that is read from its first byte to its last is compared with the checksum of the archive.
  */
 
-import { constants as zlib, crc32, inflateRawSync } from "node:zlib";
-import { readAt } from "../disk/files.ts";
-import { inflate, InflateError, MOST_COMPRESSION } from "./inflate.ts";
-import { FileError } from "../disk/system_error.ts";
+import { crc32 } from "../io/crc32.ts";
+import { FileError } from "../io/file_error.ts";
+import type { ByteSource } from "../io/source.ts";
+import { inflate, InflateError, inflateStart, MOST_COMPRESSION } from "./inflate.ts";
 import { type ZipEntry, ZipError } from "../io/zip.ts";
 
 /** Bytes of an array with its header. */
@@ -29,12 +29,12 @@ export interface Member {
 }
 
 /** A whole file. */
-export function wholeFile(file: Deno.FsFile): Member {
-  return new PlainMember(file, 0, file.statSync().size, undefined);
+export function wholeFile(file: ByteSource): Member {
+  return new PlainMember(file, 0, file.size, undefined);
 }
 
 /** An entry of an archive; @throws {ZipError} if it claims to be more than it can be */
-export function entryOf(file: Deno.FsFile, entry: ZipEntry): Member {
+export function entryOf(file: ByteSource, entry: ZipEntry): Member {
   return entry.deflated ? new PackedMember(file, entry) : new PlainMember(file, entry.start, entry.stop, entry.crc);
 }
 
@@ -43,10 +43,10 @@ class PlainMember implements Member {
   readonly packed = false;
   readonly place: number;
   readonly size: number;
-  readonly #file: Deno.FsFile;
+  readonly #file: ByteSource;
   readonly #checksum: RunningChecksum;
 
-  constructor(file: Deno.FsFile, start: number, stop: number, crc: number | undefined) {
+  constructor(file: ByteSource, start: number, stop: number, crc: number | undefined) {
     this.#file = file;
     this.place = start;
     this.size = stop - start;
@@ -81,7 +81,7 @@ const START = 8192;
 /** Bytes that are unpacked from the front to the back; what lies before is unpacked anew. */
 class PackedMember implements Member {
   readonly packed = true;
-  readonly #file: Deno.FsFile;
+  readonly #file: ByteSource;
   readonly #entry: ZipEntry;
   readonly #checksum: RunningChecksum;
   #unpacked: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined;
@@ -90,7 +90,7 @@ class PackedMember implements Member {
   #at = 0;
 
   /** @throws {ZipError} if it claims to be more than its packed bytes can be */
-  constructor(file: Deno.FsFile, entry: ZipEntry) {
+  constructor(file: ByteSource, entry: ZipEntry) {
     const packed = entry.stop - entry.start;
     if (entry.size > MOST_COMPRESSION * (packed + 1)) {
       throw new ZipError(`its ${packed} compressed bytes cannot be the ${entry.size} that it claims`);
@@ -112,9 +112,7 @@ class PackedMember implements Member {
     const { start, stop } = this.#entry, packed = new Uint8Array(Math.min(START, stop - start));
     readFully(this.#file, start, packed);
     try {
-      // what comes behind is not there: that is no error
-      const bytes = inflateRawSync(packed, { finishFlush: zlib.Z_SYNC_FLUSH, chunkSize: most });
-      return Uint8Array.from(bytes.subarray(0, most));
+      return inflateStart(packed, most);
     } catch {
       throw new ZipError("its compressed bytes are damaged");
     }
@@ -205,6 +203,6 @@ class RunningChecksum {
   }
 }
 
-function readFully(file: Deno.FsFile, position: number, into: Uint8Array): void {
-  if (readAt(file, position, into) < into.length) throw new ZipError("the file ends before it does");
+function readFully(file: ByteSource, position: number, into: Uint8Array): void {
+  if (file.read(position, into) < into.length) throw new ZipError("the file ends before it does");
 }

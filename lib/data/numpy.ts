@@ -6,8 +6,8 @@
  * unpickled.
  */
 
+import type { ByteSource } from "../io/source.ts";
 import { shorten } from "../format.ts";
-import { readAt } from "../disk/files.ts";
 import { MOST_HEADER, NpyError, type NpyHeader, readNpyHeader } from "../io/npy.ts";
 import { readZipDirectory, type ZipEntry, ZipError } from "../io/zip.ts";
 import { type DataFile, type Dataset, type DatasetInfo, pythonAdvice } from "./data_file.ts";
@@ -40,14 +40,14 @@ const OTHERS: Readonly<Record<string, readonly [words: string, conversion?: stri
 };
 
 /** Opens an archive of arrays; the file is closed with it, unless this throws. */
-export function openNpz(path: string, file: Deno.FsFile): DataFile {
+export function openNpz(path: string, file: ByteSource): DataFile {
   const read = (start: number, stop: number) => {
     const bytes = new Uint8Array(stop - start);
-    readAt(file, start, bytes);
+    file.read(start, bytes);
     return bytes;
   };
   try {
-    const entries = readZipDirectory(file.statSync().size, read);
+    const entries = readZipDirectory(file.size, read);
     const arrays = entries.filter(({ name }) => name.endsWith(SUFFIX));
     if (arrays.length === 0) {
       const inside = entries[0] ? `it holds ${shorten(entries[0].name)}` : "it is empty";
@@ -65,20 +65,20 @@ export function openNpz(path: string, file: Deno.FsFile): DataFile {
 }
 
 /** Opens a single array; the file is closed with it, unless this throws. */
-export function openNpy(path: string, file: Deno.FsFile): DataFile {
+export function openNpy(path: string, file: ByteSource): DataFile {
   return new NumpyFile(path, file, new Map([[ALONE, undefined]]), BESIDE);
 }
 
 class NumpyFile implements DataFile {
   readonly module = "NumPy";
   readonly path: string;
-  readonly file: Deno.FsFile;
+  readonly file: ByteSource;
   readonly advice: string | undefined;
   /** Entries of the archive by the names of their arrays; undefined stands for the whole file. */
   readonly #entries: ReadonlyMap<string, ZipEntry | undefined>;
   readonly #open: Member[] = [];
 
-  constructor(path: string, file: Deno.FsFile, entries: ReadonlyMap<string, ZipEntry | undefined>, advice?: string) {
+  constructor(path: string, file: ByteSource, entries: ReadonlyMap<string, ZipEntry | undefined>, advice?: string) {
     this.path = path;
     this.file = file;
     this.#entries = entries;
@@ -109,7 +109,7 @@ class NumpyFile implements DataFile {
 
   [Symbol.dispose](): void {
     for (const member of this.#open) member.close();
-    this.file.close();
+    this.file[Symbol.dispose]();
   }
 }
 

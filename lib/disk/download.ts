@@ -11,7 +11,8 @@ import { formatBytes } from "../format.ts";
 import { Interrupted } from "../interrupted.ts";
 import { removeIfPossible, writeAll } from "./files.ts";
 import { type Notice, tryLock } from "./lock.ts";
-import { explaining, FileError } from "./system_error.ts";
+import { FileError } from "../io/file_error.ts";
+import { explaining } from "./system_error.ts";
 
 /** A download that cannot go on. The message says why, and what to do. */
 export class DownloadError extends Error {

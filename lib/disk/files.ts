@@ -1,7 +1,8 @@
 /** @file Opens files that hold bytes, reads and writes that are complete (one system call may move fewer bytes than it was asked for), and what is in a folder. */
 
-import type { ByteSource } from "../io/source.ts";
-import { explainError, FileError } from "./system_error.ts";
+import type { ByteSource, SourceState } from "../io/source.ts";
+import { FileError } from "../io/file_error.ts";
+import { explainError } from "./system_error.ts";
 
 /**
  * Opens a file for reading. Folders, pipes and devices are refused before: a pipe waits for whoever writes to it, and
@@ -46,6 +47,11 @@ export class FileSource implements ByteSource {
 
   read(position: number, into: Uint8Array): number {
     return readAt(this.#file, position, into);
+  }
+
+  state(): SourceState {
+    const { size, mtime } = this.#file.statSync();
+    return { size, modified: mtime?.getTime() ?? 0 };
   }
 
   [Symbol.dispose](): void {

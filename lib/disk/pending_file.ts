@@ -7,7 +7,8 @@
 
 import { readAt, removeIfPossible, writeAll } from "./files.ts";
 import { holdFile } from "./lock.ts";
-import { explaining, FileError, systemCode } from "./system_error.ts";
+import { FileError } from "../io/file_error.ts";
+import { explaining, systemCode } from "./system_error.ts";
 
 /** Characters that are kept before they are written. */
 const BUFFER = 2 ** 16;

@@ -6,12 +6,7 @@
  */
 
 import { constants } from "node:os";
-
-/** A file or folder that the operating system refuses. The message names it, what was being done, why, and what to do. */
-export class FileError extends Error {
-  /** Name of the error class. */
-  override readonly name = "FileError";
-}
+import { FileError } from "../io/file_error.ts";
 
 /** What was being done to a file or folder. */
 export type Doing = "opened" | "read" | "written" | "made" | "moved" | "removed" | "locked" | "used";

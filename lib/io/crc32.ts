@@ -12,11 +12,15 @@ const TABLES = ((): readonly Uint32Array[] => {
   return rows;
 })();
 
-/** The check sum of some bytes. */
-export function crc32(bytes: Uint8Array): number {
+/**
+ * The check sum of some bytes.
+ *
+ * @param before that of the bytes before them
+ */
+export function crc32(bytes: Uint8Array, before = 0): number {
   const [last, third, second, first] = TABLES as [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
   const fours = bytes.length - bytes.length % 4;
-  let sum = 0xffffffff;
+  let sum = ~before;
   for (let i = 0; i < fours; i += 4) {
     sum ^= bytes[i]! | bytes[i + 1]! << 8 | bytes[i + 2]! << 16 | bytes[i + 3]! << 24;
     sum = first[sum & 255]! ^ second[sum >>> 8 & 255]! ^ third[sum >>> 16 & 255]! ^ last[sum >>> 24]!;

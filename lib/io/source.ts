@@ -15,6 +15,16 @@ export interface ByteSource extends Disposable {
    * @returns bytes read
    */
   read(position: number, into: Uint8Array): number;
+  /** Size, and time of the last change in milliseconds since 1970, as they are now; 0 where nobody knows the time. */
+  state(): SourceState;
+}
+
+/** What tells whether bytes have been changed. */
+export interface SourceState {
+  /** Number of bytes. */
+  readonly size: number;
+  /** Time of the last change in milliseconds since 1970. */
+  readonly modified: number;
 }
 
 /** Bytes in memory. */
@@ -34,6 +44,10 @@ export class MemorySource implements ByteSource {
     const part = this.#bytes.subarray(position, position + into.length);
     into.set(part);
     return part.length;
+  }
+
+  state(): SourceState {
+    return { size: this.size, modified: 0 };
   }
 
   /** Nothing is held open. */

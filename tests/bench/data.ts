@@ -1,9 +1,10 @@
 /** @file The data path: from HDF5 to packed words to augmented views on the adapter, beside h5py on the same files. */
 
-import { JetFile } from "../../lib/data/jet_file.ts";
-import { openPacked, packInMemory } from "../../lib/data/pack_file.ts";
-import type { PackedStore } from "../../lib/data/packed_store.ts";
-import { writeSynthetic } from "../../lib/data/synth/write.ts";
+import { openJets } from "../../lib/disk/data.ts";
+import { openPacked } from "../../lib/disk/pack_file.ts";
+import { packInMemory } from "../../lib/data/pack_memory.ts";
+import type { PackedStore } from "../../lib/disk/packed_store.ts";
+import { writeSynthetic } from "../../lib/disk/write_synthetic.ts";
 import type { Gpu } from "../../lib/gpu/device.ts";
 import { BatchBuffers, batchesOf, ResidentImages, stageAhead } from "../../lib/input/batches.ts";
 import { Random } from "../../lib/random.ts";
@@ -47,7 +48,7 @@ export async function benchData(gpu: Gpu, folder: string, cache: string): Promis
   const peer = await runPeer(PYTHON, [`${PEERS}bench_h5py.py`, path, gzip]);
   if (peer.output) add("gzip to packed", await best(() => pack(gzip), 1), "level 4 and shuffle, chunks of 8");
   else add("gzip to packed", null, peer.note);
-  const file = await JetFile.open(path);
+  const file = await openJets(path);
   using store = await openPacked(file, cache);
   file[Symbol.dispose]();
   add("packed, in random order", await best(() => readPacked(store)), "check sums included");
@@ -78,12 +79,12 @@ async function best(pass: () => Promise<void>, passes = PASSES): Promise<number>
 const rate = (started: number) => 1000 * COUNT / (performance.now() - started);
 
 async function readDense(path: string): Promise<void> {
-  using file = await JetFile.open(path);
+  using file = await openJets(path);
   for await (const _group of file.scan(Uint32Array.from({ length: COUNT }, (_, i) => i)));
 }
 
 async function pack(path: string): Promise<void> {
-  using file = await JetFile.open(path);
+  using file = await openJets(path);
   await packInMemory(file);
 }
 

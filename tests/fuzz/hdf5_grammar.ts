@@ -5,9 +5,9 @@
  * as they went in, or the file must be refused. Element i of every dataset is i modulo 97, wherever it was written.
  */
 
+import { openJets } from "../../lib/disk/data.ts";
 import { deflateSync } from "node:zlib";
 import { fletcher32 } from "../../lib/data/hdf5/checksum.ts";
-import { JetFile } from "../../lib/data/jet_file.ts";
 import type { Random } from "../../lib/random.ts";
 import {
   dataspace,
@@ -56,7 +56,7 @@ export function growHdf5(random: Random): Uint8Array {
 
 /** Reads all of such a file; @throws if any number is another than went in */
 export async function readGrownHdf5(path: string): Promise<void> {
-  using file = await JetFile.open(path);
+  using file = await openJets(path);
   for (const quantity of ["labels", "mass"] as const) {
     if (file.has(quantity) && file.readScalars(quantity).some((value, i) => value !== valueOf(i))) {
       throw new Error(`it read other ${quantity} than were written`);

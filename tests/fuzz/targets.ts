@@ -1,14 +1,13 @@
 /** @file What is fuzzed: for each kind of file that users are given by others, how to read all of it, and what may be thrown. */
 
+import { openData, openJets } from "../../lib/disk/data.ts";
 import { defaultConfig } from "../../lib/config/keys.ts";
 import { ConfigError, formatConfig, parseConfig } from "../../lib/config/parse.ts";
 import { DataError } from "../../lib/data/errors.ts";
-import { openData } from "../../lib/data/formats.ts";
 import { hdf5Memory } from "../../lib/data/hdf5.ts";
-import { JetFile } from "../../lib/data/jet_file.ts";
-import { openPacked } from "../../lib/data/pack_file.ts";
+import { openPacked } from "../../lib/disk/pack_file.ts";
 import { packGroup } from "../../lib/data/pack_group.ts";
-import { PackedStore } from "../../lib/data/packed_store.ts";
+import { PackedStore } from "../../lib/disk/packed_store.ts";
 import { decodeSafetensors, encodeSafetensors, type Safetensors, toFloats } from "../../lib/io/safetensors.ts";
 import { Choices } from "../../lib/gpu/choices.ts";
 import { readNpyHeader } from "../../lib/io/npy.ts";
@@ -278,7 +277,7 @@ async function readAllNumbers(path: string): Promise<void> {
   }
   if (read === 0 && refusal) throw refusal;
   if (["jet", "images"].every((name) => whole.kind(name) === "nothing")) return;
-  using file = await JetFile.open(path);
+  using file = await openJets(path);
   for (const quantity of ["labels", "mass", "pt"] as const) if (file.has(quantity)) file.readScalars(quantity);
   for await (const group of file.scan(Uint32Array.from({ length: file.count }, (_, i) => i))) {
     packGroup(file, group, "u8") ?? packGroup(file, group, "f32");
@@ -288,7 +287,7 @@ async function readAllNumbers(path: string): Promise<void> {
 async function packedSeeds(folder: string): Promise<Uint8Array[]> {
   const seeds: Uint8Array[] = [];
   for (const name of ["contiguous", "integers"]) {
-    using file = await JetFile.open(new URL(`hdf5/${name}.h5`, FIXTURES).pathname);
+    using file = await openJets(new URL(`hdf5/${name}.h5`, FIXTURES).pathname);
     using store = await openPacked(file, folder);
     seeds.push(Deno.readFileSync(store.path));
   }

@@ -6,7 +6,7 @@
  */
 
 import { defaultConfig, type RunConfig } from "../../lib/config/keys.ts";
-import { writeSynthetic } from "../../lib/data/synth/write.ts";
+import { writeSynthetic } from "../../lib/disk/write_synthetic.ts";
 import type { Gpu } from "../../lib/gpu/device.ts";
 import { Interrupted } from "../../lib/interrupted.ts";
 import { exists } from "../../lib/disk/files.ts";

@@ -1,6 +1,6 @@
 /** @file Writes NumPy's files of arrays, with any header. */
 
-import { JetFile } from "../../lib/data/jet_file.ts";
+import { openJets } from "../../lib/disk/data.ts";
 import { jetValues } from "./jets.ts";
 import { concat, zipOf } from "./zip.ts";
 
@@ -23,7 +23,7 @@ export function npyOf(shape: readonly number[], values: Float32Array<ArrayBuffer
 
 /** The images of a data file as .npy, and all of it as .npz. */
 export async function asNumpy(path: string): Promise<{ npy: Uint8Array<ArrayBuffer>; npz: Uint8Array<ArrayBuffer> }> {
-  using file = await JetFile.open(path);
+  using file = await openJets(path);
   const images = npyOf([file.count, file.size, file.size, file.channels], await jetValues(file));
   const column = (quantity: "labels" | "mass") => npyOf([file.count], new Float32Array(file.readScalars(quantity)));
   return { npy: images, npz: zipOf({ "jet.npy": images, "Y.npy": column("labels"), "m.npy": column("mass") }) };

@@ -1,6 +1,6 @@
 /** @file A small learnable data set: class 1 has its deposits in the lower half, and the mass counts them. */
 
-import { Hdf5Writer } from "../../lib/data/hdf5_writer.ts";
+import { Hdf5Writer } from "../../lib/disk/hdf5_writer.ts";
 import { Random } from "../../lib/random.ts";
 
 const SIZE = 12;

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../lib/data/fingerprint.ts";
-import { Hdf5Writer } from "../../lib/data/hdf5_writer.ts";
+import { Hdf5Writer } from "../../lib/disk/hdf5_writer.ts";
 import { serve, whole } from "../support/server.ts";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
 import { TOY_MODEL, writeToy } from "../support/toy.ts";

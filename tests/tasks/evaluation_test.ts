@@ -1,7 +1,7 @@
 /** @file eval, probe, predict and inspect on what users bring: names, other models, one class, few images, stops. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Hdf5Writer } from "../../lib/data/hdf5_writer.ts";
+import { Hdf5Writer } from "../../lib/disk/hdf5_writer.ts";
 import { walk } from "../../lib/disk/files.ts";
 import { encodeSafetensors, storeFloats, toFloats } from "../../lib/io/safetensors.ts";
 import { readTensors } from "../../lib/disk/weights.ts";

@@ -1,7 +1,7 @@
 /** @file `deno task export`: ONNX Runtime and `deno task predict` agree on the same file, and what cannot be exported is refused. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Hdf5Writer } from "../../lib/data/hdf5_writer.ts";
+import { Hdf5Writer } from "../../lib/disk/hdf5_writer.ts";
 import type { TrainedOn } from "../../lib/data/provenance.ts";
 import type { ModelConfig } from "../../lib/nn/config.ts";
 import { isHead } from "../../lib/nn/heads.ts";

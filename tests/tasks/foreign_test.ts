@@ -1,7 +1,7 @@
 /** @file Weights that others trained: what their files do not say is said on the screen and in the report, or refused. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Hdf5Writer } from "../../lib/data/hdf5_writer.ts";
+import { Hdf5Writer } from "../../lib/disk/hdf5_writer.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../lib/io/safetensors.ts";
 import { exists } from "../../lib/disk/files.ts";
 import { fail, succeed, Workspace } from "../support/tasks.ts";

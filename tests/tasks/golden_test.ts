@@ -1,7 +1,7 @@
 /** @file `deno task finetune --init` and `deno task predict` against PyTorch's numbers, through real files. */
 
 import { assertEquals } from "@std/assert";
-import { Hdf5Writer } from "../../lib/data/hdf5_writer.ts";
+import { Hdf5Writer } from "../../lib/disk/hdf5_writer.ts";
 import { stratifiedSplit } from "../../lib/data/split.ts";
 import { decodeSafetensors, encodeSafetensors, storeFloats, toFloats } from "../../lib/io/safetensors.ts";
 import { assertClose, assertStateClose, Fixture } from "../support/fixtures.ts";

@@ -1,7 +1,7 @@
 /** A run goes on with the data that it began with, and with no others; checks that need no data come before all work. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { Hdf5Writer } from "../../lib/data/hdf5_writer.ts";
+import { Hdf5Writer } from "../../lib/disk/hdf5_writer.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../lib/io/safetensors.ts";
 import { hashOfResume } from "../../lib/train/checkpoint.ts";
 import { fail, succeed, Workspace } from "../support/tasks.ts";

@@ -1,13 +1,13 @@
 /**
  * @file libhdf5 as WebAssembly (h5wasm), over files that are served to it byte by byte.
  *
- * A file is served by a small virtual file over `Deno.FsFile`, so nothing but read permission is needed and a 28 GB
+ * A file is served by a small virtual file over a {@linkcode ByteSource}, so nothing but read permission is needed and a 28 GB
  * file takes no memory. The library's error text is kept for messages, and its memory is bounded.
  */
 
+import type { ByteSource } from "../../io/source.ts";
 import h5wasm from "h5wasm";
-import { readAt } from "../../disk/files.ts";
-import { FileError } from "../../disk/system_error.ts";
+import { FileError } from "../../io/file_error.ts";
 
 /** The part of h5wasm's module that is used here. */
 export interface Library {
@@ -55,11 +55,11 @@ let prepared = false;
 let allowed = MEMORY.least;
 
 /** Opens a file with the library. */
-export async function openWithLibrary(file: Deno.FsFile): Promise<ServedFile> {
+export async function openWithLibrary(file: ByteSource): Promise<ServedFile> {
   const library = await h5wasm.ready as unknown as Library;
   if (!prepared) quieten(library), confine(library);
   prepared = true;
-  allowed = Math.min(MEMORY.most, MEMORY.least + MEMORY_FACTOR * file.statSync().size);
+  allowed = Math.min(MEMORY.most, MEMORY.least + MEMORY_FACTOR * file.size);
   // a name that no link in a file can hold: a link to a file is never taken for one that is served
   const name = crypto.randomUUID();
   serve(library, file, name);
@@ -146,8 +146,8 @@ function confine(library: Library): void {
 }
 
 /** Makes a read-only file in the module's file system whose bytes come from an open file. */
-function serve({ FS }: Library, file: Deno.FsFile, name: string): void {
-  const size = file.statSync().size;
+function serve({ FS }: Library, file: ByteSource, name: string): void {
+  const size = file.size;
   const node = FS.createFile("/", name, {}, true, false);
   const getattr = node.node_ops["getattr"] as (node: VirtualNode) => { size: number };
   node.node_ops = { ...node.node_ops, getattr: (of: VirtualNode) => ({ ...getattr(of), size }) };
@@ -158,7 +158,7 @@ function serve({ FS }: Library, file: Deno.FsFile, name: string): void {
     read: (_stream: unknown, buffer: Uint8Array, offset: number, length: number, position: number) => {
       // a damaged file may point anywhere
       if (!(position >= 0 && position < size)) return 0;
-      return readAt(file, position, new Uint8Array(buffer.buffer, buffer.byteOffset + offset, length));
+      return file.read(position, new Uint8Array(buffer.buffer, buffer.byteOffset + offset, length));
     },
   };
 }

@@ -6,7 +6,7 @@
  * See "HDF5 File Format Specification" version 3.0, section II.A.
  */
 
-import { readAt } from "../../disk/files.ts";
+import type { ByteSource } from "../../io/source.ts";
 import { metadataChecksum } from "./checksum.ts";
 
 /** What is wrong with a part of a file; whoever knows the file and the dataset names them. */
@@ -35,13 +35,13 @@ export class Hdf5Source {
   readonly widths: Widths;
   /** Bytes from the superblock to the end of the file. */
   readonly bytes: number;
-  readonly #file: Deno.FsFile;
+  readonly #file: ByteSource;
   readonly #base: number;
 
   /** @throws {Hdf5Fault} if there is no superblock */
-  constructor(file: Deno.FsFile) {
+  constructor(file: ByteSource) {
     this.#file = file;
-    const { size } = file.statSync();
+    const { size } = file;
     this.#base = findSuperblock(file, size);
     this.bytes = size - this.#base;
     const start = this.read(0, Math.min(16, this.bytes));
@@ -64,7 +64,7 @@ export class Hdf5Source {
   /** Fills a buffer; @throws {Hdf5Fault} if the file ends before. */
   readInto(address: number, bytes: Uint8Array): void {
     this.check(address, bytes.length);
-    const done = readAt(this.#file, this.#base + address, bytes);
+    const done = this.#file.read(this.#base + address, bytes);
     if (done < bytes.length) throw this.#endsBefore(address + bytes.length, address + done);
   }
 
@@ -106,10 +106,10 @@ export function verified(bytes: Uint8Array<ArrayBuffer>, what: string): Uint8Arr
   return body;
 }
 
-function findSuperblock(file: Deno.FsFile, size: number): number {
+function findSuperblock(file: ByteSource, size: number): number {
   const bytes = new Uint8Array(SIGNATURE.length);
   for (let at = 0; at + SIGNATURE.length <= size; at = at === 0 ? 512 : 2 * at) {
-    readAt(file, at, bytes);
+    file.read(at, bytes);
     if (String.fromCharCode(...bytes) === SIGNATURE) return at;
   }
   throw new Hdf5Fault("there is no superblock", true);

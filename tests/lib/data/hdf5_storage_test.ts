@@ -1,17 +1,19 @@
 /** @file Numbers of every type and storage that libhdf5 writes: read exactly, or refused by name. */
 
+import { openJets } from "../../../lib/disk/data.ts";
+import { openSource } from "../../../lib/disk/files.ts";
+import { Hdf5File } from "../../../lib/data/hdf5.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DataError } from "../../../lib/data/errors.ts";
-import { Hdf5File } from "../../../lib/data/hdf5.ts";
 import { ImageBands } from "../../../lib/data/image_bands.ts";
-import { JetFile } from "../../../lib/data/jet_file.ts";
 import { jetValues } from "../../support/jets.ts";
 import { temporaryFolder } from "../../support/files.ts";
 
+const openHdf5 = (path: string) => Hdf5File.read(path, openSource(path));
 const FIXTURES = new URL("../../fixtures/hdf5/", import.meta.url).pathname;
 
 Deno.test("numbers of every standard type are read in either byte order, bfloat16 and enumerations too", async () => {
-  using file = await Hdf5File.open(`${FIXTURES}types.h5`);
+  using file = await openHdf5(`${FIXTURES}types.h5`);
   const plain = [0, 1, 2, 3, 4, 5], signed = [-0, 1, -2, 3, -4, 5], bits = [0, 1, 0, 1, 0, 1];
   const both = (types: string[], values: number[]) =>
     types.flatMap((type) => [[`<${type}`, values], [`>${type}`, values]] as const);
@@ -30,7 +32,7 @@ Deno.test("numbers of every standard type are read in either byte order, bfloat1
 });
 
 Deno.test("numbers of other types are refused by what they are", async () => {
-  using file = await Hdf5File.open(`${FIXTURES}types.h5`);
+  using file = await openHdf5(`${FIXTURES}types.h5`);
   const refused = {
     "bias": "floats of 32 bits in a layout of their own (exponent of 8 bits with bias 63, mantissa of 23)",
     "half bias": "floats of 16 bits in a layout of their own (exponent of 5 bits with bias 14, mantissa of 10)",
@@ -46,7 +48,7 @@ const PARTS = ["fixed", "room", "columns", "both"];
 
 for (const form of ["old", "new"]) {
   Deno.test(`every list of chunks of the ${form} format says which chunks are there`, async () => {
-    using file = await Hdf5File.open(`${FIXTURES}lists_${form}.h5`);
+    using file = await openHdf5(`${FIXTURES}lists_${form}.h5`);
     const whole = Array.from({ length: 65 }, (_, i) => i + 1);
     for (const name of ["single", "single gzip", "all", "all gzip", "early"]) {
       const dataset = file.dataset(name);
@@ -65,7 +67,7 @@ for (const form of ["old", "new"]) {
   });
 
   Deno.test(`long lists of chunks of the ${form} format are read over all their blocks and pages`, async () => {
-    using file = await Hdf5File.open(`${FIXTURES}lists_${form}.h5`);
+    using file = await openHdf5(`${FIXTURES}lists_${form}.h5`);
     const firstOf = (name: string) => {
       const dataset = file.dataset(name);
       return Array.from(dataset.chunks.numbers, (chunk) => [chunk, new Int32Array(dataset.readChunk(chunk)!.buffer)[0]]);
@@ -96,7 +98,7 @@ Deno.test("a list of chunks whose check sum is wrong is refused as damaged", asy
       changed[at + 20]! ^= 1;
     }
     Deno.writeFileSync(path, changed);
-    using file = await Hdf5File.open(path);
+    using file = await openHdf5(path);
     const name = { F: "fixed", E: "long", B: "tree" }[signature[0]!]!;
     const error = assertThrows(() => file.dataset(name).readNumbers(), DataError);
     assert(error.message.includes(`the check sum of "${signature}" is wrong`) && error.message.includes("damaged"), error.message);
@@ -110,11 +112,11 @@ const IMAGES = Float32Array.from({ length: 7 * 72 }, (_, i) => {
 });
 
 Deno.test("images are put together from chunks that hold parts of them, any of them in any order of axes", async () => {
-  using hdf5 = await Hdf5File.open(`${FIXTURES}strips.h5`);
+  using hdf5 = await openHdf5(`${FIXTURES}strips.h5`);
   const names = hdf5.names.filter((name) => /^(last|first|one) /.test(name));
   assert(names.length >= 10, names.join());
   for (const images of names) {
-    using file = await JetFile.open(`${FIXTURES}strips.h5`, { images });
+    using file = await openJets(`${FIXTURES}strips.h5`, { images });
     const expected = images.startsWith("one") ? IMAGES.filter((_, i) => i % 2 === 0) : IMAGES;
     assertEquals(await jetValues(file), expected, images);
     const perImage = expected.length / 7;
@@ -126,7 +128,7 @@ Deno.test("images are put together from chunks that hold parts of them, any of t
 });
 
 Deno.test("a band of images whose non-zeros do not fit into memory is read in halves, down to single images", async () => {
-  using file = await Hdf5File.open(`${FIXTURES}strips.h5`);
+  using file = await openHdf5(`${FIXTURES}strips.h5`);
   const sizes = { path: "strips.h5", count: 7, size: 6, channels: 2, channelsFirst: false };
   for (const most of [1, 40, 1000]) {
     const groups = new ImageBands(sizes, file.dataset("last 7x4x1x2"), most).scan(0, Uint32Array.of(0, 1, 2, 3, 4, 5, 6));
@@ -137,7 +139,7 @@ Deno.test("a band of images whose non-zeros do not fit into memory is read in ha
 });
 
 Deno.test("images of chunks that were never written are the fill value, and known to be so", async () => {
-  const open = (images: string) => JetFile.open(`${FIXTURES}strips.h5`, { images });
+  const open = (images: string) => openJets(`${FIXTURES}strips.h5`, { images });
   {
     using file = await open("half");
     assertEquals(await jetValues(file), IMAGES.map((value, i) => i < 4 * 72 ? value : 0));

@@ -1,13 +1,14 @@
 /** @file Reading HDF5: files that h5py wrote in every storage, large files, and files that are broken. */
 
+import { openData, openJets } from "../../../lib/disk/data.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DataError } from "../../../lib/data/errors.ts";
-import { Hdf5File, hdf5Memory } from "../../../lib/data/hdf5.ts";
-import { Hdf5Writer } from "../../../lib/data/hdf5_writer.ts";
-import { JetFile, type JetNames } from "../../../lib/data/jet_file.ts";
-import { packInMemory } from "../../../lib/data/pack_file.ts";
+import { hdf5Memory } from "../../../lib/data/hdf5.ts";
+import { Hdf5Writer } from "../../../lib/disk/hdf5_writer.ts";
+import type { JetNames } from "../../../lib/data/jet_file.ts";
+import { packInMemory } from "../../../lib/data/pack_memory.ts";
 import { unpack } from "../../../lib/data/entries.ts";
-import { FileError } from "../../../lib/disk/system_error.ts";
+import { FileError } from "../../../lib/io/file_error.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { jetValues } from "../../support/jets.ts";
 
@@ -42,7 +43,7 @@ const VARIANTS = ["contiguous", "latest", "userblock", "float64", "big_endian", 
 const OWN: JetNames = { images: "events/pictures", labels: "events/kind", mass: "events/weight", pt: "events/momentum" };
 for (const name of [...VARIANTS, "gzip_shuffle", "channels_first", "other_names", "own_names"]) {
   Deno.test(`JetFile reads what h5py wrote: ${name}`, async () => {
-    using file = await JetFile.open(`${FIXTURES}${name}.h5`, name === "own_names" ? OWN : {});
+    using file = await openJets(`${FIXTURES}${name}.h5`, name === "own_names" ? OWN : {});
     assertEquals([file.count, file.size, file.channels, file.channelsFirst], [7, 6, 2, name === "channels_first"]);
     assertEquals([...file.readScalars("labels")], [0, 1, 0, 1, 0, 1, 0]);
     assertEquals([...file.readScalars("mass")], [0.5, 10.5, 20.5, 30.5, 40.5, 50.5, 60.5]);
@@ -56,15 +57,15 @@ for (const name of [...VARIANTS, "gzip_shuffle", "channels_first", "other_names"
 }
 
 // found by the fuzzer: one of its lengths is 1.3 GB
-Deno.test("JetFile.open() gives no gigabyte of memory to a file of 9 kB that asks for it", async () => {
-  await assertRejects(() => JetFile.open(`${FIXTURES}asks_for_a_gigabyte.h5`), DataError, '"jet" cannot be read');
+Deno.test("openJets() gives no gigabyte of memory to a file of 9 kB that asks for it", async () => {
+  await assertRejects(() => openJets(`${FIXTURES}asks_for_a_gigabyte.h5`), DataError, '"jet" cannot be read');
   assert(await hdf5Memory() < 300e6);
-  using file = await JetFile.open(`${FIXTURES}contiguous.h5`);
+  using file = await openJets(`${FIXTURES}contiguous.h5`);
   assertEquals(file.count, 7);
 });
 
-Deno.test("JetFile.open() names a filter that it has not, and what to do", async () => {
-  const error = await assertRejects(() => JetFile.open(`${FIXTURES}lzf.h5`), DataError);
+Deno.test("openJets() names a filter that it has not, and what to do", async () => {
+  const error = await assertRejects(() => openJets(`${FIXTURES}lzf.h5`), DataError);
   assertEquals(
     error.message,
     `${FIXTURES}lzf.h5: dataset "jet" is compressed with "lzf", which cannot be read here. ` +
@@ -76,7 +77,7 @@ Deno.test("Hdf5Writer writes the published layout, and libhdf5 reads it", async 
   using folder = temporaryFolder();
   const path = `${folder.path}/a.h5`;
   writeLabelled(path);
-  using file = await Hdf5File.open(path);
+  using file = await openData(path);
   assertEquals(file.names.toSorted(), ["Y", "jet", "m", "pT"]);
   const { shape, type, storage } = file.dataset("jet").info;
   assertEquals([shape, type, storage], [[5, 96, 96, 2], "float 32 bit", "contiguous"]);
@@ -95,14 +96,14 @@ Deno.test("JetFile reads any image of a 28 GB file in little memory", async () =
   }
   assertEquals(Deno.statSync(path).size, 30_000_002_048);
   const before = Deno.memoryUsage().rss;
-  using file = await JetFile.open(path);
+  using file = await openJets(path);
   for (const row of [59_999, 0, 30_000]) assertEquals(await jetValues(file, [row]), image.map((value) => value && value - row % 7));
   assertEquals(await jetValues(file, [30_001]), new Float32Array(125_000));
   const grown = (Deno.memoryUsage().rss - before) / 2 ** 20;
   assert(grown < 500, `memory grew by ${grown} MiB`);
 });
 
-Deno.test("JetFile.open() says in one line what is wrong with a file", async () => {
+Deno.test("openJets() says in one line what is wrong with a file", async () => {
   using folder = temporaryFolder();
   const at = (name: string) => `${folder.path}/${name}`;
   writeLabelled(at("whole.h5"));
@@ -130,7 +131,7 @@ Deno.test("JetFile.open() says in one line what is wrong with a file", async () 
     "text.h5": "holds text, which cannot be read here",
   };
   for (const [name, why] of Object.entries(cases)) {
-    const error = await assertRejects(() => JetFile.open(at(name)), DataError, why);
+    const error = await assertRejects(() => openJets(at(name)), DataError, why);
     assert(error.message.startsWith(at(name)), error.message);
     assert(!error.message.includes("\n"), error.message);
   }
@@ -144,7 +145,7 @@ Deno.test("JetFile names the chunk that is damaged instead of returning what mem
   const starts = [...bytes.keys()].filter((i) => bytes[i] === 0x78 && (bytes[i + 1] === 0x5e || bytes[i + 1] === 0x9c));
   bytes.fill(0xff, starts[2]! + 2, starts[2]! + 12);
   Deno.writeFileSync(path, bytes);
-  using file = await JetFile.open(path);
+  using file = await openJets(path);
   assertEquals([...await jetValues(file, [0])], [...EXPECTED.subarray(0, 72)]);
   const error = await assertRejects(() => packInMemory(file), DataError);
   assert(error.message.includes('of "jet" cannot be read') && error.message.includes("damaged"), error.message);
@@ -154,13 +155,13 @@ Deno.test("JetFile says where a file ended that shrank while it was read", async
   using folder = temporaryFolder();
   const path = `${folder.path}/shrinking.h5`;
   writeLabelled(path);
-  using file = await JetFile.open(path);
+  using file = await openJets(path);
   await jetValues(file, [0, 1]);
   Deno.truncateSync(path, 2216 + 4 * (3 * 2 * 96 * 96) + 100);
   await assertRejects(() => jetValues(file, [2, 3, 4]), DataError, 'rows 2 to 4 of "jet" cannot be read (the file ends at byte');
 });
 
-Deno.test("JetFile.open() says what is no file, and why one cannot be opened", async () => {
+Deno.test("openJets() says what is no file, and why one cannot be opened", async () => {
   using folder = temporaryFolder();
   const loop = `${folder.path}/loop.h5`, long = `${folder.path}/${"x".repeat(300)}`;
   Deno.symlinkSync("loop.h5", loop);
@@ -175,7 +176,7 @@ Deno.test("JetFile.open() says what is no file, and why one cannot be opened", a
     [long]: "its name is too long",
   };
   for (const [path, why] of Object.entries(expected)) {
-    await assertRejects(() => JetFile.open(path), FileError, `${path} cannot be opened: ${why}`);
+    await assertRejects(() => openJets(path), FileError, `${path} cannot be opened: ${why}`);
   }
-  await assertRejects(() => JetFile.open(`${folder.path}/nothing`), DataError, "there is no such file. Check the path, or");
+  await assertRejects(() => openJets(`${folder.path}/nothing`), DataError, "there is no such file. Check the path, or");
 });

@@ -1,11 +1,11 @@
 /** @file Labels and images that cannot be read as they are: each is refused in one line that says what it is and what to do. */
 
+import { openJets } from "../../../lib/disk/data.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DataError } from "../../../lib/data/errors.ts";
 import { describeZeroEnd, remarksOn } from "../../../lib/data/empty.ts";
 import { metadataChecksum } from "../../../lib/data/hdf5/checksum.ts";
-import { Hdf5Writer } from "../../../lib/data/hdf5_writer.ts";
-import { JetFile } from "../../../lib/data/jet_file.ts";
+import { Hdf5Writer } from "../../../lib/disk/hdf5_writer.ts";
 import { isOneHot, labelProblem } from "../../../lib/data/labels.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { jetValues } from "../../support/jets.ts";
@@ -25,7 +25,7 @@ Deno.test("readScalars() reads labels through links, in virtual datasets of the 
     "virtual strides": [0, 0, 1, 1, 0, 0, 1],
   };
   for (const [labels, values] of Object.entries(expected)) {
-    using file = await JetFile.open(ODD, { labels });
+    using file = await openJets(ODD, { labels });
     assert(file.has("labels"));
     assertEquals([...file.readScalars("labels")], values, labels);
   }
@@ -67,7 +67,7 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
 
 for (const [labels, words] of Object.entries(REFUSED)) {
   Deno.test(`readScalars() refuses labels and says what to do: ${labels}`, async () => {
-    using file = await JetFile.open(ODD, { labels });
+    using file = await openJets(ODD, { labels });
     const { message } = assertThrows(() => file.readScalars("labels"), DataError);
     assert(message.startsWith(`${ODD}: `) && !message.includes("\n") && message.length < 400, message);
     for (const word of words) assert(message.includes(word), message);
@@ -76,9 +76,9 @@ for (const [labels, words] of Object.entries(REFUSED)) {
 }
 
 Deno.test("JetFile reads images without an axis for their one channel", async () => {
-  using file = await JetFile.open(ODD, { images: "grey" });
+  using file = await openJets(ODD, { images: "grey" });
   assertEquals([file.count, file.size, file.channels, file.channelsFirst], [7, 6, 1, false]);
-  using both = await JetFile.open(ODD);
+  using both = await openJets(ODD);
   assertEquals(await jetValues(file), (await jetValues(both)).filter((_, i) => i % 2 === 0));
 });
 
@@ -97,10 +97,10 @@ Deno.test("JetFile refuses images of other shapes and in other files, and number
     "no pixel": "has shape (7, 0, 0, 2): its images hold no numbers",
     "dangling below": "which is not there",
   };
-  for (const [images, why] of Object.entries(expected)) await assertRejects(() => JetFile.open(ODD, { images }), DataError, why);
-  using flags = await JetFile.open(ODD, { images: "flags" });
+  for (const [images, why] of Object.entries(expected)) await assertRejects(() => openJets(ODD, { images }), DataError, why);
+  using flags = await openJets(ODD, { images: "flags" });
   await assertRejects(() => jetValues(flags), DataError, "image 0 holds 16492674416641, which single precision cannot hold");
-  using huge = await JetFile.open(ODD, { images: "huge" });
+  using huge = await openJets(ODD, { images: "huge" });
   await assertRejects(
     () => jetValues(huge),
     DataError,
@@ -109,7 +109,7 @@ Deno.test("JetFile refuses images of other shapes and in other files, and number
 });
 
 Deno.test("an error about names lists a few of them", async () => {
-  const error = await assertRejects(() => JetFile.open(ODD, { images: "pictures" }), DataError);
+  const error = await assertRejects(() => openJets(ODD, { images: "pictures" }), DataError);
   assert(
     /there is no dataset pictures for images; the file holds .* and \d+ more\. Name the right one with data\.keys\.images$/.test(
       error.message,
@@ -143,7 +143,7 @@ Deno.test("isOneHot() wants a single 1 in each row", () => {
   for (const table of [[1, 1, 0, 1], [0, 0, 0, 1], [0, 0.5, 1, 0]]) assert(!isOneHot(Float64Array.from(table), 2));
 });
 
-Deno.test("JetFile.open() says what a file is that is no HDF5 file, or is still being written", async () => {
+Deno.test("openJets() says what a file is that is no HDF5 file, or is still being written", async () => {
   using folder = temporaryFolder();
   const path = `${folder.path}/a.h5`;
   const whole = Deno.readFileSync(new URL("../../fixtures/hdf5/latest.h5", import.meta.url));
@@ -161,7 +161,7 @@ Deno.test("JetFile.open() says what a file is that is no HDF5 file, or is still 
   ];
   for (const [contents, why] of files) {
     Deno.writeFileSync(path, typeof contents === "string" ? new TextEncoder().encode(contents) : contents);
-    const error = await assertRejects(() => JetFile.open(path), DataError, why);
+    const error = await assertRejects(() => openJets(path), DataError, why);
     assert(!error.message.includes("damaged") && !error.message.includes("\n"), error.message);
   }
 });
@@ -188,11 +188,11 @@ Deno.test("where two datasets may both be meant, both are named, and the key tha
     pt: [3],
   });
   await assertRejects(
-    () => JetFile.open(path),
+    () => openJets(path),
     DataError,
     `${path}: "jet" and "X_jets" may both be the images. Choose with data.keys.images`,
   );
-  using file = await JetFile.open(path, { images: "X_jets" });
+  using file = await openJets(path, { images: "X_jets" });
   assertThrows(
     () => file.readScalars("labels"),
     DataError,
@@ -200,7 +200,7 @@ Deno.test("where two datasets may both be meant, both are named, and the key tha
   );
   assertEquals([...file.readScalars("mass")], [0, 1, 2]);
   assertEquals(file.has("labels"), true);
-  using chosen = await JetFile.open(path, { images: "jet", labels: "labels" });
+  using chosen = await openJets(path, { images: "jet", labels: "labels" });
   assertEquals([...chosen.readScalars("labels")], [0, 1, 2]);
 });
 
@@ -208,7 +208,7 @@ Deno.test("of two datasets one that is of another shape is not meant; two that d
   using folder = temporaryFolder();
   const path = `${folder.path}/a.h5`;
   writeDatasets(path, { jet: [3, 4, 5], images: [3, 4, 4], Y: [3, 2], y: [1, 3] });
-  using file = await JetFile.open(path);
+  using file = await openJets(path);
   assertEquals([file.images.name, file.channels], ["images", 1]);
   assertThrows(() => file.readScalars("labels"), DataError, 'dataset "Y" has shape (3, 2)');
 });
@@ -218,7 +218,7 @@ Deno.test("images as large as they have channels are taken as channels last, and
   for (const [shape, isSaid] of [[[2, 4, 4, 4], true], [[2, 4, 4, 3], false], [[2, 3, 4, 4], false], [[2, 4, 4], false]] as const) {
     const path = `${folder.path}/${shape.join(" x ")}.h5`;
     writeDatasets(path, { jet: shape });
-    using file = await JetFile.open(path);
+    using file = await openJets(path);
     assertEquals(file.assumption?.includes("the last axis is taken for the channels") ?? false, isSaid, shape.join());
     assertEquals(remarksOn(file, { count: 0, first: -1 }, 2).length, isSaid ? 1 : 0);
   }
@@ -228,14 +228,14 @@ Deno.test("a file that is written again while it is read is refused, whatever of
   using folder = temporaryFolder();
   const path = `${folder.path}/a.h5`;
   writeDatasets(path, { jet: [3, 4, 4, 2], Y: [3] });
-  using file = await JetFile.open(path);
+  using file = await openJets(path);
   assertEquals([...file.readScalars("labels")], [0, 1, 2]);
   Deno.utimeSync(path, 1e9, 1e9);
   for (const read of [() => jetValues(file), async () => await file.readScalars("labels")]) {
     await assertRejects(read, DataError, `${path}: the file was changed while it was read. Wait until nothing writes it`);
   }
   // what takes its name only later is another file: this one is read to its end
-  using old = await JetFile.open(path);
+  using old = await openJets(path);
   writeDatasets(`${folder.path}/b.h5`, { jet: [3, 4, 4, 2], Y: [3] }, 1);
   Deno.renameSync(`${folder.path}/b.h5`, path);
   assertEquals([...old.readScalars("labels")], [0, 1, 2]);
@@ -272,12 +272,12 @@ Deno.test("chunks that hold something else than they should, and types of h5py's
     other: "they are damaged, or not compressed with gzip",
   };
   for (const [images, why] of Object.entries(expected)) {
-    using file = await JetFile.open(rare, { images });
+    using file = await openJets(rare, { images });
     assertEquals((await jetValues(file, [0, 1])).every((value) => value === 1), true);
     const { message } = await assertRejects(() => jetValues(file), DataError, why);
     assert(message.startsWith(`${rare}: the chunk from (2, 0, 0, 0) of "${images}" cannot be read (`), message);
   }
-  using file = await JetFile.open(rare, { labels: "complex", mass: "nothing" });
+  using file = await openJets(rare, { labels: "complex", mass: "nothing" });
   assertThrows(
     () => file.readScalars("labels"),
     DataError,
@@ -285,10 +285,10 @@ Deno.test("chunks that hold something else than they should, and types of h5py's
   );
   assertThrows(() => file.readScalars("mass"), DataError, 'dataset "nothing"');
   await assertRejects(
-    () => JetFile.open(rare, { images: "arrays" }),
+    () => openJets(rare, { images: "arrays" }),
     DataError,
     'holds arrays, which cannot be read here. In h5py: new["arrays"] = old["arrays"][:]',
   );
   const family = new URL("../../fixtures/hdf5/family.h5", import.meta.url).pathname;
-  await assertRejects(() => JetFile.open(family), DataError, 'its contents are spread over several files (by the driver "family")');
+  await assertRejects(() => openJets(family), DataError, 'its contents are spread over several files (by the driver "family")');
 });

@@ -1,11 +1,10 @@
 /** @file NumPy's archives and arrays: the same images as from HDF5, every type exactly, and what is wrong with others in one line. */
 
+import { openData, openJets } from "../../../lib/disk/data.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type DataFile, pythonAdvice } from "../../../lib/data/data_file.ts";
 import { DataError } from "../../../lib/data/errors.ts";
-import { openData } from "../../../lib/data/formats.ts";
-import { JetFile } from "../../../lib/data/jet_file.ts";
-import { packInMemory } from "../../../lib/data/pack_file.ts";
+import { packInMemory } from "../../../lib/data/pack_memory.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { jetValues } from "../../support/jets.ts";
 import { npy, npyHeader } from "../../support/numpy.ts";
@@ -15,10 +14,10 @@ const FIXTURES = new URL("../../fixtures/numpy/", import.meta.url).pathname;
 const HDF5 = new URL("../../fixtures/hdf5/contiguous.h5", import.meta.url).pathname;
 
 Deno.test("the same jets are the same images, labels and masses from HDF5 and from NumPy's files, packed or not", async () => {
-  using hdf5 = await JetFile.open(HDF5);
+  using hdf5 = await openJets(HDF5);
   const fingerprint = await (await packInMemory(hdf5)).fingerprint();
   for (const name of ["jets.npz", "jets_packed.npz", "jets.npy"]) {
-    using file = await JetFile.open(FIXTURES + name);
+    using file = await openJets(FIXTURES + name);
     assertEquals([file.count, file.size, file.channels, file.channelsFirst], [7, 6, 2, name === "jets_packed.npz"], name);
     assertEquals(await (await packInMemory(file)).fingerprint(), fingerprint, name);
     assertEquals(await jetValues(file, [1, 5, 6]), await jetValues(hdf5, [1, 5, 6]), name);
@@ -31,7 +30,7 @@ Deno.test("the same jets are the same images, labels and masses from HDF5 and fr
 });
 
 Deno.test("a .npy file is the images alone, and says where labels would go", async () => {
-  using file = await JetFile.open(`${FIXTURES}jets.npy`);
+  using file = await openJets(`${FIXTURES}jets.npy`);
   assertEquals([file.has("images"), file.has("labels")], [true, false]);
   assertThrows(
     () => file.readScalars("labels"),
@@ -72,7 +71,7 @@ const REFUSED: Readonly<Record<string, string>> = {
 
 for (const [labels, why] of Object.entries(REFUSED)) {
   Deno.test(`arrays of NumPy that are no labels are refused by what they are: ${labels}`, async () => {
-    using file = await JetFile.open(`${FIXTURES}odd.npz`, { labels });
+    using file = await openJets(`${FIXTURES}odd.npz`, { labels });
     const { message } = assertThrows(() => file.readScalars("labels"), DataError, why);
     assert(message.startsWith(`${FIXTURES}odd.npz: `) && !message.includes("\n"), message);
   });
@@ -105,7 +104,7 @@ for (const [name, [file, why]] of Object.entries(WRONG)) {
       using folder = temporaryFolder();
       const path = `${folder.path}/jets.${form}`;
       Deno.writeFileSync(path, form === "npy" ? file : zipOf({ "jet.npy": file }));
-      const { message } = await assertRejects(() => JetFile.open(path), DataError, why);
+      const { message } = await assertRejects(() => openJets(path), DataError, why);
       assert(message.startsWith(`${path}: dataset "`) && !message.includes("\n") && message.length < 300, message);
     });
   }
@@ -144,7 +143,7 @@ Deno.test("an archive that is cut, of other files, or of none says so", async ()
   ];
   for (const [file, why] of files) {
     Deno.writeFileSync(path, file);
-    const { message } = await assertRejects(() => JetFile.open(path), DataError, why);
+    const { message } = await assertRejects(() => openJets(path), DataError, why);
     assert(message.startsWith(`${path}: `) && !message.includes("\n"), message);
   }
 });
@@ -156,12 +155,12 @@ Deno.test("a packed array that claims to be more than its bytes can be is refuse
   const name = new TextDecoder("latin1").decode(file).lastIndexOf("jet.npy");
   new DataView(file.buffer).setUint32(name - 46 + 24, 0xfffffffe, true);
   Deno.writeFileSync(path, file);
-  await assertRejects(() => JetFile.open(path), DataError, 'dataset "jet" cannot be read: its ');
+  await assertRejects(() => openJets(path), DataError, 'dataset "jet" cannot be read: its ');
 });
 
 /** Reads everything in a file. */
 async function readAll(path: string): Promise<void> {
-  using file = await JetFile.open(path);
+  using file = await openJets(path);
   file.readScalars("labels");
   await jetValues(file);
 }
@@ -181,8 +180,8 @@ for (const name of ["jets.npz", "jets_packed.npz"]) {
         continue;
       }
       // names of members stand twice, and flags are not all used: numbers are as they were
-      using file = await JetFile.open(path);
-      using before = await JetFile.open(FIXTURES + name);
+      using file = await openJets(path);
+      using before = await openJets(FIXTURES + name);
       assertEquals([await jetValues(file), file.readScalars("labels")], [await jetValues(before), before.readScalars("labels")]);
     }
   });
@@ -194,7 +193,7 @@ Deno.test("the format is told by the first bytes, whatever the name says", async
     Deno.copyFileSync(from, `${folder.path}/${to}`);
     using file: DataFile = await openData(`${folder.path}/${to}`);
     assertEquals(file.module, from === HDF5 ? "h5py" : "NumPy");
-    using jets = await JetFile.open(`${folder.path}/${to}`);
+    using jets = await openJets(`${folder.path}/${to}`);
     assertEquals(jets.count, 7);
   }
 });

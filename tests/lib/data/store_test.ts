@@ -1,15 +1,15 @@
 /** @file The packed store: lossless, rebuilt when it is stale, gone on with when it was cut, refused when it is damaged. */
 
+import { openJets } from "../../../lib/disk/data.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { unpack } from "../../../lib/data/entries.ts";
 import { DataError } from "../../../lib/data/errors.ts";
-import { Hdf5Writer } from "../../../lib/data/hdf5_writer.ts";
-import { JetFile } from "../../../lib/data/jet_file.ts";
-import { Loader } from "../../../lib/data/loader.ts";
-import { openPacked } from "../../../lib/data/pack_file.ts";
+import { Hdf5Writer } from "../../../lib/disk/hdf5_writer.ts";
+import { Loader } from "../../../lib/disk/loader.ts";
+import { openPacked } from "../../../lib/disk/pack_file.ts";
 import type { PackedImages } from "../../../lib/data/packed.ts";
-import { PackedStore } from "../../../lib/data/packed_store.ts";
-import { FileError } from "../../../lib/disk/system_error.ts";
+import { PackedStore } from "../../../lib/disk/packed_store.ts";
+import { FileError } from "../../../lib/io/file_error.ts";
 import { Random } from "../../../lib/random.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { refusing } from "../../support/system.ts";
@@ -40,7 +40,7 @@ async function dense(source: PackedStore | PackedImages): Promise<Float32Array> 
 }
 
 async function packed(path: string, cache: string, progress?: (done: number, total: number) => void): Promise<PackedStore> {
-  using file = await JetFile.open(path);
+  using file = await openJets(path);
   return await openPacked(file, cache, progress);
 }
 
@@ -152,7 +152,7 @@ Deno.test("packing a file that shrinks meanwhile says so, and leaves no cache be
     using writer = new Hdf5Writer(path, [{ name: "jet", shape: [40, 96, 96, 2] }]);
     writer.write("jet", 39, new Float32Array(96 * 96 * 2).fill(1));
   }
-  using file = await JetFile.open(path);
+  using file = await openJets(path);
   Deno.truncateSync(path, 2048 + 4 * 20 * 96 * 96 * 2);
   await assertRejects(
     () => openPacked(file, cache),
@@ -175,7 +175,7 @@ Deno.test("packing keeps what it has when a read fails, and goes on with it", as
     const partial = files(cache).find((name) => name.endsWith(".u8.partial"));
     return partial === undefined ? 0 : Deno.statSync(`${cache}/${partial}`).size;
   };
-  using file = await JetFile.open(path);
+  using file = await openJets(path);
   const words = 4 * image.filter((value) => value !== 0).length;
   {
     using _disk = refusing("readSync", () => {

@@ -3,7 +3,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { writeFileAtomic } from "../../../lib/disk/atomic.ts";
 import { PendingFile } from "../../../lib/disk/pending_file.ts";
-import { FileError } from "../../../lib/disk/system_error.ts";
+import { FileError } from "../../../lib/io/file_error.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { refusing } from "../../support/system.ts";
 

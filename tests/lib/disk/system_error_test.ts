@@ -1,7 +1,8 @@
 /** @file What the operating system refuses is said with path, action, reason and remedy. */
 
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { explainAnywhere, explainError, explaining, FileError, systemCode } from "../../../lib/disk/system_error.ts";
+import { FileError } from "../../../lib/io/file_error.ts";
+import { explainAnywhere, explainError, explaining, systemCode } from "../../../lib/disk/system_error.ts";
 import { temporaryFolder } from "../../support/files.ts";
 
 /** What a file system really answers, and how it is said. */

@@ -5,7 +5,7 @@ import { csvLine } from "../../../lib/io/csv.ts";
 import { exists } from "../../../lib/disk/files.ts";
 import { formatJson } from "../../../lib/io/json.ts";
 import { PendingFile } from "../../../lib/disk/pending_file.ts";
-import { FileError } from "../../../lib/disk/system_error.ts";
+import { FileError } from "../../../lib/io/file_error.ts";
 import { temporaryFolder } from "../../support/files.ts";
 
 /** Cells of a text by RFC 4180, as any program finds them. */

@@ -1,7 +1,7 @@
 /** @file A file that holds no weights is told by what it is, not by what a reader of weights makes of it. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { FileError } from "../../../lib/disk/system_error.ts";
+import { FileError } from "../../../lib/io/file_error.ts";
 import { readWeightFile } from "../../../lib/disk/weights.ts";
 import { WeightFileError } from "../../../lib/io/weight_file.ts";
 import { temporaryFolder } from "../../support/files.ts";

@@ -6,11 +6,13 @@
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 
-import { findEmpty, remarksOn } from "./empty.ts";
-import { JetFile } from "./jet_file.ts";
+import type { JetFile } from "../data/jet_file.ts";
+import { openJets } from "./data.ts";
+import { findEmpty, remarksOn } from "../data/empty.ts";
 import type { Answer, Question, Requests } from "./loader_protocol.ts";
-import { openPacked, packInMemory } from "./pack_file.ts";
-import type { PackedImages } from "./packed.ts";
+import { openPacked } from "./pack_file.ts";
+import { packInMemory } from "../data/pack_memory.ts";
+import type { PackedImages } from "../data/packed.ts";
 import type { PackedStore } from "./packed_store.ts";
 
 declare const self: DedicatedWorkerGlobalScope;
@@ -20,7 +22,7 @@ let source: PackedImages | PackedStore | undefined;
 
 const handlers: { [Name in keyof Requests]: (given: Requests[Name]["given"]) => Promise<Requests[Name]["answer"]> } = {
   async open({ path, names }) {
-    file = await JetFile.open(path, names);
+    file = await openJets(path, names);
     const { count, channels, size } = file;
     return { count, channels, size, has: (["labels", "mass", "pt"] as const).filter((quantity) => file!.has(quantity)) };
   },

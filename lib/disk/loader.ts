@@ -2,14 +2,14 @@
  * @file Reads a data file in a Worker, so that reading and packing go on while the main thread waits for the adapter.
  */
 
-import type { EmptyImages } from "./empty.ts";
-import type { Encoding, PackedBatch } from "./entries.ts";
-import { DataError } from "./errors.ts";
+import type { EmptyImages } from "../data/empty.ts";
+import type { Encoding, PackedBatch } from "../data/entries.ts";
+import { DataError } from "../data/errors.ts";
 import type { Progress } from "../interrupted.ts";
-import type { Notice } from "../disk/lock.ts";
-import type { JetNames, JetScalar } from "./jet_file.ts";
+import type { Notice } from "./lock.ts";
+import type { JetNames, JetScalar } from "../data/jet_file.ts";
 import type { Answer, Question, Requests } from "./loader_protocol.ts";
-import type { ImageSource } from "./packed.ts";
+import type { ImageSource } from "../data/packed.ts";
 
 interface Pending {
   resolve(answer: unknown): void;

@@ -9,17 +9,17 @@
  */
 
 import type { Progress } from "../interrupted.ts";
-import { makeFolder } from "../disk/atomic.ts";
-import { readAt, removeIfPossible, writeAll } from "../disk/files.ts";
-import { type Notice, removeUnlessHeld, waitForLock } from "../disk/lock.ts";
+import { makeFolder } from "./atomic.ts";
+import { readAt, removeIfPossible, writeAll } from "./files.ts";
+import { type Notice, removeUnlessHeld, waitForLock } from "./lock.ts";
 import { encodeHeader } from "../io/safetensors.ts";
-import { explaining, FileError, systemCode } from "../disk/system_error.ts";
-import { checksum, type Encoding } from "./entries.ts";
-import { DataError } from "./errors.ts";
-import { type Fingerprint, sha256 } from "./fingerprint.ts";
-import type { JetFile } from "./jet_file.ts";
-import { packGroup } from "./pack_group.ts";
-import { PackedImages } from "./packed.ts";
+import { FileError } from "../io/file_error.ts";
+import { explaining, systemCode } from "./system_error.ts";
+import { checksum, type Encoding } from "../data/entries.ts";
+import { DataError } from "../data/errors.ts";
+import { type Fingerprint, sha256 } from "../data/fingerprint.ts";
+import type { JetFile } from "../data/jet_file.ts";
+import { packedChunks } from "../data/pack_memory.ts";
 import { encodeFacts, HEADER_BYTES, OTHER_CACHE, PackedStore } from "./packed_store.ts";
 
 /** Milliseconds between two moments from which a cut run can go on. */
@@ -49,23 +49,11 @@ export async function openPacked(file: JetFile, folder: string, progress?: Progr
   return new PackedStore(path);
 }
 
-/** Packs a data file in memory, where there is no place for a cache. */
-export async function packInMemory(file: JetFile, progress?: Progress): Promise<PackedImages> {
-  return await packInMemoryAs(file, "u8", progress) ?? (await packInMemoryAs(file, "f32", progress))!;
-}
-
 /** Name of the store of a data file. */
 async function storeName(source: Fingerprint): Promise<string> {
   const stem = source.path.split("/").at(-1)!.replace(/\.[^.]*$/, "").replaceAll(/[^\w.-]/g, "_");
   const hash = await sha256(new TextEncoder().encode(JSON.stringify(source)));
   return `${stem}-${hash.slice(0, 12)}.safetensors`;
-}
-
-/** Words of the images one after the other, as long as the encoding holds their values. */
-async function* packedChunks(file: JetFile, first: number, encoding: Encoding) {
-  for await (const group of file.scan(Uint32Array.from({ length: file.count - first }, (_, i) => first + i))) {
-    yield { stop: group.first + group.count, packed: packGroup(file, group, encoding) };
-  }
 }
 
 async function packInto(path: string, file: JetFile, source: Fingerprint, progress?: Progress): Promise<void> {
@@ -101,26 +89,6 @@ async function writePartial(partial: PartialStore, file: JetFile, encoding: Enco
     }
   }
   return true;
-}
-
-async function packInMemoryAs(file: JetFile, encoding: Encoding, progress?: Progress): Promise<PackedImages | undefined> {
-  const offsets = new Uint32Array(file.count + 1);
-  const parts: Uint32Array[] = [];
-  let total = 0, image = 0;
-  for await (const { stop, packed } of packedChunks(file, 0, encoding)) {
-    if (!packed) return undefined;
-    for (let i = 1; i < packed.offsets.length; i++) offsets[++image] = total + packed.offsets[i]!;
-    parts.push(packed.words);
-    total += packed.words.length;
-    progress?.(stop, file.count);
-  }
-  const words = new Uint32Array(total);
-  let at = 0;
-  for (const part of parts) {
-    words.set(part, at);
-    at += part.length;
-  }
-  return new PackedImages(file, encoding, { offsets, words });
 }
 
 /** A store that is being made. */

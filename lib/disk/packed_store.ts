@@ -11,14 +11,14 @@
  * a store may be larger than memory, and each image is compared with its check sum.
  */
 
-import { openToRead, readAt } from "../disk/files.ts";
-import { holdFile } from "../disk/lock.ts";
+import { openToRead, readAt } from "./files.ts";
+import { holdFile } from "./lock.ts";
 import { decodeLayout, SafetensorsError, type TensorLayout } from "../io/safetensors.ts";
-import { checksum, type Encoding, type PackedBatch, WORDS_PER_ENTRY } from "./entries.ts";
-import { DataError } from "./errors.ts";
-import type { Fingerprint } from "./fingerprint.ts";
-import { imagesFingerprint } from "./provenance.ts";
-import { collect, type ImageSource, mostWords } from "./packed.ts";
+import { checksum, type Encoding, type PackedBatch, WORDS_PER_ENTRY } from "../data/entries.ts";
+import { DataError } from "../data/errors.ts";
+import type { Fingerprint } from "../data/fingerprint.ts";
+import { imagesFingerprint } from "../data/provenance.ts";
+import { collect, type ImageSource, mostWords } from "../data/packed.ts";
 
 /** Bytes before the words: the header is written last, into space that was set aside. */
 export const HEADER_BYTES = 4096;

@@ -6,8 +6,8 @@
  * Specification" version 3.0, sections II.A to IV.A.
  */
 
-import { writeAll } from "../disk/files.ts";
-import { explaining } from "../disk/system_error.ts";
+import { writeAll } from "./files.ts";
+import { explaining } from "./system_error.ts";
 
 /** Name and shape of a dataset; the first axis counts rows. */
 export interface DatasetShape {

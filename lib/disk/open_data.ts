@@ -7,12 +7,12 @@ import { DataError } from "../data/errors.ts";
 import type { JetNames } from "../data/jet_file.ts";
 import { labelProblem } from "../data/labels.ts";
 import { labelsFingerprint, type TrainedOn } from "../data/provenance.ts";
-import { Loader } from "../data/loader.ts";
+import { Loader } from "./loader.ts";
 import { randomSplit, stratifiedSplit } from "../data/split.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { ResidentImages } from "./batches.ts";
+import { ResidentImages } from "../input/batches.ts";
 import { readsImages } from "../nn/config.ts";
-import type { InputImages, LabelledData, TrainingImages } from "./data.ts";
+import type { InputImages, LabelledData, TrainingImages } from "../input/data.ts";
 import { Interrupted, type Progress } from "../interrupted.ts";
 
 /** Where a data file is and where its packed images are kept. */

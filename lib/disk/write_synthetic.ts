@@ -1,13 +1,13 @@
 /** @file Writes generated data sets in the published layout. */
 
-import { Interrupted, type WorkOptions } from "../../interrupted.ts";
-import { exists, removeIfPossible } from "../../disk/files.ts";
-import { tryLock } from "../../disk/lock.ts";
-import { explaining } from "../../disk/system_error.ts";
-import { DataError } from "../errors.ts";
-import { Hdf5Writer } from "../hdf5_writer.ts";
-import { CHANNELS, Detector, SIZE } from "./detector.ts";
-import { JetGenerator } from "./jets.ts";
+import { Interrupted, type WorkOptions } from "../interrupted.ts";
+import { exists, removeIfPossible } from "./files.ts";
+import { tryLock } from "./lock.ts";
+import { explaining } from "./system_error.ts";
+import { DataError } from "../data/errors.ts";
+import { Hdf5Writer } from "./hdf5_writer.ts";
+import { CHANNELS, Detector, SIZE } from "../data/synth/detector.ts";
+import { JetGenerator } from "../data/synth/jets.ts";
 
 /**
  * Generates a file of jets. It is written beside its place and renamed, so it is complete or absent.

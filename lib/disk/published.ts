@@ -1,9 +1,10 @@
 /** @file Is a file one of the two published ones? By its size, and by what is known of its contents. */
 
-import type { DataFile } from "./data_file.ts";
-import { DataError } from "./errors.ts";
-import { JetFile } from "./jet_file.ts";
-import { describe, PUBLISHED_STATISTICS } from "./statistics.ts";
+import type { JetFile } from "../data/jet_file.ts";
+import { openJets } from "./data.ts";
+import type { DataFile } from "../data/data_file.ts";
+import { DataError } from "../data/errors.ts";
+import { describe, PUBLISHED_STATISTICS } from "../data/statistics.ts";
 
 /** The two published files. */
 export type PublishedKind = "unlabelled" | "labelled";
@@ -57,7 +58,7 @@ export function compareWithPublished(file: JetFile, bytes: number, kind: Publish
  * @throws {DataError} naming the first thing that differs
  */
 export async function verifyPublished(path: string, kind: PublishedKind): Promise<void> {
-  using file = await JetFile.open(path);
+  using file = await openJets(path);
   const wrong = compareWithPublished(file, Deno.statSync(path).size, kind).find(({ agrees }) => !agrees);
   if (wrong) {
     throw new DataError(`${path}: not the published ${kind} file: ${wrong.what}: ${wrong.found} instead of ${wrong.expected}`);

@@ -1,8 +1,8 @@
 /** @file The messages between loader.ts and its Worker. */
 
-import type { EmptyImages } from "./empty.ts";
-import type { Encoding, PackedBatch } from "./entries.ts";
-import type { JetNames, JetScalar } from "./jet_file.ts";
+import type { EmptyImages } from "../data/empty.ts";
+import type { Encoding, PackedBatch } from "../data/entries.ts";
+import type { JetNames, JetScalar } from "../data/jet_file.ts";
 
 /** What the Worker can be asked for. */
 export interface Requests {
