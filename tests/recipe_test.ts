@@ -15,7 +15,7 @@ const OF_KERNELS = [
 ];
 
 Deno.test("an operation takes the kernel, the function and the test that the README shows, and no change to another file", async () => {
-  const recipe = /^## Adding an operation$(.*?)^## /ms.exec(Deno.readTextFileSync(`${REPOSITORY}README.md`))![1]!;
+  const recipe = /^### An operation$(.*?)^### /ms.exec(Deno.readTextFileSync(`${REPOSITORY}README.md`))![1]!;
   const files = Array.from(
     recipe.matchAll(/`([\w/]+\.(?:wgsl|ts))`:\n\n```[^\n]*\n(.*?)```/gs),
     ([, path, text]) => ({ path: path!, text: text! }),
