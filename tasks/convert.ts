@@ -24,7 +24,7 @@ await runTask(usage, ({ args }) => {
   if (exists(to)) throw new UsageError(`${to} is there already. Name another file, or remove it first`);
   const { tensors, metadata } = readTensors(from, args.get("key"));
   const weights = weightsOf(from, { tensors, metadata });
-  makeFolder(dirname(to));
+  using _folder = makeFolder(dirname(to));
   writeFileAtomic(to, encodeSafetensors({ tensors, metadata: { format: "pt", ...metadata } }));
   const also = Object.keys(metadata);
   const reporter = new ConsoleReporter();

@@ -44,16 +44,26 @@ function namedWeights(args: Arguments): { name: string; path: string }[] {
     if (name === undefined || path === undefined) {
       throw new UsageError(`--model ${pair}: expected NAME=FILE, such as mae=runs/a/best.safetensors`);
     }
-    named.push({ name, path });
+    if (/\p{Cc}/u.test(name)) throw new UsageError(`--model ${JSON.stringify(pair)}: a name may not hold line breaks or tabs`);
+    if (lettersOf(name) === "") throw new UsageError(`--model ${pair}: the name is empty. Expected NAME=FILE, such as mae=runs/a/best.safetensors`);
+    named.push({ name: name.trim().normalize(), path });
   }
-  const control = named.find(({ name }) => /\p{Cc}/u.test(name));
-  if (control) throw new UsageError(`--model ${JSON.stringify(control.name)}: a name may not hold line breaks or tabs`);
-  const twice = named.find(({ name }, i) => named.findIndex((other) => other.name === name) < i);
-  if (twice) throw new UsageError(`two models are called "${twice.name}". Give each a name of its own`);
+  for (const [i, { name }] of named.entries()) {
+    const other = named.slice(0, i).find((earlier) => lettersOf(earlier.name) === lettersOf(name));
+    if (other?.name === name) throw new UsageError(`two models are called "${name}". Give each a name of its own`);
+    if (other) {
+      throw new UsageError(`two models are called "${other.name}" and "${name}", which look alike. Give each a name of its own`);
+    }
+  }
   if (named.length === 0) {
     throw new UsageError("no weights are given: use --pretrained, --scratch or --model. See 'deno task eval --help'");
   }
   return named;
+}
+
+/** What a reader tells a name by: without capitals, forms of letters, spaces, and characters that are not seen. */
+function lettersOf(name: string): string {
+  return name.normalize("NFKC").toLowerCase().replaceAll(/[\s\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, "");
 }
 
 function readFormats(list: string | undefined): readonly ReportFormat[] {

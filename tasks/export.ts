@@ -39,7 +39,7 @@ await runTask(usage, async ({ args }) => {
   if (exists(out)) throw new UsageError(`${out} is there already. Name another file, or remove it first`);
   const reporter = new ConsoleReporter();
   const { file, contents } = await encode(args, reporter);
-  makeFolder(dirname(out));
+  using _folder = makeFolder(dirname(out));
   writeFileAtomic(out, file);
   reporter.line(`${out}: ${contents}`);
 });

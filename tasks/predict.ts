@@ -35,7 +35,7 @@ await runTask(usage, async ({ args, signal }) => {
   const reporter = new ConsoleReporter();
   const { weights, config } = openWeights(args.need("weights"), "predict", args, reporter);
   const out = rooted(args.need("out"));
-  makeFolder(dirname(out));
+  using _folder = makeFolder(dirname(out));
   checkReplaceable(out);
   using file = new PendingFile(out);
   using gpu = await openGpu(reporter);

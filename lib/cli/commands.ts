@@ -10,7 +10,7 @@ import { Finetune } from "../train/finetune.ts";
 import { checkData, openResume, type Origin, type Run, train } from "../train/run.ts";
 import { objectiveOf } from "../train/methods.ts";
 import type { TrainingImages } from "../input/data.ts";
-import { checkClasses, checkMasses, stepsPerEpoch } from "../train/preconditions.ts";
+import { checkClasses, checkMasses, checkSize, stepsPerEpoch } from "../train/preconditions.ts";
 import { Pretraining } from "../train/pretraining.ts";
 import { rooted } from "./paths.ts";
 import type { TrainingOptions, TrainingSetup } from "./training.ts";
@@ -26,6 +26,7 @@ export async function pretrain(
 ): Promise<RunState> {
   const { config, folder, reporter } = setup;
   const objective = objectiveOf(config);
+  checkSize(config, objective.model.extra);
   const origin = await originOf(setup, options, "");
   const place = placeOf(config.data.unlabelled_path, config);
   const check = ({ train }: DataFacts) => void stepsPerEpoch(config.data.batch_size, train.length);
@@ -72,7 +73,7 @@ export function placeOf(path: string, { data }: Pick<RunConfig, "data">): DataPl
   return { path: rooted(path), cache: data.cache_dir === "" ? "" : rooted(data.cache_dir) };
 }
 
-/** Says what there is to train on, and trains: from here on files of the run's folder are written. */
+/** Says what there is to train on, and trains. */
 async function begin(
   gpu: Gpu,
   { config, folder, fresh, reporter }: Setup,
@@ -86,11 +87,13 @@ async function begin(
     create,
     origin,
     data: data.trainedOn,
+    begin: () => {
+      const kept = folder.begin(fresh);
+      if (kept) reporter.line(`Earlier files of this folder are now in ${kept}`);
+    },
     tunings: cache === "" ? undefined : new TuningFile(`${cache}/tuning.json`),
   };
   checkData(origin, run.data, path);
-  const kept = folder.begin(fresh);
-  if (kept) reporter.line(`Earlier files of this folder are now in ${kept}`);
   reporter.line(`${path}: ${images} images: ${parts}`);
   return await train(gpu, config, folder, run, reporter, options);
 }

@@ -73,9 +73,9 @@ export async function evaluate(
   using data = await openLabelled(gpu, config, place, {
     progress: reporter.counting,
     notice: (line) => reporter.line(line),
+    check: (images) => candidates.forEach((candidate) => checkImages(candidate, place.path, images)),
     ...(signal && { signal }),
   });
-  for (const candidate of candidates) checkImages(candidate, place.path, data.images);
   const { seed, batch_size: batch } = config.data, images = data.split.test.length;
   rows?.write(csvLine(["model", ...csvHeader(config.model.num_classes), "label", "mass_true"]));
   const models = new Map<string, TestResults>();

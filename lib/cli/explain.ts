@@ -6,7 +6,7 @@ import type { ImageSize } from "../data/packed.ts";
 import { channelName } from "../data/statistics.ts";
 import { Explainer, type Explanation } from "../eval/attribution.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { writeFileAtomic } from "../disk/atomic.ts";
+import { makeOutputFolder, writeFileAtomic } from "../disk/atomic.ts";
 import { csvLine } from "../io/csv.ts";
 import type { Weights } from "../weights/weights.ts";
 import { explanationFigure } from "../report/explanation_figure.ts";
@@ -45,19 +45,20 @@ export async function explain(
   if (wanted !== undefined && wanted >= classes) {
     throw new UsageError(`There is no class ${wanted}: the model knows ${classes}, from 0 to ${classes - 1}. Change --class`);
   }
+  using _folder = makeOutputFolder(out);
   const place = placeOf(data, config);
   using file = await openImages(gpu, config, place, {
     progress: reporter.counting,
     notice: (line) => reporter.line(line),
+    check: ({ count }) => {
+      const bad = indices.find((index) => index >= count);
+      if (bad === undefined) return;
+      throw new DataError(`${place.path}: there is no image ${bad}: the last is ${count - 1}. Change --index`);
+    },
     ...options,
   }, true);
   const { images } = file;
-  const bad = indices.find((index) => index >= images.count);
-  if (bad !== undefined) {
-    throw new DataError(`${place.path}: there is no image ${bad}: the last is ${images.count - 1}. Change --index`);
-  }
   using explainer = new Explainer(gpu, weights, file);
-  Deno.mkdirSync(out, { recursive: true });
   const stem = place.path.split("/").at(-1)!.replace(/\.[^.]*$/, "");
   for (const index of indices) {
     const explanation = await explainer.explain(index, wanted);

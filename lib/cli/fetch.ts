@@ -14,7 +14,7 @@ import type { ConsoleReporter } from "./console.ts";
  * @throws {Interrupted} if the signal was aborted; what has come is kept
  */
 export async function fetchFile(file: RemoteFile, reporter: ConsoleReporter, signal: AbortSignal): Promise<void> {
-  makeFolder(dirname(file.path));
+  using _folder = makeFolder(dirname(file.path));
   const waiting = (why: string, milliseconds: number) => {
     reporter.line(`${why}; the next attempt is in ${(milliseconds / 1000).toFixed(0)} s`);
   };

@@ -16,7 +16,7 @@ import { linearProbe } from "../eval/linear_probe.ts";
 import { measure } from "../eval/measures.ts";
 import { Matrix } from "../eval/regression.ts";
 import { formatCount, formatReal } from "../format.ts";
-import { writeFileAtomic } from "../disk/atomic.ts";
+import { makeOutputFolder, writeFileAtomic } from "../disk/atomic.ts";
 import { eventFigure } from "../report/event_figure.ts";
 import { figureDocument } from "../report/svg.ts";
 import { pauses } from "../interrupted.ts";
@@ -56,6 +56,7 @@ export async function inspect(path: string, options: InspectOptions): Promise<vo
   const { size: bytes } = await listDatasets(path, reporter);
   using file = await openJets(path, options.names);
   if (options.indices) checkIndices(options.indices, file);
+  using _folder = options.pictures === undefined ? undefined : makeOutputFolder(options.pictures);
   const labels = file.has("labels") ? file.readScalars("labels") : undefined;
   const mass = file.has("mass") ? file.readScalars("mass") : undefined;
   const pt = file.has("pt") ? file.readScalars("pt") : undefined;
@@ -234,7 +235,6 @@ async function drawImages(
   folder: string,
   { indices, reporter }: InspectOptions,
 ): Promise<void> {
-  Deno.mkdirSync(folder, { recursive: true });
   const stem = file.path.split("/").at(-1)!.replace(/\.[^.]*$/, "");
   for (const index of indices ?? new Set([0, Math.floor(file.count / 2), file.count - 1])) {
     const { value: group } = await file.scan([index]).next();

@@ -7,7 +7,7 @@
  */
 
 import { dirname } from "node:path";
-import { makeFolder } from "../disk/atomic.ts";
+import { makeFolder, makeOutputFolder } from "../disk/atomic.ts";
 import { exists } from "../disk/files.ts";
 import { type Notice, waitForLock } from "../disk/lock.ts";
 import { PendingFile } from "../disk/pending_file.ts";
@@ -21,6 +21,7 @@ export class ReportFolder implements Disposable {
   /** The folder. */
   readonly path: string;
   readonly #files = new Map<string, PendingFile>();
+  readonly #folders: Disposable[] = [];
 
   /**
    * Makes the folder.
@@ -29,7 +30,7 @@ export class ReportFolder implements Disposable {
    */
   constructor(path: string) {
     this.path = path;
-    makeFolder(path);
+    this.#folders.push(makeOutputFolder(path));
   }
 
   /**
@@ -40,7 +41,7 @@ export class ReportFolder implements Disposable {
    */
   begin(name: string): PendingFile {
     const path = `${this.path}/${name}`;
-    makeFolder(dirname(path));
+    this.#folders.push(makeFolder(dirname(path)));
     const file = new PendingFile(path);
     this.#files.set(name, file);
     return file;
@@ -60,9 +61,10 @@ export class ReportFolder implements Disposable {
     for (const [, file] of pageFirst) file.place();
   }
 
-  /** Removes what was not published. */
+  /** Removes what was not published, and the folders that were made for it alone. */
   [Symbol.dispose](): void {
     for (const file of this.#files.values()) file[Symbol.dispose]();
+    for (const folder of this.#folders.toReversed()) folder[Symbol.dispose]();
   }
 
   /** Files of an earlier report that the new one replaces: those of the kinds that it has, and all figures of a page; the page last. */

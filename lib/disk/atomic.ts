@@ -1,5 +1,7 @@
 /** @file Files that are replaced as a whole, lines that are added to a file, and folders. */
 
+import { dirname } from "node:path";
+import { exists, removeIfPossible } from "./files.ts";
 import { PendingFile } from "./pending_file.ts";
 import { explaining } from "./system_error.ts";
 
@@ -28,8 +30,31 @@ export function appendText(path: string, text: string): void {
  * Makes a folder and those above it.
  *
  * @param elsewhere a sentence that names another place for it, if it cannot be made
+ * @returns what, disposed, removes those of them that it has made and that are still empty
  * @throws {FileError} if the file system refuses
  */
-export function makeFolder(path: string, elsewhere?: string): void {
-  explaining(path, "made", () => Deno.mkdirSync(path, { recursive: true }), elsewhere);
+export function makeFolder(path: string, elsewhere?: string): Disposable {
+  return explaining(path, "made", () => {
+    const made: string[] = [];
+    for (let folder = path; !exists(folder); folder = dirname(folder)) made.push(folder);
+    Deno.mkdirSync(path, { recursive: true });
+    return { [Symbol.dispose]: () => made.forEach(removeIfPossible) };
+  }, elsewhere);
+}
+
+/**
+ * Makes a folder for what a task computes, and sees that files can be written there: before the work, not after it.
+ *
+ * @returns what, disposed, removes what {@linkcode makeFolder} has made and is still empty
+ * @throws {FileError} if the file system refuses
+ */
+export function makeOutputFolder(path: string): Disposable {
+  const made = makeFolder(path);
+  try {
+    explaining(path, "written", () => Deno.removeSync(Deno.makeTempFileSync({ dir: path, suffix: ".partial" })));
+  } catch (error) {
+    made[Symbol.dispose]();
+    throw error;
+  }
+  return made;
 }

@@ -10,6 +10,7 @@ import { labelsFingerprint, type TrainedOn } from "../data/provenance.ts";
 import { Loader } from "./loader.ts";
 import { randomSplit, stratifiedSplit } from "../data/split.ts";
 import type { Gpu } from "../gpu/device.ts";
+import type { ImageSize } from "../data/packed.ts";
 import { ResidentImages } from "../input/batches.ts";
 import { readsImages } from "../nn/config.ts";
 import type { InputImages, LabelledData, TrainingImages } from "../input/data.ts";
@@ -23,20 +24,26 @@ export interface DataPlace {
   readonly cache: string;
 }
 
+/** What is known of a file before its images are packed. */
+export interface FileFacts extends ImageSize {
+  /** Number of images. */
+  readonly count: number;
+}
+
 /** How the opening of data tells of its progress and is stopped. */
-export interface OpenOptions {
+export interface OpenOptions<Facts = FileFacts> {
   /** A progress function for a piece of work. */
   readonly progress?: (what: string) => Progress;
   /** Told what the user should know, and is no reason to stop. */
   readonly notice?: (line: string) => void;
   /** Stops packing; the next call goes on from there. */
   readonly signal?: AbortSignal;
+  /** Looks at the data before the images are packed, which may take long; what it throws ends the opening. */
+  readonly check?: (facts: Facts) => void;
 }
 
-/** What is known of a data set before its images are packed. */
-export interface DataFacts {
-  /** Number of images. */
-  readonly images: number;
+/** What is known of a data set to train on before its images are packed. */
+export interface DataFacts extends FileFacts {
   /** Images to train on. */
   readonly train: Uint32Array;
   /** Images to validate on. */
@@ -45,12 +52,6 @@ export interface DataFacts {
   readonly labels?: Float64Array;
   /** Mass of each image in GeV, if masses are used. */
   readonly mass?: Float64Array;
-}
-
-/** How data to train on are opened. */
-export interface TrainingOpenOptions extends OpenOptions {
-  /** Looks at the data before the images are packed, which may take long; what it throws ends the opening. */
-  readonly check?: (facts: DataFacts) => void;
 }
 
 /** Data whose contents are known by their hashes. */
@@ -74,7 +75,7 @@ export async function openLabelled(
   gpu: Gpu,
   config: RunConfig,
   place: DataPlace,
-  options: TrainingOpenOptions = {},
+  options: OpenOptions<DataFacts> = {},
 ): Promise<LabelledData & Known & Disposable> {
   const { path } = place;
   const loader = await openMatching(config, path);
@@ -88,7 +89,7 @@ export async function openLabelled(
     } catch (error) {
       throw new DataError(`${path}: ${(error as Error).message}`);
     }
-    options.check?.({ images: loader.count, ...split, labels, mass });
+    options.check?.({ ...factsOf(loader), ...split, labels, mass });
     const opened = await openPackedImages(gpu, config, loader, place, options);
     const known = { path: config.data.labelled_path, labels: await labelsFingerprint(labels, mass), split };
     return { ...opened, labels, mass, split, trainedOn: await provenance(config, loader, known) };
@@ -100,13 +101,13 @@ export async function openUnlabelled(
   gpu: Gpu,
   config: RunConfig,
   place: DataPlace,
-  options: TrainingOpenOptions = {},
+  options: OpenOptions<DataFacts> = {},
 ): Promise<TrainingImages & Known & Disposable> {
   const loader = await openMatching(config, place.path);
   return await guarded(loader, async () => {
     if (loader.count < 4) throw new DataError(`${place.path}: it holds ${loader.count} images; at least 4 are needed`);
     const split = limited(randomSplit(loader.count, config.data.seed), config);
-    options.check?.({ images: loader.count, ...split });
+    options.check?.({ ...factsOf(loader), ...split });
     const opened = await openPackedImages(gpu, config, loader, place, options);
     const known = { path: config.data.unlabelled_path, labels: null, split: { ...split, test: [] } };
     return { ...opened, split, trainedOn: await provenance(config, loader, known) };
@@ -135,10 +136,15 @@ export async function openImages(
 ): Promise<OpenedImages & Disposable> {
   const loader = await openMatching(config, place.path);
   return await guarded(loader, async () => {
+    options.check?.(factsOf(loader));
     const known = (["labels", "mass"] as const).filter((quantity) => truth && loader.has(quantity));
     const scalars = await Promise.all(known.map(async (quantity) => [quantity, await loader.scalars(quantity)]));
     return { ...await openPackedImages(gpu, config, loader, place, options), ...Object.fromEntries(scalars) };
   });
+}
+
+function factsOf({ count, size, channels }: Loader): FileFacts {
+  return { count, size, channels };
 }
 
 /** What weights that are trained on these images say about them. */
@@ -171,7 +177,7 @@ async function openPackedImages(
   { data }: Pick<RunConfig, "data">,
   loader: Loader,
   { path, cache }: DataPlace,
-  { progress, signal, notice }: OpenOptions,
+  { progress, signal, notice }: Omit<OpenOptions, "check">,
 ): Promise<InputImages & Disposable> {
   try {
     await loader.pack(cache, progress?.(`packing ${path}`), signal, notice);

@@ -13,7 +13,7 @@
 import type { RunConfig } from "../config/keys.ts";
 import { formatConfig } from "../config/parse.ts";
 import { appendText, makeFolder, writeFileAtomic } from "./atomic.ts";
-import { exists, removeIfPossible } from "./files.ts";
+import { exists } from "./files.ts";
 import { type Notice, tryLock } from "./lock.ts";
 import { PendingFile } from "./pending_file.ts";
 import { encodeSafetensors, type Safetensors } from "../io/safetensors.ts";
@@ -30,8 +30,7 @@ export class RunFolder implements RunFiles {
   /** The folder, without a slash at its end. */
   readonly path: string;
   readonly #lock: Disposable;
-  /** True if this made the folder: one that stays empty goes again. */
-  readonly #made: boolean;
+  readonly #made: Disposable;
   /** Lines of the log that wait until the run begins; undefined from then on. */
   #waiting: string[] | undefined = [];
 
@@ -45,8 +44,7 @@ export class RunFolder implements RunFiles {
    */
   constructor(path: string, notice?: Notice) {
     this.path = path.replace(/\/+$/, "");
-    this.#made = !exists(this.path);
-    makeFolder(this.path);
+    this.#made = makeFolder(this.path);
     const lock = tryLock(`${this.path}/run.lock`, { notice });
     if (!lock) throw new FolderInUse(`Another task is training in ${this.path}. Wait until it ends, or use another --out`);
     this.#lock = lock;
@@ -55,7 +53,7 @@ export class RunFolder implements RunFiles {
   /** Lets go of the folder; nothing is left of one that was made for a run that never began. */
   [Symbol.dispose](): void {
     this.#lock[Symbol.dispose]();
-    if (this.#made && this.#waiting) removeIfPossible(this.path);
+    this.#made[Symbol.dispose]();
   }
 
   get best(): string {

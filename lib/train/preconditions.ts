@@ -8,8 +8,9 @@ import { ConfigError } from "../config/parse.ts";
 import { DataError } from "../data/errors.ts";
 import { describe, LARGEST_MASS } from "../data/statistics.ts";
 import { formatCount } from "../format.ts";
-import { checkModel } from "../nn/config.ts";
-import { shapesOf } from "../nn/linear_vit.ts";
+import { checkModel, gridOf, PUBLISHED_MODEL } from "../nn/config.ts";
+import { Declarations } from "../nn/layers.ts";
+import { type LinearViTOptions, shapesOf } from "../nn/linear_vit.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 
 /** With gradient and moments such a model takes 16 GB. */
@@ -30,14 +31,7 @@ export function checkTraining(config: RunConfig): void {
   } catch (error) {
     throw new ConfigError((error as Error).message);
   }
-  const { projection_dim: _, ...model } = config.model;
-  const weights = [...shapesOf(model).values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
-  if (weights > MOST_WEIGHTS) {
-    throw new ConfigError(
-      `The model would have ${formatCount(weights)} weights, and ${formatCount(MOST_WEIGHTS)} are the most. Use a smaller ` +
-        "model.embed_dim, model.depth, model.mlp_ratio, model.head_hidden or model.num_classes",
-    );
-  }
+  checkSize(config);
   const { lambda_cls, lambda_reg } = config.training;
   if (lambda_cls === 0 && lambda_reg === 0) {
     throw new ConfigError(
@@ -50,6 +44,40 @@ export function checkTraining(config: RunConfig): void {
       `augment.max_towers ${max_towers} may shift an image of ${
         Math.floor(img_size / patch_size)
       } towers out of itself. Use fewer, such as 2`,
+    );
+  }
+}
+
+/**
+ * Checks that no machine is asked for more than any has.
+ *
+ * @param extra declares what is trained beside the model, such as a decoder
+ * @throws {ConfigError} naming the keys that decide about it
+ */
+export function checkSize({ model }: Pick<RunConfig, "model">, extra?: LinearViTOptions["extra"]): void {
+  const { projection_dim: _, ...sizes } = model;
+  const weightsOf = (shapes: Iterable<readonly number[]>) => [...shapes].reduce((sum, shape) => sum + sizeOf(shape), 0);
+  const weights = weightsOf(shapesOf(sizes).values());
+  if (weights > MOST_WEIGHTS) {
+    throw new ConfigError(
+      `The model would have ${formatCount(weights)} weights, and ${formatCount(MOST_WEIGHTS)} are the most. Use a smaller ` +
+        "model.embed_dim, model.depth, model.mlp_ratio, model.head_hidden or model.num_classes",
+    );
+  }
+  const beside = new Declarations();
+  extra?.(beside);
+  const more = weightsOf(beside.all.map(({ shape }) => shape));
+  if (weights + more > MOST_WEIGHTS) {
+    throw new ConfigError(
+      `What is trained beside the model would have ${formatCount(more)} weights, and ${formatCount(MOST_WEIGHTS)} are the most. ` +
+        "Use a smaller model.projection_dim, mae.decoder_embed_dim or mae.decoder_depth",
+    );
+  }
+  const grid = gridOf(sizes), widest = Math.max(PUBLISHED_MODEL.lcm_kernel, 2 * grid - 1);
+  if (sizes.lcm_kernel > widest) {
+    throw new ConfigError(
+      `model.lcm_kernel must be at most ${widest}, an image being ${grid} x ${grid} patches: it is ${sizes.lcm_kernel}, ` +
+        "most of which would never meet one",
     );
   }
 }

@@ -37,12 +37,14 @@ export interface Run {
   readonly origin: Origin;
   /** The data. */
   readonly data: TrainedOn;
+  /** Called when nothing is left that could be refused: from here on files are written. */
+  readonly begin?: () => void;
   /** The variants that were chosen on adapters used before; without it they are measured for each run. */
   readonly tunings?: TuningStore | undefined;
 }
 
 /**
- * Trains, or goes on training.
+ * Trains, or goes on training. Files of the folder are touched when there is nothing left that could be refused.
  *
  * @returns the state at the end
  * @throws {TrainingError} if numbers stop being finite
@@ -58,6 +60,7 @@ export async function train(
 ): Promise<RunState> {
   const { resume } = run.origin;
   if (resume?.state.finished) {
+    run.begin?.();
     reporter.line(`This run is complete (${resume.state.finished}); its weights are in ${folder.best}. Start anew with --fresh`);
     return resume.state;
   }
@@ -65,6 +68,7 @@ export async function train(
   // an adapter without enough memory says so before the first step
   await gpu.finish();
   reporter.line(`Memory on the adapter: ${formatBytes(gpu.memory.bytes)}`);
+  run.begin?.();
   const state = resume?.state ?? freshState(method.table.shape[1]!);
   folder.writeConfig(config);
   folder.trimMetrics(state.epoch);

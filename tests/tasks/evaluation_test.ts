@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Hdf5Writer } from "../../lib/disk/hdf5_writer.ts";
-import { walk } from "../../lib/disk/files.ts";
+import { exists, walk } from "../../lib/disk/files.ts";
 import { encodeSafetensors, storeFloats, toFloats } from "../../lib/io/safetensors.ts";
 import { readTensors } from "../../lib/disk/weights.ts";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
@@ -65,7 +65,19 @@ Deno.test("eval keeps names as they were given, in order, in table, JSON, CSV an
   assertEquals(figures.length, names.length);
   assertEquals(new Set(figures.map((path) => /<title>.*?<\/title>/.exec(Deno.readTextFileSync(path))![0])).size, names.length);
   const control = await fail(workspace, "eval", "--model", "a\tb=weights/a.pt", ...DATA);
-  assertStringIncludes(control, '"a\\tb": a name may not hold line breaks or tabs');
+  assertStringIncludes(control, 'a\\tb=weights/a.pt": a name may not hold line breaks or tabs');
+  await succeed(workspace, "eval", "--model", "  spaced \u00a0=weights/a.pt", ...DATA, "--format", "json");
+  assertEquals(Object.keys(JSON.parse(textOf(workspace, "reports/metrics.json")).models), ["spaced"]);
+  for (
+    const [one, other] of [["mae", "MAE"], ["m\u00fc", "mu\u0308"], ["a b", "a  b"], ["m1", "m\u200b1"], ["x2", "x\u00b2"]] as const
+  ) {
+    const two = ["--model", `${one}=weights/a.pt`, "--model", `${other}=weights/a.pt`];
+    assertStringIncludes(
+      await fail(workspace, "eval", ...two, ...DATA),
+      one === "m\u00fc" ? "two models are called" : "look alike",
+    );
+  }
+  assertStringIncludes(await fail(workspace, "eval", "--model", " =weights/a.pt", ...DATA), "the name is empty");
 });
 
 Deno.test("eval refuses models of other classes or images, naming both, and leaves the report that was there", async () => {
@@ -84,6 +96,9 @@ Deno.test("eval refuses models of other classes or images, naming both, and leav
   writeHead(workspace, "weights/wild.safetensors", (values) => values.map(() => 3e38));
   const wild = await fail(workspace, "eval", "--model", "two=weights/a.pt", "--model", "wild=weights/wild.safetensors", ...DATA);
   assertStringIncludes(wild, "weights/wild.safetensors: logit 0 of image");
+  const missing = ["--model", "two=weights/a.pt", "--data", "data/none.h5", "--out", "reports/new/folder"];
+  assertStringIncludes(await fail(workspace, "eval", ...missing), "data/none.h5: there is no such file");
+  assert(!exists(`${workspace.root}reports/new`));
   assertEquals(walk(`${workspace.root}reports`), files);
   assertEquals(files.map((path) => Deno.readTextFileSync(path)), before);
 });

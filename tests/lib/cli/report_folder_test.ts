@@ -63,6 +63,25 @@ Deno.test("a report that is given up leaves the earlier one, and nothing else", 
   assertEquals(Deno.readTextFileSync(`${temporary.path}/metrics.json`), "old");
 });
 
+Deno.test("a report that is given up leaves no folder that was made for it", async () => {
+  using temporary = temporaryFolder();
+  const path = `${temporary.path}/reports/may/first`;
+  {
+    using folder = new ReportFolder(path);
+    folder.begin("figures/roc.svg").write("new");
+  }
+  assertEquals([...Deno.readDirSync(temporary.path)], []);
+  Deno.mkdirSync(`${temporary.path}/reports/mine`, { recursive: true });
+  new ReportFolder(path)[Symbol.dispose]();
+  assertEquals(Array.from(Deno.readDirSync(`${temporary.path}/reports`), ({ name }) => name), ["mine"]);
+  {
+    using folder = new ReportFolder(path);
+    folder.begin("metrics.json").write("new");
+    await folder.publish();
+  }
+  assertEquals(files(path), ["metrics.json"]);
+});
+
 Deno.test("processes that publish into one folder at the same time leave the whole report of one of them", async () => {
   for (let round = 0; round < 5; round++) {
     using temporary = temporaryFolder();

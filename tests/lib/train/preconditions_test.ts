@@ -2,7 +2,8 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { defaultConfig } from "../../../lib/config/keys.ts";
 import { ConfigError } from "../../../lib/config/parse.ts";
 import { DataError } from "../../../lib/data/errors.ts";
-import { checkClasses, checkMasses, checkTraining, stepsPerEpoch } from "../../../lib/train/preconditions.ts";
+import { objectiveOf } from "../../../lib/train/methods.ts";
+import { checkClasses, checkMasses, checkSize, checkTraining, stepsPerEpoch } from "../../../lib/train/preconditions.ts";
 
 const jets = Float64Array.from({ length: 400 }, (_, i) => 80 + i % 2 * 100 + i % 7);
 
@@ -47,5 +48,34 @@ Deno.test("checkTraining() refuses a model that no machine holds, whichever size
     const config = defaultConfig();
     Object.assign(config.model, size);
     assertThrows(() => checkTraining(config), ConfigError, "weights, and 1,000,000,000 are the most");
+  }
+});
+
+Deno.test("checkTraining() refuses kernels of the local concentration that no image is wide enough for", () => {
+  for (const [kernel, img_size, patch_size] of [[49, 125, 5], [7, 6, 3], [7, 6, 6], [99, 50, 1]] as const) {
+    const config = defaultConfig();
+    Object.assign(config.model, { lcm_kernel: kernel, img_size, patch_size });
+    checkTraining(config);
+    config.model.lcm_kernel += 2;
+    assertThrows(() => checkTraining(config), ConfigError, `it is ${kernel + 2}, most of which would never meet one`);
+  }
+});
+
+Deno.test("checkSize() counts what is trained beside the model", () => {
+  for (
+    const [method, sizes] of [["mae", { decoder_embed_dim: 16_384 }], ["mae", {
+      decoder_depth: 1000,
+      decoder_embed_dim: 512,
+    }]] as const
+  ) {
+    const config = defaultConfig();
+    config.training.method = method;
+    checkSize(config, objectiveOf(config).model.extra);
+    Object.assign(config.mae, sizes);
+    assertThrows(
+      () => checkSize(config, objectiveOf(config).model.extra),
+      ConfigError,
+      "What is trained beside the model would have",
+    );
   }
 });
