@@ -45,7 +45,9 @@ function namedWeights(args: Arguments): { name: string; path: string }[] {
       throw new UsageError(`--model ${pair}: expected NAME=FILE, such as mae=runs/a/best.safetensors`);
     }
     if (/\p{Cc}/u.test(name)) throw new UsageError(`--model ${JSON.stringify(pair)}: a name may not hold line breaks or tabs`);
-    if (lettersOf(name) === "") throw new UsageError(`--model ${pair}: the name is empty. Expected NAME=FILE, such as mae=runs/a/best.safetensors`);
+    if (lettersOf(name) === "") {
+      throw new UsageError(`--model ${pair}: the name is empty. Expected NAME=FILE, such as mae=runs/a/best.safetensors`);
+    }
     named.push({ name: name.trim().normalize(), path });
   }
   for (const [i, { name }] of named.entries()) {

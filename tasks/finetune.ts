@@ -15,7 +15,7 @@ const usage = {
 };
 
 await runTask(usage, async ({ args, signal }) => {
-  using setup = setUp({ args });
+  using setup = setUp("finetune", { args });
   setup.config.pretrained_weights = args.get("pretrained") ?? setup.config.pretrained_weights;
   using gpu = await openGpu(setup.reporter);
   await finetune(gpu, setup, trainingOptions({ args, signal }));

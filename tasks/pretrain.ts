@@ -23,7 +23,7 @@ const usage = {
 };
 
 await runTask(usage, async ({ args, signal }) => {
-  using setup = setUp({ args });
+  using setup = setUp("pretrain", { args });
   using gpu = await openGpu(setup.reporter);
   await pretrain(gpu, setup, trainingOptions({ args, signal }));
 });

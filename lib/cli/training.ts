@@ -10,6 +10,7 @@ import { PRETRAINING_METHODS } from "../train/methods.ts";
 import { checkTraining } from "../train/preconditions.ts";
 import type { TrainerOptions } from "../train/trainer.ts";
 import { RunFolder } from "../disk/run_folder.ts";
+import { UNUSED_KEYS } from "../train/unused_keys.ts";
 import { ConsoleReporter, table } from "./console.ts";
 import { rooted } from "./paths.ts";
 import type { TaskContext, Usage } from "./task.ts";
@@ -93,11 +94,22 @@ function decodeText(bytes: Uint8Array, path: string): string {
   }
 }
 
-/** The configuration, the run's folder and where to print, from the command line of a training task. */
-export function setUp({ args }: Pick<TaskContext, "args">): TrainingSetup {
+/**
+ * The configuration, the run's folder and where to print, from the command line of a training task.
+ *
+ * @param task as in `deno task finetune`
+ */
+export function setUp(task: "pretrain" | "finetune", { args }: Pick<TaskContext, "args">): TrainingSetup {
   const out = args.get("out");
   const config = readConfig(args.need("config"), [...args.all("set"), ...(out === undefined ? [] : [`output.dir=${out}`])]);
-  return prepare(config, args.has("fresh"));
+  const setup = prepare(config, args.has("fresh"));
+  const unused = UNUSED_KEYS.get(task === "finetune" ? task : config.training.method) ?? [];
+  for (const pair of args.all("set").filter((pair) => unused.includes(pair.split("=", 1)[0]!))) {
+    setup.reporter.line(
+      `--set ${pair} has no effect: ${task === "finetune" ? task : `pretrain by ${config.training.method}`} does not use that key`,
+    );
+  }
+  return setup;
 }
 
 /**

@@ -110,7 +110,8 @@ function apply(target: Tree, section: Section, tree: unknown, source: string, pr
     const expected = entry.refuses(given);
     if (expected !== undefined) {
       const hint = type === "number" && ZEROS_IN_FRONT.test(String(value)) ? ", without zeros in front" : "";
-      throw new ConfigError(`${source}: ${prefix}${name} must be ${expected}${hint}: it is ${show(given)}`);
+      const advice = type === "number" ? `, such as ${entry.initial}` : "";
+      throw new ConfigError(`${source}: ${prefix}${name} must be ${expected}${hint}${advice}: it is ${show(given)}`);
     }
     target[name] = given;
   }

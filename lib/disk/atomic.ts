@@ -36,10 +36,20 @@ export function appendText(path: string, text: string): void {
 export function makeFolder(path: string, elsewhere?: string): Disposable {
   return explaining(path, "made", () => {
     const made: string[] = [];
-    for (let folder = path; !exists(folder); folder = dirname(folder)) made.push(folder);
+    for (let folder = path; isMissing(folder); folder = dirname(folder)) made.push(folder);
     Deno.mkdirSync(path, { recursive: true });
     return { [Symbol.dispose]: () => made.forEach(removeIfPossible) };
   }, elsewhere);
+}
+
+/** True if there is no such folder; one that this process may not look at, above its own, is there. */
+function isMissing(folder: string): boolean {
+  try {
+    return !exists(folder);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return false;
+    throw error;
+  }
 }
 
 /**

@@ -8,6 +8,7 @@ import type { JetNames } from "../data/jet_file.ts";
 import { labelProblem } from "../data/labels.ts";
 import { labelsFingerprint, type TrainedOn } from "../data/provenance.ts";
 import { Loader } from "./loader.ts";
+import { forEachEntry } from "../data/entries.ts";
 import { randomSplit, stratifiedSplit } from "../data/split.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ImageSize } from "../data/packed.ts";
@@ -190,6 +191,7 @@ async function openPackedImages(
     throw new DataError(`${path}: all ${count} images are empty: they were never written, or hold nothing but 0`);
   }
   for (const remark of remarks) notice?.(`${path}: ${remark}`);
+  await checkScale(loader, data.norm_scale, path);
   const resident = await ResidentImages.load(gpu, loader, data.gpu_share, { progress: progress?.(`uploading ${path}`), signal });
   return {
     images: loader,
@@ -199,6 +201,27 @@ async function openPackedImages(
       loader[Symbol.dispose]();
     },
   };
+}
+
+/** Images that are looked at for the size of their values. */
+const SCALED = 64;
+/** Sizes of the largest scaled value between which a model can see the others: published images reach 1. */
+const SMALLEST_SCALED = 1e-6, LARGEST_SCALED = 1e9;
+
+/** @throws {ConfigError} if hardly anything is left of values that are divided by the scale, or far too much */
+async function checkScale(loader: Loader, scale: number, path: string): Promise<void> {
+  const length = Math.min(SCALED, loader.count);
+  const spread = Uint32Array.from({ length }, (_, i) => Math.floor(i * loader.count / length));
+  let largest = 0;
+  forEachEntry((await loader.batch(spread)).words, loader.encoding, (_, value) => largest = Math.max(largest, Math.abs(value)));
+  const scaled = largest / scale;
+  if (largest === 0 || (scaled >= SMALLEST_SCALED && scaled <= LARGEST_SCALED)) return;
+  throw new ConfigError(
+    `${path}: the largest value of ${length} images is ${Number(largest.toPrecision(3))}, and data.norm_scale ${scale} makes ` +
+      `${
+        Number(scaled.toPrecision(3))
+      } of it. Set data.norm_scale near the largest value, or to what the weights were trained with`,
+  );
 }
 
 /** Ends the Worker if the work on it fails. */

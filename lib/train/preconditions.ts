@@ -38,6 +38,15 @@ export function checkTraining(config: RunConfig): void {
       "training.lambda_cls and training.lambda_reg are both 0: there is nothing to learn. Set one of them to 1",
     );
   }
+  const { weight_decay, lr, backbone_lr, head_lr } = config.training, decay = weight_decay * Math.max(lr, backbone_lr, head_lr);
+  if (decay >= 1) {
+    throw new ConfigError(
+      `training.weight_decay ${weight_decay} times the learning rate is ${
+        Number(decay.toPrecision(3))
+      }: a step would turn weights around ` +
+        "instead of making them smaller. Use a smaller training.weight_decay, such as 0.01",
+    );
+  }
   const { augment: { roll, max_towers }, model: { img_size, patch_size } } = config;
   if (roll === "towers" && max_towers >= Math.floor(img_size / patch_size)) {
     throw new ConfigError(

@@ -26,7 +26,12 @@ describe("parseConfig()", () => {
     refuses("training:\n  epoch: 3\n", `"training.epoch". Did you mean "training.epochs"?`));
   it("names an unknown key of --set", () => refuses("", `Did you mean "model.depth"?`, ["model.dept=3"]));
   it("names the key and the type it expects", () =>
-    refuses("model:\n  depth: deep\n", `model.depth must be a whole number: it is "deep"`));
+    refuses("model:\n  depth: deep\n", `model.depth must be a whole number, such as 6: it is "deep"`));
+  it("gives an example of a number that may be", () => {
+    refuses("", "training.weight_decay must be at least 0, such as 0.01: it is -1", ["training.weight_decay=-1"]);
+    refuses("", "model.dropout must be at most 0.99, such as 0.1: it is 1", ["model.dropout=1"]);
+    refuses("", "model.depth must be at most 1000, such as 6: it is 1001", ["model.depth=1001"]);
+  });
   it("refuses a fraction for a whole number", () => refuses("model:\n  depth: 1.5\n", "must be a whole number"));
   it("refuses values out of range", () => refuses("model:\n  dropout: 1\n", "at most 0.99"));
   it("refuses a word that is none of the choices", () => refuses("augment:\n  roll: eta\n", "one of phi, towers, none"));

@@ -103,7 +103,14 @@ Deno.test("training tasks end with one line that names the key, file or tensor a
   assertStringIncludes(await fail(workspace, "finetune", ...run, "--out", "/tmp/elsewhere"), `may not use "/tmp/elsewhere"`);
   assertStringIncludes(await fail(workspace, "finetune", ...run, "--set", "data.batch_size=90"), "there are 70 training images");
   assertStringIncludes(await fail(workspace, "finetune", "--colour"), `unknown argument "--colour"`);
-  await succeed(workspace, "finetune", ...run, "--set", "training.epochs=1");
+  for (const [scale, made] of [["1e20", "2.55e-18"], ["1e-20", "2.55e+22"]] as const) {
+    assertStringIncludes(
+      await fail(workspace, "finetune", ...run, "--set", `data.norm_scale=${scale}`),
+      `and data.norm_scale ${Number(scale)} makes ${made} of it`,
+    );
+  }
+  const { stdout } = await succeed(workspace, "finetune", ...run, "--set", "training.epochs=1", "--set", "training.lr=0.1");
+  assertStringIncludes(stdout, "--set training.lr=0.1 has no effect: finetune does not use that key");
   const changed = await fail(workspace, "finetune", ...run, "--set", "training.epochs=2");
   assertStringIncludes(changed, "training.epochs: 1 -> 2");
 });

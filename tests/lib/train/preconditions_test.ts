@@ -1,8 +1,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { defaultConfig } from "../../../lib/config/keys.ts";
+import { defaultConfig, KEYS } from "../../../lib/config/keys.ts";
 import { ConfigError } from "../../../lib/config/parse.ts";
+import { keysOf } from "../../../lib/config/schema.ts";
 import { DataError } from "../../../lib/data/errors.ts";
-import { objectiveOf } from "../../../lib/train/methods.ts";
+import { UNUSED_KEYS } from "../../../lib/train/unused_keys.ts";
+import { objectiveOf, PRETRAINING_METHODS } from "../../../lib/train/methods.ts";
 import { checkClasses, checkMasses, checkSize, checkTraining, stepsPerEpoch } from "../../../lib/train/preconditions.ts";
 
 const jets = Float64Array.from({ length: 400 }, (_, i) => 80 + i % 2 * 100 + i % 7);
@@ -78,4 +80,20 @@ Deno.test("checkSize() counts what is trained beside the model", () => {
       "What is trained beside the model would have",
     );
   }
+});
+
+Deno.test("checkTraining() refuses a decay that turns weights around", () => {
+  for (const [key, rate] of [["lr", 0.1], ["backbone_lr", 1], ["head_lr", 10]] as const) {
+    const config = defaultConfig();
+    Object.assign(config.training, { [key]: rate, weight_decay: 0.9 / rate });
+    checkTraining(config);
+    config.training.weight_decay = 1.1 / rate;
+    assertThrows(() => checkTraining(config), ConfigError, "times the learning rate is 1.1: a step would turn weights around");
+  }
+});
+
+Deno.test("keys that a task does not use are keys, for finetuning and every method of pretraining", () => {
+  const known = keysOf(KEYS).map(([name]) => name);
+  assertEquals([...UNUSED_KEYS.keys()], ["finetune", ...PRETRAINING_METHODS.keys()]);
+  for (const [, names] of UNUSED_KEYS) assertEquals(names.filter((name) => !known.includes(name)), []);
 });

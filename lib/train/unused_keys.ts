@@ -1,0 +1,30 @@
+/** @file Which keys of a configuration a training run does not use: all configurations have all keys, and a key that was set should have an effect. */
+
+const SIMCLR = [
+  "augment.drop_channels_min",
+  "augment.drop_channels_max",
+  "augment.noise_probability",
+  "augment.noise_sigma",
+  "model.projection_dim",
+  "training.temperature",
+];
+const MAE = ["mae.mask_ratio", "mae.decoder_embed_dim", "mae.decoder_depth", "mae.decoder_num_heads"];
+const PRETRAINING = ["data.unlabelled_path", "training.method", "training.lr"];
+const FINETUNING = [
+  "data.labelled_path",
+  "data.keys.labels",
+  "data.keys.mass",
+  "training.backbone_lr",
+  "training.head_lr",
+  "training.lambda_cls",
+  "training.lambda_reg",
+  "pretrained_weights",
+];
+const NONE = ["data.num_workers", "data.keys.pt"];
+
+/** Keys that a run does not use, by what it trains: finetuning, or a method of pretraining. */
+export const UNUSED_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["finetune", [...NONE, ...PRETRAINING, ...SIMCLR, ...MAE]],
+  ["simclr", [...NONE, ...FINETUNING, ...MAE, "data.augment"]],
+  ["mae", [...NONE, ...FINETUNING, ...SIMCLR]],
+]);
