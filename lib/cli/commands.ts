@@ -24,7 +24,8 @@ export async function pretrain(
   setup: Setup,
   options: TrainingOptions,
 ): Promise<RunState> {
-  const { config, folder, reporter } = setup;
+  const { config, folder, reporter, remarks } = setup;
+  remarks?.forEach((line) => reporter.line(line));
   const objective = objectiveOf(config);
   checkSize(config, objective.model.extra);
   const origin = await originOf(setup, options, "");
@@ -48,7 +49,8 @@ export async function finetune(
   setup: Setup,
   options: TrainingOptions,
 ): Promise<RunState> {
-  const { config, folder, reporter } = setup;
+  const { config, folder, reporter, remarks } = setup;
+  remarks?.forEach((line) => reporter.line(line));
   const origin = await originOf(setup, options, config.pretrained_weights);
   const place = placeOf(config.data.labelled_path, config);
   const check = ({ train, labels, mass }: DataFacts) => {

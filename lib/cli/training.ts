@@ -60,6 +60,8 @@ export interface TrainingSetup extends Disposable {
   readonly folder: RunFolder;
   /** Sets earlier files of the folder aside instead of resuming from them. */
   readonly fresh: boolean;
+  /** What else there is to say about the configuration. */
+  readonly remarks?: readonly string[];
   readonly reporter: Pick<ConsoleReporter, "line" | "progress" | "counting">;
 }
 
@@ -102,14 +104,10 @@ function decodeText(bytes: Uint8Array, path: string): string {
 export function setUp(task: "pretrain" | "finetune", { args }: Pick<TaskContext, "args">): TrainingSetup {
   const out = args.get("out");
   const config = readConfig(args.need("config"), [...args.all("set"), ...(out === undefined ? [] : [`output.dir=${out}`])]);
-  const setup = prepare(config, args.has("fresh"));
-  const unused = UNUSED_KEYS.get(task === "finetune" ? task : config.training.method) ?? [];
-  for (const pair of args.all("set").filter((pair) => unused.includes(pair.split("=", 1)[0]!))) {
-    setup.reporter.line(
-      `--set ${pair} has no effect: ${task === "finetune" ? task : `pretrain by ${config.training.method}`} does not use that key`,
-    );
-  }
-  return setup;
+  const method = task === "finetune" ? task : config.training.method, unused = UNUSED_KEYS.get(method) ?? [];
+  const idle = args.all("set").filter((pair) => unused.includes(pair.split("=", 1)[0]!));
+  const remarks = idle.map((pair) => `--set ${pair} has no effect: ${method} does not use that key`);
+  return { ...prepare(config, args.has("fresh")), remarks };
 }
 
 /**

@@ -1,11 +1,14 @@
-/** @file Which keys of a configuration a training run does not use: all configurations have all keys, and a key that was set should have an effect. */
+/**
+ * @file Which keys of a configuration a training run does not use: a key that was set should have an effect.
+ *
+ * Those under model say what the model is, and may be set for all tasks alike.
+ */
 
 const SIMCLR = [
   "augment.drop_channels_min",
   "augment.drop_channels_max",
   "augment.noise_probability",
   "augment.noise_sigma",
-  "model.projection_dim",
   "training.temperature",
 ];
 const MAE = ["mae.mask_ratio", "mae.decoder_embed_dim", "mae.decoder_depth", "mae.decoder_num_heads"];
