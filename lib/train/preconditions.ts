@@ -38,7 +38,9 @@ export function checkTraining(config: RunConfig): void {
       "training.lambda_cls and training.lambda_reg are both 0: there is nothing to learn. Set one of them to 1",
     );
   }
-  const { weight_decay, lr, backbone_lr, head_lr } = config.training, decay = weight_decay * Math.max(lr, backbone_lr, head_lr);
+  const { weight_decay, lr, backbone_lr, head_lr } = config.training;
+  // of rates above 1 the decay is not what is wrong
+  const decay = weight_decay * Math.min(1, Math.max(lr, backbone_lr, head_lr));
   if (decay >= 1) {
     throw new ConfigError(
       `training.weight_decay ${weight_decay} times the learning rate is ${

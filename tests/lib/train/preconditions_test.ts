@@ -83,7 +83,7 @@ Deno.test("checkSize() counts what is trained beside the model", () => {
 });
 
 Deno.test("checkTraining() refuses a decay that turns weights around", () => {
-  for (const [key, rate] of [["lr", 0.1], ["backbone_lr", 1], ["head_lr", 10]] as const) {
+  for (const [key, rate] of [["lr", 1e-3], ["backbone_lr", 0.1], ["head_lr", 1]] as const) {
     const config = defaultConfig();
     Object.assign(config.training, { [key]: rate, weight_decay: 0.9 / rate });
     checkTraining(config);
