@@ -1,0 +1,249 @@
+/**
+ * @file The Worker behind the page: adapter, jets and weights are here, so that the page answers whatever is computed.
+ *
+ * Nothing in it is the page's own: files are read, events predicted and explained, and models trained by the code of the tasks.
+ */
+
+/// <reference lib="dom" />
+
+import { Explainer } from "../eval/attribution.ts";
+import { csvHeader, csvRow, type ImagePrediction, predictImages } from "../eval/predict.ts";
+import { summarise } from "../eval/summary.ts";
+import { TestResults } from "../eval/test_results.ts";
+import { firstNumbers } from "../arrays.ts";
+import { Gpu } from "../gpu/device.ts";
+import { Interrupted } from "../interrupted.ts";
+import { csvLine } from "../io/csv.ts";
+import { decodeLayout, isSafetensors } from "../io/safetensors.ts";
+import { type ByteSource, MemorySource, readStart } from "../io/source.ts";
+import { isTorch } from "../io/torch.ts";
+import { readZipDirectory } from "../io/zip.ts";
+import { readsImages } from "../nn/config.ts";
+import { explanationFigure } from "../report/explanation_figure.ts";
+import { drawSections } from "../report/sections.ts";
+import { training as trainingCurves } from "../report/sections/training_curves.ts";
+import { element, escapeText, figureElement } from "../report/svg.ts";
+import { measureRows } from "../report/words.ts";
+import { decodeWeights, type Weights } from "../weights/weights.ts";
+import { describeAssumed, describeUntrained } from "../weights/weights_info.ts";
+import { BlobSource } from "./blob_source.ts";
+import { decodeJets, holdsJets, type Jets, type LabelledJets, readJets } from "./jets.ts";
+import type { Calls, FromEngine, Loaded, News, ToEngine } from "./protocol.ts";
+import { trainOnJets } from "./training.ts";
+
+/** This end of the channel to the page; the DOM's types know the other end alone. */
+const port = globalThis as unknown as {
+  postMessage(message: FromEngine, transfer?: Transferable[]): void;
+  onmessage: ((event: MessageEvent<ToEngine>) => void) | null;
+};
+
+/** Events predicted at a time, as in deno task predict. */
+const BATCH = 64;
+/** Of the bootstrap. */
+const SEED = 42;
+
+let gpu: Gpu;
+let jets: Jets | undefined;
+let weights: Weights | undefined;
+let explainer: Explainer | undefined;
+let predictions: ImagePrediction[] = [];
+
+/** How a call tells what is going on, and learns that it is not wanted any more. */
+interface Context {
+  readonly signal: AbortSignal;
+  tell(news: News): void;
+}
+
+const calls: { [Name in keyof Calls]: (given: Calls[Name]["given"], context: Context) => Promise<Calls[Name]["answer"]> } = {
+  async start() {
+    gpu = await Gpu.open();
+    const [data, model] = await Promise.all(["example.safetensors", "model.safetensors"].map(async (name) => {
+      const response = await fetch(name);
+      if (!response.ok) throw new Error(`${name}, a part of this page, is not there (${response.status})`);
+      return new Uint8Array(await response.arrayBuffer());
+    }));
+    jets = decodeJets("built-in example", data!);
+    weights = decodeWeights({ path: "built-in model", bytes: new MemorySource(model!) });
+    return { adapter: gpu.adapter, loaded: loaded() };
+  },
+
+  async take(files, { tell }) {
+    for (const file of files) await take(file.name, new BlobSource(file), tell);
+    return loaded();
+  },
+
+  async predict(_, { signal, tell }) {
+    const [model, { images }] = ready();
+    predictions = [];
+    let sent = 0;
+    const send = () => {
+      const some = predictions.slice(sent);
+      const rows = {
+        first: sent,
+        classes: Uint32Array.from(some, (one) => one.class),
+        scores: Float64Array.from(some, ({ probabilities }) => probabilities[1] ?? NaN),
+        mass: Float64Array.from(some, ({ mass }) => mass),
+      };
+      if (some.length > 0) tell({ rows });
+      sent = predictions.length;
+    };
+    const progress = (done: number, total: number) => tell({ progress: ["predicting", done, total] });
+    const options = { signal, progress };
+    for await (const prediction of predictImages(gpu, model, { images }, firstNumbers(images.count), BATCH, options)) {
+      predictions.push(prediction);
+      if (predictions.length - sent >= 4096) send();
+    }
+    send();
+    return undefined;
+  },
+
+  csv() {
+    const [model] = ready();
+    const rows = [csvHeader(model.model.num_classes), ...predictions.map(csvRow)];
+    return Promise.resolve(rows.map(csvLine).join(""));
+  },
+
+  async explain(index) {
+    const [model, { images, labels, mass }] = ready();
+    explainer ??= new Explainer(gpu, model, { images });
+    const explanation = await explainer.explain(index);
+    const { prediction: { class: chosen, probabilities, mass: predicted } } = explanation;
+    const truth = (value: string | undefined) => value === undefined ? "" : ` (true: ${value})`;
+    const title = `Event ${index}: class ${chosen}${truth(labels?.[index]?.toString())} with probability ` +
+      `${probabilities[chosen]!.toFixed(3)}, mass ${predicted.toFixed(1)} GeV${truth(mass?.[index]?.toFixed(1))}`;
+    return figureElement(explanationFigure("event", title, explanation, images, model.model.patch_size));
+  },
+
+  async report(_, { signal, tell }) {
+    const [{ model, history, path }, { labels, mass }] = ready();
+    if (!labels || !mass) throw new Error(`${jets!.name} has no labels and masses, so there is nothing to compare with`);
+    const results = new TestResults(model.num_classes, predictions.length);
+    for (const prediction of predictions) results.add(prediction, labels[prediction.index]!, mass[prediction.index]!);
+    const progress = (done: number, total: number) => tell({ progress: ["95 % intervals", done, total] });
+    const name = "this model",
+      summary = (await summarise(new Map([[name, results]]), SEED, { signal, progress })).models.get(name)!;
+    const sections = drawSections([{ name, results, summary, history, weights: path, seen: { labelled: 0, unlabelled: 0 } }]);
+    const cells = measureRows([summary]).map(({ label, cells: [cell] }) =>
+      element("tr", {}, element("th", {}, escapeText(label)), element("td", {}, cell!.value), element("td", {}, cell!.interval))
+    );
+    return element("table", { class: "measures" }, ...cells) + sections.map(({ heading, caption, figures }) => {
+      const drawn = figures.map((figure) => element("figure", {}, figureElement(figure)));
+      return element(
+        "section",
+        {},
+        element("h2", {}, heading),
+        element("p", {}, escapeText(caption)),
+        element("div", { class: "figures" }, ...drawn),
+      );
+    }).join("");
+  },
+
+  async train(choice, { signal, tell }) {
+    if (!jets?.labels || !jets.mass) throw new Error("Training needs jets with labels and masses: drop a labelled file");
+    const history: Record<string, number[]> = {};
+    const onEpoch = (metrics: Record<string, number>) => {
+      for (const [name, value] of Object.entries(metrics)) (history[name] ??= []).push(value);
+      tell({ curves: curvesOf(history) });
+    };
+    const reporter = {
+      progress: (text: string, done: number, total: number) => tell({ progress: [text, done, total] }),
+      line: (line: string) => tell({ line }),
+    };
+    return await trainOnJets(gpu, jets as LabelledJets, choice, { reporter, onEpoch, signal });
+  },
+
+  use(file) {
+    takeWeights(decodeWeights({ path: "trained here", bytes: new MemorySource(file) }));
+    return Promise.resolve(loaded());
+  },
+};
+
+/** What there is to compute with. */
+function ready(): [Weights, Jets] {
+  if (!weights || !jets) throw new Error("Jets and weights are both needed: drop a file of each");
+  return [weights, jets];
+}
+
+/** Takes a file for what it is, whatever its name says. */
+async function take(name: string, file: ByteSource, tell: Context["tell"]): Promise<void> {
+  const start = readStart(file, 512),
+    read = (from: number, to: number) => readStart({ size: to - from, read: (at, into) => file.read(from + at, into) });
+  if (isSafetensors(start) && holdsJets(decodeLayout(file.size, read).metadata)) {
+    return takeJets(decodeJets(name, readStart(file)));
+  }
+  const isCheckpoint = isTorch(start) && readZipDirectory(file.size, read).some((entry) => /(^|\/)data\.pkl$/.test(entry.name));
+  if (isCheckpoint || isSafetensors(start) || /\.(pt|pth|bin|safetensors)$/i.test(name)) {
+    return takeWeights(decodeWeights({ path: name, bytes: file }));
+  }
+  takeJets(await readJets(name, file, (done, total) => tell({ progress: [`reading ${name}`, done, total] })));
+}
+
+function takeJets(taken: Jets): void {
+  if (weights && !readsImages(weights.model, taken.images)) weights = undefined;
+  jets = taken;
+  forget();
+}
+
+function takeWeights(taken: Weights): void {
+  const { model: { img_size, in_channels }, untrained } = taken;
+  if (untrained.length > 1) throw new Error(`${describeUntrained(taken)}. Drop weights from deno task finetune`);
+  if (jets && !readsImages(taken.model, jets.images)) {
+    const { size, channels } = jets.images;
+    throw new Error(
+      `${taken.path} reads images of ${img_size} x ${img_size} with ${in_channels} channels, and those of ${jets.name} are ` +
+        `${size} x ${size} with ${channels}. Drop jets that it reads first`,
+    );
+  }
+  weights = taken;
+  forget();
+}
+
+/** Predictions and plans are of what was loaded before. */
+function forget(): void {
+  explainer?.[Symbol.dispose]();
+  explainer = undefined;
+  predictions = [];
+}
+
+function loaded(): Loaded {
+  const remarks = [
+    ...(jets?.remarks ?? []),
+    ...(weights ? [describeUntrained(weights), describeAssumed(weights)].filter((line) => line !== undefined) : []),
+  ];
+  return {
+    jets: jets?.name,
+    count: jets?.images.count ?? 0,
+    labels: jets?.labels,
+    mass: jets?.mass,
+    weights: weights?.path,
+    classes: weights?.model.num_classes ?? 0,
+    remarks,
+  };
+}
+
+/** Training curves so far. */
+function curvesOf(history: Readonly<Record<string, readonly number[]>>): string {
+  // no other part of the model is drawn
+  const model = { name: "this run", history } as unknown as Parameters<typeof trainingCurves.draw>[0][number];
+  return trainingCurves.draw([model]).map((figure) => element("figure", {}, figureElement(figure))).join("");
+}
+
+const running = new Map<number, AbortController>();
+
+port.onmessage = async ({ data }) => {
+  if ("stop" in data) return running.get(data.stop)?.abort();
+  const { id, name, given } = data, controller = new AbortController();
+  running.set(id, controller);
+  try {
+    const context = { signal: controller.signal, tell: (news: News) => port.postMessage({ id, news }) };
+    // one call, one kind of question: the types of a pair agree, which the compiler cannot see
+    port.postMessage({ id, answer: await (calls[name] as (given: unknown, context: Context) => Promise<unknown>)(given, context) });
+  } catch (error) {
+    const { message } = error as Error;
+    port.postMessage({ id, error: message.replaceAll(/\s+/g, " "), stopped: error instanceof Interrupted });
+  } finally {
+    running.delete(id);
+  }
+};
+
+port.postMessage({ ready: true });

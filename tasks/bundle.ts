@@ -1,0 +1,38 @@
+/** @file deno task bundle: what the page in dist/ needs beside its scripts, which deno bundle has written there before. */
+
+import { ConsoleReporter, table } from "../lib/cli/console.ts";
+import { runTask } from "../lib/cli/task.ts";
+import { openGpu } from "../lib/cli/training.ts";
+import { writeFileAtomic } from "../lib/disk/atomic.ts";
+import { walk } from "../lib/disk/files.ts";
+import { formatBytes } from "../lib/format.ts";
+import { FIGURE_STYLE } from "../lib/report/svg.ts";
+import { makeExample } from "../lib/web/example.ts";
+
+const SOURCES = "lib/web", DIST = "dist";
+
+const usage = { task: "bundle", summary: "write the page, with its example, into dist/" };
+
+await runTask(usage, async ({ signal }) => {
+  const reporter = new ConsoleReporter();
+  const read = (name: string) => Deno.readTextFileSync(`${SOURCES}/${name}`);
+  for (const name of ["index.html", "icon.svg"]) writeFileAtomic(`${DIST}/${name}`, read(name));
+  writeFileAtomic(`${DIST}/style.css`, `${FIGURE_STYLE}\n${read("style.css")}`);
+  using gpu = await openGpu(reporter);
+  const { example, model } = await makeExample(gpu, reporter, signal);
+  writeFileAtomic(`${DIST}/example.safetensors`, example);
+  writeFileAtomic(`${DIST}/model.safetensors`, model);
+  reporter.line(table(["file of the page", "size", "compressed"], await sizes()));
+  reporter.line(`\nThe page is in ${DIST}/: any server of files shows it, and so does deno task serve`);
+});
+
+/** Files with their sizes, as they are and as servers send them. */
+async function sizes(): Promise<string[][]> {
+  return await Promise.all(
+    walk(DIST).map(async (path) => {
+      const packed = new Blob([Deno.readFileSync(path)]).stream().pipeThrough(new CompressionStream("gzip"));
+      const bytes = await new Response(packed).bytes();
+      return [path.slice(DIST.length + 1), formatBytes(Deno.statSync(path).size), formatBytes(bytes.length)];
+    }),
+  );
+}
