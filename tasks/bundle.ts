@@ -18,6 +18,9 @@ await runTask(usage, async ({ signal }) => {
   const read = (name: string) => Deno.readTextFileSync(`${SOURCES}/${name}`);
   for (const name of ["index.html", "icon.svg"]) writeFileAtomic(`${DIST}/${name}`, read(name));
   writeFileAtomic(`${DIST}/style.css`, `${FIGURE_STYLE}\n${read("style.css")}`);
+  for (const path of walk(DIST).filter((path) => path.endsWith(".js"))) {
+    writeFileAtomic(path, withoutComments(Deno.readTextFileSync(path)));
+  }
   using gpu = await openGpu(reporter);
   const { example, model } = await makeExample(gpu, reporter, signal);
   writeFileAtomic(`${DIST}/example.safetensors`, example);
@@ -25,6 +28,11 @@ await runTask(usage, async ({ signal }) => {
   reporter.line(table(["file of the page", "size", "compressed"], await sizes()));
   reporter.line(`\nThe page is in ${DIST}/: any server of files shows it, and so does deno task serve`);
 });
+
+/** A script whose kernels have no lines of comments, but for those that are read: nothing else in it has lines that begin so. */
+function withoutComments(script: string): string {
+  return script.replaceAll(/^ *\/\/(?! unroll\b| uses ).*\n/gm, "");
+}
 
 /** Files with their sizes, as they are and as servers send them. */
 async function sizes(): Promise<string[][]> {

@@ -6,7 +6,7 @@
  * unpickled.
  */
 
-import type { ByteSource } from "../io/source.ts";
+import { type ByteSource, readRange } from "../io/source.ts";
 import { shorten } from "../format.ts";
 import { MOST_HEADER, NpyError, type NpyHeader, readNpyHeader } from "../io/npy.ts";
 import { readZipDirectory, type ZipEntry, ZipError } from "../io/zip.ts";
@@ -41,13 +41,8 @@ const OTHERS: Readonly<Record<string, readonly [words: string, conversion?: stri
 
 /** Opens an archive of arrays; the file is closed with it, unless this throws. */
 export function openNpz(path: string, file: ByteSource): DataFile {
-  const read = (start: number, stop: number) => {
-    const bytes = new Uint8Array(stop - start);
-    file.read(start, bytes);
-    return bytes;
-  };
   try {
-    const entries = readZipDirectory(file.size, read);
+    const entries = readZipDirectory(file.size, (start, stop) => readRange(file, start, stop));
     const arrays = entries.filter(({ name }) => name.endsWith(SUFFIX));
     if (arrays.length === 0) {
       const inside = entries[0] ? `it holds ${shorten(entries[0].name)}` : "it is empty";

@@ -59,3 +59,10 @@ export function readStart(source: Pick<ByteSource, "size" | "read">, most: numbe
   const bytes = new Uint8Array(Math.min(source.size, most));
   return bytes.subarray(0, source.read(0, bytes));
 }
+
+/** The bytes from one place up to another; those that are not there are 0. */
+export function readRange(source: Pick<ByteSource, "read">, start: number, stop: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(stop - start);
+  source.read(start, bytes);
+  return bytes;
+}

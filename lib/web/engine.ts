@@ -2,34 +2,29 @@
  * @file The Worker behind the page: adapter, jets and weights are here, so that the page answers whatever is computed.
  *
  * Nothing in it is the page's own: files are read, events predicted and explained, and models trained by the code of the tasks.
+ * What the first look at the page does not need is imported when it is wanted: HDF5, figures of a report, training.
  */
 
 /// <reference lib="dom" />
 
 import { Explainer } from "../eval/attribution.ts";
 import { csvHeader, csvRow, type ImagePrediction, predictImages } from "../eval/predict.ts";
-import { summarise } from "../eval/summary.ts";
-import { TestResults } from "../eval/test_results.ts";
 import { firstNumbers } from "../arrays.ts";
 import { Gpu } from "../gpu/device.ts";
 import { Interrupted } from "../interrupted.ts";
 import { csvLine } from "../io/csv.ts";
-import { decodeLayout, isSafetensors } from "../io/safetensors.ts";
-import { type ByteSource, MemorySource, readStart } from "../io/source.ts";
+import { decodeLayout, isSafetensors, SafetensorsError } from "../io/safetensors.ts";
+import { type ByteSource, MemorySource, readRange, readStart } from "../io/source.ts";
 import { isTorch } from "../io/torch.ts";
-import { readZipDirectory } from "../io/zip.ts";
+import { readZipDirectory, ZipError } from "../io/zip.ts";
 import { readsImages } from "../nn/config.ts";
 import { explanationFigure } from "../report/explanation_figure.ts";
-import { drawSections } from "../report/sections.ts";
-import { training as trainingCurves } from "../report/sections/training_curves.ts";
-import { element, escapeText, figureElement } from "../report/svg.ts";
-import { measureRows } from "../report/words.ts";
+import { figureElement } from "../report/svg.ts";
 import { decodeWeights, type Weights } from "../weights/weights.ts";
 import { describeAssumed, describeUntrained } from "../weights/weights_info.ts";
 import { BlobSource } from "./blob_source.ts";
 import { decodeJets, holdsJets, type Jets, type LabelledJets, readJets } from "./jets.ts";
 import type { Calls, FromEngine, Loaded, News, ToEngine } from "./protocol.ts";
-import { trainOnJets } from "./training.ts";
 
 /** This end of the channel to the page; the DOM's types know the other end alone. */
 const port = globalThis as unknown as {
@@ -39,8 +34,6 @@ const port = globalThis as unknown as {
 
 /** Events predicted at a time, as in deno task predict. */
 const BATCH = 64;
-/** Of the bootstrap. */
-const SEED = 42;
 
 let gpu: Gpu;
 let jets: Jets | undefined;
@@ -115,35 +108,20 @@ const calls: { [Name in keyof Calls]: (given: Calls[Name]["given"], context: Con
   },
 
   async report(_, { signal, tell }) {
-    const [{ model, history, path }, { labels, mass }] = ready();
-    if (!labels || !mass) throw new Error(`${jets!.name} has no labels and masses, so there is nothing to compare with`);
-    const results = new TestResults(model.num_classes, predictions.length);
-    for (const prediction of predictions) results.add(prediction, labels[prediction.index]!, mass[prediction.index]!);
+    const [model, { labels, mass, name }] = ready();
+    if (!labels || !mass) throw new Error(`${name} has no labels and masses, so there is nothing to compare with`);
     const progress = (done: number, total: number) => tell({ progress: ["95 % intervals", done, total] });
-    const name = "this model",
-      summary = (await summarise(new Map([[name, results]]), SEED, { signal, progress })).models.get(name)!;
-    const sections = drawSections([{ name, results, summary, history, weights: path, seen: { labelled: 0, unlabelled: 0 } }]);
-    const cells = measureRows([summary]).map(({ label, cells: [cell] }) =>
-      element("tr", {}, element("th", {}, escapeText(label)), element("td", {}, cell!.value), element("td", {}, cell!.interval))
-    );
-    return element("table", { class: "measures" }, ...cells) + sections.map(({ heading, caption, figures }) => {
-      const drawn = figures.map((figure) => element("figure", {}, figureElement(figure)));
-      return element(
-        "section",
-        {},
-        element("h2", {}, heading),
-        element("p", {}, escapeText(caption)),
-        element("div", { class: "figures" }, ...drawn),
-      );
-    }).join("");
+    const { drawReport } = await import("./report.ts");
+    return await drawReport(model, predictions, labels, mass, { signal, progress });
   },
 
   async train(choice, { signal, tell }) {
     if (!jets?.labels || !jets.mass) throw new Error("Training needs jets with labels and masses: drop a labelled file");
+    const [{ trainOnJets }, { drawCurves }] = await Promise.all([import("./training.ts"), import("./report.ts")]);
     const history: Record<string, number[]> = {};
     const onEpoch = (metrics: Record<string, number>) => {
       for (const [name, value] of Object.entries(metrics)) (history[name] ??= []).push(value);
-      tell({ curves: curvesOf(history) });
+      tell({ curves: drawCurves(history) });
     };
     const reporter = {
       progress: (text: string, done: number, total: number) => tell({ progress: [text, done, total] }),
@@ -164,18 +142,27 @@ function ready(): [Weights, Jets] {
   return [weights, jets];
 }
 
-/** Takes a file for what it is, whatever its name says. */
+/** Takes a file for what it is, whatever its name says; the name of one that is damaged says who explains it. */
 async function take(name: string, file: ByteSource, tell: Context["tell"]): Promise<void> {
-  const start = readStart(file, 512),
-    read = (from: number, to: number) => readStart({ size: to - from, read: (at, into) => file.read(from + at, into) });
-  if (isSafetensors(start) && holdsJets(decodeLayout(file.size, read).metadata)) {
-    return takeJets(decodeJets(name, readStart(file)));
-  }
-  const isCheckpoint = isTorch(start) && readZipDirectory(file.size, read).some((entry) => /(^|\/)data\.pkl$/.test(entry.name));
-  if (isCheckpoint || isSafetensors(start) || /\.(pt|pth|bin|safetensors)$/i.test(name)) {
+  const start = readStart(file, 512), read = (from: number, to: number) => readRange(file, from, to);
+  const isExample = () => isSafetensors(start) && holdsJets(decodeLayout(file.size, read).metadata);
+  const isCheckpoint = () =>
+    isTorch(start) && readZipDirectory(file.size, read).some((entry) => /(^|\/)data\.pkl$/.test(entry.name));
+  if (holds(isExample)) return takeJets(decodeJets(name, readStart(file)));
+  if (holds(isCheckpoint) || isSafetensors(start) || /\.(pt|pth|bin|safetensors)$/i.test(name)) {
     return takeWeights(decodeWeights({ path: name, bytes: file }));
   }
   takeJets(await readJets(name, file, (done, total) => tell({ progress: [`reading ${name}`, done, total] })));
+}
+
+/** False where a file is too damaged to tell. */
+function holds(test: () => boolean): boolean {
+  try {
+    return test();
+  } catch (error) {
+    if (error instanceof SafetensorsError || error instanceof ZipError) return false;
+    throw error;
+  }
 }
 
 function takeJets(taken: Jets): void {
@@ -219,13 +206,6 @@ function loaded(): Loaded {
     classes: weights?.model.num_classes ?? 0,
     remarks,
   };
-}
-
-/** Training curves so far. */
-function curvesOf(history: Readonly<Record<string, readonly number[]>>): string {
-  // no other part of the model is drawn
-  const model = { name: "this run", history } as unknown as Parameters<typeof trainingCurves.draw>[0][number];
-  return trainingCurves.draw([model]).map((figure) => element("figure", {}, figureElement(figure))).join("");
 }
 
 const running = new Map<number, AbortController>();

@@ -10,7 +10,6 @@ const get = <Kind extends HTMLElement = HTMLElement>(id: string) => document.get
 const status = get("status"), meter = get<HTMLProgressElement>("meter"), stop = get<HTMLButtonElement>("stop");
 
 let engine: Engine;
-let loaded: Loaded;
 let work: AbortController | undefined;
 let trained: Uint8Array<ArrayBuffer> | undefined;
 /** The event in sight, and the one that is being explained. */
@@ -66,7 +65,6 @@ async function busy<Result>(
 
 /** Shows what is loaded, and predicts it. */
 async function show(now: Loaded): Promise<void> {
-  loaded = now;
   get("loaded").textContent = `${now.jets ?? "no jets"} (${now.count.toLocaleString("en")}) \u00b7 ${now.weights ?? "no weights"}`;
   get("remarks").replaceChildren(...now.remarks.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
   get("figures").replaceChildren();

@@ -37,9 +37,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   soak: [],
   audit: [],
   bench: ["run another deno"],
+  bundle: [],
+  serve: ["connect", "fetch"],
 };
 /** Tasks that run tools of Deno with their own rights, on this repository alone, or no program at all. */
-const TOOLS = ["check", "root", "test"];
+const TOOLS = ["check", "root", "scripts", "test"];
 
 Deno.test("every task is probed", () => {
   assertEquals([...Object.keys(ALLOWED), ...TOOLS].toSorted(), Object.keys(tasks).toSorted());
@@ -67,7 +69,10 @@ async function probe(name: string, env: Record<string, string> = {}): Promise<st
   using copy = temporaryFolder();
   using workspace = temporaryFolder();
   const command = tasks[name]!.command.replace(/\S+ -- \$NOHUP$/, "forbidden.ts --");
-  Deno.writeTextFileSync(`${copy.path}/deno.json`, JSON.stringify({ tasks: { root: tasks["root"], [name]: command } }));
+  Deno.writeTextFileSync(
+    `${copy.path}/deno.json`,
+    JSON.stringify({ tasks: { root: tasks["root"], scripts: "true", [name]: command } }),
+  );
   Deno.copyFileSync(`${REPOSITORY}tests/support/forbidden.ts`, `${copy.path}/forbidden.ts`);
   for (const folder of ["tasks", "kernels", "configs", ".git"]) Deno.mkdirSync(`${copy.path}/${folder}`);
   const root = `${workspace.path}/`;
