@@ -187,7 +187,7 @@ Deno.test("deno task export refuses what no program could compute with", async (
   for (
     const [set, why] of [
       ["data.norm_scale=1e300", "data.norm_scale must be at most"],
-      ["mass_std=1e-60", "mass_std is 1e-60, which 32-bit floats do not hold"],
+      ["mass_std=1e-60", "mass_std must be at least 1e-30"],
       ["model.img_size=20", 'tensor "pos_embed"'],
       ["data.batch_size=3", "does not use that key"],
     ] as const
