@@ -1,40 +1,43 @@
 /**
- * @file Compiles kernels with Tint, the compiler of Chromium, by Dawn without a driver: a program of its own, since its package
- * (npm:webgpu, 51 MB) is fetched for this alone.
+ * @file Compiles kernels with Tint, the compiler of Chromium, by Dawn without a driver: a program of its own for Node, since Dawn's
+ * package (npm:webgpu, 51 MB) is fetched for this alone and ends Deno when it ends.
  *
  *     deno task kernels --all --out reports/kernels
- *     deno run --allow-read --allow-ffi --allow-env --config tests/tint/deno.json tests/tint/check.ts reports/kernels
+ *     npm ci --prefix tests/tint && node tests/tint/check.js reports/kernels
  *
  * Every file must compile without a warning, and in uniform control flow.
  */
 
+import { readdirSync, readFileSync } from "node:fs";
 import { create, globals } from "webgpu";
 
+const folder = process.argv[2];
 Object.assign(globalThis, globals);
-const [folder] = Deno.args;
-const adapter = await create(["backend=null"]).requestAdapter();
-const device = await adapter!.requestDevice({
-  requiredFeatures: ["subgroups" as GPUFeatureName],
-  requiredLimits: limitsOf(adapter!),
+// Dawn lives as long as somebody holds it
+const dawn = globalThis.dawn = create(["backend=null"]);
+const adapter = await dawn.requestAdapter();
+const device = await adapter.requestDevice({
+  requiredFeatures: ["subgroups"],
+  requiredLimits: limitsOf(adapter),
 });
 
 let wrong = 0, files = 0;
-for (const { name } of Deno.readDirSync(folder!)) {
+for (const name of readdirSync(folder)) {
   if (!name.endsWith(".wgsl")) continue;
   files++;
-  const text = Deno.readTextFileSync(`${folder}/${name}`);
+  const text = readFileSync(`${folder}/${name}`, "utf8");
   const code = /\bsubgroup\w+\(/.test(text) ? `enable subgroups;\n${text}` : text;
   for (const message of await compile(code)) {
     wrong++;
-    console.error(`${text.split("\n", 1)[0]!.replace("// ", "")}: ${message}`);
+    console.error(`${text.split("\n", 1)[0].replace("// ", "")}: ${message}`);
   }
 }
 console.log(`Tint: ${files} kernels, ${wrong} errors and warnings`);
 // Dawn's threads outlive the last line
-Deno.exit(wrong > 0 || files === 0 ? 1 : 0);
+process.exit(wrong > 0 || files === 0 ? 1 : 0);
 
 /** What Tint has to say about a kernel, and what Dawn has about its pipeline. */
-async function compile(code: string): Promise<string[]> {
+async function compile(code) {
   device.pushErrorScope("validation");
   const module = device.createShaderModule({ code });
   const { messages } = await module.getCompilationInfo();
@@ -47,7 +50,7 @@ async function compile(code: string): Promise<string[]> {
 }
 
 /** Those that kernels may need more of than the standard guarantees. */
-function limitsOf({ limits }: GPUAdapter): Record<string, number> {
-  const names = ["maxStorageBuffersPerShaderStage", "maxComputeWorkgroupStorageSize", "maxComputeInvocationsPerWorkgroup"] as const;
-  return Object.fromEntries([...names, "maxComputeWorkgroupSizeX" as const].map((name) => [name, limits[name]]));
+function limitsOf({ limits }) {
+  const names = ["maxStorageBuffersPerShaderStage", "maxComputeWorkgroupStorageSize", "maxComputeInvocationsPerWorkgroup", "maxComputeWorkgroupSizeX"];
+  return Object.fromEntries(names.map((name) => [name, limits[name]]));
 }
