@@ -1,7 +1,8 @@
 // Batch normalisation of each column of a matrix (Ioffe and Szegedy, arXiv:1502.03167).
 //
 // The rows may be GROUPS batches one after the other (the two views of SimCLR): each is normalised by its
-// own statistics, and the running statistics move once for each, in order.
+// own statistics, and the running statistics move once for each, in order. AVERAGED groups in a row may be parts of one batch: the
+// running statistics then move once for all of them, by the means of their statistics.
 //
 //   training: mean, variance (biased) of the R / GROUPS rows of a group
 //   predicting: the running mean and variance
@@ -32,6 +33,7 @@
 alias Number = f32;
 const DIM: u32 = 16u;
 const GROUPS: u32 = 1u;
+const AVERAGED: u32 = 1u;
 const EPS: f32 = 1e-5;
 const MOMENTUM: f32 = 0.1;
 const GELU_BACKWARD: bool = false; // of backward_input: x is gelu(pre), and the gradient of pre is wanted
@@ -147,14 +149,21 @@ fn update_running(ids: Ids) {
   if (column >= DIM) {
     return;
   }
-  for (var group = 0u; group < GROUPS; group++) {
-    let all = merged(group, column);
+  for (var first = 0u; first < GROUPS; first += AVERAGED) {
+    var mean_sum = Number();
+    var variance_sum = Number();
+    for (var group = first; group < first + AVERAGED; group++) {
+      let all = merged(group, column);
+      mean_sum += all.mean;
+      variance_sum += all.squares / max(all.count - 1.0, 1.0);
+    }
     // a step with NaN or Infinity is skipped as a whole: it must not spoil the running statistics either
-    let finite = all.squares <= Number(3.0e38);
+    let finite = variance_sum <= Number(3.0e38);
+    let share = 1.0 / f32(AVERAGED);
     let old_mean = running_mean_out[column];
     let old_var = running_var_out[column];
-    running_mean_out[column] = select(old_mean, old_mean + MOMENTUM * (all.mean - old_mean), finite);
-    running_var_out[column] = select(old_var, old_var + MOMENTUM * (all.squares / max(all.count - 1.0, 1.0) - old_var), finite);
+    running_mean_out[column] = select(old_mean, old_mean + MOMENTUM * (share * mean_sum - old_mean), finite);
+    running_var_out[column] = select(old_var, old_var + MOMENTUM * (share * variance_sum - old_var), finite);
   }
 }
 

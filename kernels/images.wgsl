@@ -19,13 +19,15 @@
 //
 // draws  (VIEWS B, 4): flags (1 flip eta, 2 flip phi, 4 noise), shift of rows, shift of columns, mask of channels left out
 //
+// Draws are counted by the place of a row in the whole batch (lib/place.wgsl).
+//
 // listed (VIEWS B, most, 2): instead of the patches, their non-zeros: the address in the patches of the row, and the bits of the
 //                          value; zeros where there is none. For kernels that read nothing else (patch_embedding.wgsl)
 //
 // clear: one invocation a Number of patches. draw: one invocation a row of draws. scatter, list: one invocation an entry,
 // and workgroups of its own for each row.
 //
-// uses lib/invocation.wgsl, lib/philox.wgsl, lib/step.wgsl
+// uses lib/invocation.wgsl, lib/philox.wgsl, lib/place.wgsl, lib/step.wgsl
 
 const SIZE: u32 = 125u;
 const CHANNELS: u32 = 8u;
@@ -85,7 +87,8 @@ fn draw(ids: Ids) {
   if (row >= arrayLength(&draws_out)) {
     return;
   }
-  let first = philox(vec4<u32>(row, dims.stream, step.step, 0u), step.seed);
+  let place = place_of(row, step);
+  let first = philox(vec4<u32>(place, dims.stream, step.step, 0u), step.seed);
   var flags = 0u;
   if (FLIP_ETA) {
     flags |= first.x & 1u;
@@ -105,19 +108,19 @@ fn draw(ids: Ids) {
   }
   var dropped = 0u;
   if (DROP) {
-    dropped = draw_channels(row);
+    dropped = draw_channels(place);
   }
   draws_out[row] = vec4<u32>(flags, rows, columns, dropped);
 }
 
-fn draw_channels(row: u32) -> u32 {
-  let second = philox(vec4<u32>(row, dims.stream, step.step, 1u), step.seed);
+fn draw_channels(place: u32) -> u32 {
+  let second = philox(vec4<u32>(place, dims.stream, step.step, 1u), step.seed);
   var dropped = 0u;
   let count = DROP_MIN + below(second.x, DROP_MAX - DROP_MIN + 1u);
   // Floyd's sampling of distinct channels
   for (var i = 0u; i < count; i++) {
     let last = CHANNELS - count + i;
-    let words = philox(vec4<u32>(row, dims.stream, step.step, 2u + i), step.seed);
+    let words = philox(vec4<u32>(place, dims.stream, step.step, 2u + i), step.seed);
     let candidate = below(words.x, last + 1u);
     dropped |= 1u << select(candidate, last, (dropped & (1u << candidate)) != 0u);
   }
@@ -162,7 +165,7 @@ fn transform(row: u32, word: u32) -> Pixel {
   }
   kept = kept && r < GRID * PATCH && c < GRID * PATCH;
   if ((d.x & 4u) != 0u && x > 0.0) {
-    x = clamp(x + SIGMA * normal(philox(vec4<u32>(at, row, step.step, 0x80000000u + dims.stream), step.seed)), 0.0, 1.0);
+    x = clamp(x + SIGMA * normal(philox(vec4<u32>(at, place_of(row, step), step.step, 0x80000000u + dims.stream), step.seed)), 0.0, 1.0);
   }
   let token = (r / PATCH) * GRID + c / PATCH;
   let feature = (channel * PATCH + r % PATCH) * PATCH + c % PATCH;

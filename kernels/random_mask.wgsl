@@ -1,6 +1,7 @@
 // A random order of the tokens of each image: masked pretraining keeps the first of them.
 //
 //   words[b, n]   = a random word for token n of image b
+//                   (counted by the place of the image in the whole batch, lib/place.wgsl)
 //   restore[b, n] = number of tokens m with (words[b, m], m) before (words[b, n], n): the place of n in the order
 //   keep[b, i]    = the token n with restore[b, n] = i, for the first KEEP places
 //
@@ -10,7 +11,7 @@
 //
 // draw, rank: one invocation a token.
 //
-// uses lib/invocation.wgsl, lib/philox.wgsl, lib/step.wgsl
+// uses lib/invocation.wgsl, lib/philox.wgsl, lib/place.wgsl, lib/step.wgsl
 
 const N: u32 = 9u;
 const KEEP: u32 = 2u;
@@ -30,7 +31,7 @@ struct Dims {
 fn draw(ids: Ids) {
   let i = invocation(ids);
   if (i < arrayLength(&words_out)) {
-    words_out[i] = philox(vec4<u32>(i, dims.stream, step.step, 0u), step.seed).x;
+    words_out[i] = philox(vec4<u32>(place_of(i / N, step) * N + i % N, dims.stream, step.step, 0u), step.seed).x;
   }
 }
 

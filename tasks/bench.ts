@@ -9,10 +9,11 @@ import { rooted } from "../lib/cli/paths.ts";
 import { benchData, type DataResult } from "../tests/bench/data.ts";
 import { measureCeilings } from "../tests/bench/ceilings.ts";
 import { benchMatmul } from "../tests/bench/matmul.ts";
+import { benchRanks, efficiency, type Plan, type RankResult } from "../tests/bench/mpi.ts";
 import { benchPeers, type PeerResult } from "../tests/bench/peers.ts";
 import { benchStep, type KernelShare, type Size, type StepResult } from "../tests/bench/steps.ts";
 
-const PARTS = ["step-small", "step-full", "matmul", "kernels", "data"] as const;
+const PARTS = ["step-small", "step-full", "matmul", "kernels", "data", "mpi"] as const;
 
 const usage = {
   task: "bench",
@@ -51,6 +52,10 @@ await runTask(usage, async ({ args }) => {
   const data = wanted("data") ? await benchData(gpu, rooted("data/bench"), rooted("cache/bench")) : [];
   if (data.length > 0) say(`\n${dataTable(data)}`);
 
+  // by itself alone: it starts processes that use the adapter too
+  const ranks = only === "mpi" ? await benchRanks() : [];
+  if (ranks.length > 0) say(`\n${ranksTable(ranks)}\n\n${planTable(ranks)}`);
+
   const tuning = { tunings: new TuningFile(rooted("cache/bench/tuning.json")), line: say };
   const steps: StepResult[] = [];
   const peers: PeerResult[] = [];
@@ -87,6 +92,7 @@ await runTask(usage, async ({ args }) => {
         steps,
         peers,
         data,
+        ranks,
         ...(steps[0] && { images_per_s: steps[0].images_per_s }),
       }),
     );
@@ -125,6 +131,33 @@ function dataTable(results: readonly DataResult[]): string {
   const rows = results.map(({ what, images_per_s, note }) => [what, images_per_s?.toFixed(0) ?? "not run", note]);
   return table(["125 x 125 x 8 images", "images/s", ""], rows);
 }
+
+/** What was measured here, in milliseconds. */
+function ranksTable(results: Awaited<ReturnType<typeof benchRanks>>): string {
+  const alone = results.find((result) => result.ranks === 1);
+  const rows = results.map((result) => {
+    if ("note" in result) return [String(result.ranks), `not run: ${result.note}`, "", "", "", ""];
+    const { ranks, exchange, sum, hash, step } = result;
+    const speed = alone && "step" in alone ? percent(alone.step / step / ranks) : "";
+    return [String(ranks), ...[exchange, sum, hash, step].map((milliseconds) => milliseconds.toFixed(1)), speed];
+  });
+  return table(["ranks", "exchange of 20 MB", "its sum", "hash", "small step", "efficiency"], rows);
+}
+
+/** What a larger model would take on GPUs: see README, Several GPUs. */
+function planTable(results: Awaited<ReturnType<typeof benchRanks>>): string {
+  const measured = results.find((result): result is RankResult => "sum" in result && result.ranks === 2);
+  const host = (measured?.sum ?? 40) / 1000;
+  const rows = [10, 25, 100].map((gigabits) => {
+    const plan: Plan = { ...PLAN, host, network: gigabits / 8 * 1e9 };
+    return [`${gigabits} Gbit/s`, ...RANKS.map((ranks) => percent(efficiency(ranks, plan)))];
+  });
+  return table(["efficiency of ranks", ...RANKS.map(String)], rows);
+}
+
+/** 40 GFLOP an image at 5 TFLOP/s, 32 images a rank, 20 MB of gradients, PCIe at 12 GB/s, and two waits of 11 ms. */
+const PLAN = { gflop: 40, gflops: 5000, images: 32, bytes: 20e6, bus: 12e9, waits: 0.022 };
+const RANKS = [2, 4, 8, 16, 64];
 
 function percent(share: number): string {
   return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;

@@ -4,9 +4,10 @@
 //   path[image] = 1 / (1 - path_rate) with probability 1 - path_rate, else 0, for each image
 //
 // Both draws are counted (lib/philox.wgsl), so the backward pass makes the same ones: words 0 to 3 of counter
-// (i / 4, stream, step, 0) are those of elements i ... i + 3, and word 0 of (image, stream, step, 1) of an image.
+// (i / 4, stream, step, 0) are those of elements i ... i + 3, and word 0 of (image, stream, step, 1) of an image. Both count images and
+// elements by their place in the whole batch (lib/place.wgsl).
 //
-// uses lib/philox.wgsl, lib/step.wgsl
+// uses lib/philox.wgsl, lib/place.wgsl, lib/step.wgsl
 
 struct Drop {
   stream: u32,    // tells one use of randomness in a step from the others
@@ -29,14 +30,24 @@ fn drop_scale(drop: Drop) -> f32 {
   return 1.0 / ((1.0 - drop.rate) * (1.0 - drop.path_rate));
 }
 
+// Element i of the tensor as it is counted.
+fn counted(drop: Drop, i: u32, step: Step) -> u32 {
+  if (PLACED) {
+    return place_of(i / drop.per_image, step) * drop.per_image + i % drop.per_image;
+  }
+  return i;
+}
+
 // keep path of elements 4 quad ... 4 quad + 3, all of one image.
-fn drop_quad(drop: Drop, quad: u32, step: Step) -> vec4<f32> {
+fn drop_quad(drop: Drop, quad_here: u32, step: Step) -> vec4<f32> {
+  let quad = counted(drop, 4u * quad_here, step) / 4u;
   let path = select(0.0, drop_scale(drop), kept_path(drop, 4u * quad / drop.per_image, step));
   return select(vec4<f32>(), vec4<f32>(path), kept_elements(drop, quad, step));
 }
 
 // keep path of element i.
-fn drop_one(drop: Drop, i: u32, step: Step) -> f32 {
+fn drop_one(drop: Drop, i_here: u32, step: Step) -> f32 {
+  let i = counted(drop, i_here, step);
   let path = select(0.0, drop_scale(drop), kept_path(drop, i / drop.per_image, step));
   return select(0.0, path, kept_elements(drop, i / 4u, step)[i % 4u]);
 }

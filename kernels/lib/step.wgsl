@@ -7,5 +7,9 @@ struct Step {
   row: u32,                 // row of a result buffer that this replay writes
   correction: vec2<f32>,    // 1 - beta1^t and 1 - beta2^t of AdamW
   first_row: u32,           // first row of an output that this replay writes
+  // of a replay that computes a part of a batch (lib/place.wgsl)
+  images: u32,              // of the part
+  batch_images: u32,        // of the whole batch
+  first_image: u32,         // of the part, in the whole
   learning_rate: vec4<f32>, // of each parameter group
 }

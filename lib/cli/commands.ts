@@ -8,6 +8,7 @@ import type { RunState } from "../train/checkpoint.ts";
 import { type DataFacts, type DataPlace, type Known, openLabelled, openUnlabelled } from "../disk/open_data.ts";
 import { Finetune } from "../train/finetune.ts";
 import { checkData, openResume, type Origin, type Run, train } from "../train/run.ts";
+import { ALONE, type Exchange } from "../train/exchange.ts";
 import { objectiveOf } from "../train/methods.ts";
 import type { TrainingImages } from "../input/data.ts";
 import { checkClasses, checkMasses, checkSize, stepsPerEpoch } from "../train/preconditions.ts";
@@ -26,18 +27,15 @@ export async function pretrain(
 ): Promise<RunState> {
   const { config, folder, reporter, remarks } = setup;
   remarks?.forEach((line) => reporter.line(line));
+  const { exchange = ALONE } = options;
   const objective = objectiveOf(config);
   checkSize(config, objective.model.extra);
   const origin = await originOf(setup, options, "");
   const place = placeOf(config.data.unlabelled_path, config);
-  const check = ({ train }: DataFacts) => void stepsPerEpoch(config.data.batch_size, train.length);
-  using data = await openUnlabelled(gpu, config, place, {
-    progress: reporter.counting,
-    notice: (line) => reporter.line(line),
-    check,
-    ...options,
-  });
-  const create = (weights: StateDict) => new Pretraining(gpu, config, data, weights, objective);
+  const check = ({ train }: DataFacts) => void checkBatch(config, train);
+  const opening = { progress: reporter.counting, notice: (line: string) => reporter.line(line), check, ...options };
+  using data = await exchange.inTurn(() => openUnlabelled(gpu, config, place, opening));
+  const create = (weights: StateDict) => new Pretraining(gpu, config, data, weights, objective, exchange);
   const state = await begin(gpu, setup, { create, origin, data }, place, options);
   reporter.line(`Done: ${state.finished}. Best validation loss ${state.best?.toFixed(4)}; backbone in ${folder.best}`);
   return state;
@@ -51,23 +49,25 @@ export async function finetune(
 ): Promise<RunState> {
   const { config, folder, reporter, remarks } = setup;
   remarks?.forEach((line) => reporter.line(line));
+  const { exchange = ALONE } = options;
   const origin = await originOf(setup, options, config.pretrained_weights);
   const place = placeOf(config.data.labelled_path, config);
   const check = ({ train, labels, mass }: DataFacts) => {
-    stepsPerEpoch(config.data.batch_size, train.length);
+    checkBatch(config, train);
     checkClasses(labels!, train, config, place.path);
     checkMasses(mass!, place.path);
   };
-  using data = await openLabelled(gpu, config, place, {
-    progress: reporter.counting,
-    notice: (line) => reporter.line(line),
-    check,
-    ...options,
-  });
-  const create = (weights: StateDict) => new Finetune(gpu, config, data, weights);
+  const opening = { progress: reporter.counting, notice: (line: string) => reporter.line(line), check, ...options };
+  using data = await exchange.inTurn(() => openLabelled(gpu, config, place, opening));
+  const create = (weights: StateDict) => new Finetune(gpu, config, data, weights, exchange);
   const state = await begin(gpu, setup, { create, origin, data }, place, options);
   reporter.line(`Done: ${state.finished}. Best validation loss ${state.best?.toFixed(4)}; weights in ${folder.best}`);
   return state;
+}
+
+/** Checks that the training images fill the batch of a step. */
+function checkBatch({ data, training }: RunConfig, train: Uint32Array): void {
+  stepsPerEpoch(data.batch_size * training.accumulate, train.length);
 }
 
 /** Where a configuration's data file and its packed images are. */
@@ -95,6 +95,9 @@ async function begin(
     },
     tunings: cache === "" ? undefined : new TuningFile(`${cache}/tuning.json`),
   };
+  const { exchange = ALONE } = options;
+  await exchange.same("Options and configuration", () => Promise.resolve(JSON.stringify(config)));
+  await exchange.same(`The data in ${path}`, () => Promise.resolve(run.data.fingerprint));
   checkData(origin, run.data, path);
   reporter.line(`${path}: ${images} images: ${parts}`);
   return await train(gpu, config, folder, run, reporter, options);
@@ -103,12 +106,22 @@ async function begin(
 /** What a run goes on from, or starts with: the folder's checkpoint, all weights of a file, the backbone of another, or nothing. */
 async function originOf(
   { config, folder, fresh, reporter }: Setup,
-  { init, mismatch = false }: TrainingOptions,
+  { init, mismatch = false, exchange = ALONE }: TrainingOptions,
   backbone: string,
 ): Promise<Origin> {
   const resume = folder.used && !fresh ? await openResume(folder, config) : undefined;
+  await shareGroups(config, exchange, resume !== undefined);
   if (resume) return { resume };
+  // rank 0 reads the weights, and gives them to the others
   const path = init ?? backbone;
-  if (path === "") return { start: new Map(), trainedOn: [] };
+  if (path === "" || exchange.rank > 0) return { start: new Map(), trainedOn: [] };
   return startingWeights(path, config, { heads: init !== undefined, mismatch }, reporter);
+}
+
+/** Keeps in the configuration of a run of several ranks in how many groups it normalises, so that any other number may go on with it. */
+async function shareGroups({ training }: RunConfig, exchange: Exchange, resumed: boolean): Promise<void> {
+  if (exchange.ranks === 1) return;
+  // a run that one process has begun without saying so has one group
+  const groups = training.batch_groups || (resumed ? 1 : exchange.ranks);
+  training.batch_groups = Number(await exchange.broadcastText(String(groups)));
 }

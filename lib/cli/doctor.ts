@@ -7,6 +7,7 @@ import { Random } from "../random.ts";
 import { matmul } from "../tensor/ops/matmul.ts";
 import { Tape } from "../tensor/tape.ts";
 import { createTensor, read, write } from "../tensor/tensor.ts";
+import { offeredAdapters, ONE_EACH } from "./adapters.ts";
 import { rooted } from "./paths.ts";
 
 /** What was found: names and values, and problems with their remedies. */
@@ -41,6 +42,7 @@ export async function inspectMachine(adapterOnly: boolean): Promise<Findings> {
     found.facts.push(["WebGPU", `${name}, whose compiler of kernels is ${compiler}`]);
     if (gpu.adapter.openGl) found.problems.push(OPENGL);
     if (adapterOnly) return found;
+    found.facts.push(["adapters on offer", (await offeredAdapters()).join("; ")], ["one GPU a rank", ONE_EACH]);
     await inspectAdapter(gpu, found);
   } catch (error) {
     found.problems.push((error as Error).message);

@@ -59,11 +59,25 @@ export interface TaskContext {
   readonly signal: AbortSignal;
 }
 
+/** How a process ends that is one of several. */
+export interface Ending {
+  /** Whether it is this process that says what went wrong. */
+  speaks(error: Error): Promise<boolean>;
+  /** Leaves the others, or ends them too. */
+  leave(code: number): void;
+}
+
+const ALONE: Ending = { speaks: () => Promise.resolve(true), leave: () => {} };
+
 /**
  * Runs a task and ends the process with its exit code: 0, 1 for an error (one line on standard error), or that of the signal
  * that has stopped it, such as 130 after Ctrl-C. `--help` prints the usage; `--trace` adds the stack to an error.
  */
-export async function runTask(usage: Usage, main: (context: TaskContext) => Promise<void> | void): Promise<void> {
+export async function runTask(
+  usage: Usage,
+  main: (context: TaskContext) => Promise<void> | void,
+  ending: Ending = ALONE,
+): Promise<void> {
   hideWaylandWarning();
   const stop = listenForSignals(Deno.args.includes("--nohup"));
   let code = 0;
@@ -75,9 +89,10 @@ export async function runTask(usage: Usage, main: (context: TaskContext) => Prom
   } catch (error) {
     const first = firstOf(error);
     code = first instanceof Interrupted && stop.code !== undefined ? stop.code : 1;
-    whileHeard(() => console.error(explain(first, usage.task)));
+    if (await ending.speaks(first)) whileHeard(() => console.error(explain(first, usage.task)));
     if (Deno.args.includes("--trace")) whileHeard(() => console.error(first.stack));
   }
+  ending.leave(code);
   Deno.exit(code);
 }
 

@@ -9,7 +9,7 @@ import { openToRead, readAt } from "../disk/files.ts";
 import { PRETRAINING_METHODS } from "../train/methods.ts";
 import { checkTraining } from "../train/preconditions.ts";
 import type { TrainerOptions } from "../train/trainer.ts";
-import { RunFolder } from "../disk/run_folder.ts";
+import { NO_FOLDER, type OpenFolder, RunFolder } from "../disk/run_folder.ts";
 import { UNUSED_KEYS } from "../train/unused_keys.ts";
 import { ConsoleReporter, table } from "./console.ts";
 import { rooted } from "./paths.ts";
@@ -57,7 +57,7 @@ export function trainingOptions({ args, signal }: TaskContext): TrainingOptions 
 /** What a training task works with; it holds on to the run's folder. */
 export interface TrainingSetup extends Disposable {
   readonly config: RunConfig;
-  readonly folder: RunFolder;
+  readonly folder: OpenFolder;
   /** Sets earlier files of the folder aside instead of resuming from them. */
   readonly fresh: boolean;
   /** What else there is to say about the configuration. */
@@ -100,10 +100,15 @@ function decodeText(bytes: Uint8Array, path: string): string {
  * The configuration, the run's folder and where to print, from the command line of a training task.
  *
  * @param task as in `deno task finetune`
+ * @param first false for a process whose files and lines another one writes
  */
-export function setUp(task: "pretrain" | "finetune", { args }: Pick<TaskContext, "args">): TrainingSetup {
+export function setUp(task: "pretrain" | "finetune", { args }: Pick<TaskContext, "args">, first = true): TrainingSetup {
   const out = args.get("out");
   const config = readConfig(args.need("config"), [...args.all("set"), ...(out === undefined ? [] : [`output.dir=${out}`])]);
+  if (!first) {
+    checkTraining(config);
+    return { config, folder: NO_FOLDER, fresh: false, reporter: SILENT, [Symbol.dispose]: () => {} };
+  }
   const method = task === "finetune" ? task : config.training.method, unused = UNUSED_KEYS.get(method) ?? [];
   const idle = args.all("set").filter((pair) => unused.includes(pair.split("=", 1)[0]!));
   const remarks = idle.map((pair) => `--set ${pair} has no effect: ${method} does not use that key`);
@@ -125,6 +130,9 @@ export function prepare(config: RunConfig, fresh: boolean): TrainingSetup {
   return { config, folder, fresh, reporter, [Symbol.dispose]: () => folder[Symbol.dispose]() };
 }
 
+/** Prints nothing. */
+const SILENT: TrainingSetup["reporter"] = { line: () => {}, progress: () => {}, counting: () => () => {} };
+
 /** Opens the adapter and says what it is; a software adapter is slow, and the user should know. */
 export async function openGpu(reporter: Pick<ConsoleReporter, "line">): Promise<Gpu> {
   const gpu = await Gpu.open();
@@ -132,7 +140,8 @@ export async function openGpu(reporter: Pick<ConsoleReporter, "line">): Promise<
   return gpu;
 }
 
-function describeAdapter({ name, software, openGl }: AdapterFacts): string {
+/** What an adapter is, in a line. */
+export function describeAdapter({ name, software, openGl }: AdapterFacts): string {
   const remedy = "For a GPU install its Vulkan driver; see deno task doctor";
   if (openGl) {
     return `Running through OpenGL (${name}), since there is no Vulkan driver: right, but several times slower. ${remedy}`;

@@ -85,6 +85,15 @@ export const KEYS = {
     max_steps: whole(0, "ends the run after so many steps; 0: no limit", { least: 0 }),
     max_skipped_steps: whole(10, "steps in a row that may be skipped since their gradient is not finite"),
     checkpoint_minutes: real(10, "time between checkpoints within an epoch", { unit: "minutes" }),
+    accumulate: whole(
+      1,
+      "batches of data.batch_size in a step, one after the other: what one batch so many times as large gives, in less memory",
+    ),
+    batch_groups: whole(
+      0,
+      "groups of a batch that batch normalisation sees by themselves: what so many ranks of deno task mpi compute; 0: as many as there are",
+      { least: 0 },
+    ),
     recompute: oneOf(
       ["none", "blocks"],
       "blocks: each block is computed again in the backward pass instead of being kept; the same bits in less memory",

@@ -144,6 +144,27 @@ export class RunFolder implements RunFiles {
   }
 }
 
+/** What writes a run's files; other ranks than the first have a folder that takes nothing. */
+export type OpenFolder = { readonly [Member in keyof RunFolder]: RunFolder[Member] };
+
+/** No folder: what one of several processes that train together has, where another keeps the run's files. */
+export const NO_FOLDER: OpenFolder = {
+  path: "",
+  best: "",
+  latest: "",
+  resume: "",
+  metrics: "",
+  used: false,
+  read: () => undefined,
+  begin: () => undefined,
+  save: () => Promise.resolve(),
+  writeConfig: () => {},
+  appendMetrics: () => {},
+  trimMetrics: () => {},
+  log: () => {},
+  [Symbol.dispose]: () => {},
+};
+
 /** Epoch of a line of metrics.jsonl; undefined if it is none. */
 function epochOf(line: string): number | undefined {
   try {

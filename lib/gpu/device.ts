@@ -156,10 +156,27 @@ export class Gpu {
    * @throws {GpuError} as {@linkcode Gpu.check}
    */
   async read(buffer: GPUBuffer, offset = 0, size: number = buffer.size - offset): Promise<ArrayBuffer> {
+    return await this.readAll([{ buffer, offset, size }]);
+  }
+
+  /**
+   * Copies parts of buffers to the host, one after the other, while the thread is blocked once.
+   *
+   * @param ranges buffers with usage COPY_SRC; offsets and sizes are multiples of 4 bytes
+   * @throws {GpuError} as {@linkcode Gpu.check}
+   */
+  async readAll(
+    ranges: readonly { readonly buffer: GPUBuffer; readonly offset: number; readonly size: number }[],
+  ): Promise<ArrayBuffer> {
+    const size = ranges.reduce((sum, range) => sum + range.size, 0);
     const staging = this.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST, label: "read" });
     try {
       const encoder = this.device.createCommandEncoder();
-      encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
+      let at = 0;
+      for (const { buffer, offset, size } of ranges) {
+        encoder.copyBufferToBuffer(buffer, offset, staging, at, size);
+        at += size;
+      }
       this.device.queue.submit([encoder.finish()]);
       await staging.mapAsync(GPUMapMode.READ).catch((error) => {
         this.check();

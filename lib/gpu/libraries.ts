@@ -5,6 +5,7 @@ import gelu from "../../kernels/lib/gelu.wgsl" with { type: "text" };
 import invocation from "../../kernels/lib/invocation.wgsl" with { type: "text" };
 import number from "../../kernels/lib/number.wgsl" with { type: "text" };
 import philox from "../../kernels/lib/philox.wgsl" with { type: "text" };
+import place from "../../kernels/lib/place.wgsl" with { type: "text" };
 import product from "../../kernels/lib/product.wgsl" with { type: "text" };
 import step from "../../kernels/lib/step.wgsl" with { type: "text" };
 
@@ -15,6 +16,7 @@ export const LIBRARIES: Readonly<Record<string, string>> = {
   "lib/invocation.wgsl": invocation,
   "lib/number.wgsl": number,
   "lib/philox.wgsl": philox,
+  "lib/place.wgsl": place,
   "lib/product.wgsl": product,
   "lib/step.wgsl": step,
 };

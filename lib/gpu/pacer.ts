@@ -7,7 +7,7 @@
  */
 
 import type { Gpu } from "./device.ts";
-import type { Plan } from "./plan.ts";
+import type { Replay } from "./section.ts";
 
 /** Most submissions in a window, whatever their speed. */
 export const MOST_PENDING = 64;
@@ -40,7 +40,7 @@ export class Pacer {
   readonly #gpu: Gpu;
   readonly #target: number;
   readonly #signal: AbortSignal | undefined;
-  readonly #portions = new WeakMap<Plan, Portion[]>();
+  readonly #portions = new WeakMap<Replay, Portion[]>();
   #window = 1;
   #pending = 0;
   #since = performance.now();
@@ -57,7 +57,7 @@ export class Pacer {
    *
    * @returns "done" if everything submitted so far is done and results may be read
    */
-  async run(plan: Plan): Promise<Outcome> {
+  async run(plan: Replay): Promise<Outcome> {
     const portions = this.#portions.get(plan);
     if (portions?.length === 1) {
       plan.run();

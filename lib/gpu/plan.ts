@@ -17,6 +17,7 @@ import { checkDispatch, type Dispatch, type Place, type Storage } from "./dispat
 import { layOut } from "./grid.ts";
 import { kernelOf } from "./kernel.ts";
 import type { Pipeline } from "./pipelines.ts";
+import { type Replay, Section } from "./section.ts";
 import finiteSource from "../../kernels/finite.wgsl" with { type: "text" };
 
 /** How a plan places its tensors. */
@@ -28,6 +29,8 @@ export interface PlanOptions {
   readonly poison?: boolean;
   /** Dispatches that follow the others and change what outlives a replay. */
   readonly commits?: readonly Dispatch[];
+  /** Numbers of dispatches before which the plan is divided into {@linkcode Plan.sections}. */
+  readonly cuts?: readonly number[];
 }
 
 /** How long one dispatch took. */
@@ -57,7 +60,7 @@ const STRIDE = 256;
 const QUERIES = 1024;
 
 /** Recorded dispatches with their memory. */
-export class Plan {
+export class Plan implements Replay {
   readonly #gpu: Gpu;
   readonly #dispatches: readonly Dispatch[];
   readonly #steps: (Step | undefined)[] = [];
@@ -68,6 +71,8 @@ export class Plan {
   readonly commitsFrom: number;
   /** What each dispatch binds as `dims`. */
   readonly #words: readonly (Uint32Array<ArrayBuffer> | undefined)[];
+  /** What lies between the cuts; one that holds everything where there are none. */
+  readonly sections: readonly Replay[];
   #dims: GPUBuffer | undefined;
 
   /**
@@ -77,7 +82,7 @@ export class Plan {
    */
   constructor(gpu: Gpu, dispatches: readonly Dispatch[], options: PlanOptions = {}) {
     this.#gpu = gpu;
-    const { poison = false, commits = [] } = options;
+    const { poison = false, commits = [], cuts = [] } = options;
     this.#poison = poison;
     this.#dispatches = [...dispatches, ...commits];
     this.commitsFrom = dispatches.length;
@@ -85,6 +90,8 @@ export class Plan {
     for (const dispatch of this.#dispatches) gpu.pipelines.note(dispatch);
     this.#place(this.#dispatches);
     this.#writeDims();
+    const bounds = [0, ...cuts, this.length];
+    this.sections = bounds.slice(1).map((last, i) => new Section(this, bounds[i]!, last));
   }
 
   /** Number of dispatches in a replay. */

@@ -140,7 +140,8 @@ export class World {
   /** Waits for a call that needs the others, as long as patience lasts. */
   async #wait(what: string, name: string, call: Promise<number>): Promise<void> {
     const { patience, overdue } = this.#options;
-    const timer = setTimeout(() => overdue(what), 1000 * patience);
+    // all that wait for the same rank find out at once: one says so
+    const timer = setTimeout(() => overdue(what), 1000 * patience + Math.min(5000, 250 * this.rank));
     try {
       this.#check(await call, name);
     } finally {

@@ -14,7 +14,7 @@
 
 import type { Gpu } from "../gpu/device.ts";
 import { addRepeated } from "../tensor/ops/add.ts";
-import { batchNorm } from "../tensor/ops/batch_norm.ts";
+import { type BatchGroups, batchNorm } from "../tensor/ops/batch_norm.ts";
 import { depthwiseConv, depthwiseConvGelu } from "../tensor/ops/depthwise_conv.ts";
 import { dropout } from "../tensor/ops/dropout.ts";
 import { ImageViews } from "../tensor/ops/images.ts";
@@ -39,8 +39,8 @@ export interface LinearViTOptions {
   readonly extra?: (declarations: Declarations) => void;
   /** Computes the inside of each block again in the backward pass, instead of keeping it until then. */
   readonly recompute?: boolean;
-  /** Groups of the batch that batch normalisation treats one after the other (2 for the views of SimCLR). */
-  readonly batchGroups?: number;
+  /** How batch normalisation divides the images that it sees together. */
+  readonly batchGroups?: BatchGroups;
 }
 
 /** How a block is recorded. */
@@ -57,7 +57,7 @@ export class LinearViT {
   readonly config: ModelConfig;
   /** Everything that is learned, and the running statistics. */
   readonly parameters: Parameters;
-  readonly #batchGroups: number;
+  readonly #batchGroups: BatchGroups | undefined;
   readonly #recompute: boolean;
 
   /**
@@ -73,7 +73,7 @@ export class LinearViT {
   constructor(gpu: Gpu, config: ModelConfig, options: LinearViTOptions = {}) {
     checkModel(config);
     this.config = config;
-    this.#batchGroups = options.batchGroups ?? 1;
+    this.#batchGroups = options.batchGroups;
     this.#recompute = options.recompute ?? false;
     const declarations = new Declarations(options.seed ?? 0);
     declareModel(declarations, config);
@@ -147,13 +147,19 @@ export class LinearViT {
     return linear(tape, x, ...this.#weights(name), options);
   }
 
+  /** True if batch normalisation sees a batch in groups, be it because parts of it are computed by themselves. */
+  dividesBatch({ inParts }: Tape): boolean {
+    return inParts || (this.#batchGroups?.groups ?? 1) > 1;
+  }
+
   /** A batch normalisation of this model. */
   batchNorm(tape: Tape, x: Tensor, name: string, moments?: Tensor): Tensor {
+    const moved = tape.training && tape.inParts;
     const tensors = {
       weight: this.parameters.get(`${name}.weight`),
       bias: this.parameters.get(`${name}.bias`),
-      runningMean: this.parameters.running(`${name}.running_mean`),
-      runningVar: this.parameters.running(`${name}.running_var`),
+      runningMean: this.parameters.running(`${name}.running_mean`, moved),
+      runningVar: this.parameters.running(`${name}.running_var`, moved),
     };
     return batchNorm(tape, x, tensors, this.#batchGroups, moments);
   }

@@ -23,6 +23,9 @@ export function declareProjection(declarations: Declarations, dim: number, out: 
 
 /** (B, embed_dim) features to (B, out) unit vectors. */
 export function project(tape: Tape, model: LinearViT, features: Tensor): Tensor {
+  // What is added to all rows alike before a batch normalisation changes nothing. Its gradient is what rounding leaves of 0, and AdamW
+  // makes steps of full size of it: harmless, but other ones for each way to divide a batch
+  if (model.dividesBatch(tape)) { for (const name of [`${PROJECTION}.0.bias`, "norm.bias"]) tape.hold(model.parameters.get(name)); }
   const hidden = model.batchNorm(tape, model.linear(tape, features, `${PROJECTION}.0`), `${PROJECTION}.1`);
   return l2Normalise(tape, model.linear(tape, gelu(tape, hidden), `${PROJECTION}.3`));
 }

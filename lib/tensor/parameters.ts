@@ -43,6 +43,7 @@ export class Parameters {
   readonly #gpu: Gpu;
   readonly #parameters = new Map<string, Parameter>();
   readonly #running = new Map<string, PlacedTensor & { readonly name: string; readonly offset: number }>();
+  #moved: PlacedTensor | undefined;
   /** Flat values. */
   readonly values: PlacedTensor;
   /** Flat gradients. */
@@ -97,11 +98,20 @@ export class Parameters {
     return found;
   }
 
-  /** The running statistic of this name. */
-  running(name: string): PlacedTensor {
+  /**
+   * The running statistic of this name.
+   *
+   * @param moved its place in {@linkcode moved}
+   */
+  running(name: string, moved = false): PlacedTensor {
     const found = this.#running.get(name);
     if (!found) throw new Error(`The model has no running statistic "${name}"`);
-    return found;
+    return moved ? view(this.moved, name, found.shape, found.offset) : found;
+  }
+
+  /** Flat running statistics as a part of a batch has moved them, in the layout of the others; they count when all parts are done. */
+  get moved(): PlacedTensor {
+    return this.#moved ??= flat(this.#gpu, "moved running statistics", this.statistics.shape[0]!);
   }
 
   /**
@@ -145,7 +155,8 @@ export class Parameters {
 
   /** Frees the buffers. */
   [Symbol.dispose](): void {
-    for (const { storage } of [this.values, this.gradients, this.statistics]) storage.place.buffer.destroy();
+    const all = [this.values, this.gradients, this.statistics, ...(this.#moved ? [this.#moved] : [])];
+    for (const { storage } of all) storage.place.buffer.destroy();
   }
 }
 

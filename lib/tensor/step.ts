@@ -6,6 +6,16 @@ import { layoutOf } from "../gpu/layout.ts";
 import { LIBRARIES } from "../gpu/libraries.ts";
 import type { PlacedTensor } from "./tensor.ts";
 
+/** Images of a batch that are computed together: by one of several ranks, or one part after the other. */
+export interface BatchPart {
+  /** Images of the part. */
+  readonly images: number;
+  /** Images of the whole batch. */
+  readonly of: number;
+  /** Place of the first in the whole. */
+  readonly first: number;
+}
+
 /** What a replay of a plan needs to know about where it is in the run. */
 export interface StepNumbers {
   /** Key of all random numbers of the run, a whole number below 2^53. */
@@ -16,6 +26,12 @@ export interface StepNumbers {
   readonly row?: number;
   /** First row of an output that this replay writes. */
   readonly firstRow?: number;
+  /**
+   * What part of a batch this replay computes; the whole by default.
+   *
+   * @internal
+   */
+  readonly part?: BatchPart;
   /** Learning rate of each parameter group. */
   readonly learningRates?: readonly number[];
   /** Decay rates of AdamW's two moments. */
@@ -41,12 +57,16 @@ export function createStep(gpu: Gpu): PlacedTensor {
  * @throws {GpuError} if 32 bits do not hold one
  */
 export function writeStep(gpu: Gpu, { storage }: PlacedTensor, numbers: StepNumbers): void {
-  const { seed, step, row = 0, firstRow = 0, learningRates = [], betas = [0.9, 0.999] } = numbers;
+  const { seed, step, row = 0, firstRow = 0, part = { images: 1, of: 1, first: 0 }, learningRates = [], betas = [0.9, 0.999] } =
+    numbers;
   const values = {
     seed: [seed % 2 ** 32, Math.floor(seed / 2 ** 32)],
     step,
     row,
     first_row: firstRow,
+    images: part.images,
+    batch_images: part.of,
+    first_image: part.first,
     correction: betas.map((beta) => 1 - beta ** (step + 1)),
     learning_rate: Array.from({ length: MAX_GROUPS }, (_, group) => learningRates[group] ?? 0),
   };

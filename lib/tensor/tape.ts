@@ -12,12 +12,13 @@
 
 import type { Gpu } from "../gpu/device.ts";
 import type { Dispatch, Storage } from "../gpu/dispatch.ts";
+import type { Constants } from "../gpu/wgsl.ts";
 import { Plan, type PlanOptions } from "../gpu/plan.ts";
 import { applyAll, type Work, type WorkKind } from "./deferred.ts";
 import type { Launch, Range } from "./launch.ts";
 import type { Parameter } from "./parameters.ts";
 import { sumLaunch } from "./sum.ts";
-import { bytesOf, type DType, type PlacedTensor, type Tensor } from "./tensor.ts";
+import { bytesOf, createTensor, type DType, type PlacedTensor, type Tensor } from "./tensor.ts";
 
 /** Settings of a recording. */
 export interface TapeOptions {
@@ -27,6 +28,8 @@ export interface TapeOptions {
   readonly gradients?: boolean;
   /** Per-step numbers (see step.ts): needed by operations that draw random numbers or update weights. */
   readonly step?: PlacedTensor;
+  /** Parts in which a batch is computed, of which the per-step numbers say the one under way; 1, all at once, by default. */
+  readonly parts?: number;
 }
 
 /** The value of a loss for each row: where a backward pass starts. */
@@ -48,6 +51,10 @@ export class Tape {
   readonly training: boolean;
   #records: boolean;
   readonly #step: PlacedTensor | undefined;
+  /** Parts in which a batch is computed. */
+  readonly parts: number;
+  /** Constants of kernels that count images by their place in the batch. */
+  readonly placement: Constants;
   readonly #dispatches: Dispatch[] = [];
   readonly #commits: Dispatch[] = [];
   #entries: Entry[] = [];
@@ -56,6 +63,12 @@ export class Tape {
   readonly #uses = new Map<Storage, number>();
   readonly #deferred = new Map<Storage, readonly Work[]>();
   readonly #updated = new Set<Parameter>();
+  readonly #held = new Set<Parameter>();
+  /** Dispatches before each cut. */
+  readonly #cuts: number[] = [];
+  #joined: PlacedTensor | undefined;
+  /** Whether what changes for good has to wait until everything else is done. */
+  #defersCommits: boolean;
   readonly #scopes: string[] = [];
   #streams = 0;
   /** True while a part of the forward pass is recorded again: what outlives the step has been changed by the first time. */
@@ -67,11 +80,50 @@ export class Tape {
     this.training = options.training;
     this.#records = options.gradients ?? options.training;
     this.#step = options.step;
+    this.parts = options.parts ?? 1;
+    this.#defersCommits = !this.inParts;
+    this.placement = this.inParts ? { PLACED: true } : {};
   }
 
-  /** Parameters that have received a gradient, in no particular order. */
+  /** True if a replay computes a part of a batch. */
+  get inParts(): boolean {
+    return this.parts > 1;
+  }
+
+  /** Rows of the whole batch, which all parts write before what follows the first {@linkcode cut} can be computed. */
+  get joined(): PlacedTensor | undefined {
+    return this.#joined;
+  }
+
+  /**
+   * Makes the tensor to which all parts of a batch bring their rows. It outlives the plan.
+   *
+   * @throws {Error} if there is one already
+   */
+  join(name: string, shape: readonly number[]): PlacedTensor {
+    if (this.#joined) throw new Error(`The parts of a batch are joined at "${this.#joined.storage.label}" already`);
+    return this.#joined = createTensor(this.gpu, `whole batch of ${name}`, shape);
+  }
+
+  /** Divides the plan here: what was recorded up to now, and what follows, are replayed separately. */
+  cut(): void {
+    this.#cuts.push(this.#dispatches.length);
+  }
+
+  /** Divides the plan here, after what each part of a batch does: what follows is done once, and may change what outlives the step. */
+  endParts(): void {
+    this.cut();
+    this.#defersCommits = true;
+  }
+
+  /** Parameters that are to be updated: they have received a gradient, and are not held. In no particular order. */
   get updated(): ReadonlySet<Parameter> {
-    return this.#updated;
+    return this.#updated.difference(this.#held);
+  }
+
+  /** Keeps a parameter as it is, whatever its gradient. */
+  hold(parameter: Parameter): void {
+    this.#held.add(parameter);
   }
 
   /** The per-step numbers. */
@@ -127,7 +179,14 @@ export class Tape {
         ...Object.entries(cut).map(([name, { storage }]) => [name, rangeOf(storage, range, units)] as const),
         ...Object.entries(bindings).map(([name, { storage }]) => [name, storage] as const),
       ]);
-      (commit ? this.#commits : this.#dispatches).push({ kernel, entry, label, constants, bindings: bound, ...extent(range) });
+      (commit && this.#defersCommits ? this.#commits : this.#dispatches).push({
+        kernel,
+        entry,
+        label,
+        constants,
+        bindings: bound,
+        ...extent(range),
+      });
     }
   }
 
@@ -279,7 +338,7 @@ export class Tape {
 
   /** Compiles what was recorded. */
   compile(options: PlanOptions = {}): Plan {
-    return new Plan(this.gpu, this.#dispatches, { ...options, commits: this.#commits });
+    return new Plan(this.gpu, this.#dispatches, { ...options, commits: this.#commits, cuts: this.#cuts });
   }
 }
 

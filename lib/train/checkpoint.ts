@@ -224,6 +224,7 @@ function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-function flatTensors({ model: { parameters }, optimiser }: Method): Record<string, PlacedTensor> {
+/** Everything that a step changes for good, by name. */
+export function flatTensors({ model: { parameters }, optimiser }: Method): Record<string, PlacedTensor> {
   return { values: parameters.values, statistics: parameters.statistics, m: optimiser.m, v: optimiser.v };
 }

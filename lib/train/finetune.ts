@@ -16,10 +16,10 @@ import { crossEntropy, smoothL1 } from "../tensor/ops/losses.ts";
 import { recordTotal } from "../tensor/ops/record.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import type { StepNumbers } from "../tensor/step.ts";
-import { Tape } from "../tensor/tape.ts";
 import { createTensor, type PlacedTensor, write } from "../tensor/tensor.ts";
 import { finetuneAugmentation } from "./augmentation.ts";
 import { argmax } from "../arrays.ts";
+import { ALONE, type Exchange } from "./exchange.ts";
 import { Method } from "./method.ts";
 
 /** Columns of the table of results. */
@@ -46,6 +46,7 @@ export class Finetune extends Method {
    */
   protected readonly buffers: BatchBuffers;
   readonly #data: LabelledData;
+  readonly #exchange: Exchange;
   readonly #massMean: number;
   readonly #massStd: number;
   readonly #label: PlacedTensor;
@@ -57,15 +58,18 @@ export class Finetune extends Method {
    *
    * @param start weights to begin with; others are drawn from the seed
    */
-  constructor(gpu: Gpu, config: RunConfig, data: LabelledData, start: StateDict) {
-    super(gpu, config, data, { start, columns: Object.keys(COLUMN).length, groupOf: ({ name }) => isHead(name) ? 1 : 0 });
+  constructor(gpu: Gpu, config: RunConfig, data: LabelledData, start: StateDict, exchange: Exchange = ALONE) {
+    const columns = Object.keys(COLUMN).length;
+    super(gpu, config, data, { start, columns, groupOf: ({ name }) => isHead(name) ? 1 : 0, place: exchange });
+    const { images } = this.division;
+    this.#exchange = exchange;
     this.#data = data;
     [this.#massMean, this.#massStd] = meanAndDeviation(Array.from(this.images, (i) => data.mass[i]!));
-    this.buffers = new BatchBuffers(gpu, data.images, this.batchSize, data.resident);
-    this.#label = createTensor(gpu, "label", [this.batchSize], "u32");
-    this.#goal = createTensor(gpu, "mass goal", [this.batchSize]);
+    this.buffers = new BatchBuffers(gpu, data.images, images, data.resident);
+    this.#label = createTensor(gpu, "label", [images], "u32");
+    this.#goal = createTensor(gpu, "mass goal", [images]);
     this.plan = this.#record();
-    this.#predictor = new ImageMap(gpu, this.model, data, this.batchSize, config.data.norm_scale, headOutputs);
+    this.#predictor = new ImageMap(gpu, this.model, data, config.data.batch_size, config.data.norm_scale, headOutputs);
   }
 
   /**
@@ -88,7 +92,7 @@ export class Finetune extends Method {
 
   /** Means over the steps of an epoch; the mass error in GeV. */
   summarise(sums: readonly number[], steps: number): Record<string, number> {
-    const images = steps * this.batchSize;
+    const images = steps * this.division.images;
     return {
       loss: this.#total(sums[COLUMN.crossEntropy]! / steps, sums[COLUMN.smoothL1]! / steps),
       acc: sums[COLUMN.correct]! / images,
@@ -99,7 +103,7 @@ export class Finetune extends Method {
   /** The same on the validation images, without augmentation. */
   async validate(options: WorkOptions = {}): Promise<{ loss: number; acc: number; mae: number }> {
     const { split, labels, mass } = this.#data;
-    const { logits, mass: predicted } = await this.#predictor.run(split.val, options);
+    const { logits, mass: predicted } = await this.#predict(split.val, options);
     const classes = this.model.config.num_classes;
     const truth = Array.from(split.val, (i) => labels[i]!);
     const goal = Array.from(split.val, (i) => this.#normalise(mass[i]!));
@@ -133,7 +137,8 @@ export class Finetune extends Method {
   #record(): Plan {
     const { model } = this;
     const { training, data, augment } = this.config;
-    const tape = new Tape(this.gpu, { training: true, step: this.step });
+    const tape = this.createTape();
+    const scale = 1 / this.division.images;
     const { channels, size } = this.#data.images;
     const patch = model.config.patch_size;
     const augmentation = finetuneAugmentation(augment, data.augment);
@@ -141,13 +146,27 @@ export class Finetune extends Method {
     const { logits, mass } = model.heads(tape, model.features(tape, images));
     const classes = crossEntropy(tape, logits, this.#label, training.lambda_cls);
     const masses = smoothL1(tape, mass, this.#goal, training.lambda_reg);
-    recordTotal(tape, classes.loss, this.table, COLUMN.crossEntropy, 1 / this.batchSize);
-    recordTotal(tape, masses.loss, this.table, COLUMN.smoothL1, 1 / this.batchSize);
-    recordTotal(tape, classes.correct, this.table, COLUMN.correct);
-    recordTotal(tape, masses.distance, this.table, COLUMN.distance);
+    recordTotal(tape, classes.loss, this.results, COLUMN.crossEntropy, scale);
+    recordTotal(tape, masses.loss, this.results, COLUMN.smoothL1, scale);
+    recordTotal(tape, classes.correct, this.results, COLUMN.correct);
+    recordTotal(tape, masses.distance, this.results, COLUMN.distance);
     tape.backward(classes.loss, masses.loss);
-    this.optimiser.update(tape, this.report);
+    this.recordUpdate(tape);
     return tape.compile();
+  }
+
+  /** Predicts images, of which each rank takes a share. */
+  async #predict(images: Uint32Array, options: WorkOptions): Promise<Record<"logits" | "mass", Float32Array>> {
+    const { rank, ranks } = this.#exchange;
+    const share = Math.ceil(images.length / ranks);
+    const { logits, mass } = await this.#predictor.run(images.subarray(rank * share, (rank + 1) * share), options);
+    if (ranks === 1) return { logits, mass };
+    const all = async (mine: Float32Array, width: number) => {
+      const padded = new Float32Array(share * width);
+      padded.set(mine);
+      return (await this.#exchange.gather(padded)).subarray(0, images.length * width);
+    };
+    return { logits: await all(logits, this.model.config.num_classes), mass: await all(mass, 1) };
   }
 
   #normalise(mass: number): number {

@@ -13,8 +13,13 @@ import type { Weights } from "../weights/weights.ts";
 import { NO_HEADS, type WeightsInfo } from "../weights/weights_info.ts";
 import { AdamW, type AdamWOptions } from "../tensor/ops/adamw.ts";
 import type { StateDict } from "../tensor/parameters.ts";
+import { storeRows } from "../tensor/ops/record.ts";
 import { createStep, type StepNumbers, writeStep } from "../tensor/step.ts";
+import { sumLaunch } from "../tensor/sum.ts";
+import { Tape } from "../tensor/tape.ts";
 import { createTensor, type PlacedTensor } from "../tensor/tensor.ts";
+import { Division, type Place } from "./division.ts";
+import { ALONE } from "./exchange.ts";
 
 /** Rows of the tables that steps write their results to; as many as may be pending. */
 export const TABLE_ROWS: number = MOST_PENDING;
@@ -26,7 +31,11 @@ export interface MethodOptions {
   /** Columns of the table of results. */
   readonly columns: number;
   /** How the model differs from the plain one. */
-  readonly model?: Omit<LinearViTOptions, "seed" | "recompute">;
+  readonly model?: Omit<LinearViTOptions, "seed" | "recompute" | "batchGroups">;
+  /** Views of each image, which batch normalisation sees one after the other; 1 by default. */
+  readonly views?: number;
+  /** Which of the processes that train together this is; the only one by default. */
+  readonly place?: Place;
   /** Which learning rate a parameter has. */
   readonly groupOf?: AdamWOptions["groupOf"];
 }
@@ -51,8 +60,12 @@ export abstract class Method {
    * @internal
    */
   readonly images: Uint32Array;
-  /** Images in a step. */
-  readonly batchSize: number;
+  /**
+   * How the batch of a step is divided.
+   *
+   * @internal
+   */
+  readonly division: Division;
   /**
    * (TABLE_ROWS, columns): results of each step.
    *
@@ -65,6 +78,12 @@ export abstract class Method {
    * @internal
    */
   readonly report: PlacedTensor;
+  /**
+   * Where results are recorded: a row of the table, or one row for each part of a batch.
+   *
+   * @internal
+   */
+  protected readonly results: PlacedTensor;
   /**
    * Numbers of the step under way.
    *
@@ -81,18 +100,21 @@ export abstract class Method {
    *
    * @internal
    */
-  constructor(gpu: Gpu, config: RunConfig, { split }: TrainingImages, { start, columns, model, groupOf }: MethodOptions) {
+  constructor(gpu: Gpu, config: RunConfig, { split }: TrainingImages, options: MethodOptions) {
+    const { start, columns, model, groupOf, views = 1, place = ALONE } = options;
     this.gpu = gpu;
     this.config = config;
     this.images = split.train;
-    this.batchSize = config.data.batch_size;
+    this.division = new Division(config, place);
+    const { groups } = this.division;
     const recompute = config.training.recompute === "blocks";
-    this.model = new LinearViT(gpu, config.model, { ...model, recompute, seed: config.data.seed });
+    this.model = new LinearViT(gpu, config.model, { ...model, batchGroups: { views, groups }, recompute, seed: config.data.seed });
     this.model.parameters.load(start);
     const { weight_decay: weightDecay, clip_norm: clipNorm } = config.training;
     this.optimiser = new AdamW(gpu, this.model.parameters, { weightDecay, clipNorm, ...(groupOf && { groupOf }) });
     this.step = createStep(gpu);
     this.table = createTensor(gpu, "results", [TABLE_ROWS, columns]);
+    this.results = this.division.parts > 1 ? createTensor(gpu, "results of a part", [1, columns]) : this.table;
     this.report = createTensor(gpu, "optimiser report", [TABLE_ROWS, 2]);
   }
 
@@ -115,13 +137,41 @@ export abstract class Method {
    */
   protected abstract readonly buffers: BatchBuffers;
 
-  /** Stages batches in their order, a few of them ahead of the step that is computed. */
-  stage(batches: Iterable<Uint32Array>): AsyncGenerator<StagedBatch> {
-    return stageAhead(this.buffers, batches);
+  /** Images in a step. */
+  get batchSize(): number {
+    return this.division.batch;
   }
 
   /**
-   * Uploads a batch, and what the step needs to know; {@linkcode plan} computes it.
+   * Rows that all parts of a batch bring together; undefined if there are none.
+   *
+   * @internal
+   */
+  get joined(): PlacedTensor | undefined {
+    return undefined;
+  }
+
+  /**
+   * What each part of a batch writes anew, and what counts for the step by its mean.
+   *
+   * @internal
+   */
+  get ofPart(): PlacedTensor[] {
+    const { gradients, moved } = this.model.parameters;
+    return [gradients, moved, this.results];
+  }
+
+  /**
+   * Stages this rank's parts of batches in their order, a few of them ahead of the step that is computed.
+   *
+   * @internal
+   */
+  stage(batches: Iterable<Uint32Array>): AsyncGenerator<StagedBatch> {
+    return stageAhead(this.buffers, slicesOf(batches, this.division));
+  }
+
+  /**
+   * Uploads a batch, or a part of one, and what the step needs to know; {@linkcode plan} computes it.
    *
    * @internal
    */
@@ -130,10 +180,47 @@ export abstract class Method {
     writeStep(this.gpu, this.step, numbers);
   }
 
+  /**
+   * Makes ready for what follows the parts of a batch.
+   *
+   * @internal
+   */
+  prepareUpdate(numbers: StepNumbers): void {
+    writeStep(this.gpu, this.step, { ...numbers, firstRow: numbers.row ?? 0 });
+  }
+
   /** Uploads a batch and submits a step. */
   run(batch: StagedBatch, numbers: StepNumbers): void {
     this.prepare(batch, numbers);
     this.plan.run();
+  }
+
+  /**
+   * Begins to record a step.
+   *
+   * @internal
+   */
+  protected createTape(): Tape {
+    const { parts } = this.division;
+    const tape = new Tape(this.gpu, { training: true, step: this.step, parts });
+    const { statistics, moved } = this.model.parameters;
+    if (parts > 1) tape.dispatch(sumLaunch(statistics, undefined, moved));
+    return tape;
+  }
+
+  /**
+   * Records the update of the weights, after the gradients.
+   *
+   * @internal
+   */
+  protected recordUpdate(tape: Tape): void {
+    if (tape.inParts) {
+      const { statistics, moved } = this.model.parameters;
+      tape.endParts();
+      storeRows(tape, this.results, this.table);
+      tape.dispatch({ ...sumLaunch(moved, undefined, statistics), commit: true });
+    }
+    this.optimiser.update(tape, this.report);
   }
 
   /** Learning rate of each parameter group at a factor of the schedule. */
@@ -171,6 +258,11 @@ export abstract class Method {
   /** Frees the buffers. */
   [Symbol.dispose](): void {
     for (const part of [this.plan, this.buffers, this.optimiser, this.model.parameters]) part[Symbol.dispose]();
-    for (const { storage } of [this.step, this.table, this.report]) storage.place.buffer.destroy();
+    const placed = [this.step, this.table, this.results, this.report, ...(this.joined ? [this.joined] : [])];
+    for (const { storage } of placed) storage.place.buffer.destroy();
   }
+}
+
+function* slicesOf(batches: Iterable<Uint32Array>, division: Division): Generator<Uint32Array> {
+  for (const batch of batches) yield* division.slices(batch);
 }

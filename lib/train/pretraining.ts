@@ -5,15 +5,16 @@ import { Interrupted, type WorkOptions } from "../interrupted.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
 import type { Plan } from "../gpu/plan.ts";
-import { BatchBuffers, batchesOf, stageAhead } from "../input/batches.ts";
+import { BatchBuffers, stageAhead } from "../input/batches.ts";
 import type { LinearViT, LinearViTOptions } from "../nn/linear_vit.ts";
 import { type Augmentation, ImageViews } from "../tensor/ops/images.ts";
 import { recordTotal } from "../tensor/ops/record.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import { writeStep } from "../tensor/step.ts";
 import { type Loss, Tape } from "../tensor/tape.ts";
-import { read, type Tensor } from "../tensor/tensor.ts";
+import { type PlacedTensor, read, type Tensor } from "../tensor/tensor.ts";
 import type { TrainingImages } from "../input/data.ts";
+import { ALONE, type Exchange } from "./exchange.ts";
 import { Method, TABLE_ROWS } from "./method.ts";
 
 /** What an objective makes of a batch. */
@@ -58,6 +59,7 @@ interface Batch {
   readonly size: number;
   readonly buffers: BatchBuffers;
   readonly plan: Plan;
+  readonly joined: PlacedTensor | undefined;
 }
 
 /** Trains a backbone on an objective. */
@@ -66,6 +68,7 @@ export class Pretraining extends Method {
   readonly batchesPerStep: number;
   readonly #data: TrainingImages;
   readonly #objective: Objective;
+  readonly #exchange: Exchange;
   readonly #train: Batch;
   readonly #val: Batch;
 
@@ -74,12 +77,21 @@ export class Pretraining extends Method {
    *
    * @param start weights to begin with; others are drawn from the seed
    */
-  constructor(gpu: Gpu, config: RunConfig, data: TrainingImages, start: StateDict, objective: Objective) {
-    super(gpu, config, data, { start, columns: objective.metrics.length, model: objective.model });
+  constructor(
+    gpu: Gpu,
+    config: RunConfig,
+    data: TrainingImages,
+    start: StateDict,
+    objective: Objective,
+    exchange: Exchange = ALONE,
+  ) {
+    const { metrics: { length: columns }, model, views } = objective;
+    super(gpu, config, data, { start, columns, model, views, place: exchange });
     this.#data = data;
     this.#objective = objective;
+    this.#exchange = exchange;
     this.batchesPerStep = objective.batchesPerStep;
-    this.#train = this.#record(true, this.batchSize);
+    this.#train = this.#record(true, this.division.images);
     this.#val = this.#record(false, Math.min(this.batchSize, data.split.val.length));
   }
 
@@ -90,6 +102,15 @@ export class Pretraining extends Method {
    */
   get plan(): Plan {
     return this.#train.plan;
+  }
+
+  /**
+   * Rows that all parts of a batch bring together.
+   *
+   * @internal
+   */
+  override get joined(): PlacedTensor | undefined {
+    return this.#train.joined;
   }
 
   /**
@@ -107,28 +128,39 @@ export class Pretraining extends Method {
     return means as Record<string, number> & { loss: number };
   }
 
-  /** The objective on whole batches of the validation images, always under the same random numbers. */
+  /**
+   * The objective on whole batches of the validation images, always under the same random numbers. Ranks take batches in turn; the
+   * sums are in the order of the batches.
+   */
   async validate({ progress, signal }: WorkOptions = {}): Promise<Record<string, number> & { loss: number }> {
     const { val } = this.#data.split;
     const { size, buffers, plan } = this.#val;
     const batches = Math.floor(val.length / size);
-    const sums = this.#objective.metrics.map(() => 0);
+    const columns = this.#objective.metrics.length, { rank, ranks } = this.#exchange;
+    const mine = Array.from({ length: Math.ceil(batches / ranks) }, (_, turn) => turn * ranks + rank).filter((i) => i < batches);
+    const results = new Float32Array(columns * Math.ceil(batches / ranks));
     const pacer = new Pacer(this.gpu, { signal });
-    let i = 0, collected = 0;
-    for await (const staged of stageAhead(buffers, batchesOf(val, size))) {
+    let turn = 0, collected = 0;
+    for await (const staged of stageAhead(buffers, mine.map((i) => val.subarray(i * size, (i + 1) * size)))) {
       buffers.upload(staged);
-      writeStep(this.gpu, this.step, { seed: this.config.data.seed, step: i, row: i % TABLE_ROWS });
+      writeStep(this.gpu, this.step, { seed: this.config.data.seed, step: mine[turn]!, row: turn % TABLE_ROWS });
       const outcome = await pacer.run(plan);
       if (outcome === "stopped" || signal?.aborted) throw new Interrupted("Stopped while validating");
-      i++;
-      if (outcome === "pending" && i < batches) continue;
+      turn++;
+      if (outcome === "pending" && turn < mine.length) continue;
       const table = await read(this.gpu, this.table);
-      for (; collected < i; collected++) {
-        const first = sums.length * (collected % TABLE_ROWS);
-        sums.forEach((sum, column) => sums[column] = sum + table[first + column]!);
+      for (; collected < turn; collected++) {
+        const first = columns * (collected % TABLE_ROWS);
+        results.set(table.subarray(first, first + columns), columns * collected);
       }
-      progress?.(i * size, batches * size);
+      progress?.(turn * size, mine.length * size);
     }
+    const all = await this.#exchange.gather(results);
+    const sums = this.#objective.metrics.map((_, column) => {
+      let sum = 0;
+      for (let i = 0; i < batches; i++) sum += all[results.length * (i % ranks) + columns * Math.floor(i / ranks) + column]!;
+      return sum;
+    });
     return this.summarise(sums, batches);
   }
 
@@ -143,15 +175,16 @@ export class Pretraining extends Method {
     const { views, augmentation, metrics: names } = this.#objective;
     const { images, resident } = this.#data;
     const buffers = new BatchBuffers(this.gpu, images, size, resident);
-    const tape = new Tape(this.gpu, { training, step: this.step });
+    const tape = training ? this.createTape() : new Tape(this.gpu, { training, step: this.step });
     const layout = { channels: images.channels, size: images.size, patch: model.config.patch_size };
     const all = new ImageViews(tape, buffers.tensors, layout, this.config.data.norm_scale, views, augmentation);
     const { loss, metrics } = this.#objective.record(tape, model, all);
-    names.forEach((name, column) => recordTotal(tape, metrics[name]![0], this.table, column, metrics[name]![1]));
+    const table = training ? this.results : this.table;
+    names.forEach((name, column) => recordTotal(tape, metrics[name]![0], table, column, metrics[name]![1]));
     if (training) {
       tape.backward(loss);
-      this.optimiser.update(tape, this.report);
+      this.recordUpdate(tape);
     }
-    return { size, buffers, plan: tape.compile() };
+    return { size, buffers, plan: tape.compile(), joined: tape.joined };
   }
 }

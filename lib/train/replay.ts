@@ -9,7 +9,7 @@ import type { Method } from "./method.ts";
 type Trace = ReadonlyMap<string, Float32Array>;
 
 /**
- * Computes a step that has been prepared twice from the same state, and compares everything it leaves behind. The state is
+ * Computes a step twice from the same state, and compares everything it leaves behind. The state is
  * put back as it was.
  *
  * @returns the name of the first tensor that differs, undefined if none does, and how many numbers were compared
@@ -18,12 +18,11 @@ export async function replayStep(
   gpu: Gpu,
   method: Method,
   pacer: Pacer,
-  prepare: () => void,
+  compute: () => Promise<unknown>,
 ): Promise<{ different: string | undefined; compared: number }> {
   const before = await traceOf(gpu, stateOf(method));
   const once = async () => {
-    prepare();
-    await pacer.run(method.plan);
+    await compute();
     await pacer.drain();
     const trace = await traceOf(gpu, { ...stateOf(method), ...resultsOf(method) });
     for (const [name, tensor] of Object.entries(stateOf(method))) write(gpu, tensor, before.get(name)!);

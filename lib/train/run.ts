@@ -6,11 +6,12 @@ import { differentData, type TrainedOn } from "../data/provenance.ts";
 import { formatBytes } from "../format.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { StateDict } from "../tensor/parameters.ts";
-import { decodeResume, freshState, type Resume, type RunState, UnusableCheckpoint } from "./checkpoint.ts";
+import { decodeResume, flatTensors, freshState, type Resume, type RunState, UnusableCheckpoint } from "./checkpoint.ts";
+import { ALONE, type Exchange } from "./exchange.ts";
 import type { Method } from "./method.ts";
 import type { RunFiles } from "./run_files.ts";
 import { type Reporter, Trainer, type TrainerOptions } from "./trainer.ts";
-import { createTuned, type TuningStore } from "./tuning.ts";
+import { createTuned, tuningOf, type TuningOptions, type TuningStore } from "./tuning.ts";
 
 /** Keys that may change between a run and its continuation. */
 const FREE_KEYS = [
@@ -59,17 +60,19 @@ export async function train(
   options: TrainerOptions,
 ): Promise<RunState> {
   const { resume } = run.origin;
-  if (resume?.state.finished) {
+  const { exchange = ALONE } = options;
+  const begun = await shared(exchange, resume?.state);
+  if (begun?.finished) {
     run.begin?.();
-    reporter.line(`This run is complete (${resume.state.finished}); its weights are in ${folder.best}. Start anew with --fresh`);
-    return resume.state;
+    reporter.line(`This run is complete (${begun.finished}); its weights are in ${folder.best}. Start anew with --fresh`);
+    return begun;
   }
   using method = await createMethod(gpu, config, run, { ...options, line: (text) => reporter.line(text) });
   // an adapter without enough memory says so before the first step
   await gpu.finish();
   reporter.line(`Memory on the adapter: ${formatBytes(gpu.memory.bytes)}`);
   run.begin?.();
-  const state = resume?.state ?? freshState(method.table.shape[1]!);
+  const state = begun ?? freshState(method.table.shape[1]!);
   folder.writeConfig(config);
   folder.trimMetrics(state.epoch);
   if (resume) {
@@ -78,10 +81,16 @@ export async function train(
       `Resuming after epoch ${state.epoch}${state.stepInEpoch ? `, step ${state.stepInEpoch}` : ""} from ${folder.resume}`,
     );
   }
+  await exchange.broadcast(gpu, Object.values(flatTensors(method)));
   const trainedOn = resume ? resume.trainedOn : [...run.origin.trainedOn, run.data];
   const trainer = new Trainer(gpu, config, method, folder, { state, trainedOn }, reporter, options);
   if (!resume) await trainer.begin();
   return await trainer.run();
+}
+
+/** What rank 0 has, for all ranks. */
+async function shared<Value>(exchange: Exchange, mine: Value | undefined): Promise<Value | undefined> {
+  return JSON.parse(await exchange.broadcastText(JSON.stringify(mine ?? null))) ?? undefined;
 }
 
 /** The method with the variants of kernels that the run began with, or else those that suit the adapter. */
@@ -89,9 +98,24 @@ async function createMethod(
   gpu: Gpu,
   { training }: RunConfig,
   run: Run,
-  { signal, line }: TrainerOptions & Pick<Reporter, "line">,
+  { signal, line, exchange = ALONE }: TrainerOptions & Pick<Reporter, "line">,
 ): Promise<Method> {
-  const { origin, tunings } = run;
+  const first = await exchange.inTurn(async () =>
+    exchange.rank === 0 ? await createFirst(gpu, training, run, { signal, line }) : undefined
+  );
+  const tuning = await shared(exchange, tuningOf(gpu));
+  if (first) return first;
+  gpu.choices.answer(tuning?.adapter === gpu.adapter.name ? tuning.choices : {});
+  return run.create(new Map());
+}
+
+/** The same on rank 0, which tells the others what it has chosen: variants round differently. */
+async function createFirst(
+  gpu: Gpu,
+  training: RunConfig["training"],
+  { origin, tunings, ...run }: Run,
+  { signal, line }: Omit<TuningOptions, "tunings">,
+): Promise<Method> {
   const { resume } = origin;
   const create = () => run.create(resume ? new Map() : origin.start);
   const begun = resume?.tuning;
@@ -123,6 +147,8 @@ export async function openResume(folder: RunFiles, config: RunConfig): Promise<R
       `${error.message}. Use --fresh to start anew; ${folder.latest} can be given with --init to start from its weights`,
     );
   }
+  // whatever the number of ranks is now, groups are those that the run began with
+  if (config.training.batch_groups === 0) config.training.batch_groups = resume.config.training.batch_groups;
   const changed = differences(resume.config, config, FREE_KEYS);
   if (changed.length > 0) {
     throw new ConfigError(

@@ -9,17 +9,20 @@
 import type { RunConfig } from "../config/keys.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
+import { sha256 } from "../data/fingerprint.ts";
 import { Interrupted } from "../interrupted.ts";
 import { batchesOf } from "../input/batches.ts";
 import { Random, STREAMS } from "../random.ts";
-import { read } from "../tensor/tensor.ts";
+import { type PlacedTensor, read } from "../tensor/tensor.ts";
 import { CURVES } from "../weights/history.ts";
 import { encodeResume, encodeWeights, type RunProgress, type RunState, verifyResume } from "./checkpoint.ts";
+import { ALONE, type Exchange } from "./exchange.ts";
 import { type Method, TABLE_ROWS } from "./method.ts";
 import { stepsPerEpoch } from "./preconditions.ts";
 import { replayStep } from "./replay.ts";
 import type { RunFiles } from "./run_files.ts";
 import { learningRateFactor } from "./schedule.ts";
+import { StepRunner } from "./step_runner.ts";
 
 /** Training that cannot go on. */
 export class TrainingError extends Error {
@@ -41,6 +44,8 @@ export interface TrainerOptions {
   readonly signal?: AbortSignal;
   /** Repeats the first step and compares every bit before training begins. */
   readonly deterministicCheck?: boolean;
+  /** Ties this process to others that train with it; a run of one process by default. */
+  readonly exchange?: Exchange;
 }
 
 /** Trains a method's model from a state on. */
@@ -55,6 +60,7 @@ export class Trainer {
   readonly #trainedOn: RunProgress["trainedOn"];
   readonly #stepsPerEpoch: number;
   readonly #pacer: Pacer;
+  readonly #exchange: Exchange;
   #collected: number;
   #savedAt = performance.now();
   #checked = false;
@@ -78,7 +84,8 @@ export class Trainer {
     this.#state = state;
     this.#trainedOn = trainedOn;
     this.#collected = state.step;
-    this.#pacer = new Pacer(gpu, { signal: options.signal });
+    this.#exchange = options.exchange ?? ALONE;
+    this.#pacer = new Pacer(gpu, { signal: this.#exchange.within(options.signal) });
     this.#stepsPerEpoch = stepsPerEpoch(method.batchSize, method.images.length);
   }
 
@@ -102,9 +109,13 @@ export class Trainer {
       await this.#trainEpoch();
       const images = (state.stepInEpoch - firstStep) * this.#method.batchSize;
       await this.#endEpoch(1000 * images / (performance.now() - started));
-      if (!state.finished && this.#options.signal?.aborted) await this.#stop();
+      if (!state.finished && this.#stopAsked) await this.#stop();
     }
     return state;
+  }
+
+  get #stopAsked(): boolean {
+    return this.#exchange.stopAsked(this.#options.signal);
   }
 
   get #outOfSteps(): boolean {
@@ -121,14 +132,13 @@ export class Trainer {
     const started = performance.now();
     const firstStep = state.stepInEpoch;
     const rest = order.subarray(firstStep * batchSize, this.#stepsPerEpoch * batchSize);
-    for await (const batch of this.#method.stage(batchesOf(rest, batchSize))) {
+    using runner = new StepRunner(this.#gpu, this.#method, this.#exchange, this.#pacer);
+    for await (const parts of runner.stage(batchesOf(rest, batchSize))) {
       if (this.#outOfSteps) break;
-      const prepare = () => {
-        this.#method.prepare(batch, { seed: data.seed, step: state.step, row: state.step % TABLE_ROWS, learningRates });
-      };
-      if (this.#options.deterministicCheck && !this.#checked) await this.#checkReplay(prepare);
-      prepare();
-      const outcome = await this.#pacer.run(this.#method.plan);
+      const numbers = { seed: data.seed, step: state.step, row: state.step % TABLE_ROWS, learningRates };
+      const compute = () => runner.run(parts, numbers);
+      if (this.#options.deterministicCheck && !this.#checked) await this.#checkReplay(compute);
+      const outcome = await compute();
       if (outcome === "stopped") break;
       state.step++;
       state.stepInEpoch++;
@@ -175,10 +185,10 @@ export class Trainer {
     return `Check the data, or train in another --out with smaller learning rates or training.clip_norm${weights}`;
   }
 
-  async #checkReplay(prepare: () => void): Promise<void> {
+  async #checkReplay(compute: () => Promise<unknown>): Promise<void> {
     this.#checked = true;
-    const { different, compared } = await replayStep(this.#gpu, this.#method, this.#pacer, prepare);
-    if (this.#options.signal?.aborted) return;
+    const { different, compared } = await replayStep(this.#gpu, this.#method, this.#pacer, compute);
+    if (this.#stopAsked) return;
     if (different !== undefined) {
       throw new TrainingError(
         `A step that was repeated gave other bits, first in "${different}": the adapter or its driver (${this.#gpu.adapter.name}) ` +
@@ -190,12 +200,12 @@ export class Trainer {
   }
 
   async #badTensor(): Promise<string> {
-    const label = await this.#method.plan.firstNonFinite();
+    const label = await this.#exchange.firstOf(await this.#method.plan.firstNonFinite());
     return label === undefined ? "a tensor that is finite when the step is repeated" : `"${label}"`;
   }
 
   async #betweenWindows(): Promise<void> {
-    if (this.#options.signal?.aborted) await this.#stop();
+    if (this.#stopAsked) await this.#stop();
     const minutes = (performance.now() - this.#savedAt) / 60_000;
     if (minutes >= this.#config.training.checkpoint_minutes) await this.#save();
   }
@@ -203,6 +213,8 @@ export class Trainer {
   /** Saves the state and ends the run. */
   async #stop(): Promise<never> {
     await this.#save();
+    // who leaves first would end the others before the state is saved
+    await this.#exchange.barrier();
     const { epoch, stepInEpoch } = this.#state;
     throw new Interrupted(
       `Stopped in epoch ${
@@ -252,6 +264,7 @@ export class Trainer {
     const named = Object.fromEntries(Object.keys(state.history).map((name) => [name, state.history[name]!.at(-1)!]));
     this.#folder.appendMetrics({ epoch: state.epoch, step: state.step, lr: lr!, ...named, images_per_s: imagesPerSecond });
     await this.#save(improved);
+    await this.#exchange.same("The weights", () => hashOf(this.#gpu, this.#method.model.parameters.values));
     this.#reporter.line(
       `epoch ${state.epoch}/${training.epochs}  ${describe("train", train)}  ${describe("val", val)}  ` +
         `${imagesPerSecond.toPrecision(3)} images/s${improved ? "  best" : ""}${skipped ? `  ${skipped} steps skipped` : ""}`,
@@ -261,7 +274,7 @@ export class Trainer {
   async #validate(): Promise<Record<string, number> & { loss: number }> {
     const progress = (done: number, total: number) => this.#reporter.progress("validation", done, total, NaN);
     try {
-      return await this.#method.validate({ progress, signal: this.#options.signal });
+      return await this.#method.validate({ progress, signal: this.#exchange.within(this.#options.signal) });
     } catch (error) {
       if (error instanceof Interrupted) await this.#stop();
       throw error;
@@ -286,6 +299,11 @@ export class Trainer {
   get #progress(): RunProgress {
     return { state: this.#state, trainedOn: this.#trainedOn };
   }
+}
+
+/** Tells numbers by their bits. */
+async function hashOf(gpu: Gpu, x: PlacedTensor): Promise<string> {
+  return await sha256(await read(gpu, x) as Float32Array<ArrayBuffer>);
 }
 
 function describe(part: string, metrics: Record<string, number>): string {

@@ -29,5 +29,5 @@ const NONE = ["data.num_workers", "data.keys.pt"];
 export const UNUSED_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ["finetune", [...NONE, ...PRETRAINING, ...SIMCLR, ...MAE]],
   ["simclr", [...NONE, ...FINETUNING, ...MAE, "data.augment"]],
-  ["mae", [...NONE, ...FINETUNING, ...SIMCLR]],
+  ["mae", [...NONE, ...FINETUNING, ...SIMCLR, "training.batch_groups"]],
 ]);

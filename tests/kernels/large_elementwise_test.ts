@@ -11,6 +11,7 @@ import { gelu } from "../../lib/tensor/ops/gelu.ts";
 import { l2Normalise } from "../../lib/tensor/ops/l2_normalise.ts";
 import { crossEntropy, maskedError, smoothL1 } from "../../lib/tensor/ops/losses.ts";
 import { meanTokens } from "../../lib/tensor/ops/mean_tokens.ts";
+import { addPart, putRows, takeRows } from "../../lib/tensor/ops/part_sums.ts";
 import { recordTotal, storeRows } from "../../lib/tensor/ops/record.ts";
 import { fillMasked, randomMask } from "../../lib/tensor/ops/tokens.ts";
 import { transpose } from "../../lib/tensor/ops/transpose.ts";
@@ -24,6 +25,23 @@ largeTest("add() adds and copies", { many: ["add.add", "add.copy"] }, async (run
   const { sum, copy } = await run.compute({ sum: add(run.tape, a, b), copy: add(run.tape, a) });
   assertEvery(sum, (i) => x[i]! + y[i]!, "sum");
   assertEvery(copy, (i) => x[i]!, "copy");
+});
+
+largeTest("addPart() gives means", { many: ["part_sums.mean"] }, async (run) => {
+  const [a, x] = run.input("a", [N], 1), sum = run.output("sum", [N]);
+  addPart(run.tape, a, sum, 0, 2);
+  addPart(run.tape, a, sum, 1, 2);
+  const { twice, mean } = await run.compute({ twice: sum, mean: a });
+  assertEvery(twice, (i) => 2 * x[i]!, "sum");
+  assertEvery(mean, (i) => x[i]!, "mean");
+});
+
+largeTest("putRows() and takeRows() move rows", { many: ["part_sums.put_rows", "part_sums.take_rows"] }, async (run) => {
+  const [a, x] = run.input("a", [1_400_001, 3], 1), whole = run.output("whole", [1_400_001, 3]);
+  putRows(run.tape, a, whole);
+  const { put, taken } = await run.compute({ put: whole, taken: takeRows(run.tape, whole, a, 2) });
+  assertEvery(put, (i) => x[i]!, "put");
+  assertEvery(taken, (i) => 2 * x[i]!, "taken");
 });
 
 largeTest("addRepeated() adds to every repetition", { many: ["add.add_repeated"] }, async (run) => {

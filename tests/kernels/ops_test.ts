@@ -109,7 +109,7 @@ for (const groups of [1, 2]) {
       parameters: { "n.weight": [dim], "n.bias": [dim] },
       record: (tape, { x }, p) => {
         const running = { runningMean: createTensor(gpu, "mean", [dim]), runningVar: createTensor(gpu, "variance", [dim]) };
-        return batchNorm(tape, x!, { weight: p["n.weight"]!, bias: p["n.bias"]!, ...running }, groups);
+        return batchNorm(tape, x!, { weight: p["n.weight"]!, bias: p["n.bias"]!, ...running }, { views: groups });
       },
       reference: (a) => reference.batchNorm(a["x"]!, a["n.weight"]!, a["n.bias"]!, groups),
     });
@@ -175,7 +175,7 @@ for (const fused of [false, true]) {
         record: (tape, { x }, p) => {
           const { y, moments } = depthwiseConvGelu(tape, x!, p["c.weight"]!, p["c.bias"]!, fused);
           const running = { runningMean: createTensor(gpu, "mean", [dim]), runningVar: createTensor(gpu, "variance", [dim]) };
-          return batchNorm(tape, y, { weight: p["n.weight"]!, bias: p["n.bias"]!, ...running }, groups, moments);
+          return batchNorm(tape, y, { weight: p["n.weight"]!, bias: p["n.bias"]!, ...running }, { views: groups }, moments);
         },
         reference: (a) => {
           const y = reference.depthwiseConv(a["x"]!, a["c.weight"]!, a["c.bias"]!, [batch, grid, dim, size]).map(reference.gelu);

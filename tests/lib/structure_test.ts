@@ -23,7 +23,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   eval: ["config", "data", "input", "io", "nn", "tensor", "gpu", "weights"],
   report: ["data", "eval", "weights"],
   disk: ["config", "data", "gpu", "input", "io", "nn", "tensor", "train", "weights"],
-  train: ["config", "data", "eval", "gpu", "input", "io", "mpi", "nn", "tensor", "weights"],
+  train: ["config", "data", "eval", "gpu", "input", "io", "nn", "tensor", "weights"],
   web: ["config", "data", "eval", "gpu", "input", "io", "nn", "report", "train", "weights"],
   cli: ["config", "data", "disk", "eval", "gpu", "input", "io", "mpi", "nn", "report", "tensor", "train", "weights"],
 };

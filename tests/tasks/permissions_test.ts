@@ -19,6 +19,7 @@ const READS_DATA = "follow a link that the user put into data";
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   pretrain: [READS_DATA, ...writes("cache", "weights", "runs")],
   finetune: [READS_DATA, ...writes("cache", "weights", "runs")],
+  mpi: [READS_DATA, ...writes("cache", "weights", "runs")],
   eval: [READS_DATA, ...writes("cache", "reports")],
   predict: [READS_DATA, ...writes("cache", "runs", "reports")],
   explain: [READS_DATA, ...writes("cache", "reports")],
@@ -53,6 +54,16 @@ for (const [name, allowed] of Object.entries(ALLOWED)) {
   });
 }
 
+Deno.test("deno task mpi alone may load a library, and no other than one file", async () => {
+  const able = Object.entries(tasks).filter(([, { command }]) => command.includes("ffi")).map(([name]) => name);
+  assertEquals(able, ["mpi"]);
+  const allowed = ALLOWED["mpi"]!.toSorted();
+  for (const library of ["/usr/lib/libmpi.so,/usr/lib", "/usr/lib/libmpi.so --allow-all", "/,", ""]) {
+    assertEquals(await probe("mpi", { L2VIT_MPI: library }), allowed, library);
+  }
+  assertEquals(await probe("mpi", { L2VIT_MPI: "libc.so.6" }), allowed, "a name alone is a file of the folder");
+});
+
 Deno.test("L2VIT_HOSTS names hosts, and nothing else becomes of it", async () => {
   const allowed = ALLOWED["weights"]!.toSorted();
   for (const hosts of ["example.org,", "example.org,--allow-read,--allow-write,--allow-all,"]) {
@@ -75,6 +86,7 @@ async function probe(name: string, env: Record<string, string> = {}): Promise<st
   );
   Deno.copyFileSync(`${REPOSITORY}tests/support/forbidden.ts`, `${copy.path}/forbidden.ts`);
   for (const folder of ["tasks", "kernels", "configs", ".git"]) Deno.mkdirSync(`${copy.path}/${folder}`);
+  Deno.copyFileSync(`${REPOSITORY}tasks/mpi_library.sh`, `${copy.path}/tasks/mpi_library.sh`);
   const root = `${workspace.path}/`;
   for (const folder of ["data", "cache", "weights", "runs", "reports"]) Deno.mkdirSync(root + folder);
   Deno.writeTextFileSync(`${root}secret.txt`, "secret");

@@ -24,21 +24,30 @@ export interface BatchNormTensors {
   readonly runningVar: PlacedTensor;
 }
 
+/** How a batch is divided for its normalisation. */
+export interface BatchGroups {
+  /** Equal ranges of the first axis that are batches of their own (2 for the views of SimCLR); 1 by default. */
+  readonly views?: number;
+  /** Equal groups of each of them that are normalised by themselves; the running statistics move by their mean. 1 by default. */
+  readonly groups?: number;
+}
+
 /**
  * Normalises each column over all rows: by the batch when training, by the running statistics otherwise.
  * eps is 1e-5 and momentum 0.1, as in PyTorch.
  *
  * @param x (..., D)
- * @param groups equal stretches of the first axis that are normalised each by itself
+ * @param division equal ranges of the first axis that are normalised each by itself
  * @param moments (B, 2, D): mean and sum of squared deviations of each image, if they are known
  */
-export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, groups = 1, moments?: Tensor): Tensor {
+export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, division: BatchGroups = {}, moments?: Tensor): Tensor {
   const { weight, bias, runningMean, runningVar } = tensors;
   const dim = weight.shape[0]!;
   const allRows = expectColumns(x, dim, weight.name);
   const images = x.shape[0]!;
-  const batches = tape.training ? groups : 1;
-  if (images % batches !== 0) throw new Error(`Cannot split ${images} images of "${x.storage.label}" into ${groups} equal groups`);
+  const { views = 1, groups = 1 } = division;
+  const batches = tape.training ? views * groups : 1;
+  if (images % batches !== 0) throw new Error(`Cannot split ${images} images of "${x.storage.label}" into ${batches} equal groups`);
   const rows = allRows / batches;
   const label = weight.name.replace(/\.weight$/, "");
   const { type, count } = numbersIn(dim);
@@ -46,13 +55,17 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, grou
   const byImages = moments !== undefined || tape.atOnce(images, [x]) < images;
   const segments = byImages ? images / batches : segmentsFor(rows, count * batches);
   const lanes = lanesFor(tape, count);
-  const constants = { Number: type, DIM: count, GROUPS: batches, RUNNING: !tape.training };
+  const constants = { Number: type, DIM: count, GROUPS: batches, AVERAGED: groups, RUNNING: !tape.training };
   const rowsOf = (units: number) => allRows / images * units;
   const launch = (entry: string, more: Partial<Launch> & Pick<Launch, "extent">) =>
     tape.dispatch({ kernel: KERNEL, entry, label, ...more, constants: { ...constants, ...more.constants } });
 
   const perColumn = (entry: string, bindings: Bindings, commit = false) => {
-    const extent = { dims: { rows }, workgroups: workgroupsFor(count, lanes), turns: turnsOf(batches, turnsOf(segments)) };
+    const extent = {
+      dims: { rows },
+      workgroups: workgroupsFor(count, lanes),
+      turns: turnsOf(views, turnsOf(groups, turnsOf(segments))),
+    };
     launch(entry, { constants: { WIDTH: lanes }, bindings, extent: () => extent, commit });
   };
   const perSegment = (entry: string, cut: Bindings, bindings: Bindings) => {

@@ -82,7 +82,7 @@ export function applyDrop(tape: Tape, draw: Draw, x: Tensor, residual?: Tensor):
     kernel: KERNEL,
     entry: "apply",
     label: y.storage.label,
-    constants: { Number: type, QUADS: quads },
+    constants: { Number: type, QUADS: quads, ...tape.placement },
     units: x.shape[0]!,
     cut: residual ? { x, residual, y } : { x, y },
     bindings: { step: tape.step, ...(!residual && { residual: tape.unused }) },

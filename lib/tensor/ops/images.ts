@@ -113,6 +113,7 @@ export class ImageViews {
       ...constantsOf(layout, augmentation),
       SCALE: scale,
       BYTES: packed.wordsPerEntry === 1,
+      ...tape.placement,
     };
     this.#stream = tape.nextStream();
     this.#launch("draw", {

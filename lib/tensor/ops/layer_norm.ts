@@ -104,7 +104,7 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
   tape.dispatch({
     ...worker,
     entry: "forward",
-    constants: { ...worker.constants, ...(sumOf && { RESIDUAL: true, DROP: draw !== undefined }) },
+    constants: { ...worker.constants, ...(sumOf && { RESIDUAL: true, DROP: draw !== undefined }), ...(draw && tape.placement) },
     units: images,
     cut: { ...(sumOf ? { ...sumOf.terms, x_out: x } : { x }), y, mean_out: mean, rstd_out: rstd },
     bindings: { weight, bias, ...(draw && { step: tape.step }) },

@@ -176,7 +176,7 @@ function epilogueOf(
   if (!geluPre && !geluBackward && !drop && !residual) return undefined;
   const tensors = Object.entries({ pre_out: geluPre, pre: geluBackward, residual, step: drop && tape.step });
   return {
-    constants: { GELU: !!geluPre, GELU_BACKWARD: !!geluBackward, DROP: !!drop, RESIDUAL: !!residual },
+    constants: { GELU: !!geluPre, GELU_BACKWARD: !!geluBackward, DROP: !!drop, RESIDUAL: !!residual, ...(drop && tape.placement) },
     bindings: Object.fromEntries(tensors.filter((entry): entry is [string, Tensor] => entry[1] !== undefined)),
   };
 }

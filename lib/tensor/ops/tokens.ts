@@ -32,7 +32,7 @@ export function randomMask(tape: Tape, batch: number, tokens: number, visible: n
   const words = tape.tensor("words of the mask", [batch, tokens], "u32");
   const restore = tape.tensor("places of tokens", [batch, tokens], "u32");
   const keep = tape.tensor("visible tokens", [batch, visible], "u32");
-  const constants = { N: tokens, KEEP: visible };
+  const constants = { N: tokens, KEEP: visible, ...tape.placement };
   const extent = { dims: { stream: tape.nextStream() }, workgroups: workgroupsFor(batch * tokens), turns: turnsOf(tokens) };
   const launch = (entry: string, bindings: Bindings) =>
     tape.dispatch({ kernel: MASK, entry, label: "mask", constants, bindings, extent: () => extent });

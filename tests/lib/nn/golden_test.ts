@@ -106,7 +106,7 @@ for (const name of CASES) {
     const fixture = new Fixture(`simclr_${name}`);
     const { facts, config } = fixture;
     const model = new LinearViT(gpu, config, {
-      batchGroups: 2,
+      batchGroups: { views: 2 },
       extra: (d) => declareProjection(d, config.embed_dim, facts.projection_dim),
     });
     model.parameters.load(fixture.state("weight."));

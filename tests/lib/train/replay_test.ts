@@ -7,8 +7,10 @@ import type { StagedBatch } from "../../../lib/input/batches.ts";
 import type { StepNumbers } from "../../../lib/tensor/step.ts";
 import { freshState } from "../../../lib/train/checkpoint.ts";
 import { Finetune } from "../../../lib/train/finetune.ts";
+import { ALONE } from "../../../lib/train/exchange.ts";
 import { replayStep } from "../../../lib/train/replay.ts";
 import { RunFolder } from "../../../lib/disk/run_folder.ts";
+import { StepRunner } from "../../../lib/train/step_runner.ts";
 import { Trainer, TrainingError } from "../../../lib/train/trainer.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { gpuTest } from "../../support/gpu.ts";
@@ -33,8 +35,9 @@ class Unsteady extends Finetune {
 async function replay(gpu: Gpu, method: Finetune): Promise<string | undefined> {
   for await (const batch of method.stage([method.images.subarray(0, 4)])) {
     const before = await method.model.parameters.state();
-    const prepare = () => method.prepare(batch, { seed: 1, step: 0, learningRates: [0.1, 0.1] });
-    const { different, compared } = await replayStep(gpu, method, new Pacer(gpu), prepare);
+    const pacer = new Pacer(gpu), runner = new StepRunner(gpu, method, ALONE, pacer);
+    const compute = () => runner.run([batch], { seed: 1, step: 0, learningRates: [0.1, 0.1] });
+    const { different, compared } = await replayStep(gpu, method, pacer, compute);
     assertEquals(compared > 4 * method.model.parameters.count, true);
     assertEquals(await method.model.parameters.state(), before);
     return different;
