@@ -3,7 +3,7 @@
 import { ConsoleReporter } from "../lib/cli/console.ts";
 import { evaluationConfig } from "../lib/cli/evaluation_data.ts";
 import { probe } from "../lib/cli/probe.ts";
-import { runTask } from "../lib/cli/task.ts";
+import { runTask, UsageError } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
 import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
 
@@ -27,7 +27,9 @@ await runTask(usage, async ({ args, signal }) => {
   const path = args.need("weights");
   const opened = openWeights(path, "probe", args, reporter), { weights } = opened;
   const config = evaluationConfig([{ name: path, ...opened }], args, reporter);
-  const options = { neighbours: args.whole("neighbours", 1) ?? 20, images: args.whole("images") ?? 50_000, signal };
+  const images = args.whole("images") ?? 50_000;
+  if (images === 1) throw new UsageError("--images must be at least 2, one to learn from and one to test, or 0 for all: it is 1");
+  const options = { neighbours: args.whole("neighbours", 1) ?? 20, images, signal };
   using gpu = await openGpu(reporter);
   await probe(gpu, config, weights, options, reporter);
 });

@@ -70,11 +70,12 @@ export async function probe(
   const untrained = await resultsOf("an untrained backbone");
   model.parameters.load(fitWeights(weights, weights.model, false));
   const trained = await resultsOf(weights.path);
+  const voting = Math.min(neighbours, train.length), voters = voting === 1 ? "1 neighbour" : `${voting} neighbours`;
   const summary = await summarise(
     new Map([
-      [`${neighbours} neighbours`, trained.neighbours],
+      [voters, trained.neighbours],
       ["linear", trained.linear],
-      [`${neighbours} neighbours, untrained`, untrained.neighbours],
+      [`${voters}, untrained`, untrained.neighbours],
       ["linear, untrained", untrained.linear],
     ]),
     config.data.seed,
@@ -99,7 +100,8 @@ export async function probe(
 
 /** The first images of training and test, which are in random order, as many of each as is its share of so many; all for 0. */
 function firstOf({ train, test }: Pick<Split, "train" | "test">, most: number): Pick<Split, "train" | "test"> {
-  const share = most === 0 ? 1 : Math.min(1, most / (train.length + test.length));
-  const [fitted, tested] = [train, test].map((part) => part.subarray(0, Math.ceil(share * part.length)));
-  return { train: fitted!, test: tested! };
+  const all = train.length + test.length;
+  if (most === 0 || most >= all) return { train, test };
+  const tested = Math.max(1, Math.floor(most * test.length / all));
+  return { train: train.subarray(0, most - tested), test: test.subarray(0, tested) };
 }

@@ -22,7 +22,7 @@ const DEFINED = 0.95;
 /** Ends of a 95 % interval. */
 export type Interval = readonly [low: number, high: number];
 
-/** A measure's 95 % interval, or null where more than 5 % of the resamples do not define it. */
+/** A measure's 95 % interval, or null where more than 5 % of the resamples do not define it, and for a single image. */
 export type Intervals = Readonly<Record<string, Interval | null>>;
 
 /** One measure of two models. */
@@ -69,7 +69,8 @@ export class Bootstrap {
     const samplers = models.map((results) => new Sampler(results));
     const counts = new Uint32Array(models[0]!.labels.length);
     const pause = pauses(options);
-    for (let b = 0; b < RESAMPLES; b++) {
+    // resamples of a single image are all that image: they would make certain what nothing is known about
+    for (let b = 0; b < RESAMPLES && counts.length > 1; b++) {
       resample(counts, new Random(seed, STREAMS.bootstrap, b));
       samplers.forEach((sampler, m) => {
         const sample = sampler.sample(counts);

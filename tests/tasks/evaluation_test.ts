@@ -1,6 +1,6 @@
 /** @file eval, probe, predict and inspect on what users bring: names, other models, one class, few images, stops. */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Hdf5Writer } from "../../lib/disk/hdf5_writer.ts";
 import { exists, walk } from "../../lib/disk/files.ts";
 import { encodeSafetensors, storeFloats, toFloats } from "../../lib/io/safetensors.ts";
@@ -147,6 +147,11 @@ Deno.test("probe takes as many images as it is told, and says so", async () => {
   const all = await succeed(workspace, "probe", "--weights", "weights/a.pt", ...DATA, "--images", "0");
   assertStringIncludes(all.stdout, "Features of 70 training images");
   assert(!all.stdout.includes("The file has"), all.stdout);
+  const few = await succeed(workspace, "probe", "--weights", "weights/a.pt", ...DATA, "--images", "2");
+  assertStringIncludes(few.stdout, "Features of 1 training images");
+  assertMatch(few.stdout, / {2}1 neighbour {2}/);
+  assertMatch(few.stdout, /^accuracy( +[01]\.0000 \[not defined\]){4}$/m);
+  assertStringIncludes(await fail(workspace, "probe", "--weights", "weights/a.pt", ...DATA, "--images", "1"), "must be at least 2");
 });
 
 Deno.test("inspect shows a file of ten images, of one image, of one class, and of labels that are no classes", async () => {

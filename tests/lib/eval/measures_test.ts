@@ -160,6 +160,8 @@ Deno.test("an interval is that of the resamples that define the measure, if near
   const [rare, few] = await Promise.all([1, 5].map(async (ones) => (await Bootstrap.draw([withOnes(ones)], 3)).intervals(0)));
   assertEquals(rare!.roc_auc, null);
   assertEquals(rare!.accuracy!.every(Number.isFinite), true);
+  const single = (await Bootstrap.draw([rowsOf([[0, 0, 0.2, 5, 6]])], 3)).intervals(0);
+  assertEquals(Object.values(single).every((interval) => interval === null), true);
   const [low, high] = few!.roc_auc!;
   assert(low < measure(withOnes(5)).roc_auc! && high > measure(withOnes(5)).roc_auc!);
 });
