@@ -77,6 +77,16 @@ function wait(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
+/** Waits until a run has written the metrics of so many epochs. */
+async function epochs(workspace: Workspace, child: Deno.ChildProcess, count: number): Promise<void> {
+  let ended = false;
+  child.status.then(() => ended = true);
+  while (epochsOf(workspace) < count) {
+    assert(!ended, "the run has ended before");
+    await wait(20);
+  }
+}
+
 async function kill(signal: string, process: string): Promise<void> {
   await new Deno.Command("deno", { args: ["task", "--quiet", "--eval", `kill -s ${signal} ${process}`] }).output();
 }
@@ -106,15 +116,15 @@ testRanks("2 ranks train what one process trains in 2 groups, and the same bits 
 
 testRanks("a rank that is killed ends all, and the run goes on to the bits that it would have had", async (launcher) => {
   using workspace = workspaceWithToy();
-  const epochs = [...FINETUNE, ...set("training.epochs=6")];
-  const whole = await run(workspace, launcher, 2, "finetune", ...epochs, "--out", "runs/whole");
+  const many = [...FINETUNE, ...set("training.epochs=15")];
+  const whole = await run(workspace, launcher, 2, "finetune", ...many, "--out", "runs/whole");
   assertEquals(whole.code, 0, whole.stderr);
-  const child = launch(launcher, 2, program(2, "finetune", ...epochs, "--out", "runs/x"), options(workspace)).spawn();
-  while (epochsOf(workspace) < 2) await wait(20);
+  const child = launch(launcher, 2, program(2, "finetune", ...many, "--out", "runs/x"), options(workspace)).spawn();
+  await epochs(workspace, child, 2);
   await kill("KILL", ranksOf(workspace)[1]!);
   assertNotEquals((await child.output()).code, 0);
   await assertNoOrphans(workspace);
-  const rest = await run(workspace, launcher, 2, "finetune", ...epochs, "--out", "runs/x");
+  const rest = await run(workspace, launcher, 2, "finetune", ...many, "--out", "runs/x");
   assertEquals(rest.code, 0, rest.stderr);
   assertStringIncludes(rest.stdout, "Resuming after epoch");
   assertEquals(workspace.read("runs/x/latest.safetensors"), workspace.read("runs/whole/latest.safetensors"));
@@ -123,7 +133,7 @@ testRanks("a rank that is killed ends all, and the run goes on to the bits that 
 testRanks("a signal that reaches one rank stops all, with the state saved once", async (launcher) => {
   using workspace = workspaceWithToy();
   const child = launch(launcher, 2, program(2, "finetune", ...ENDLESS), options(workspace)).spawn();
-  while (epochsOf(workspace) < 1) await wait(20);
+  await epochs(workspace, child, 1);
   await kill("TERM", ranksOf(workspace)[1]!);
   const { code, stderr } = await child.output();
   const text = new TextDecoder().decode(stderr);
@@ -134,13 +144,13 @@ testRanks("a signal that reaches one rank stops all, with the state saved once",
 
 testRanks("a rank that hangs is not waited for without end", async (launcher) => {
   using workspace = workspaceWithToy();
-  const command = program(2, "finetune", ...ENDLESS, "--wait", "5");
+  const command = program(2, "finetune", ...ENDLESS, "--wait", "30");
   const child = launch(launcher, 2, command, options(workspace)).spawn();
-  while (epochsOf(workspace) < 1) await wait(20);
+  await epochs(workspace, child, 1);
   await kill("STOP", ranksOf(workspace)[1]!);
   const { code, stderr } = await child.output();
   assertNotEquals(code, 0);
-  assertMatch(new TextDecoder().decode(stderr), /error: rank \d has waited 5 s for .*: a rank hangs, or is slower than that/);
+  assertMatch(new TextDecoder().decode(stderr), /error: rank \d has waited 30 s for .*: a rank hangs, or is slower than that/);
   await assertNoOrphans(workspace);
 });
 

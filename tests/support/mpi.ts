@@ -41,7 +41,7 @@ export interface LaunchOptions {
 
 /** The command of a launcher that starts so many processes of a program, to be started by the caller. */
 export function launch({ command }: Launcher, ranks: number, program: string, options: LaunchOptions = {}): Deno.Command {
-  const { env = {}, limit = 120, cwd } = options;
+  const { env = {}, limit = 900, cwd } = options;
   // deno task is a shell that tests may use; a launcher without a terminal must find an end of its input
   const line = `timeout -k 5 ${limit} ${command} ${ranks} ${program} < /dev/null`;
   return new Deno.Command("deno", {
