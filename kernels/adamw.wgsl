@@ -6,11 +6,12 @@
 //   v     = BETA2 v + (1 - BETA2) g^2
 //   value = value (1 - lr WEIGHT_DECAY) - lr (m / c1) / (sqrt(v / c2) + EPS)
 //
-// with c1 = 1 - BETA1^t, c2 = 1 - BETA2^t and the learning rate of the parameter's group in the step's numbers.
+// with c1 = 1 - BETA1^t and c2 = 1 - BETA2^t after t steps of the parameter's group, and lr the group's learning rate times
+// the parameter's factor. A group that has not begun to learn is left as it is, and counts for nothing in the norm.
 // If norm is not finite nothing is changed: the step is skipped and reported.
 //
 // value, gradient, m, v  (n)       parameters side by side, each padded to a multiple of BLOCK
-// group_of_block         (n / BLOCK): learning-rate group, FROZEN for parameters that are not trained
+// rate_of_block          (n / BLOCK, 2): learning-rate group, FROZEN for parameters that are not trained; bits of the factor
 // partials               (SEGMENTS): sums of squares of SEGMENTS segments
 // report                 (rows, 2): norm, and 1 if the step was skipped, in row step.row
 //
@@ -29,7 +30,7 @@ const BETA2: f32 = 0.999;
 const EPS: f32 = 1e-8;
 
 @group(0) @binding(0) var<storage, read> gradient: array<f32>;
-@group(0) @binding(1) var<storage, read> group_of_block: array<u32>;
+@group(0) @binding(1) var<storage, read> rate_of_block: array<vec2<u32>>;
 @group(0) @binding(2) var<storage, read_write> partials_out: array<f32>;
 @group(0) @binding(3) var<storage, read> partials: array<f32>;
 @group(0) @binding(4) var<storage, read_write> value: array<f32>;
@@ -53,18 +54,22 @@ fn workgroup_sum(lane: u32, mine: f32) -> f32 {
   return shared_sum[0];
 }
 
+fn learns(parameter_group: u32) -> bool {
+  return parameter_group != FROZEN && step.correction1[parameter_group] > 0.0;
+}
+
 @compute @workgroup_size(BLOCK)
 fn square_sums(group: Group, @builtin(local_invocation_index) lane: u32) {
   let segment = group_number(group);
   if (segment >= SEGMENTS) {
     return;
   }
-  let blocks = arrayLength(&group_of_block);
+  let blocks = arrayLength(&rate_of_block);
   let first = segment_start(segment, blocks, SEGMENTS);
   let last = segment_start(segment + 1u, blocks, SEGMENTS);
   var sum = 0.0;
   for (var block = first; block < last; block++) {
-    if (group_of_block[block] != FROZEN) {
+    if (learns(rate_of_block[block].x)) {
       let g = gradient[block * BLOCK + lane];
       sum = fma(g, g, sum);
     }
@@ -95,20 +100,20 @@ fn update(group: Group, @builtin(local_invocation_index) lane: u32) {
   if (CLIP_NORM > 0.0) {
     scale = min(1.0, CLIP_NORM / (norm + 1e-6));
   }
-  for (var block = group_number(group); block < arrayLength(&group_of_block); block += group_count(group)) {
-    let parameter_group = group_of_block[block];
-    if (parameter_group != FROZEN) {
-      update_element(block * BLOCK + lane, scale, step.learning_rate[parameter_group]);
+  for (var block = group_number(group); block < arrayLength(&rate_of_block); block += group_count(group)) {
+    let rate = rate_of_block[block];
+    if (learns(rate.x)) {
+      update_element(block * BLOCK + lane, scale, rate.x, bitcast<f32>(rate.y) * step.learning_rate[rate.x]);
     }
   }
 }
 
-fn update_element(i: u32, scale: f32, lr: f32) {
+fn update_element(i: u32, scale: f32, parameter_group: u32, lr: f32) {
   let g = scale * gradient[i];
   let m_new = fma(BETA1, m[i], (1.0 - BETA1) * g);
   let v_new = fma(BETA2, v[i], (1.0 - BETA2) * g * g);
   m[i] = m_new;
   v[i] = v_new;
-  let adapted = (m_new / step.correction.x) / (sqrt(v_new / step.correction.y) + EPS);
+  let adapted = (m_new / step.correction1[parameter_group]) / (sqrt(v_new / step.correction2[parameter_group]) + EPS);
   value[i] = value[i] * (1.0 - lr * WEIGHT_DECAY) - lr * adapted;
 }

@@ -1,9 +1,11 @@
 // Softmax cross entropy of each row, and its gradient.
 //
-//   loss[b]       = log(sum over c of exp(logits[b, c])) - logits[b, label[b]]
-//   dlogits[b, c] = (softmax(logits[b])[c] - [c = label[b]]) WEIGHT / B
+//   goal[b, c]    = (1 - SMOOTHING) [c = label[b]] + SMOOTHING / CLASSES
+//   loss[b]       = log(sum over c of exp(logits[b, c])) - sum over c of goal[b, c] logits[b, c]
+//   dlogits[b, c] = (softmax(logits[b])[c] - goal[b, c]) WEIGHT / B
 //   correct[b]    = 1 if the first largest logit is the label's, else 0
 //
+// SMOOTHING takes a part of the label's share and gives it to all classes alike (Szegedy et al., arXiv:1512.00567).
 // WEIGHT is the factor of the mean loss in the total. The largest logit is taken out before exp, so no
 // finite logits overflow.
 //
@@ -15,6 +17,7 @@
 
 const CLASSES: u32 = 2u;
 const WEIGHT: f32 = 1.0;
+const SMOOTHING: f32 = 0.0;
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> label: array<u32>;
@@ -40,10 +43,16 @@ fn forward(ids: Ids) {
     sum += exp(logits[base + c] - largest);
   }
   let target_class = label[row];
+  var others = 0.0;
   for (var c = 0u; c < CLASSES; c++) {
     let p = exp(logits[base + c] - largest) / sum;
-    dlogits[base + c] = (p - f32(c == target_class)) * WEIGHT / f32(rows);
+    let goal = (1.0 - SMOOTHING) * f32(c == target_class) + SMOOTHING / f32(CLASSES);
+    dlogits[base + c] = (p - goal) * WEIGHT / f32(rows);
+    others += logits[base + target_class] - logits[base + c];
   }
   loss[row] = log(sum) + largest - logits[base + target_class];
+  if (SMOOTHING > 0.0) {
+    loss[row] += SMOOTHING / f32(CLASSES) * others;
+  }
   correct[row] = f32(best == target_class);
 }

@@ -8,12 +8,16 @@
 //
 // and each of VIEWS * B outputs, view v of image b in row v B + b, is
 //
-//   patches[row, (R / PATCH) GRID + C / PATCH, (channel, R mod PATCH, C mod PATCH)] = value / SCALE
+//   patches[row, (R / PATCH) GRID + C / PATCH, (channel, R mod PATCH, C mod PATCH)] = scaled(value)
+//
+//   scaled(x) = x / SCALE                           TRANSFORM 0
+//   scaled(x) = log(1 + x) / log(1 + SCALE)         TRANSFORM 1
+//   scaled(x) = sqrt(x / SCALE)                     TRANSFORM 2, both of |x| with the sign of x
 //
 // where (R, C) is the pixel after the transformation drawn for that row: flip of eta, flip of phi, shift
 // along phi (cyclic) or along both axes (what leaves the image is lost), some channels left out, and noise
 //
-//   clamp(value / SCALE + SIGMA normal, 0, 1)   where value > 0
+//   clamp(scaled(value) + SIGMA normal, 0, 1)   where value > 0
 //
 // Pixels beyond the last whole patch are left out, as by a convolution with stride PATCH.
 //
@@ -33,11 +37,13 @@ const SIZE: u32 = 125u;
 const CHANNELS: u32 = 8u;
 const PATCH: u32 = 5u;
 const SCALE: f32 = 255.0;
+const TRANSFORM: u32 = 0u;
 const BYTES: bool = false;        // entries of one word
 const WORDS: u32 = select(2u, 1u, BYTES);
 // what is drawn
 const FLIP_ETA: bool = true;
 const FLIP_PHI: bool = true;
+const EVERY_FLIP: bool = false;   // instead: each of four views in another way, view 0 in none
 const ROLL: bool = true;          // cyclic along phi, by 0 ... SIZE - 1 pixels
 const MAX_TOWERS: u32 = 0u;       // else: by -MAX_TOWERS ... MAX_TOWERS patches along either axis, not cyclic
 const DROP: bool = true;          // DROP_MIN ... DROP_MAX channels left out; at most 32 channels then
@@ -96,6 +102,9 @@ fn draw(ids: Ids) {
   if (FLIP_PHI) {
     flags |= first.x & 2u;
   }
+  if (EVERY_FLIP) {
+    flags = row / (arrayLength(&draws_out) / 4u);
+  }
   flags |= select(0u, 4u, uniform01(first.y) < NOISE_PROBABILITY);
   var rows = 0u;
   var columns = 0u;
@@ -139,16 +148,26 @@ struct Pixel {
   kept: bool,   // not left out, and still in the image
 }
 
+fn scaled(x: f32) -> f32 {
+  if (TRANSFORM == 1u) {
+    return sign(x) * log(1.0 + abs(x)) / log(1.0 + SCALE);
+  }
+  if (TRANSFORM == 2u) {
+    return sign(x) * sqrt(abs(x) / SCALE);
+  }
+  return x / SCALE;
+}
+
 // The entry at a word.
 fn transform(row: u32, word: u32) -> Pixel {
   var at = 0u;
   var x = 0.0;
   if (BYTES) {
     at = words[word] >> 8u;
-    x = f32(words[word] & 255u) / SCALE;
+    x = scaled(f32(words[word] & 255u));
   } else {
     at = words[word];
-    x = bitcast<f32>(words[word + 1u]) / SCALE;
+    x = scaled(bitcast<f32>(words[word + 1u]));
   }
   let channel = at % CHANNELS;
   let d = draws[row];

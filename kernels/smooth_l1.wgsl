@@ -3,7 +3,7 @@
 //   d       = prediction - goal
 //   loss    = d^2 / 2          where |d| < 1,   |d| - 1/2  elsewhere
 //   dprediction = clamp(d, -1, 1) WEIGHT / B
-//   distance    = |d|
+//   distance    = |d|, or |exp(STD prediction + MEAN) - exp(STD goal + MEAN)| of logarithms (LOG)
 //
 // WEIGHT is the factor of the mean loss in the total.
 //
@@ -14,6 +14,9 @@
 // uses lib/invocation.wgsl
 
 const WEIGHT: f32 = 1.0;
+const LOG: bool = false;
+const MEAN: f32 = 0.0;
+const STD: f32 = 1.0;
 
 @group(0) @binding(0) var<storage, read> prediction: array<f32>;
 @group(0) @binding(1) var<storage, read> goal: array<f32>;
@@ -31,5 +34,8 @@ fn forward(ids: Ids) {
   let d = prediction[row] - goal[row];
   loss[row] = select(abs(d) - 0.5, 0.5 * d * d, abs(d) < 1.0);
   distance[row] = abs(d);
+  if (LOG) {
+    distance[row] = abs(exp(STD * prediction[row] + MEAN) - exp(STD * goal[row] + MEAN));
+  }
   dprediction[row] = clamp(d, -1.0, 1.0) * WEIGHT / f32(rows);
 }

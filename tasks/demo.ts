@@ -32,8 +32,8 @@ await runTask(
     await finetune(gpu, scratch, options);
     reporter.line("\n4. Both on images that neither has seen");
     const models = [
-      { name: "pretrained", weights: readWeights(finetuning.folder.best) },
-      { name: "scratch", weights: readWeights(scratch.folder.best) },
+      { name: "pretrained", members: [readWeights(finetuning.folder.best)] },
+      { name: "scratch", members: [readWeights(scratch.folder.best)] },
     ];
     await evaluate(gpu, finetuning.config, models, rooted("reports/demo"), reporter, options);
     reporter.line(`\nEverything above was computed in this run, in ${duration((performance.now() - started) / 1000)}`);

@@ -4,9 +4,10 @@ import { evaluationConfig } from "../lib/cli/evaluation_data.ts";
 import { evaluate, REPORT_FORMATS, type ReportFormat } from "../lib/cli/evaluate.ts";
 import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
+import { exists } from "../lib/disk/files.ts";
 import { type Arguments, runTask, UsageError } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
-import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
+import { AVERAGE_OPTION, averagesFlips, openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
 
 const usage = {
   task: "eval",
@@ -14,30 +15,36 @@ const usage = {
   options: {
     "pretrained=FILE": "weights finetuned from a pretrained backbone",
     "scratch=FILE": "weights trained from scratch",
-    "model=NAME=FILE": "any other weights, under a name of your own",
+    "model=NAME=FILE": "any other weights, under a name of your own; NAME=FILE,FILE,... the mean of several",
     "data=FILE": "labelled file (the one that the models were trained on)",
     "seed=N": "seed of the split (the one that the models were trained with)",
     "out=DIR": "folder for the report (reports)",
     "format=LIST": "what to write: html, json, csv, with commas between them (all three)",
+    ...AVERAGE_OPTION,
     ...WEIGHT_OPTIONS,
   },
   repeated: ["set", "model"],
 };
 
 await runTask(usage, async ({ args, signal }) => {
-  const formats = readFormats(args.get("format"));
+  const formats = readFormats(args.get("format")), flips = averagesFlips(args);
   const reporter = new ConsoleReporter();
-  const models = namedWeights(args).map(({ name, path }) => ({ name, ...openWeights(path, "eval", args, reporter) }));
+  const models = namedWeights(args).flatMap(({ name, paths }) => {
+    return paths.map((path) => ({ name, ...openWeights(path, "eval", args, reporter) }));
+  });
   const config = evaluationConfig(models, args, reporter);
+  const candidates = [...Map.groupBy(models, ({ name }) => name)].map(([name, of]) => {
+    return { name, members: of.map(({ weights }) => weights) };
+  });
   using gpu = await openGpu(reporter);
-  await evaluate(gpu, config, models, rooted(args.get("out") ?? "reports"), reporter, { formats, signal });
+  await evaluate(gpu, config, candidates, rooted(args.get("out") ?? "reports"), reporter, { formats, signal, flips });
 });
 
-/** Weights by name: --pretrained, --scratch, and each --model NAME=FILE. */
-function namedWeights(args: Arguments): { name: string; path: string }[] {
+/** Weights by name: --pretrained, --scratch, and each --model NAME=FILE, or NAME=FILE,FILE,... */
+function namedWeights(args: Arguments): { name: string; paths: string[] }[] {
   const named = ["pretrained", "scratch"].flatMap((name) => {
     const path = args.get(name);
-    return path === undefined ? [] : [{ name, path }];
+    return path === undefined ? [] : [{ name, paths: [path] }];
   });
   for (const pair of args.all("model")) {
     const [, name, path] = /^([^=]+)=(.+)$/.exec(pair) ?? [];
@@ -48,7 +55,8 @@ function namedWeights(args: Arguments): { name: string; path: string }[] {
     if (lettersOf(name) === "") {
       throw new UsageError(`--model ${pair}: the name is empty. Expected NAME=FILE, such as mae=runs/a/best.safetensors`);
     }
-    named.push({ name: name.trim().normalize(), path });
+    // a comma may also be part of a name
+    named.push({ name: name.trim().normalize(), paths: exists(rooted(path)) ? [path] : path.split(",") });
   }
   for (const [i, { name }] of named.entries()) {
     const other = named.slice(0, i).find((earlier) => lettersOf(earlier.name) === lettersOf(name));

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { placeOf } from "../lib/cli/commands.ts";
 import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
-import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
+import { AVERAGE_OPTION, averagesFlips, openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
 import { runTask, UsageError } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
 import { csvHeader, csvRow, predictImages } from "../lib/eval/predict.ts";
@@ -25,6 +25,7 @@ const usage = {
     "weights=FILE": "weights from deno task finetune, or from PyTorch",
     "data=FILE": "file with images, HDF5 or NumPy",
     "out=FILE": "CSV to write, such as reports/predictions.csv",
+    ...AVERAGE_OPTION,
     ...WEIGHT_OPTIONS,
   },
   repeated: ["set"],
@@ -33,6 +34,7 @@ const usage = {
 
 await runTask(usage, async ({ args, signal }) => {
   const reporter = new ConsoleReporter();
+  const flips = averagesFlips(args);
   const { weights, config } = openWeights(args.need("weights"), "predict", args, reporter);
   const out = rooted(args.need("out"));
   using _folder = makeFolder(dirname(out));
@@ -42,7 +44,7 @@ await runTask(usage, async ({ args, signal }) => {
   const place = placeOf(args.need("data"), config);
   using data = await openImages(gpu, config, place, { progress: reporter.counting, notice: (line) => reporter.line(line), signal });
   file.write(csvLine(csvHeader(weights.model.num_classes)));
-  const options = { progress: reporter.counting("predicting"), signal };
+  const options = { progress: reporter.counting("predicting"), signal, flips };
   const { count } = data.images;
   for await (const prediction of predictImages(gpu, weights, data, firstNumbers(count), config.data.batch_size, options)) {
     file.write(csvLine(csvRow(prediction)));

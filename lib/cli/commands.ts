@@ -6,7 +6,8 @@ import type { Gpu } from "../gpu/device.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import type { RunState } from "../train/checkpoint.ts";
 import { type DataFacts, type DataPlace, type Known, openLabelled, openUnlabelled } from "../disk/open_data.ts";
-import { Finetune } from "../train/finetune.ts";
+import { Finetune, FINETUNE_MEASURES } from "../train/finetune.ts";
+import { checkMonitor } from "../train/monitor.ts";
 import { checkData, openResume, type Origin, type Run, train } from "../train/run.ts";
 import { ALONE, type Exchange } from "../train/exchange.ts";
 import { objectiveOf } from "../train/methods.ts";
@@ -29,6 +30,7 @@ export async function pretrain(
   remarks?.forEach((line) => reporter.line(line));
   const { exchange = ALONE } = options;
   const objective = objectiveOf(config);
+  checkMonitor(config, objective.metrics);
   checkSize(config, objective.model.extra);
   const origin = await originOf(setup, options, "");
   const place = placeOf(config.data.unlabelled_path, config);
@@ -37,7 +39,9 @@ export async function pretrain(
   using data = await exchange.inTurn(() => openUnlabelled(gpu, config, place, opening));
   const create = (weights: StateDict) => new Pretraining(gpu, config, data, weights, objective, exchange);
   const state = await begin(gpu, setup, { create, origin, data }, place, options);
-  reporter.line(`Done: ${state.finished}. Best validation loss ${state.best?.toFixed(4)}; backbone in ${folder.best}`);
+  reporter.line(
+    `Done: ${state.finished}. Best validation ${config.training.monitor} ${state.best?.toFixed(4)}; backbone in ${folder.best}`,
+  );
   return state;
 }
 
@@ -50,18 +54,21 @@ export async function finetune(
   const { config, folder, reporter, remarks } = setup;
   remarks?.forEach((line) => reporter.line(line));
   const { exchange = ALONE } = options;
+  checkMonitor(config, FINETUNE_MEASURES);
   const origin = await originOf(setup, options, config.pretrained_weights);
   const place = placeOf(config.data.labelled_path, config);
   const check = ({ train, labels, mass }: DataFacts) => {
     checkBatch(config, train);
     checkClasses(labels!, train, config, place.path);
-    checkMasses(mass!, place.path);
+    checkMasses(mass!, place.path, config.training.log_target);
   };
   const opening = { progress: reporter.counting, notice: (line: string) => reporter.line(line), check, ...options };
   using data = await exchange.inTurn(() => openLabelled(gpu, config, place, opening));
   const create = (weights: StateDict) => new Finetune(gpu, config, data, weights, exchange);
   const state = await begin(gpu, setup, { create, origin, data }, place, options);
-  reporter.line(`Done: ${state.finished}. Best validation loss ${state.best?.toFixed(4)}; weights in ${folder.best}`);
+  reporter.line(
+    `Done: ${state.finished}. Best validation ${config.training.monitor} ${state.best?.toFixed(4)}; weights in ${folder.best}`,
+  );
   return state;
 }
 
@@ -106,10 +113,10 @@ async function begin(
 /** What a run goes on from, or starts with: the folder's checkpoint, all weights of a file, the backbone of another, or nothing. */
 async function originOf(
   { config, folder, fresh, reporter }: Setup,
-  { init, mismatch = false, exchange = ALONE }: TrainingOptions,
+  { init, extend, mismatch = false, exchange = ALONE }: TrainingOptions,
   backbone: string,
 ): Promise<Origin> {
-  const resume = folder.used && !fresh ? await openResume(folder, config) : undefined;
+  const resume = folder.used && !fresh ? await openResume(folder, config, extend) : undefined;
   await shareGroups(config, exchange, resume !== undefined);
   if (resume) return { resume };
   // rank 0 reads the weights, and gives them to the others

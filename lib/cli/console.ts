@@ -20,10 +20,8 @@ export class ConsoleReporter implements Reporter {
     this.#log = log;
   }
 
-  progress(text: string, done: number, total: number, perSecond: number, unit = "images"): void {
-    const rate = Number.isFinite(perSecond)
-      ? `  ${perSecond.toPrecision(3)} ${unit}/s  ${duration((total - done) / perSecond)} left`
-      : "";
+  progress(text: string, done: number, total: number, perSecond: number, left = total - done, unit = "images"): void {
+    const rate = Number.isFinite(perSecond) ? `  ${perSecond.toPrecision(3)} ${unit}/s  ${duration(left / perSecond)} left` : "";
     if (this.#terminal) this.#draw(text + rate, done, total);
     else this.#sayNowAndThen(text + rate, done, total);
   }
@@ -38,7 +36,7 @@ export class ConsoleReporter implements Reporter {
   /** A progress function for work of so many images, or of another unit. */
   readonly counting = (what: string, unit = "images"): (done: number, total: number) => void => {
     const started = performance.now();
-    return (done, total) => this.progress(what, done, total, 1000 * done / (performance.now() - started), unit);
+    return (done, total) => this.progress(what, done, total, 1000 * done / (performance.now() - started), total - done, unit);
   };
 
   /** A progress function for bytes. */
@@ -48,7 +46,14 @@ export class ConsoleReporter implements Reporter {
     return (done, total) => {
       // what an earlier attempt brought does not count for the speed
       first ??= done;
-      this.progress(what, done / 1e6, total / 1e6, 1e-3 * (done - first) / (performance.now() - started), "MB");
+      this.progress(
+        what,
+        done / 1e6,
+        total / 1e6,
+        1e-3 * (done - first) / (performance.now() - started),
+        (total - done) / 1e6,
+        "MB",
+      );
     };
   };
 

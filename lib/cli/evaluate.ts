@@ -3,12 +3,11 @@
 import type { RunConfig } from "../config/keys.ts";
 import { ConfigError } from "../config/parse.ts";
 import type { ImageSize } from "../data/packed.ts";
-import { csvHeader, csvRow, predictImages } from "../eval/predict.ts";
+import { csvHeader, csvRow, predictEnsemble, type PredictOptions } from "../eval/predict.ts";
 import { summarise, type Summary, summaryRecord } from "../eval/summary.ts";
 import { TestResults } from "../eval/test_results.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { csvLine } from "../io/csv.ts";
-import type { WorkOptions } from "../interrupted.ts";
 import { formatJson } from "../io/json.ts";
 import type { PendingFile } from "../disk/pending_file.ts";
 import { readsImages } from "../nn/config.ts";
@@ -26,10 +25,11 @@ import { placeOf } from "./commands.ts";
 import { type ConsoleReporter, table } from "./console.ts";
 import { ReportFolder } from "./report_folder.ts";
 
-/** A model to be evaluated. */
+/** A model to be evaluated, or an ensemble of several. */
 export interface Candidate {
   readonly name: string;
-  readonly weights: Weights;
+  /** One, or the members of an ensemble, whose predictions are averaged. */
+  readonly members: readonly Weights[];
 }
 
 /** What can be written. */
@@ -48,6 +48,8 @@ const WRITTEN: Readonly<Record<ReportFormat, string>> = {
 export interface EvaluateOptions {
   /** All by default. */
   readonly formats?: readonly ReportFormat[];
+  /** Judges means over the four flips of each image. */
+  readonly flips?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -64,7 +66,7 @@ export async function evaluate(
   candidates: readonly Candidate[],
   out: string,
   reporter: ConsoleReporter,
-  { formats = REPORT_FORMATS, signal }: EvaluateOptions = {},
+  { formats = REPORT_FORMATS, flips = false, signal }: EvaluateOptions = {},
 ): Promise<Summary> {
   checkClasses(candidates);
   using folder = new ReportFolder(out);
@@ -80,22 +82,23 @@ export async function evaluate(
   rows?.write(csvLine(["model", ...csvHeader(config.model.num_classes), "label", "mass_true"]));
   const models = new Map<string, TestResults>();
   for (const candidate of candidates) {
-    const options = { progress: reporter.counting(candidate.name), signal };
+    const options = { progress: reporter.counting(candidate.name), signal, flips };
     models.set(candidate.name, await resultsOf(gpu, candidate, data, batch, rows, options));
   }
   const summary = await summarise(models, seed, { progress: reporter.counting("95 % intervals", "resamples"), signal });
   const { seen, assumed, warnings } = remarks(candidates, models, data);
+  if (flips) assumed.push("Predictions are means over the four flips of each image");
   const notes = [...assumed, ...warnings];
   if (formats.includes("json")) {
     folder.begin("metrics.json").write(formatJson({ data: place.path, seed, notes, seen, images, ...summaryRecord(summary) }));
   }
   if (formats.includes("html")) {
-    const reported = candidates.map(({ name, weights: { path, history } }) => ({
+    const reported = candidates.map(({ name, members }) => ({
       name,
       results: models.get(name)!,
       summary: summary.models.get(name)!,
-      history,
-      weights: path,
+      history: members[0]!.history,
+      weights: members.map(({ path }) => path).join(", "),
       seen: seen.get(name)!,
     }));
     writeReport({ data: place.path, seed, models: reported, comparisons: summary.comparisons, notes }, folder);
@@ -112,10 +115,14 @@ export async function evaluate(
 /** What a reader has to know before the numbers: what was assumed, and what the numbers cannot say. */
 function remarks(candidates: readonly Candidate[], models: ReadonlyMap<string, TestResults>, data: LabelledData & Known) {
   const { test } = data.split;
-  const assumed = candidates.flatMap(({ weights }) => [describeUntrained(weights), describeAssumed(weights)])
+  const assumed = candidates.flatMap(({ members }) => members)
+    .flatMap((weights) => [describeUntrained(weights), describeAssumed(weights)])
     .filter((note) => note !== undefined);
-  const seen = new Map(candidates.map(({ name, weights }) => {
-    return [name, seenImages(weights.trainedOn, data.trainedOn, data.labels, test)];
+  for (const { name, members } of candidates) {
+    if (members.length > 1) assumed.push(`${name} is the mean of ${members.length} models`);
+  }
+  const seen = new Map(candidates.map(({ name, members }) => {
+    return [name, seenImages(members.flatMap(({ trainedOn }) => trainedOn), data.trainedOn, data.labels, test)];
   }));
   const [results] = [...models.values()];
   const warnings = [...[...seen].flatMap(([name, met]) => describeSeen(name, met, test.length)), ...missingClasses(results!)];
@@ -125,15 +132,15 @@ function remarks(candidates: readonly Candidate[], models: ReadonlyMap<string, T
 /** A model's predictions of the test images beside the truth; each is a row too, if rows are wanted. */
 async function resultsOf(
   gpu: Gpu,
-  { name, weights }: Candidate,
+  { name, members }: Candidate,
   data: LabelledData,
   batch: number,
   rows: PendingFile | undefined,
-  options: WorkOptions,
+  options: PredictOptions,
 ): Promise<TestResults> {
   const { labels, mass, split: { test } } = data;
-  const results = new TestResults(weights.model.num_classes, test.length);
-  for await (const prediction of predictImages(gpu, weights, data, test, batch, options)) {
+  const results = new TestResults(members[0]!.model.num_classes, test.length);
+  for await (const prediction of predictEnsemble(gpu, members, data, test, batch, options)) {
     const truth = [labels[prediction.index]!, mass[prediction.index]!] as const;
     results.add(prediction, ...truth);
     rows?.write(csvLine([name, ...csvRow(prediction), ...truth]));
@@ -143,10 +150,11 @@ async function resultsOf(
 
 /** Refuses models that tell different classes apart. */
 function checkClasses(candidates: readonly Candidate[]): void {
-  const classesOf = ({ weights }: Candidate) => weights.model.num_classes;
-  const describe = (candidate: Candidate) =>
-    `"${candidate.name}" (${candidate.weights.path}) knows ${classesOf(candidate)} classes`;
-  const [first] = candidates, other = candidates.find((candidate) => classesOf(candidate) !== classesOf(first!));
+  const all = candidates.flatMap(({ name, members }) => members.map((weights) => ({ name, weights })));
+  const classesOf = ({ weights }: { weights: Weights }) => weights.model.num_classes;
+  const describe = ({ name, weights }: { name: string; weights: Weights }) =>
+    `"${name}" (${weights.path}) knows ${weights.model.num_classes} classes`;
+  const [first] = all, other = all.find((model) => classesOf(model) !== classesOf(first!));
   if (!other) return;
   throw new ConfigError(
     `${describe(first!)} and ${
@@ -156,8 +164,10 @@ function checkClasses(candidates: readonly Candidate[]): void {
 }
 
 /** Refuses a model that cannot read the images. */
-function checkImages({ name, weights: { path, model } }: Candidate, data: string, images: ImageSize): void {
-  if (readsImages(model, images)) return;
+function checkImages({ name, members }: Candidate, data: string, images: ImageSize): void {
+  const misfit = members.find(({ model }) => !readsImages(model, images));
+  if (!misfit) return;
+  const { path, model } = misfit;
   throw new ConfigError(
     `"${name}" (${path}) reads images of ${model.img_size} x ${model.img_size} with ${model.in_channels} channels, and those of ` +
       `${data} are ${images.size} x ${images.size} with ${images.channels}. Evaluate it by itself, on other data`,

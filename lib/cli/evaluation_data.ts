@@ -43,7 +43,15 @@ export function evaluationConfig(
   }
   if (first && !seedGiven) {
     agree(known, ({ seed }) => seed, ({ seed }) => String(seed), "with the split of seed", "--seed");
+    agree(
+      known,
+      ({ fold }) => String(fold),
+      ({ fold }) => fold ? `part ${fold[0]} of ${fold[1]}` : "no cross-validation",
+      "with",
+      "--seed",
+    );
     config.data.seed = first.data.seed;
+    [config.data.fold, config.data.folds] = first.data.fold ?? [0, 0];
   }
   config.data.labelled_path = path ?? config.data.labelled_path;
   config.data.seed = seed ?? config.data.seed;

@@ -1,5 +1,6 @@
 /** @file The work of deno task probe: features of a backbone and of an untrained one, and what can be read off them. */
 
+import { trainingSeed } from "../config/seeds.ts";
 import type { RunConfig } from "../config/keys.ts";
 import type { Split } from "../data/split.ts";
 import { ImageMap } from "../eval/image_map.ts";
@@ -45,10 +46,10 @@ export async function probe(
     ...options,
   });
   const { train, test } = firstOf(data.split, images);
-  const model = new LinearViT(gpu, weights.model, { seed: config.data.seed });
+  const model = new LinearViT(gpu, weights.model, { seed: trainingSeed(config) });
   using _parameters = model.parameters;
   const batch = Math.min(config.data.batch_size, test.length);
-  using map = new ImageMap(gpu, model, data, batch, weights.normScale, (tape, vit, views) => ({
+  using map = new ImageMap(gpu, model, data, batch, weights, (tape, vit, views) => ({
     features: vit.features(tape, views),
   }));
   const both = joined(train, test);

@@ -26,6 +26,7 @@ export const TRAINING_OPTIONS = {
 /** Flags of both training tasks. */
 export const TRAINING_FLAGS = {
   "fresh": "set earlier files in the folder aside instead of resuming",
+  "extend": "go on with more epochs, other learning rates, or other limits than the run began with",
   "mismatch": "start from weights that were trained with another data.norm_scale or model.denominator_floor",
   "deterministic-check": "first compute a step twice and compare every bit of it",
 } as const;
@@ -45,13 +46,21 @@ export function describeMethods(): string {
 export interface TrainingOptions extends TrainerOptions {
   /** Weights to start from, heads included. */
   readonly init?: string | undefined;
+  /** Goes on with other limits and learning rates than the run began with. */
+  readonly extend?: boolean;
   /** Takes weights that were trained on other numbers than the configuration's. */
   readonly mismatch?: boolean;
 }
 
 /** How a training task is started and stopped, from its command line. */
 export function trainingOptions({ args, signal }: TaskContext): TrainingOptions {
-  return { signal, init: args.get("init"), mismatch: args.has("mismatch"), deterministicCheck: args.has("deterministic-check") };
+  return {
+    signal,
+    init: args.get("init"),
+    extend: args.has("extend"),
+    mismatch: args.has("mismatch"),
+    deterministicCheck: args.has("deterministic-check"),
+  };
 }
 
 /** What a training task works with; it holds on to the run's folder. */

@@ -7,6 +7,7 @@ import { readWeights } from "../disk/weights.ts";
 import { fitWeights, type Weights, WeightsError } from "../weights/weights.ts";
 import { ASSUMABLE, type Assumable, describeAssumed, describeUntrained, MASS_SCALE } from "../weights/weights_info.ts";
 import type { StateDict } from "../tensor/parameters.ts";
+import { pixelScale } from "../train/augmentation.ts";
 import type { ConsoleReporter } from "./console.ts";
 import { rooted } from "./paths.ts";
 import { type Arguments, UsageError } from "./task.ts";
@@ -16,10 +17,21 @@ export const WEIGHT_OPTIONS = {
   "set=KEY=VALUE": "what the weights' file does not tell, such as model.denominator_floor=1, data.norm_scale=1 or mass_mean=142.5",
 } as const;
 
+/** Options of tasks that predict. */
+export const AVERAGE_OPTION = { "average=flips": "mean of what is predicted of an image and of its three mirror images" } as const;
+
+/** Whether predictions are means over the four flips of an image. */
+export function averagesFlips(args: Pick<Arguments, "get">): boolean {
+  const given = args.get("average");
+  if (given === undefined || given === "flips") return given !== undefined;
+  throw new UsageError(`--average ${given}: the one mean that there is is that over flips`);
+}
+
 const IMAGES = [
   "model.denominator_floor",
   "model.img_size",
   "data.norm_scale",
+  "data.transform",
   "data.batch_size",
   "data.cache_dir",
   "data.gpu_share",
@@ -34,7 +46,7 @@ const SETTABLE = {
   explain: [...IMAGES, ...TRUTH, ...MASS_SCALE],
   eval: [...IMAGES, ...TRUTH, ...SPLIT, ...MASS_SCALE],
   probe: [...IMAGES, ...TRUTH, ...SPLIT],
-  export: ["model.denominator_floor", "model.img_size", "data.norm_scale", ...MASS_SCALE],
+  export: ["model.denominator_floor", "model.img_size", "data.norm_scale", "data.transform", ...MASS_SCALE],
 } as const satisfies Record<string, readonly string[]>;
 
 /** A task that uses weights. */
@@ -79,7 +91,7 @@ function overrideWeights(weights: Weights, args: Pick<Arguments, "all">, keys: r
     throw new UsageError(`--set ${unused}: this task does not use that key; it takes ${keys.join(", ")}`);
   }
   const isMass = (pair: string) => MASS_SCALE.some((key) => key === keyOf(pair));
-  const known = { model: weights.model, data: { norm_scale: weights.normScale } };
+  const known = { model: weights.model, data: { norm_scale: weights.normScale, transform: weights.transform } };
   const config = parseConfig(JSON.stringify(known), weights.path, given.filter((pair) => !isMass(pair)));
   const { projection_dim: _, ...model } = config.model;
   checkModel(model);
@@ -89,7 +101,7 @@ function overrideWeights(weights: Weights, args: Pick<Arguments, "all">, keys: r
     weights: {
       ...weights,
       model,
-      normScale: config.data.norm_scale,
+      ...pixelScale(config),
       massMean: mass.get("mass_mean") ?? weights.massMean,
       massStd: mass.get("mass_std") ?? weights.massStd,
       assumed: weights.assumed.filter((key) => !set.has(key)),
@@ -122,17 +134,19 @@ export function startingWeights(
   reporter: Pick<ConsoleReporter, "line">,
 ): { readonly start: StateDict; readonly trainedOn: Weights["trainedOn"] } {
   const weights = readWeights(rooted(path));
-  const { assumed, normScale, model } = weights;
-  const numbers: [key: Assumable, theirs: number, ours: number][] = [
+  const { assumed, normScale, transform, model } = weights;
+  const numbers: [key: Assumable | "data.transform", theirs: number | string, ours: number | string][] = [
     ["data.norm_scale", normScale, config.data.norm_scale],
+    ["data.transform", transform, config.data.transform],
     ["model.denominator_floor", model.denominator_floor, config.model.denominator_floor],
   ];
-  const unknown = numbers.filter(([key]) => assumed.includes(key));
+  const isAssumed = (key: string) => assumed.some((name) => name === key);
+  const unknown = numbers.filter(([key]) => isAssumed(key));
   if (unknown.length > 0) {
     const values = unknown.map(([key, , ours]) => `${key} ${ours}`).join(", ");
     reporter.line(`Assumed, since ${weights.path} does not clearly say: it was trained with ${values}, as the configuration says`);
   }
-  const other = numbers.filter(([key, theirs, ours]) => !assumed.includes(key) && theirs !== ours);
+  const other = numbers.filter(([key, theirs, ours]) => !isAssumed(key) && theirs !== ours);
   if (other.length > 0) {
     const values = other.map(([key, theirs, ours]) => `${key} ${theirs}, and the configuration says ${ours}`).join("; ");
     const line = `${weights.path} was trained with ${values}`;

@@ -6,6 +6,8 @@
 
 import { type ConfigOf, defaultsOf, flag, oneOf, real, text, whole } from "./schema.ts";
 
+const LARGEST_SEED = 2 ** 32 - 1;
+
 /** All keys. */
 export const KEYS = {
   data: {
@@ -24,9 +26,16 @@ export const KEYS = {
       pt: text("", "the same of the transverse momenta"),
     },
     batch_size: whole(64, "images in a step"),
-    seed: whole(42, "split, order, weights, augmentation, dropout", { least: 0, most: 2 ** 32 - 1 }),
+    seed: whole(42, "split, order, weights, augmentation, dropout", { least: 0, most: LARGEST_SEED }),
+    folds: whole(0, "parts of a cross-validation, of which one is for testing; 0: none, 20 % are", { least: 0 }),
+    fold: whole(0, "which part is for testing, counted from 0", { least: 0 }),
+    split_seed: whole(-1, "split alone; -1: data.seed", { least: -1, most: LARGEST_SEED }),
     augment: flag(true, "flips and roll while finetuning, and in masked pretraining"),
     norm_scale: real(255, "values are divided by it", { least: 1e-30 }),
+    transform: oneOf(
+      ["linear", "log1p", "sqrt"],
+      "what becomes of a value x: x / norm_scale, log(1 + x) / log(1 + norm_scale), or the root of x / norm_scale",
+    ),
     shuffle: flag(true, "false: training images in the order of the split"),
     max_train_images: whole(0, "trains on the first so many images of the training part; 0: on all", { least: 0 }),
     num_workers: whole(4, "accepted for compatibility, unused", { least: 0 }),
@@ -68,6 +77,7 @@ export const KEYS = {
   },
   training: {
     method: text("simclr", "how pretraining works: simclr or mae", { source: "arXiv:2002.05709, arXiv:2111.06377" }),
+    seed: whole(-1, "order, weights, augmentation, dropout; -1: data.seed", { least: -1, most: LARGEST_SEED }),
     epochs: whole(50, "most epochs"),
     warmup_epochs: whole(3, "epochs of a linear rise of the learning rate; then it falls as a cosine", {
       least: 0,
@@ -76,12 +86,28 @@ export const KEYS = {
     lr: real(3e-4, "learning rate of pretraining"),
     backbone_lr: real(5e-5, "learning rate of the backbone in finetuning"),
     head_lr: real(1e-4, "learning rate of the heads in finetuning"),
+    layer_decay: real(1, "factor of the learning rate from each block to the one before it, in finetuning", {
+      least: 1e-3,
+      most: 1,
+      source: "arXiv:2106.08254",
+    }),
+    freeze_epochs: whole(0, "epochs of finetuning in which the heads alone are trained", { least: 0 }),
     weight_decay: real(0.01, "of AdamW", { source: "arXiv:1711.05101" }),
+    ema: real(0, "decay of a running mean of the weights, which is judged and saved in their place, such as 0.999; 0: none", {
+      most: 1 - 1e-6,
+    }),
     clip_norm: real(1, "largest norm of the gradient; 0: no limit"),
-    patience: whole(15, "epochs without a better validation loss before stopping"),
+    monitor: text("loss", "validation measure that says which weights are best: loss, acc, mae, roc_auc, mass_rmse, ..."),
+    patience: whole(15, "epochs without a better value of it before stopping"),
+    keep: whole(1, "best epochs whose weights are kept; of more than 1 each has a file epoch-N.safetensors"),
     temperature: real(0.5, "of NT-Xent", { least: 1e-6, source: "arXiv:2002.05709" }),
     lambda_cls: real(1, "weight of the cross entropy"),
     lambda_reg: real(1, "weight of the smooth L1 loss of the mass"),
+    log_target: flag(false, "learns the logarithm of the mass"),
+    label_smoothing: real(0, "part of a label's share that all classes get alike, in the training loss", {
+      most: 1,
+      source: "arXiv:1512.00567",
+    }),
     max_steps: whole(0, "ends the run after so many steps; 0: no limit", { least: 0 }),
     max_skipped_steps: whole(10, "steps in a row that may be skipped since their gradient is not finite"),
     checkpoint_minutes: real(10, "time between checkpoints within an epoch", { unit: "minutes" }),
@@ -104,7 +130,10 @@ export const KEYS = {
       "auto measures variants of large matrix products at the first use of an adapter; off takes fixed ones",
     ),
   },
-  output: { dir: text("runs/latest", "the run's folder, also --out") },
+  output: {
+    dir: text("runs/latest", "the run's folder, also --out"),
+    tensorboard: flag(false, "curves as a file of TensorBoard's too"),
+  },
   pretrained_weights: text("", "backbone to finetune from"),
 } as const;
 

@@ -117,7 +117,12 @@ function apply(target: Tree, section: Section, tree: unknown, source: string, pr
   }
 }
 
-function checkTogether({ augment, mae }: RunConfig, source: string): void {
+function checkTogether({ augment, mae, data: { fold, folds } }: RunConfig, source: string): void {
+  if (folds === 1 || fold >= Math.max(1, folds)) {
+    throw new ConfigError(
+      `${source}: data.fold must be less than data.folds, which is 0 or at least 2: they are ${fold} and ${folds}`,
+    );
+  }
   if (mae.decoder_embed_dim % mae.decoder_num_heads !== 0) {
     throw new ConfigError(
       `${source}: mae.decoder_embed_dim must be a multiple of mae.decoder_num_heads: ` +

@@ -24,6 +24,8 @@ export interface TrainedOn {
   readonly split: "stratified" | "random";
   /** Seed of the split. */
   readonly seed: number;
+  /** Which of how many parts of a cross-validation was for testing, counted from 0; none if it was none. */
+  readonly fold?: readonly [fold: number, folds: number];
   /** Images trained on. */
   readonly train: number;
   /** Images validated on. */
@@ -70,12 +72,13 @@ export function parseTrainedOn(text: string | undefined): TrainedOn[] {
 
 function isTrainedOn(value: unknown): value is TrainedOn {
   if (typeof value !== "object" || value === null) return false;
-  const { path, keys, images, fingerprint, labels, split, seed, train, val, test } = value as Record<string, unknown>;
+  const { path, keys, images, fingerprint, labels, split, seed, fold, train, val, test } = value as Record<string, unknown>;
   return typeof path === "string" && typeof keys === "object" && keys !== null &&
     Object.values(keys).every((name) => typeof name === "string") &&
     [images, seed, train, val, test].every((n) => Number.isSafeInteger(n) && (n as number) >= 0) &&
     typeof fingerprint === "string" && (labels === null || typeof labels === "string") &&
-    (split === "stratified" || split === "random");
+    (split === "stratified" || split === "random") &&
+    (fold === undefined || (Array.isArray(fold) && fold.length === 2 && fold.every(Number.isSafeInteger)));
 }
 
 function hash(...lists: (Uint32Array | Float64Array)[]): Promise<string> {

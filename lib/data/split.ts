@@ -44,6 +44,58 @@ export function stratifiedSplit(labels: ArrayLike<number>, seed: number, shares:
   return { train, val, test };
 }
 
+/** How a labelled data set is divided. */
+export interface Division {
+  /** random_state of scikit-learn. */
+  readonly seed: number;
+  /** Which of how many parts is for testing, counted from 0; 20 % of the images are if not given. */
+  readonly fold?: readonly [fold: number, folds: number] | undefined;
+}
+
+/**
+ * Divides images by a seed, or by the part of a cross-validation that is for testing.
+ *
+ * @throws {RangeError} if there are too few images
+ */
+export function divide(labels: ArrayLike<number>, { seed, fold }: Division): Split {
+  if (fold === undefined) return stratifiedSplit(labels, seed);
+  const folds = stratifiedFolds(labels, fold[1], seed);
+  const of = (part: boolean) => firstNumbers(labels.length).filter((image) => (folds[image] === fold[0]) === part);
+  const { val: valShare, test: testShare } = PUBLISHED_SHARES;
+  const rest = of(false);
+  const [train, val] = trainTestSplit(rest, pick(labels, rest), valShare / (1 - testShare), seed, labels);
+  return { train, val, test: of(true) };
+}
+
+/**
+ * `StratifiedKFold(folds, shuffle=True, random_state=seed)`: the part in which each image is for testing.
+ *
+ * @throws {RangeError} if a class has fewer images than there are parts
+ */
+export function stratifiedFolds(labels: ArrayLike<number>, folds: number, seed: number): Uint32Array {
+  const members = membersOf(labels), rare = members.find(({ places }) => places.length < folds);
+  if (rare) {
+    throw new RangeError(`Cannot make ${folds} parts: class ${rare.label} has ${rare.places.length} images. Use fewer parts`);
+  }
+  // scikit-learn deals all images out by class, class after class in the order in which they first occur
+  members.sort((a, b) => a.places[0]! - b.places[0]!);
+  const random = new RandomState(seed), parts = new Uint32Array(labels.length);
+  let dealt = 0;
+  for (const { places } of members) {
+    const counts = Array.from({ length: folds }, (_, fold) => countOf(dealt, dealt + places.length, fold, folds));
+    dealt += places.length;
+    const ofClass = Uint32Array.from(counts.flatMap((count, fold) => new Array<number>(count).fill(fold)));
+    random.shuffle(ofClass).forEach((fold, i) => parts[places[i]!] = fold);
+  }
+  return parts;
+}
+
+/** Numbers from first to end that leave a remainder. */
+function countOf(first: number, end: number, remainder: number, divisor: number): number {
+  const below = (n: number) => Math.ceil((n - remainder) / divisor);
+  return below(end) - below(first);
+}
+
 /**
  * `train_test_split(indices, test_size=share, stratify=labels, random_state=seed)`.
  *

@@ -27,6 +27,15 @@ export function appendText(path: string, text: string): void {
 }
 
 /**
+ * Adds bytes to a file.
+ *
+ * @throws {FileError} if the file system refuses
+ */
+export function appendBytes(path: string, bytes: Uint8Array<ArrayBuffer>): void {
+  explaining(path, "written", () => Deno.writeFileSync(path, bytes, { append: true }));
+}
+
+/**
  * Makes a folder and those above it.
  *
  * @param elsewhere a sentence that names another place for it, if it cannot be made

@@ -2,6 +2,7 @@
 
 import type { RunConfig } from "../config/keys.ts";
 import { ConfigError } from "../config/parse.ts";
+import { divisionOf, splitSeed } from "../config/seeds.ts";
 import { describeZeroEnd, describeZeros } from "../data/empty.ts";
 import { DataError } from "../data/errors.ts";
 import type { JetNames } from "../data/jet_file.ts";
@@ -9,7 +10,7 @@ import { labelProblem } from "../data/labels.ts";
 import { labelsFingerprint, type TrainedOn } from "../data/provenance.ts";
 import { Loader } from "./loader.ts";
 import { forEachEntry } from "../data/entries.ts";
-import { randomSplit, stratifiedSplit } from "../data/split.ts";
+import { divide, randomSplit } from "../data/split.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ImageSize } from "../data/packed.ts";
 import { ResidentImages } from "../input/batches.ts";
@@ -86,7 +87,7 @@ export async function openLabelled(
     for (const odd of [describeZeroEnd(labels), describeZeros("masses", mass)]) if (odd) options.notice?.(`${path}: ${odd}`);
     let split: LabelledData["split"];
     try {
-      split = limited(stratifiedSplit(labels, config.data.seed), config);
+      split = limited(divide(labels, divisionOf(config)), config);
     } catch (error) {
       throw new DataError(`${path}: ${(error as Error).message}`);
     }
@@ -107,7 +108,7 @@ export async function openUnlabelled(
   const loader = await openMatching(config, place.path);
   return await guarded(loader, async () => {
     if (loader.count < 4) throw new DataError(`${place.path}: it holds ${loader.count} images; at least 4 are needed`);
-    const split = limited(randomSplit(loader.count, config.data.seed), config);
+    const split = limited(randomSplit(loader.count, splitSeed(config)), config);
     options.check?.({ ...factsOf(loader), ...split });
     const opened = await openPackedImages(gpu, config, loader, place, options);
     const known = { path: config.data.unlabelled_path, labels: null, split: { ...split, test: [] } };
@@ -150,18 +151,18 @@ function factsOf({ count, size, channels }: Loader): FileFacts {
 
 /** What weights that are trained on these images say about them. */
 async function provenance(
-  { data: { keys, seed } }: Pick<RunConfig, "data">,
+  config: Pick<RunConfig, "data">,
   loader: Loader,
   { path, labels, split }: { path: string; labels: string | null; split: Record<"train" | "val" | "test", ArrayLike<number>> },
 ): Promise<TrainedOn> {
   return {
     path,
-    keys: jetNames({ keys }),
+    keys: jetNames(config.data),
     images: loader.count,
     fingerprint: await loader.fingerprint(),
     labels,
     split: labels === null ? "random" : "stratified",
-    seed,
+    ...(labels === null ? { seed: splitSeed(config) } : divisionOf(config)),
     train: split.train.length,
     val: split.val.length,
     test: split.test.length,

@@ -1,10 +1,12 @@
 /**
  * @file A run's folder: weights, state to resume from, metrics and log.
  *
- *     best.safetensors     weights with the lowest validation loss
+ *     best.safetensors     weights with the best validation loss (training.monitor)
+ *     epoch-N.safetensors  weights of the best epochs, with training.keep of more than 1
  *     latest.safetensors   weights after the last epoch (or step, if the run was stopped)
  *     resume.safetensors   everything needed to go on exactly: weights, moments, running sums
  *     metrics.jsonl        one line an epoch
+ *     events.out.tfevents.* the same for TensorBoard, with output.tensorboard
  *     config.yaml          the configuration, every key
  *     log.txt              what the task printed
  *     run.lock             held by the task that trains here, as long as it does
@@ -12,11 +14,12 @@
 
 import type { RunConfig } from "../config/keys.ts";
 import { formatConfig } from "../config/parse.ts";
-import { appendText, makeFolder, writeFileAtomic } from "./atomic.ts";
+import { appendBytes, appendText, makeFolder, writeFileAtomic } from "./atomic.ts";
 import { exists } from "./files.ts";
 import { type Notice, tryLock } from "./lock.ts";
 import { PendingFile } from "./pending_file.ts";
 import { encodeSafetensors, type Safetensors } from "../io/safetensors.ts";
+import { encodeFileStart, encodeScalars } from "../io/tensorboard.ts";
 import type { RunFiles } from "../train/run_files.ts";
 
 /** A folder in which another task is training. */
@@ -25,12 +28,15 @@ export class FolderInUse extends Error {
   override readonly name = "FolderInUse";
 }
 
+const EPOCH = /^epoch-\d+\.safetensors$/, EVENTS = /^events\.out\.tfevents\./;
+
 /** Paths of a run, and how its files are written. Two tasks cannot have one folder at the same time. */
 export class RunFolder implements RunFiles {
   /** The folder, without a slash at its end. */
   readonly path: string;
   readonly #lock: Disposable;
   readonly #made: Disposable;
+  #events: string | undefined;
   /** Lines of the log that wait until the run begins; undefined from then on. */
   #waiting: string[] | undefined = [];
 
@@ -64,6 +70,19 @@ export class RunFolder implements RunFiles {
     return `${this.path}/latest.safetensors`;
   }
 
+  epoch(epoch: number): string {
+    return `${this.path}/epoch-${epoch}.safetensors`;
+  }
+
+  removeEpochsBut(kept: readonly number[]): void {
+    const names = kept.map((epoch) => `epoch-${epoch}.safetensors`);
+    for (const name of this.#namesLike(EPOCH).filter((name) => !names.includes(name))) Deno.removeSync(`${this.path}/${name}`);
+  }
+
+  #namesLike(pattern: RegExp): string[] {
+    return [...Deno.readDirSync(this.path)].map(({ name }) => name).filter((name) => pattern.test(name));
+  }
+
   get resume(): string {
     return `${this.path}/resume.safetensors`;
   }
@@ -94,7 +113,11 @@ export class RunFolder implements RunFiles {
 
   #setAside(): string | undefined {
     const names = ["best.safetensors", "latest.safetensors", "resume.safetensors", "metrics.jsonl", "config.yaml", "log.txt"];
-    const present = names.filter((name) => exists(`${this.path}/${name}`));
+    const present = [
+      ...names.filter((name) => exists(`${this.path}/${name}`)),
+      ...this.#namesLike(EPOCH),
+      ...this.#namesLike(EVENTS),
+    ];
     if (present.length === 0) return undefined;
     let n = 1;
     while (exists(`${this.path}/previous-${n}`)) n++;
@@ -122,6 +145,19 @@ export class RunFolder implements RunFiles {
 
   appendMetrics(values: Record<string, number>): void {
     appendText(this.metrics, JSON.stringify(values) + "\n");
+  }
+
+  /** A run that goes on writes a file of its own, and TensorBoard takes the later of two values of a step. */
+  appendEvents({ step, ...scalars }: Record<string, number> & { readonly step: number }): void {
+    const now = Date.now() / 1000;
+    this.#events ??= this.#beginEvents(now);
+    appendBytes(this.#events, encodeScalars(now, step, scalars));
+  }
+
+  #beginEvents(seconds: number): string {
+    const path = `${this.path}/events.out.tfevents.${seconds.toFixed(3).replace(".", "")}.l2vit`;
+    appendBytes(path, encodeFileStart(seconds));
+    return path;
   }
 
   /** A last line that was cut off is dropped too. */

@@ -61,7 +61,7 @@ export class Explainer {
    * @throws {WeightsError} if the weights have no heads
    */
   constructor(gpu: Gpu, weights: Weights, { images, resident }: InputImages) {
-    const { model: config, normScale } = weights;
+    const config = weights.model;
     this.#gpu = gpu;
     this.#weights = weights;
     this.#images = images;
@@ -77,7 +77,7 @@ export class Explainer {
       tape,
       this.#buffers.tensors,
       { ...this.#size, patch: config.patch_size },
-      normScale,
+      weights,
       1,
       NO_AUGMENTATION,
     );
@@ -122,7 +122,8 @@ export class Explainer {
     const prediction = imagePrediction(index, scores, scaledMass[0]!, this.#weights);
     const explained = wanted ?? prediction.class;
     const toClass = await this.#contributions(none.map((_, c) => c === explained ? 1 : -1 / (classes - 1)), 0);
-    const toMass = await this.#contributions(none, this.#weights.massStd);
+    const { massStd, massLog } = this.#weights;
+    const toMass = await this.#contributions(none, massLog ? massStd * prediction.mass : massStd);
     const attention = await Promise.all(this.#attention.map((received) => read(this.#gpu, received)));
     check("contribution to the class", toClass);
     check("contribution to the mass", toMass);

@@ -95,14 +95,24 @@ export class Bootstrap {
       const [a = null, b = null] = [values[first]![name], values[second]![name]];
       if (a === null || b === null) return null;
       const [left, right] = [this.#values[name]![first]!, this.#values[name]![second]!];
-      const found = definedOf(left.map((value, i) => difference(value, right[i]!)));
-      return { difference: difference(a, b), interval: found ? middle(found) : null, p: found ? twoSided(found) : null };
+      return differenceOf(difference(a, b), left.map((value, i) => difference(value, right[i]!)));
     });
   }
 }
 
+/**
+ * A difference with its interval.
+ *
+ * @param difference as it is
+ * @param resampled the same of each resample, NaN where it is not defined
+ */
+export function differenceOf(difference: number, resampled: Float64Array): Difference {
+  const found = definedOf(resampled);
+  return { difference, interval: found ? middle(found) : null, p: found ? twoSided(found) : null };
+}
+
 /** Draws as many images as there are, with replacement: how often each of them counts. */
-function resample(counts: Uint32Array, random: Random): void {
+export function resample(counts: Uint32Array, random: Random): void {
   counts.fill(0);
   for (let i = 0; i < counts.length; i++) counts[random.below(counts.length)]!++;
 }

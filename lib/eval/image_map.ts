@@ -7,7 +7,7 @@ import { Interrupted, type WorkOptions } from "../interrupted.ts";
 import { BatchBuffers, stageAhead } from "../input/batches.ts";
 import type { InputImages } from "../input/data.ts";
 import type { LinearViT } from "../nn/linear_vit.ts";
-import { ImageViews, NO_AUGMENTATION } from "../tensor/ops/images.ts";
+import { FOUR_FLIPS, ImageViews, NO_AUGMENTATION, type PixelScale } from "../tensor/ops/images.ts";
 import { storeRows } from "../tensor/ops/record.ts";
 import { createStep, writeStep } from "../tensor/step.ts";
 import { Tape } from "../tensor/tape.ts";
@@ -26,8 +26,8 @@ export interface Piece<Name extends string> {
   readonly first: number;
   /** Numbers of the images. */
   readonly images: Uint32Array;
-  /** (images, width) row by row. */
-  readonly outputs: Record<Name, Float32Array>;
+  /** For each view of the images (images, width) row by row. */
+  readonly views: readonly Record<Name, Float32Array>[];
 }
 
 const ROWS = 4096;
@@ -54,6 +54,7 @@ export class ImageMap<Name extends string> {
   readonly #outputs: ReadonlyMap<Name, PlacedTensor>;
   readonly #plan: Plan;
   readonly #rows: number;
+  readonly #views: number;
 
   /**
    * Records and compiles the plan.
@@ -62,17 +63,20 @@ export class ImageMap<Name extends string> {
    * @param model whose parameters are used
    * @param data images to look at
    * @param batch images at a time
-   * @param normScale values are divided by it
+   * @param scale what becomes of values
    * @param outputs what is computed
+   * @param flips of four views of each image, mirrored in every way, instead of the image alone
    */
   constructor(
     gpu: Gpu,
     model: LinearViT,
     { images, resident }: InputImages,
     batch: number,
-    normScale: number,
+    scale: PixelScale,
     outputs: Outputs<Name>,
+    flips = false,
   ) {
+    this.#views = flips ? 4 : 1;
     this.#gpu = gpu;
     this.#batch = batch;
     this.#buffers = new BatchBuffers(gpu, images, batch, resident);
@@ -81,10 +85,11 @@ export class ImageMap<Name extends string> {
     const tape = new Tape(gpu, { training: false, step: this.#step });
     const { channels, size } = images;
     const patch = model.config.patch_size;
-    const views = new ImageViews(tape, this.#buffers.tensors, { channels, size, patch }, normScale, 1, NO_AUGMENTATION);
+    const augmentation = flips ? FOUR_FLIPS : NO_AUGMENTATION;
+    const views = new ImageViews(tape, this.#buffers.tensors, { channels, size, patch }, scale, this.#views, augmentation);
     const computed = Object.entries<Tensor>(outputs(tape, model, views)) as [Name, Tensor][];
     this.#outputs = new Map(computed.map(([name, tensor]) => {
-      const output = createTensor(gpu, `all ${name}`, [this.#rows, tensor.shape.at(-1)!]);
+      const output = createTensor(gpu, `all ${name}`, [this.#views * this.#rows, tensor.shape.at(-1)!]);
       storeRows(tape, tensor, output);
       return [name, output];
     }));
@@ -101,8 +106,8 @@ export class ImageMap<Name extends string> {
     const results = Object.fromEntries(
       [...this.#outputs].map(([name, { shape }]) => [name, new Float32Array(images.length * shape[1]!)]),
     ) as Record<Name, Float32Array>;
-    for await (const { first, outputs } of this.pieces(images, options)) {
-      for (const [name, { shape }] of this.#outputs) results[name].set(outputs[name], first * shape[1]!);
+    for await (const { first, views: [outputs] } of this.pieces(images, options)) {
+      for (const [name, { shape }] of this.#outputs) results[name].set(outputs![name], first * shape[1]!);
     }
     return results;
   }
@@ -120,7 +125,7 @@ export class ImageMap<Name extends string> {
     let at = 0;
     for await (const staged of stageAhead(this.#buffers, filledBatches(images, batch))) {
       this.#buffers.upload(staged);
-      writeStep(this.#gpu, this.#step, { seed: 0, step: 0, firstRow: at % rows });
+      writeStep(this.#gpu, this.#step, { seed: 0, step: 0, firstRow: this.#views * (at % rows) });
       const outcome = await pacer.run(this.#plan);
       if (outcome === "stopped" || signal?.aborted) throw new Interrupted("Stopped");
       at += batch;
@@ -128,15 +133,34 @@ export class ImageMap<Name extends string> {
       if (at % rows !== 0 && at < images.length) continue;
       const first = at - 1 - (at - 1) % rows;
       const numbers = Uint32Array.from({ length: Math.min(at, images.length) - first }, (_, i) => images[first + i]!);
-      const outputs: [Name, Float32Array][] = [];
-      for (const [name, output] of this.#outputs) {
-        const values = (await read(this.#gpu, output)).subarray(0, numbers.length * output.shape[1]!);
-        if (weights !== undefined) checkOutputs(weights, name, values, numbers);
-        outputs.push([name, values]);
-      }
-      yield { first, images: numbers, outputs: Object.fromEntries(outputs) as Record<Name, Float32Array> };
+      yield { first, images: numbers, views: await this.#read(numbers, weights) };
     }
     progress?.(images.length, images.length);
+  }
+
+  /** What was computed of some images, view by view. */
+  async #read(images: Uint32Array, weights: string | undefined): Promise<Record<Name, Float32Array>[]> {
+    const views = Array.from({ length: this.#views }, () => ({}) as Record<Name, Float32Array>);
+    for (const [name, output] of this.#outputs) {
+      const all = await read(this.#gpu, output);
+      for (const [view, outputs] of views.entries()) {
+        const values = this.#ofView(all, output.shape[1]!, view, images.length);
+        if (weights !== undefined) checkOutputs(weights, name, values, images);
+        outputs[name] = values;
+      }
+    }
+    return views;
+  }
+
+  /** Rows of a view: those of a batch lie one after the other, before those of the next view. */
+  #ofView(all: Float32Array, width: number, view: number, images: number): Float32Array {
+    if (this.#views === 1) return all.subarray(0, images * width);
+    const values = new Float32Array(images * width), batch = this.#batch;
+    for (let at = 0; at < images; at += batch) {
+      const first = (this.#views * at + view * batch) * width;
+      values.set(all.subarray(first, first + Math.min(batch, images - at) * width), at * width);
+    }
+    return values;
   }
 
   /** Frees the buffers. */

@@ -17,6 +17,8 @@ export interface Measure {
   readonly digits: number;
   /** What it is, in a sentence. */
   readonly definition: string;
+  /** True if less of it is better. */
+  readonly falls?: boolean;
   /** Its value; null where the sample does not define it, infinite where it exceeds all numbers. */
   readonly value: (sample: Sample) => number | null;
 }
@@ -51,18 +53,21 @@ export const MEASURES: Readonly<Record<string, Measure>> = {
     label: "mass MAE (GeV)",
     digits: 2,
     definition: "Mean absolute error of the mass.",
+    falls: true,
     value: ({ mass }) => defined(mass.absolute / mass.images),
   },
   mass_mse: {
     label: "mass MSE (GeV^2)",
     digits: 1,
     definition: "Mean squared error of the mass.",
+    falls: true,
     value: ({ mass }) => defined(mass.squares / mass.images),
   },
   mass_rmse: {
     label: "mass RMSE (GeV)",
     digits: 2,
     definition: "Root of the mean squared error of the mass.",
+    falls: true,
     value: ({ mass }) => defined(Math.sqrt(mass.squares / mass.images)),
   },
   mass_r2: {

@@ -1,7 +1,7 @@
 /** @file Which images of a test set a model was trained on: numbers on those say nothing about new ones. */
 
 import type { TrainedOn } from "../data/provenance.ts";
-import { stratifiedSplit } from "../data/split.ts";
+import { divide } from "../data/split.ts";
 
 /** Numbers of images of a test set that a model was trained on. */
 export interface SeenImages {
@@ -39,7 +39,7 @@ export function seenImages(
       unlabelled.fill(1);
       continue;
     }
-    const { train, val } = stratifiedSplit(labels, known.seed);
+    const { train, val } = divide(labels, known);
     for (const image of train.subarray(0, known.train)) labelled[image] = 1;
     for (const image of val) labelled[image] = 1;
   }

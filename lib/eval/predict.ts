@@ -4,6 +4,7 @@ import type { Gpu } from "../gpu/device.ts";
 import type { WorkOptions } from "../interrupted.ts";
 import type { CsvCell } from "../io/csv.ts";
 import { LinearViT } from "../nn/linear_vit.ts";
+import { massOf, type MassScale } from "../weights/mass_scale.ts";
 import { fitWeights, type Weights } from "../weights/weights.ts";
 import { argmax, softmax } from "../arrays.ts";
 import { checkOutputs } from "./outputs.ts";
@@ -24,6 +25,12 @@ export interface ImagePrediction {
   readonly mass: number;
 }
 
+/** How images are predicted. */
+export interface PredictOptions extends WorkOptions {
+  /** Means over the four flips of each image. */
+  readonly flips?: boolean;
+}
+
 /**
  * Predicts images with the weights of a file, each given out as it comes: the memory does not grow with their number.
  *
@@ -38,19 +45,67 @@ export async function* predictImages(
   data: InputImages,
   images: ArrayLike<number>,
   batch: number,
-  options?: WorkOptions,
+  { flips = false, ...options }: PredictOptions = {},
 ): AsyncGenerator<ImagePrediction> {
   const model = new LinearViT(gpu, weights.model);
   using _parameters = model.parameters;
   model.parameters.load(fitWeights(weights, weights.model, true));
-  using map = new ImageMap(gpu, model, data, Math.min(batch, images.length), weights.normScale, headOutputs);
+  // of four views there are as many rows as of one
+  const atOnce = Math.min(flips ? Math.ceil(batch / 4) : batch, images.length);
+  using map = new ImageMap(gpu, model, data, atOnce, weights, headOutputs, flips);
   const classes = weights.model.num_classes;
   for await (const piece of map.pieces(images, { ...options, weights: weights.path })) {
-    const { logits, mass } = piece.outputs;
     for (const [i, image] of piece.images.entries()) {
-      yield imagePrediction(image, logits.subarray(i * classes, (i + 1) * classes), mass[i]!, weights);
+      yield meanPrediction(piece.views.map(({ logits, mass }) => {
+        return imagePrediction(image, logits.subarray(i * classes, (i + 1) * classes), mass[i]!, weights);
+      }));
     }
   }
+}
+
+/**
+ * The mean of what several models say about each image.
+ *
+ * @param members weights of the models, at least one; they tell the same classes apart
+ * @throws {OutputError} if a prediction is not finite
+ * @throws {Interrupted} if the signal was aborted
+ */
+export async function* predictEnsemble(
+  gpu: Gpu,
+  members: readonly Weights[],
+  data: InputImages,
+  images: ArrayLike<number>,
+  batch: number,
+  { progress, ...options }: PredictOptions = {},
+): AsyncGenerator<ImagePrediction> {
+  const streams = members.map((weights, i) => {
+    return predictImages(gpu, weights, data, images, batch, { ...options, ...(i === 0 && progress && { progress }) });
+  });
+  try {
+    for (let i = 0; i < images.length; i++) {
+      const predictions: ImagePrediction[] = [];
+      for (const stream of streams) predictions.push((await stream.next()).value as ImagePrediction);
+      yield meanPrediction(predictions);
+    }
+  } finally {
+    for (const stream of streams) await stream.return(undefined);
+  }
+}
+
+/**
+ * The mean of several predictions of one image, number by number; its class is the one with the largest mean probability.
+ *
+ * @param predictions at least one
+ */
+export function meanPrediction(predictions: readonly ImagePrediction[]): ImagePrediction {
+  const [first] = predictions;
+  if (predictions.length === 1) return first!;
+  const mean = (of: (prediction: ImagePrediction) => number) => {
+    return predictions.reduce((sum, prediction) => sum + of(prediction), 0) / predictions.length;
+  };
+  const probabilities = first!.probabilities.map((_, c) => mean((prediction) => prediction.probabilities[c]!));
+  const logits = first!.logits.map((_, c) => mean((prediction) => prediction.logits[c]!));
+  return { index: first!.index, logits, probabilities, class: argmax(probabilities), mass: mean(({ mass }) => mass) };
 }
 
 /**
@@ -65,10 +120,10 @@ export function imagePrediction(
   index: number,
   logits: ArrayLike<number>,
   mass: number,
-  { path, massMean, massStd }: Pick<Weights, "path" | "massMean" | "massStd">,
+  weights: Pick<Weights, "path" | keyof MassScale>,
 ): ImagePrediction {
-  const row = Array.from(logits), gev = mass * massStd + massMean;
-  checkOutputs(path, "mass", [gev], [index]);
+  const row = Array.from(logits), gev = massOf(mass, weights);
+  checkOutputs(weights.path, "mass", [gev], [index]);
   return { index, logits: row, probabilities: softmax(row), class: argmax(row), mass: gev };
 }
 

@@ -2,10 +2,10 @@
  * @file Protocol Buffers, as far as it takes to write a message: a list of fields, each a number, a kind, and a value.
  *
  * What a number means is in a schema, which is not needed here. Kinds: 0, a whole number in groups of seven bits, the lowest first;
- * 2, a length and so many bytes (text, or another message); 5, four bytes. Format: https://protobuf.dev/programming-guides/encoding.
+ * 1, eight bytes; 2, a length and so many bytes (text, or another message); 5, four bytes. Format: https://protobuf.dev/programming-guides/encoding.
  */
 
-const VARINT = 0, BYTES = 2, FOUR_BYTES = 5;
+const VARINT = 0, EIGHT_BYTES = 1, BYTES = 2, FOUR_BYTES = 5;
 /** What readers of the format take at most. */
 const MOST_BYTES = 2 ** 31 - 1;
 
@@ -17,6 +17,11 @@ export class ProtobufMessage {
   /** Adds a whole number, such as an int64 or an enum. */
   whole(field: number, value: number): this {
     return this.#add(varint(field << 3 | VARINT), varint(value));
+  }
+
+  /** Adds a 64-bit float. */
+  double(field: number, value: number): this {
+    return this.#add(varint(field << 3 | EIGHT_BYTES), new Uint8Array(Float64Array.of(value).buffer));
   }
 
   /** Adds a 32-bit float. */

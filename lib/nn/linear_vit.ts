@@ -212,6 +212,12 @@ export class LinearViT {
   }
 }
 
+/** Number of the layer that a parameter is in: 0 for the embedding, 1 to depth for the blocks, then the last norm and the heads. */
+export function layerOf(name: string, depth: number): number {
+  const [, block] = /^blocks\.(\d+)\./.exec(name) ?? [];
+  return block !== undefined ? Number(block) + 1 : /^(patch_embed|pos_embed)/.test(name) ? 0 : depth + 1;
+}
+
 /** Shapes of all tensors of a model with this configuration, by name. */
 export function shapesOf(config: ModelConfig): Map<string, readonly number[]> {
   const declarations = new Declarations();

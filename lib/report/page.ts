@@ -36,6 +36,11 @@ export function reportPage({ data, seed, models, comparisons, notes }: ReportInp
     ),
     definitions(models),
   ];
+  return pageDocument("L2ViT on the test split", body);
+}
+
+/** A page of its own, without script or network. */
+export function pageDocument(title: string, body: readonly string[]): string {
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -43,7 +48,7 @@ export function reportPage({ data, seed, models, comparisons, notes }: ReportInp
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>L2ViT on the test split</title>
+<title>${escapeText(title)}</title>
 <style>${FIGURE_STYLE}
 ${PAGE_STYLE}</style>
 </head>

@@ -34,6 +34,8 @@ export interface StepNumbers {
   readonly part?: BatchPart;
   /** Learning rate of each parameter group. */
   readonly learningRates?: readonly number[];
+  /** Step at which each parameter group begins to learn; 0 if not given. */
+  readonly begins?: readonly number[];
   /** Decay rates of AdamW's two moments. */
   readonly betas?: readonly [number, number];
 }
@@ -57,8 +59,10 @@ export function createStep(gpu: Gpu): PlacedTensor {
  * @throws {GpuError} if 32 bits do not hold one
  */
 export function writeStep(gpu: Gpu, { storage }: PlacedTensor, numbers: StepNumbers): void {
-  const { seed, step, row = 0, firstRow = 0, part = { images: 1, of: 1, first: 0 }, learningRates = [], betas = [0.9, 0.999] } =
-    numbers;
+  const { seed, step, row = 0, firstRow = 0, part = { images: 1, of: 1, first: 0 } } = numbers;
+  const { learningRates = [], begins = [], betas = [0.9, 0.999] } = numbers;
+  const groups = Array.from({ length: MAX_GROUPS }, (_, group) => group);
+  const correction = (beta: number) => groups.map((group) => 1 - beta ** Math.max(0, step + 1 - (begins[group] ?? 0)));
   const values = {
     seed: [seed % 2 ** 32, Math.floor(seed / 2 ** 32)],
     step,
@@ -67,8 +71,9 @@ export function writeStep(gpu: Gpu, { storage }: PlacedTensor, numbers: StepNumb
     images: part.images,
     batch_images: part.of,
     first_image: part.first,
-    correction: betas.map((beta) => 1 - beta ** (step + 1)),
-    learning_rate: Array.from({ length: MAX_GROUPS }, (_, group) => learningRates[group] ?? 0),
+    learning_rate: groups.map((group) => learningRates[group] ?? 0),
+    correction1: correction(betas[0]),
+    correction2: correction(betas[1]),
   };
   gpu.device.queue.writeBuffer(storage.place.buffer, 0, encode(LAYOUT, values, LAYOUT.fields.keys(), "step"));
 }

@@ -1,8 +1,13 @@
-/** @file Which augmentations a run uses. */
+/** @file What a run does to its images: their scale, and which augmentations. */
 
 import type { RunConfig } from "../config/keys.ts";
 import { ConfigError } from "../config/parse.ts";
-import { type Augmentation, NO_AUGMENTATION } from "../tensor/ops/images.ts";
+import { type Augmentation, NO_AUGMENTATION, type PixelScale } from "../tensor/ops/images.ts";
+
+/** What becomes of the values of images. */
+export function pixelScale({ data: { norm_scale: normScale, transform } }: Pick<RunConfig, "data">): Required<PixelScale> {
+  return { normScale, transform };
+}
 
 /** Flips and roll, if finetuning augments at all. */
 export function finetuneAugmentation(config: RunConfig["augment"], enabled: boolean): Augmentation {

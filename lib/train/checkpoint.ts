@@ -11,7 +11,7 @@ import { isRecord } from "../io/json.ts";
 import { type History, readCurve, readHistory } from "../weights/history.ts";
 import { encodeModel } from "../weights/weights.ts";
 import { encodeInfo } from "../weights/weights_info.ts";
-import { type PlacedTensor, read, write } from "../tensor/tensor.ts";
+import { read, write } from "../tensor/tensor.ts";
 import type { Method } from "./method.ts";
 import { parseTuning, type Tuning, tuningOf } from "./tuning.ts";
 
@@ -35,6 +35,8 @@ export interface RunState {
   step: number;
   /** Sums of the results of the steps of the epoch under way. */
   sums: number[];
+  /** Sum of the gradient's norms over the steps of the epoch under way that were not skipped. */
+  norms: number;
   /** Steps of the epoch under way that were skipped because a gradient was not finite. */
   skipped: number;
   /** Steps skipped one after the other up to now. */
@@ -56,6 +58,7 @@ export function freshState(columns: number): RunState {
     stepInEpoch: 0,
     step: 0,
     sums: new Array(columns).fill(0),
+    norms: 0,
     skipped: 0,
     skippedInARow: 0,
     best: null,
@@ -71,7 +74,8 @@ export async function encodeWeights(
   { state, trainedOn }: RunProgress,
 ): Promise<Safetensors> {
   const { model, batchesPerStep } = method;
-  const tensors = encodeModel(await model.parameters.state(), model.config, state.step * batchesPerStep);
+  const weights = await method.withMean(() => model.parameters.state());
+  const tensors = encodeModel(weights, model.config, state.step * batchesPerStep);
   return { tensors, metadata: encodeInfo({ ...method.info(state.history), trainedOn }) };
 }
 
@@ -83,8 +87,9 @@ export async function encodeResume(
   config: RunConfig,
 ): Promise<Safetensors> {
   const tensors = new Map<string, StoredTensor>();
-  const flat: Record<string, PlacedTensor> = flatTensors(method);
-  for (const [name, tensor] of Object.entries(flat)) tensors.set(name, storeFloats(tensor.shape, await read(gpu, tensor)));
+  for (const [name, tensor] of Object.entries(method.lasting)) {
+    tensors.set(name, storeFloats(tensor.shape, await read(gpu, tensor)));
+  }
   const { massMean, massStd } = method.info(state.history);
   const metadata = {
     format: FORMAT,
@@ -171,7 +176,7 @@ export async function decodeResume(bytes: Uint8Array, path: string): Promise<Res
   return {
     ...parseProgress(metadata, path),
     apply(gpu, method) {
-      for (const [name, tensor] of Object.entries(flatTensors(method))) {
+      for (const [name, tensor] of Object.entries(method.lasting)) {
         const stored = tensors.get(name);
         if (!stored || stored.shape.join() !== tensor.shape.join()) {
           throw new UnusableCheckpoint(`${path}: "${name}" does not fit the model. Start anew with --fresh`);
@@ -213,18 +218,15 @@ function checkState(state: unknown): RunState {
   if (isRecord(state)) {
     const { epoch, stepInEpoch, step, skipped, skippedInARow, stale, best, finished } = state;
     const sums = readCurve(state["sums"]), history = readHistory(state["history"]);
+    // a file of an older program has none
+    const norms = typeof state["norms"] === "number" ? state["norms"] : 0;
     const right = [epoch, stepInEpoch, step, skipped, skippedInARow, stale].every(isCount) && sums && history &&
       (best === null || Number.isFinite(best)) && (finished === null || typeof finished === "string");
-    if (right) return { ...state, sums, history } as RunState;
+    if (right) return { ...state, sums, norms, history } as RunState;
   }
   throw new Error("it does not say where the run was");
 }
 
 function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-/** Everything that a step changes for good, by name. */
-export function flatTensors({ model: { parameters }, optimiser }: Method): Record<string, PlacedTensor> {
-  return { values: parameters.values, statistics: parameters.statistics, m: optimiser.m, v: optimiser.v };
 }

@@ -1,7 +1,11 @@
 /** @file Finetuning: cross entropy on the class and smooth L1 on the normalised mass. */
 
 import type { RunConfig } from "../config/keys.ts";
+import { DataError } from "../data/errors.ts";
 import { headOutputs, ImageMap } from "../eval/image_map.ts";
+import { measure, MEASURES } from "../eval/measures.ts";
+import { imagePrediction } from "../eval/predict.ts";
+import { TestResults } from "../eval/test_results.ts";
 import { accuracy, crossEntropyLoss, meanAbsoluteError, smoothL1Loss } from "../eval/validation.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Plan } from "../gpu/plan.ts";
@@ -9,7 +13,9 @@ import type { WorkOptions } from "../interrupted.ts";
 import { BatchBuffers, type StagedBatch } from "../input/batches.ts";
 import type { LabelledData } from "../input/data.ts";
 import { HEADS, isHead } from "../nn/heads.ts";
+import { layerOf } from "../nn/linear_vit.ts";
 import type { History } from "../weights/history.ts";
+import { massOf, type MassScale, massScaleOf, scaleMass } from "../weights/mass_scale.ts";
 import type { WeightsInfo } from "../weights/weights_info.ts";
 import { ImageViews } from "../tensor/ops/images.ts";
 import { crossEntropy, smoothL1 } from "../tensor/ops/losses.ts";
@@ -17,10 +23,13 @@ import { recordTotal } from "../tensor/ops/record.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import type { StepNumbers } from "../tensor/step.ts";
 import { createTensor, type PlacedTensor, write } from "../tensor/tensor.ts";
-import { finetuneAugmentation } from "./augmentation.ts";
+import { finetuneAugmentation, pixelScale } from "./augmentation.ts";
 import { argmax } from "../arrays.ts";
 import { ALONE, type Exchange } from "./exchange.ts";
-import { Method } from "./method.ts";
+import { Method, type MethodOptions } from "./method.ts";
+
+/** What is known of the validation images after an epoch, or can be. */
+export const FINETUNE_MEASURES: readonly string[] = ["loss", "acc", "mae", ...Object.keys(MEASURES)];
 
 /** Columns of the table of results. */
 const COLUMN = { crossEntropy: 0, smoothL1: 1, correct: 2, distance: 3 };
@@ -47,8 +56,7 @@ export class Finetune extends Method {
   protected readonly buffers: BatchBuffers;
   readonly #data: LabelledData;
   readonly #exchange: Exchange;
-  readonly #massMean: number;
-  readonly #massStd: number;
+  readonly #scale: MassScale;
   readonly #label: PlacedTensor;
   readonly #goal: PlacedTensor;
   readonly #predictor: ImageMap<"logits" | "mass">;
@@ -60,16 +68,21 @@ export class Finetune extends Method {
    */
   constructor(gpu: Gpu, config: RunConfig, data: LabelledData, start: StateDict, exchange: Exchange = ALONE) {
     const columns = Object.keys(COLUMN).length;
-    super(gpu, config, data, { start, columns, groupOf: ({ name }) => isHead(name) ? 1 : 0, place: exchange });
+    const { model: { depth }, training: { layer_decay: decay } } = config;
+    const rates: MethodOptions["rates"] = {
+      groupOf: ({ name }) => isHead(name) ? 1 : 0,
+      factorOf: ({ name }) => decay ** (depth + 1 - layerOf(name, depth)),
+    };
+    super(gpu, config, data, { start, columns, rates, place: exchange });
     const { images } = this.division;
     this.#exchange = exchange;
     this.#data = data;
-    [this.#massMean, this.#massStd] = meanAndDeviation(Array.from(this.images, (i) => data.mass[i]!));
+    this.#scale = massScaleOf(Array.from(this.images, (i) => data.mass[i]!), config.training.log_target);
     this.buffers = new BatchBuffers(gpu, data.images, images, data.resident);
     this.#label = createTensor(gpu, "label", [images], "u32");
     this.#goal = createTensor(gpu, "mass goal", [images]);
     this.plan = this.#record();
-    this.#predictor = new ImageMap(gpu, this.model, data, config.data.batch_size, config.data.norm_scale, headOutputs);
+    this.#predictor = new ImageMap(gpu, this.model, data, config.data.batch_size, pixelScale(config), headOutputs);
   }
 
   /**
@@ -80,7 +93,7 @@ export class Finetune extends Method {
   override prepare(batch: StagedBatch, numbers: StepNumbers): void {
     const { labels, mass } = this.#data;
     write(this.gpu, this.#label, Uint32Array.from(batch.images, (i) => labels[i]!));
-    write(this.gpu, this.#goal, Float32Array.from(batch.images, (i) => this.#normalise(mass[i]!)));
+    write(this.gpu, this.#goal, Float32Array.from(batch.images, (i) => scaleMass(mass[i]!, this.#scale)));
     super.prepare(batch, numbers);
   }
 
@@ -90,13 +103,22 @@ export class Finetune extends Method {
     return [factor * backbone_lr, factor * head_lr];
   }
 
+  /**
+   * The backbone waits as long as it is frozen.
+   *
+   * @internal
+   */
+  override begins(stepsPerEpoch: number): number[] {
+    return [stepsPerEpoch * this.config.training.freeze_epochs];
+  }
+
   /** Means over the steps of an epoch; the mass error in GeV. */
   summarise(sums: readonly number[], steps: number): Record<string, number> {
     const images = steps * this.division.images;
     return {
       loss: this.#total(sums[COLUMN.crossEntropy]! / steps, sums[COLUMN.smoothL1]! / steps),
       acc: sums[COLUMN.correct]! / images,
-      mae: sums[COLUMN.distance]! / images * this.#massStd,
+      mae: sums[COLUMN.distance]! / images * (this.#scale.massLog ? 1 : this.#scale.massStd),
     };
   }
 
@@ -106,12 +128,13 @@ export class Finetune extends Method {
     const { logits, mass: predicted } = await this.#predict(split.val, options);
     const classes = this.model.config.num_classes;
     const truth = Array.from(split.val, (i) => labels[i]!);
-    const goal = Array.from(split.val, (i) => this.#normalise(mass[i]!));
+    const goal = Array.from(split.val, (i) => scaleMass(mass[i]!, this.#scale));
     const chosen = truth.map((_, i) => argmax(logits.subarray(i * classes, (i + 1) * classes)));
     return {
       loss: this.#total(crossEntropyLoss(logits, truth), smoothL1Loss(predicted, goal)),
       acc: accuracy(chosen, truth),
-      mae: meanAbsoluteError(predicted, goal) * this.#massStd,
+      mae: this.#massError(predicted, goal),
+      ...this.#monitored(logits, predicted),
     };
   }
 
@@ -121,10 +144,9 @@ export class Finetune extends Method {
    * @internal
    */
   override info(history: History): Omit<WeightsInfo, "trainedOn"> {
-    const { data: { norm_scale: normScale }, training } = this.config;
+    const { training } = this.config;
     const untrained = Object.values(HEADS).filter(({ lossWeight }) => training[lossWeight] === 0).map(({ predicts }) => predicts);
-    const scale = { massMean: this.#massMean, massStd: this.#massStd, normScale };
-    return { model: this.model.config, ...scale, history, assumed: [], untrained };
+    return { model: this.model.config, ...this.#scale, ...pixelScale(this.config), history, assumed: [], untrained };
   }
 
   /** Frees the buffers. */
@@ -142,10 +164,11 @@ export class Finetune extends Method {
     const { channels, size } = this.#data.images;
     const patch = model.config.patch_size;
     const augmentation = finetuneAugmentation(augment, data.augment);
-    const images = new ImageViews(tape, this.buffers.tensors, { channels, size, patch }, data.norm_scale, 1, augmentation);
+    const images = new ImageViews(tape, this.buffers.tensors, { channels, size, patch }, pixelScale(this.config), 1, augmentation);
     const { logits, mass } = model.heads(tape, model.features(tape, images));
-    const classes = crossEntropy(tape, logits, this.#label, training.lambda_cls);
-    const masses = smoothL1(tape, mass, this.#goal, training.lambda_reg);
+    const classes = crossEntropy(tape, logits, this.#label, training.lambda_cls, training.label_smoothing);
+    const { massMean: mean, massStd: std, massLog } = this.#scale;
+    const masses = smoothL1(tape, mass, this.#goal, training.lambda_reg, massLog ? { mean, std } : undefined);
     recordTotal(tape, classes.loss, this.results, COLUMN.crossEntropy, scale);
     recordTotal(tape, masses.loss, this.results, COLUMN.smoothL1, scale);
     recordTotal(tape, classes.correct, this.results, COLUMN.correct);
@@ -169,23 +192,30 @@ export class Finetune extends Method {
     return { logits: await all(logits, this.model.config.num_classes), mass: await all(mass, 1) };
   }
 
-  #normalise(mass: number): number {
-    return (mass - this.#massMean) / this.#massStd;
+  /** The measure that decides, if it is none of those that are always known. */
+  #monitored(logits: Float32Array, predicted: Float32Array): Record<string, number> {
+    const name = this.config.training.monitor;
+    if (!Object.hasOwn(MEASURES, name)) return {};
+    const { split: { val }, labels, mass } = this.#data, classes = this.model.config.num_classes;
+    const results = new TestResults(classes, val.length), scale = { path: "validation", ...this.#scale };
+    val.forEach((image, i) => {
+      const scores = logits.subarray(i * classes, (i + 1) * classes);
+      results.add(imagePrediction(image, scores, predicted[i]!, scale), labels[image]!, mass[image]!);
+    });
+    const value = measure(results)[name] ?? null;
+    if (value === null) throw new DataError(`training.monitor ${name} is not defined on the ${val.length} validation images`);
+    // an infinite rejection is as good as any
+    return { [name]: Math.min(value, Number.MAX_VALUE) };
+  }
+
+  /** Mean distance of masses in GeV. */
+  #massError(predicted: ArrayLike<number>, goal: readonly number[]): number {
+    const scale = this.#scale, inGeV = (outputs: ArrayLike<number>) => Array.from(outputs, (output) => massOf(output, scale));
+    return scale.massLog ? meanAbsoluteError(inGeV(predicted), inGeV(goal)) : meanAbsoluteError(predicted, goal) * scale.massStd;
   }
 
   #total(crossEntropy: number, smoothL1: number): number {
     const { lambda_cls, lambda_reg } = this.config.training;
     return lambda_cls * crossEntropy + lambda_reg * smoothL1;
   }
-}
-
-/** Deviation over mean that roundings alone make of equal values, generously. */
-const ROUNDING = 1e-12;
-
-/** Mean and population standard deviation; a deviation of 0, or of no more than the mean's rounding, counts as 1. */
-export function meanAndDeviation(values: readonly number[]): [mean: number, deviation: number] {
-  const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
-  const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length;
-  const deviation = Math.sqrt(variance);
-  return [mean, deviation > ROUNDING * Math.abs(mean) ? deviation : 1];
 }

@@ -1,6 +1,7 @@
 /** @file What ways to train have in common, as the trainer sees them. */
 
 import type { RunConfig } from "../config/keys.ts";
+import { trainingSeed } from "../config/seeds.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { MOST_PENDING } from "../gpu/pacer.ts";
 import type { Plan } from "../gpu/plan.ts";
@@ -12,12 +13,14 @@ import type { History } from "../weights/history.ts";
 import type { Weights } from "../weights/weights.ts";
 import { NO_HEADS, type WeightsInfo } from "../weights/weights_info.ts";
 import { AdamW, type AdamWOptions } from "../tensor/ops/adamw.ts";
+import { RunningMean } from "../tensor/ops/running_mean.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import { storeRows } from "../tensor/ops/record.ts";
 import { createStep, type StepNumbers, writeStep } from "../tensor/step.ts";
 import { sumLaunch } from "../tensor/sum.ts";
 import { Tape } from "../tensor/tape.ts";
 import { createTensor, type PlacedTensor } from "../tensor/tensor.ts";
+import { pixelScale } from "./augmentation.ts";
 import { Division, type Place } from "./division.ts";
 import { ALONE } from "./exchange.ts";
 
@@ -36,8 +39,8 @@ export interface MethodOptions {
   readonly views?: number;
   /** Which of the processes that train together this is; the only one by default. */
   readonly place?: Place;
-  /** Which learning rate a parameter has. */
-  readonly groupOf?: AdamWOptions["groupOf"];
+  /** Which learning rate a parameter has, and the factor of it. */
+  readonly rates?: Pick<AdamWOptions, "groupOf" | "factorOf">;
 }
 
 /** A way to train a model: one plan that is replayed for each batch. */
@@ -78,6 +81,7 @@ export abstract class Method {
    * @internal
    */
   readonly report: PlacedTensor;
+  readonly #mean: RunningMean | undefined;
   /**
    * Where results are recorded: a row of the table, or one row for each part of a batch.
    *
@@ -101,17 +105,23 @@ export abstract class Method {
    * @internal
    */
   constructor(gpu: Gpu, config: RunConfig, { split }: TrainingImages, options: MethodOptions) {
-    const { start, columns, model, groupOf, views = 1, place = ALONE } = options;
+    const { start, columns, model, rates, views = 1, place = ALONE } = options;
     this.gpu = gpu;
     this.config = config;
     this.images = split.train;
     this.division = new Division(config, place);
     const { groups } = this.division;
     const recompute = config.training.recompute === "blocks";
-    this.model = new LinearViT(gpu, config.model, { ...model, batchGroups: { views, groups }, recompute, seed: config.data.seed });
+    this.model = new LinearViT(gpu, config.model, {
+      ...model,
+      batchGroups: { views, groups },
+      recompute,
+      seed: trainingSeed(config),
+    });
     this.model.parameters.load(start);
-    const { weight_decay: weightDecay, clip_norm: clipNorm } = config.training;
-    this.optimiser = new AdamW(gpu, this.model.parameters, { weightDecay, clipNorm, ...(groupOf && { groupOf }) });
+    const { weight_decay: weightDecay, clip_norm: clipNorm, ema } = config.training;
+    this.optimiser = new AdamW(gpu, this.model.parameters, { weightDecay, clipNorm, ...rates });
+    this.#mean = ema === 0 ? undefined : new RunningMean(gpu, this.model.parameters, ema);
     this.step = createStep(gpu);
     this.table = createTensor(gpu, "results", [TABLE_ROWS, columns]);
     this.results = this.division.parts > 1 ? createTensor(gpu, "results of a part", [1, columns]) : this.table;
@@ -209,7 +219,7 @@ export abstract class Method {
   }
 
   /**
-   * Records the update of the weights, after the gradients.
+   * Records the update of the weights, after the gradients, and of their running mean.
    *
    * @internal
    */
@@ -221,11 +231,46 @@ export abstract class Method {
       tape.dispatch({ ...sumLaunch(moved, undefined, statistics), commit: true });
     }
     this.optimiser.update(tape, this.report);
+    this.#mean?.update(tape, this.report);
   }
 
   /** Learning rate of each parameter group at a factor of the schedule. */
   learningRates(factor: number): number[] {
     return [factor * this.config.training.lr];
+  }
+
+  /**
+   * Step at which each parameter group begins to learn, from the steps of an epoch.
+   *
+   * @internal
+   */
+  begins(_stepsPerEpoch: number): number[] {
+    return [];
+  }
+
+  /**
+   * Everything that a step changes for good, by name: what a run needs to go on.
+   *
+   * @internal
+   */
+  get lasting(): Record<string, PlacedTensor> {
+    const { values, statistics } = this.model.parameters, { m, v } = this.optimiser;
+    const mean = this.#mean && { mean_values: this.#mean.values, mean_statistics: this.#mean.statistics };
+    return { values, statistics, m, v, ...mean };
+  }
+
+  /**
+   * Does something with the weights that are judged and saved: the running mean of training.ema where there is one.
+   *
+   * @internal
+   */
+  async withMean<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#mean?.exchange();
+    try {
+      return await work();
+    } finally {
+      this.#mean?.exchange();
+    }
   }
 
   /** Metrics of an epoch from the sums of the table's columns over its steps. */
@@ -243,7 +288,7 @@ export abstract class Method {
    * @internal
    */
   info(history: History): Omit<WeightsInfo, "trainedOn"> {
-    return { ...NO_HEADS, model: this.model.config, normScale: this.config.data.norm_scale, history };
+    return { ...NO_HEADS, model: this.model.config, ...pixelScale(this.config), history };
   }
 
   /**
@@ -252,12 +297,12 @@ export abstract class Method {
    * @param path what messages call them
    */
   async weights(path = "the model in memory"): Promise<Weights> {
-    return { path, state: await this.model.parameters.state(), trainedOn: [], ...this.info({}) };
+    return { path, state: await this.withMean(() => this.model.parameters.state()), trainedOn: [], ...this.info({}) };
   }
 
   /** Frees the buffers. */
   [Symbol.dispose](): void {
-    for (const part of [this.plan, this.buffers, this.optimiser, this.model.parameters]) part[Symbol.dispose]();
+    for (const part of [this.plan, this.buffers, this.optimiser, this.#mean, this.model.parameters]) part?.[Symbol.dispose]();
     const placed = [this.step, this.table, this.results, this.report, ...(this.joined ? [this.joined] : [])];
     for (const { storage } of placed) storage.place.buffer.destroy();
   }

@@ -111,14 +111,17 @@ export function stepsPerEpoch(batchSize: number, images: number): number {
  * Checks that masses can be learned from: no image may lie so far from all others that their differences vanish beside it.
  *
  * @param mass of each image in GeV
+ * @param logarithms true if those are learned
  * @throws {DataError} naming the image
  */
-export function checkMasses(mass: Float64Array, path: string): void {
+export function checkMasses(mass: Float64Array, path: string, logarithms = false): void {
   const refuse = (image: number, why: string) => {
     throw new DataError(`${path}: the mass of image ${image} is ${mass[image]} GeV, ${why}. Remove that image, or mend its mass`);
   };
   const beyond = mass.findIndex((value) => Math.abs(value) > LARGEST_MASS);
   if (beyond >= 0) refuse(beyond, "which is no mass in any unit");
+  const none = logarithms ? mass.findIndex((value) => value <= 0) : -1;
+  if (none >= 0) refuse(none, "which has no logarithm (training.log_target)");
   const { mean } = describe(mass);
   let farthest = 0;
   mass.forEach((value, i) => {

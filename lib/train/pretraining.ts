@@ -1,6 +1,7 @@
 /** @file Pretraining: an objective on images without labels, with a plan to train it and one to validate it. */
 
 import type { RunConfig } from "../config/keys.ts";
+import { trainingSeed } from "../config/seeds.ts";
 import { Interrupted, type WorkOptions } from "../interrupted.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
@@ -14,6 +15,7 @@ import { writeStep } from "../tensor/step.ts";
 import { type Loss, Tape } from "../tensor/tape.ts";
 import { type PlacedTensor, read, type Tensor } from "../tensor/tensor.ts";
 import type { TrainingImages } from "../input/data.ts";
+import { pixelScale } from "./augmentation.ts";
 import { ALONE, type Exchange } from "./exchange.ts";
 import { Method, TABLE_ROWS } from "./method.ts";
 
@@ -143,7 +145,7 @@ export class Pretraining extends Method {
     let turn = 0, collected = 0;
     for await (const staged of stageAhead(buffers, mine.map((i) => val.subarray(i * size, (i + 1) * size)))) {
       buffers.upload(staged);
-      writeStep(this.gpu, this.step, { seed: this.config.data.seed, step: mine[turn]!, row: turn % TABLE_ROWS });
+      writeStep(this.gpu, this.step, { seed: trainingSeed(this.config), step: mine[turn]!, row: turn % TABLE_ROWS });
       const outcome = await pacer.run(plan);
       if (outcome === "stopped" || signal?.aborted) throw new Interrupted("Stopped while validating");
       turn++;
@@ -177,7 +179,7 @@ export class Pretraining extends Method {
     const buffers = new BatchBuffers(this.gpu, images, size, resident);
     const tape = training ? this.createTape() : new Tape(this.gpu, { training, step: this.step });
     const layout = { channels: images.channels, size: images.size, patch: model.config.patch_size };
-    const all = new ImageViews(tape, buffers.tensors, layout, this.config.data.norm_scale, views, augmentation);
+    const all = new ImageViews(tape, buffers.tensors, layout, pixelScale(this.config), views, augmentation);
     const { loss, metrics } = this.#objective.record(tape, model, all);
     const table = training ? this.results : this.table;
     names.forEach((name, column) => recordTotal(tape, metrics[name]![0], table, column, metrics[name]![1]));

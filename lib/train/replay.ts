@@ -5,6 +5,16 @@ import type { Pacer } from "../gpu/pacer.ts";
 import { type PlacedTensor, read, write } from "../tensor/tensor.ts";
 import type { Method } from "./method.ts";
 
+/** What the tensors of {@linkcode Method.lasting} are to a reader. */
+const WORDS: Readonly<Record<string, string>> = {
+  values: "weights",
+  statistics: "running statistics",
+  m: "first moments",
+  v: "second moments",
+  mean_values: "running mean of the weights",
+  mean_statistics: "running mean of the statistics",
+};
+
 /** What a step leaves behind, by name. */
 type Trace = ReadonlyMap<string, Float32Array>;
 
@@ -20,12 +30,12 @@ export async function replayStep(
   pacer: Pacer,
   compute: () => Promise<unknown>,
 ): Promise<{ different: string | undefined; compared: number }> {
-  const before = await traceOf(gpu, stateOf(method));
+  const before = await traceOf(gpu, method.lasting);
   const once = async () => {
     await compute();
     await pacer.drain();
-    const trace = await traceOf(gpu, { ...stateOf(method), ...resultsOf(method) });
-    for (const [name, tensor] of Object.entries(stateOf(method))) write(gpu, tensor, before.get(name)!);
+    const trace = await traceOf(gpu, { ...method.lasting, ...resultsOf(method) });
+    for (const [name, tensor] of Object.entries(method.lasting)) write(gpu, tensor, before.get(name)!);
     return trace;
   };
   const first = await once(), second = await once();
@@ -33,12 +43,6 @@ export async function replayStep(
     different: firstDifference(method, first, second),
     compared: [...first.values()].reduce((sum, { length }) => sum + length, 0),
   };
-}
-
-/** What is changed for good by a step. */
-function stateOf({ model: { parameters }, optimiser }: Method): Record<string, PlacedTensor> {
-  const { values, statistics } = parameters;
-  return { "weights": values, "running statistics": statistics, "first moments": optimiser.m, "second moments": optimiser.v };
 }
 
 /** What is written anew by every step. */
@@ -59,7 +63,7 @@ function firstDifference({ model: { parameters } }: Method, first: Trace, second
     const at = a.findIndex((word, i) => word !== b[i]);
     if (at < 0) continue;
     const owner = parameters.all.find(({ offset, storage }) => at >= offset && at < offset + storage.bytes / 4);
-    return name === "gradients" && owner ? `gradient of ${owner.name}` : name;
+    return name === "gradients" && owner ? `gradient of ${owner.name}` : WORDS[name] ?? name;
   }
   return undefined;
 }

@@ -6,7 +6,8 @@ import { differentData, type TrainedOn } from "../data/provenance.ts";
 import { formatBytes } from "../format.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { StateDict } from "../tensor/parameters.ts";
-import { decodeResume, flatTensors, freshState, type Resume, type RunState, UnusableCheckpoint } from "./checkpoint.ts";
+import { decodeResume, freshState, type Resume, type RunState, UnusableCheckpoint } from "./checkpoint.ts";
+import { whyFinished } from "./ending.ts";
 import { ALONE, type Exchange } from "./exchange.ts";
 import type { Method } from "./method.ts";
 import type { RunFiles } from "./run_files.ts";
@@ -16,6 +17,7 @@ import { createTuned, tuningOf, type TuningOptions, type TuningStore } from "./t
 /** Keys that may change between a run and its continuation. */
 const FREE_KEYS = [
   "output.dir",
+  "output.tensorboard",
   "data.num_workers",
   "data.labelled_path",
   "data.unlabelled_path",
@@ -23,6 +25,18 @@ const FREE_KEYS = [
   "data.gpu_share",
   "training.checkpoint_minutes",
   "training.recompute",
+];
+
+/** Keys that may change with --extend. */
+const EXTENDABLE = [
+  "training.epochs",
+  "training.lr",
+  "training.backbone_lr",
+  "training.head_lr",
+  "training.clip_norm",
+  "training.patience",
+  "training.max_steps",
+  "training.max_skipped_steps",
 ];
 
 /** What a run goes on from, or the weights that it starts with and what those were trained on. */
@@ -81,7 +95,7 @@ export async function train(
       `Resuming after epoch ${state.epoch}${state.stepInEpoch ? `, step ${state.stepInEpoch}` : ""} from ${folder.resume}`,
     );
   }
-  await exchange.broadcast(gpu, Object.values(flatTensors(method)));
+  await exchange.broadcast(gpu, Object.values(method.lasting));
   const trainedOn = resume ? resume.trainedOn : [...run.origin.trainedOn, run.data];
   const trainer = new Trainer(gpu, config, method, folder, { state, trainedOn }, reporter, options);
   if (!resume) await trainer.begin();
@@ -129,9 +143,10 @@ async function createFirst(
 /**
  * The checkpoint that a folder's run goes on from.
  *
+ * @param extend goes on with other limits and learning rates than the run began with
  * @throws {ConfigError} if there is none, it cannot be used, or it is of a run with another configuration
  */
-export async function openResume(folder: RunFiles, config: RunConfig): Promise<Resume> {
+export async function openResume(folder: RunFiles, config: RunConfig, extend = false): Promise<Resume> {
   const bytes = folder.read(folder.resume);
   if (!bytes) {
     throw new ConfigError(
@@ -150,13 +165,26 @@ export async function openResume(folder: RunFiles, config: RunConfig): Promise<R
   // whatever the number of ranks is now, groups are those that the run began with
   if (config.training.batch_groups === 0) config.training.batch_groups = resume.config.training.batch_groups;
   const changed = differences(resume.config, config, FREE_KEYS);
-  if (changed.length > 0) {
+  if (changed.length === 0) return resume;
+  const extendable = differences(resume.config, config, [...FREE_KEYS, ...EXTENDABLE]).length === 0;
+  if (!extend || !extendable) {
+    const how = extendable ? ", --extend to go on with this one," : "";
     throw new ConfigError(
       `${folder.path} holds a run with another configuration (${changed.join("; ")}). ` +
-        `Use the same configuration to go on, or --fresh to start anew; with another --out, --init ${folder.latest} starts from its weights`,
+        `Use the same configuration to go on,${how} or --fresh to start anew; with another --out, --init ${folder.latest} starts from its weights`,
     );
   }
-  return resume;
+  return { ...resume, state: { ...resume.state, finished: extended(resume, config) } };
+}
+
+/** Why a run is over under new limits, or null if it is not. */
+function extended({ config: { training: before }, state }: Resume, { training }: RunConfig): string | null {
+  if (training.epochs < before.epochs) {
+    throw new ConfigError(
+      `training.epochs may be raised with --extend, and not lowered: it was ${before.epochs} and is ${training.epochs}`,
+    );
+  }
+  return state.stepInEpoch > 0 ? null : whyFinished(state, training);
 }
 
 /**

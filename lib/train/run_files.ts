@@ -11,6 +11,10 @@ export interface RunFiles {
   readonly best: string;
   /** Weights as they are now. */
   readonly latest: string;
+  /** Weights after an epoch, counted from 1: of those that are kept beside the best ones. */
+  epoch(epoch: number): string;
+  /** Removes the weights of all other epochs. */
+  removeEpochsBut(kept: readonly number[]): void;
   /** State to resume from. */
   readonly resume: string;
   /** What a file holds; undefined if there is none. */
@@ -25,6 +29,8 @@ export interface RunFiles {
   writeConfig(config: RunConfig): void;
   /** Adds a line to the metrics. */
   appendMetrics(values: Record<string, number>): void;
+  /** Adds an epoch's numbers to a file that TensorBoard reads. */
+  appendEvents(values: Record<string, number> & { readonly step: number }): void;
   /** Drops lines of epochs beyond the one a run resumes from. */
   trimMetrics(epochs: number): void;
 }

@@ -7,6 +7,7 @@
  */
 
 import type { RunConfig } from "../config/keys.ts";
+import { trainingSeed } from "../config/seeds.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
 import { sha256 } from "../data/fingerprint.ts";
@@ -16,8 +17,10 @@ import { Random, STREAMS } from "../random.ts";
 import { type PlacedTensor, read } from "../tensor/tensor.ts";
 import { CURVES } from "../weights/history.ts";
 import { encodeResume, encodeWeights, type RunProgress, type RunState, verifyResume } from "./checkpoint.ts";
+import { isOutOfSteps, whyFinished } from "./ending.ts";
 import { ALONE, type Exchange } from "./exchange.ts";
 import { type Method, TABLE_ROWS } from "./method.ts";
+import { bestEpochs, isBetter } from "./monitor.ts";
 import { stepsPerEpoch } from "./preconditions.ts";
 import { replayStep } from "./replay.ts";
 import type { RunFiles } from "./run_files.ts";
@@ -32,8 +35,12 @@ export class TrainingError extends Error {
 
 /** What the trainer tells while it works. */
 export interface Reporter {
-  /** Progress within an epoch. */
-  progress(text: string, done: number, total: number, imagesPerSecond: number): void;
+  /**
+   * Progress within an epoch.
+   *
+   * @param left images until the end of the run; of the epoch, if not given
+   */
+  progress(text: string, done: number, total: number, imagesPerSecond: number, left?: number): void;
   /** A line that stays. */
   line(text: string): void;
 }
@@ -114,28 +121,35 @@ export class Trainer {
     return state;
   }
 
+  /** Steps until the run ends at the latest. */
+  get #stepsLeft(): number {
+    const { epochs, max_steps } = this.#config.training, { epoch, stepInEpoch, step } = this.#state;
+    const ofEpochs = (epochs - epoch) * this.#stepsPerEpoch - stepInEpoch;
+    return max_steps > 0 ? Math.min(ofEpochs, max_steps - step) : ofEpochs;
+  }
+
   get #stopAsked(): boolean {
     return this.#exchange.stopAsked(this.#options.signal);
   }
 
   get #outOfSteps(): boolean {
-    const { max_steps } = this.#config.training;
-    return max_steps > 0 && this.#state.step >= max_steps;
+    return isOutOfSteps(this.#state, this.#config.training);
   }
 
   async #trainEpoch(): Promise<void> {
     const { data, training } = this.#config;
-    const state = this.#state;
+    const state = this.#state, seed = trainingSeed(this.#config);
     const { images, batchSize } = this.#method;
-    const order = data.shuffle ? new Random(data.seed, STREAMS.shuffle, state.epoch).shuffle(images.slice()) : images;
+    const order = data.shuffle ? new Random(seed, STREAMS.shuffle, state.epoch).shuffle(images.slice()) : images;
     const learningRates = this.#method.learningRates(learningRateFactor(state.epoch, training.warmup_epochs, training.epochs));
     const started = performance.now();
     const firstStep = state.stepInEpoch;
+    const begins = this.#method.begins(this.#stepsPerEpoch);
     const rest = order.subarray(firstStep * batchSize, this.#stepsPerEpoch * batchSize);
     using runner = new StepRunner(this.#gpu, this.#method, this.#exchange, this.#pacer);
     for await (const parts of runner.stage(batchesOf(rest, batchSize))) {
       if (this.#outOfSteps) break;
-      const numbers = { seed: data.seed, step: state.step, row: state.step % TABLE_ROWS, learningRates };
+      const numbers = { seed, step: state.step, row: state.step % TABLE_ROWS, learningRates, begins };
       const compute = () => runner.run(parts, numbers);
       if (this.#options.deterministicCheck && !this.#checked) await this.#checkReplay(compute);
       const outcome = await compute();
@@ -147,7 +161,8 @@ export class Trainer {
       const speed = 1000 * (state.stepInEpoch - firstStep) * batchSize / (performance.now() - started);
       const { loss } = this.#method.summarise(state.sums, Math.max(1, state.stepInEpoch - state.skipped));
       const text = `epoch ${state.epoch + 1}/${training.epochs} loss ${loss!.toFixed(4)}`;
-      this.#reporter.progress(text, state.stepInEpoch * batchSize, this.#stepsPerEpoch * batchSize, speed);
+      const done = state.stepInEpoch * batchSize;
+      this.#reporter.progress(text, done, this.#stepsPerEpoch * batchSize, speed, this.#stepsLeft * batchSize);
       await this.#betweenWindows();
     }
     await this.#pacer.drain();
@@ -166,7 +181,10 @@ export class Trainer {
       const values = table.subarray(row * columns, (row + 1) * columns);
       const skipped = report[2 * row + 1] === 1 || !values.every(Number.isFinite);
       if (skipped) state.skipped++;
-      else values.forEach((value, i) => state.sums[i] = state.sums[i]! + value);
+      else {
+        values.forEach((value, i) => state.sums[i] = state.sums[i]! + value);
+        state.norms += report[2 * row]!;
+      }
       state.skippedInARow = skipped ? state.skippedInARow + 1 : 0;
     }
     const { max_skipped_steps: most } = this.#config.training;
@@ -178,11 +196,12 @@ export class Trainer {
     }
   }
 
-  /** What to do about numbers that are not finite; another learning rate makes another run. */
+  /** What to do about numbers that are not finite. */
   get #remedy(): string {
     const { latest } = this.#folder;
     const weights = this.#folder.read(latest) ? `, from its last weights with --init ${latest}` : "";
-    return `Check the data, or train in another --out with smaller learning rates or training.clip_norm${weights}`;
+    return "Check the data, or use smaller learning rates or training.clip_norm: go on from the last checkpoint with --extend, or " +
+      `train in another --out${weights}`;
   }
 
   async #checkReplay(compute: () => Promise<unknown>): Promise<void> {
@@ -245,25 +264,33 @@ export class Trainer {
     for (const [prefix, metrics] of Object.entries({ train, val })) {
       for (const [name, value] of Object.entries(metrics)) (state.history[`${prefix}_${name}`] ??= []).push(value);
     }
-    const improved = state.best === null || val.loss < state.best;
+    const monitored = val[training.monitor]!;
+    const improved = isBetter(training.monitor, monitored, state.best);
     const skipped = state.skipped;
-    state.best = improved ? val.loss : state.best;
+    state.best = improved ? monitored : state.best;
     state.stale = improved ? 0 : state.stale + 1;
     state.epoch++;
     state.stepInEpoch = 0;
     state.sums.fill(0);
+    const norm = state.norms / Math.max(1, steps);
+    state.norms = 0;
     state.skipped = 0;
-    state.finished = this.#outOfSteps
-      ? `reached training.max_steps = ${training.max_steps}`
-      : state.stale >= training.patience
-      ? `no better validation loss in ${training.patience} epochs`
-      : state.epoch >= training.epochs
-      ? "all epochs are done"
-      : null;
+    state.finished = whyFinished(state, training);
     const [lr] = this.#method.learningRates(learningRateFactor(state.epoch - 1, training.warmup_epochs, training.epochs));
     const named = Object.fromEntries(Object.keys(state.history).map((name) => [name, state.history[name]!.at(-1)!]));
-    this.#folder.appendMetrics({ epoch: state.epoch, step: state.step, lr: lr!, ...named, images_per_s: imagesPerSecond });
-    await this.#save(improved);
+    const metrics = {
+      epoch: state.epoch,
+      step: state.step,
+      lr: lr!,
+      ...named,
+      gradient_norm: norm,
+      skipped_steps: skipped,
+      adapter_mib: Math.round(this.#gpu.memory.bytes / 2 ** 20),
+      images_per_s: imagesPerSecond,
+    };
+    this.#folder.appendMetrics(metrics);
+    if (this.#config.output.tensorboard) this.#folder.appendEvents(metrics);
+    await this.#saveEpoch(improved);
     await this.#exchange.same("The weights", () => hashOf(this.#gpu, this.#method.model.parameters.values));
     this.#reporter.line(
       `epoch ${state.epoch}/${training.epochs}  ${describe("train", train)}  ${describe("val", val)}  ` +
@@ -274,17 +301,27 @@ export class Trainer {
   async #validate(): Promise<Record<string, number> & { loss: number }> {
     const progress = (done: number, total: number) => this.#reporter.progress("validation", done, total, NaN);
     try {
-      return await this.#method.validate({ progress, signal: this.#exchange.within(this.#options.signal) });
+      return await this.#method.withMean(() =>
+        this.#method.validate({ progress, signal: this.#exchange.within(this.#options.signal) })
+      );
     } catch (error) {
       if (error instanceof Interrupted) await this.#stop();
       throw error;
     }
   }
 
-  /** Writes the weights, as the best ones too if they are, and the state to resume from. */
-  async #save(best = false): Promise<void> {
+  /** Writes what {@linkcode #save} does, and the weights as those of one of the best epochs, or the best one, if they are. */
+  async #saveEpoch(best: boolean): Promise<void> {
+    const { monitor, keep } = this.#config.training, { history, epoch } = this.#state;
+    const kept = keep > 1 ? bestEpochs(history, monitor, keep) : [];
+    await this.#save([...(best ? [this.#folder.best] : []), ...(kept.includes(epoch) ? [this.#folder.epoch(epoch)] : [])]);
+    this.#folder.removeEpochsBut(kept);
+  }
+
+  /** Writes the weights, under other names too, and the state to resume from. */
+  async #save(names: readonly string[] = []): Promise<void> {
     const weights = await encodeWeights(this.#method, this.#progress);
-    if (best) await this.#folder.save(this.#folder.best, weights);
+    for (const name of names) await this.#folder.save(name, weights);
     await this.#saveResume();
     await this.#folder.save(this.#folder.latest, weights);
     this.#savedAt = performance.now();

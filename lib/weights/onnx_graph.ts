@@ -8,6 +8,8 @@
 import { type OnnxAttribute, OnnxGraph, type OnnxShape } from "../io/onnx.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import { gridOf, type ModelConfig } from "../nn/config.ts";
+import type { PixelScale } from "../tensor/ops/images.ts";
+import type { MassScale } from "./mass_scale.ts";
 import type { WeightsInfo } from "./weights_info.ts";
 
 /** Version of the set of operations. */
@@ -37,13 +39,13 @@ export function imagesShape({ in_channels, img_size }: ModelConfig, axes: ImageA
  */
 export function drawModel(
   state: StateDict,
-  { model, normScale, massMean, massStd }: Pick<WeightsInfo, "model" | "normScale" | "massMean" | "massStd">,
+  { model, massMean, massStd, massLog, ...scale }: Pick<WeightsInfo, "model" | keyof MassScale | keyof PixelScale>,
   axes: ImageAxes,
 ): OnnxGraph {
   const graph = new OnnxGraph("L2ViT");
   const net = new Drawing(graph, state, model);
   const images = graph.input("images", imagesShape(model, axes));
-  const scaled = graph.node("Div", [images, net.number("norm_scale", normScale)], "images");
+  const scaled = net.scale(images, scale);
   const last = axes === "channels-last";
   const features = net.features(last ? graph.node("Transpose", [scaled], "images", { perm: [0, 3, 1, 2] }) : scaled);
   const logits = net.head(features, "cls_head"), scores = [N, model.num_classes];
@@ -51,7 +53,8 @@ export function drawModel(
   graph.output("probabilities", graph.node("Softmax", [logits], "probabilities", { axis: 1 }), scores);
   const normalised = net.reshape(net.head(features, "reg_head"), [-1], "mass");
   const deviation = graph.node("Mul", [normalised, net.number("mass_std", massStd)], "mass");
-  graph.output("mass", graph.node("Add", [deviation, net.number("mass_mean", massMean)], "mass"), [N]);
+  const mass = graph.node("Add", [deviation, net.number("mass_mean", massMean)], "mass");
+  graph.output("mass", massLog ? graph.node("Exp", [mass], "mass") : mass, [N]);
   return graph;
 }
 
@@ -64,6 +67,17 @@ class Drawing {
 
   constructor(graph: OnnxGraph, state: StateDict, config: ModelConfig) {
     [this.#graph, this.#state, this.#config] = [graph, state, config];
+  }
+
+  /** Values of images as the model reads them. */
+  scale(images: string, { normScale, transform }: Required<PixelScale>): string {
+    const node = this.#nodesIn("images"), divisor = this.number("norm_scale", normScale);
+    if (transform === "linear") return node("Div", [images, divisor]);
+    const size = node("Abs", [images]);
+    const scaled = transform === "sqrt"
+      ? node("Sqrt", [node("Div", [size, divisor])])
+      : node("Div", [node("Log", [node("Add", [size, this.number("1", 1)])]), this.number("log_scale", Math.log1p(normScale))]);
+    return node("Mul", [node("Sign", [images]), scaled]);
   }
 
   /** (N, channels, size, size) to (N, embed_dim). */

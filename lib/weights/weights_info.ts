@@ -13,22 +13,21 @@ import { shorten } from "../format.ts";
 import { isRecord } from "../io/json.ts";
 import { gridOf, type ModelConfig } from "../nn/config.ts";
 import { type Head, HEADS } from "../nn/heads.ts";
+import type { PixelScale, Transform } from "../tensor/ops/images.ts";
 import { parseHistory } from "./history.ts";
 import { inferModel, type KnownModel } from "./infer_model.ts";
+import type { MassScale } from "./mass_scale.ts";
 
-/** Raised when the meaning of a key changes; version 1 did not say what the weights were trained on. */
-const VERSION = 2;
+/**
+ * Raised when the meaning of a key changes. Version 1 did not say what the weights were trained on; before version 3 images were
+ * only divided, masses never logarithms and data never parts of a cross-validation: files for which that holds are still written as version 2.
+ */
+const VERSION = 3;
 
 /** What a weight file says about itself beside its tensors. */
-export interface WeightsInfo {
+export interface WeightsInfo extends MassScale, Required<PixelScale> {
   /** Model that the tensors belong to. */
   readonly model: ModelConfig;
-  /** The mass head's output is in units of massStd around massMean (GeV). */
-  readonly massMean: number;
-  /** Deviation of the masses trained on, in GeV. */
-  readonly massStd: number;
-  /** Images are divided by it. */
-  readonly normScale: number;
   /** Data that the weights were trained on, the last ones last; none are known of weights that others wrote. */
   readonly trainedOn: readonly TrainedOn[];
   /** Curves of the training run, by name. */
@@ -61,24 +60,27 @@ const KNOWN_OF_MODEL = ["img_size", "denominator_floor", "dropout", "drop_path_r
 const NO_MASS = {
   massMean: ASSUMABLE["mass_mean"].initial,
   massStd: ASSUMABLE["mass_std"].initial,
+  massLog: false,
   assumed: MASS_SCALE,
 } as const satisfies Partial<WeightsInfo>;
 
 /** What holds of a backbone that was trained without heads. */
-export const NO_HEADS: Pick<WeightsInfo, "massMean" | "massStd" | "assumed" | "untrained"> = { ...NO_MASS, untrained: predicted() };
+export const NO_HEADS: Pick<WeightsInfo, keyof MassScale | "assumed" | "untrained"> = { ...NO_MASS, untrained: predicted() };
 
 /** What is known, as metadata of a weight file. */
 export function encodeInfo(info: WeightsInfo): Record<string, string> {
-  const { massMean, massStd, normScale, trainedOn, history, assumed, untrained } = info;
+  const { massMean, massStd, massLog, normScale, transform, trainedOn, history, assumed, untrained } = info;
   const known = (key: Assumable) => !assumed.includes(key);
   const model = Object.entries(info.model).filter(([key]) => !assumed.some((name) => name === `model.${key}`));
   return {
     format: "l2vit",
-    version: String(VERSION),
+    version: massLog || transform !== "linear" || trainedOn.some(({ fold }) => fold) ? "3" : "2",
     model: JSON.stringify(Object.fromEntries(model)),
     ...(known("mass_mean") && { mass_mean: String(massMean) }),
     ...(known("mass_std") && { mass_std: String(massStd) }),
+    ...(massLog && { mass_log: "true" }),
     ...(known("data.norm_scale") && { norm_scale: String(normScale) }),
+    ...(transform !== "linear" && { transform }),
     trained_on: JSON.stringify(trainedOn),
     ...(untrained.length > 0 && { untrained: untrained.join(",") }),
     history: JSON.stringify(history),
@@ -115,12 +117,19 @@ export function decodeInfo(
     model,
     massMean: told["mass_mean"] ?? NO_MASS.massMean,
     massStd: told["mass_std"] ?? NO_MASS.massStd,
+    massLog: metadata["mass_log"] === "true",
+    transform: transformOf(metadata["transform"]),
     normScale: told["data.norm_scale"] ?? ASSUMABLE["data.norm_scale"].initial,
     trainedOn,
     untrained: untrainedOf(metadata["untrained"], trainedOn),
     history: parseHistory(metadata["history"] ?? "{}"),
     assumed: (Object.keys(told) as Assumable[]).filter((key) => told[key] === undefined),
   };
+}
+
+function transformOf(text = "linear"): Transform {
+  if (text === "linear" || text === "log1p" || text === "sqrt") return text;
+  throw new Error(`its metadata say transform = ${JSON.stringify(shorten(text))}, which is none that this program knows`);
 }
 
 /** What all heads predict. */
@@ -165,7 +174,11 @@ export function describeAssumed(
 /** The numbers that a file may not tell and this one does, as "key value, key value". */
 export function describeKnown(info: WeightsInfo): string {
   const known = Object.entries(assumable(info)).filter(([key]) => !info.assumed.some((name) => name === key));
-  return known.map(([key, value]) => `${key} ${value}`).join(", ");
+  const others = [
+    ...(info.transform === "linear" ? [] : [`data.transform ${info.transform}`]),
+    ...(info.massLog ? ["masses as logarithms"] : []),
+  ];
+  return [...known.map(([key, value]) => `${key} ${value}`), ...others].join(", ");
 }
 
 function assumable({ massMean, massStd, normScale, model }: WeightsInfo): Record<Assumable, number> {

@@ -97,7 +97,7 @@ async function makeViews(gpu: Gpu, store: PackedStore, resident?: ResidentImages
   using buffers = new BatchBuffers(gpu, store, BATCH, resident);
   const step = createStep(gpu);
   const tape = new Tape(gpu, { training: true, step });
-  imagePatches(tape, buffers.tensors, { channels: 8, size: 125, patch: 5 }, 255, 1, AUGMENTATION);
+  imagePatches(tape, buffers.tensors, { channels: 8, size: 125, patch: 5 }, { normScale: 255 }, 1, AUGMENTATION);
   using plan = tape.compile();
   let number = 0;
   for await (const staged of stageAhead(buffers, batchesOf(shuffled(), BATCH))) {

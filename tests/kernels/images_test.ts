@@ -13,7 +13,7 @@ import { gpuTest } from "../support/gpu.ts";
 import { keep } from "../support/ops.ts";
 
 const LAYOUT = { channels: 3, size: 17, patch: 4 };
-const SCALE = 255;
+const SCALE = { normScale: 255 };
 
 /** Sparse images of whole numbers, channels last. */
 function sparseImages(count: number): Float32Array {
@@ -63,7 +63,7 @@ function transformed(image: Float32Array, { flags, rows, columns, dropped }: Dra
     if (cyclic) c %= size;
     if (r < 0 || c < 0 || r >= grid * patch || c >= grid * patch) return;
     const token = Math.floor(r / patch) * grid + Math.floor(c / patch);
-    out[(token * channels + channel) * patch * patch + (r % patch) * patch + c % patch] = value / SCALE;
+    out[(token * channels + channel) * patch * patch + (r % patch) * patch + c % patch] = value / SCALE.normScale;
   });
   return out;
 }

@@ -203,7 +203,7 @@ largeTest("ImageViews draws for every row what the host draws", { many: ["images
   const packed = { ranges: images, words: images, wordsPerEntry: 1, mostPerImage: 1 } as const;
   const augmentation = { ...NO_AUGMENTATION, flipEta: true, flipPhi: true };
   const draws = run.output("draws", [N, 4], "u32");
-  new ImageViews(run.tape, packed, { channels: 1, size: 1, patch: 1 }, 255, 1, augmentation, draws);
+  new ImageViews(run.tape, packed, { channels: 1, size: 1, patch: 1 }, { normScale: 255 }, 1, augmentation, draws);
   const words = new Uint32Array((await run.compute({ draws })).draws.buffer);
   for (let row = 0; row < N; row++) {
     const flags = philox([row, 0, 2, 0], [9, 0])[0] & 3;
@@ -217,7 +217,7 @@ largeTest(
   async (run) => {
     const images = 66_001, pixels = 81;
     const { value, ...packed } = fullImages(run, images, pixels);
-    const views = new ImageViews(run.tape, packed, { channels: 1, size: 9, patch: 1 }, 255, 1, NO_AUGMENTATION);
+    const views = new ImageViews(run.tape, packed, { channels: 1, size: 9, patch: 1 }, { normScale: 255 }, 1, NO_AUGMENTATION);
     const { patches, listed } = await run.compute({ patches: views.patches, listed: views.entries.listed });
     assertEvery(patches, (i) => value(i) / 255, "patches");
     assertEvery(listed.filter((_, i) => i % 2 === 1), (i) => value(i) / 255, "values");
@@ -233,7 +233,7 @@ largeTest("patchEmbedding() is its formula, forward and backward", {
 }, async (run) => {
   const images = 66_001, pixels = 64, features = 4, tokens = 16, dim = 4;
   const { value, ...packed } = fullImages(run, images, pixels);
-  const views = new ImageViews(run.tape, packed, { channels: features, size: 4, patch: 1 }, 255, 1, NO_AUGMENTATION);
+  const views = new ImageViews(run.tape, packed, { channels: features, size: 4, patch: 1 }, { normScale: 255 }, 1, NO_AUGMENTATION);
   const [weight, w, model] = run.parameter("p.weight", [dim, features], 1), [bias, b] = run.parameter("p.bias", [dim], 2);
   const output = patchEmbedding(run.tape, views, weight, bias);
   const dy = run.backward(output, 3);

@@ -42,7 +42,7 @@ async function embed(gpu: Gpu, images: Float32Array, augmentation: Augmentation,
   write(gpu, parameters.gradients, new Float32Array(parameters.gradients.storage.bytes / 4).fill(NaN));
   const [weight, bias] = [parameters.get("p.weight"), parameters.get("p.bias")];
   const tape = new Tape(gpu, { training: true, step });
-  const views = new ImageViews(tape, buffers.tensors, LAYOUT, 255, VIEWS, augmentation);
+  const views = new ImageViews(tape, buffers.tensors, LAYOUT, { normScale: 255 }, VIEWS, augmentation);
   const y = entries ? patchEmbedding(tape, views, weight, bias) : linear(tape, views.patches, weight, bias);
   assertEquals(y.shape, [VIEWS * count, TOKENS, DIM]);
   tape.replaceGradient(y, placed(gpu, "dy", y.shape, randoms(VIEWS * count * TOKENS * DIM, 3)));

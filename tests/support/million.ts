@@ -42,7 +42,7 @@ const WORK = {
   },
   csv() {
     using file = new PendingFile(`${folder}/predictions.csv`);
-    const scale = { path: "a.pt", massMean: 142.12345678901234, massStd: 51.1 };
+    const scale = { path: "a.pt", massMean: 142.12345678901234, massStd: 51.1, massLog: false };
     for (let i = 0; i < IMAGES; i++) {
       const prediction = imagePrediction(i, [Math.sin(i), Math.cos(i)], Math.sin(i / 7), scale);
       file.write(csvLine(["a model, or two", ...csvRow(prediction)]));

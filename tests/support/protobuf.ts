@@ -18,7 +18,7 @@ export function fieldsOf(message: Uint8Array): [field: number, value: number | U
       fields.push([tag >> 3, varint()]);
       continue;
     }
-    const length = kind === 5 ? 4 : varint();
+    const length = kind === 5 ? 4 : kind === 1 ? 8 : varint();
     fields.push([tag >> 3, message.subarray(at, at += length)]);
   }
   return fields;

@@ -16,7 +16,18 @@ export const SMALL_MODEL: ModelConfig = {
 
 /** Everything known of weights that were trained on nothing. */
 export function infoOf(model: ModelConfig): WeightsInfo {
-  return { model, massMean: 142.53, massStd: 51.25, normScale: 255, trainedOn: [], history: {}, assumed: [], untrained: [] };
+  return {
+    model,
+    massMean: 142.53,
+    massStd: 51.25,
+    massLog: false,
+    normScale: 255,
+    transform: "linear",
+    trainedOn: [],
+    history: {},
+    assumed: [],
+    untrained: [],
+  };
 }
 
 /** Random weights. */

@@ -9,8 +9,15 @@ import { fail, succeed, Workspace } from "../support/tasks.ts";
 import { FINETUNE_TOY, writeToy } from "../support/toy.ts";
 
 const KILLS = 50;
-/** Checkpoints every 30 milliseconds, dropout, and epochs enough to be killed in. */
-const LONG = ["model.dropout=0.1", "training.epochs=40", "training.patience=40", "training.checkpoint_minutes=0.0005"];
+/** Checkpoints every 30 milliseconds, dropout, a running mean, a frozen start, and epochs enough to be killed in. */
+const LONG = [
+  "model.dropout=0.1",
+  "training.ema=0.9",
+  "training.freeze_epochs=2",
+  "training.epochs=40",
+  "training.patience=40",
+  "training.checkpoint_minutes=0.0005",
+];
 const RUN = [...FINETUNE_TOY, ...LONG.flatMap((pair) => ["--set", pair])];
 
 function wait(milliseconds: number): Promise<void> {
@@ -28,8 +35,8 @@ async function resultOf(
   ];
   const { state } = await readResume(`${workspace.root}runs/${run}/resume.safetensors`);
   const lines = new TextDecoder().decode(workspace.read(`runs/${run}/metrics.jsonl`)).trim().split("\n");
-  // the speed alone may differ
-  const metrics = lines.map((line) => ({ ...JSON.parse(line), images_per_s: 0 }));
+  // speed and memory alone may differ
+  const metrics = lines.map((line) => ({ ...JSON.parse(line), images_per_s: 0, adapter_mib: 0 }));
   return { best, latest, history: { ...state, metrics } };
 }
 

@@ -6,7 +6,7 @@ import type { TrainedOn } from "../../lib/data/provenance.ts";
 import type { ModelConfig } from "../../lib/nn/config.ts";
 import { isHead } from "../../lib/nn/heads.ts";
 import { readTensors } from "../../lib/disk/weights.ts";
-import { encodeInfo } from "../../lib/weights/weights_info.ts";
+import { encodeInfo, type WeightsInfo } from "../../lib/weights/weights_info.ts";
 import { Random } from "../../lib/random.ts";
 import { type OnnxJob, type OnnxOutputs, runOnnx } from "../support/onnx_runtime.ts";
 import { messages, texts, wholes } from "../support/protobuf.ts";
@@ -15,6 +15,11 @@ import { infoOf, randomState, SMALL_MODEL, writeWeights } from "../support/weigh
 
 const FIXTURES = new URL("../fixtures/torch/", import.meta.url).pathname;
 const IMAGES = 5;
+/** What else is told of the models. */
+const INFO: Readonly<Record<string, Partial<WeightsInfo>>> = {
+  odd: { transform: "log1p", massMean: 5, massStd: 0.3, massLog: true },
+  classes: { transform: "sqrt" },
+};
 const MODELS: Readonly<Record<string, Partial<ModelConfig>>> = {
   plain: { depth: 2 },
   // 2 pixels are left out, 9 tokens, 6 numbers a head, another MLP and kernel, a floor that is not reached
@@ -59,7 +64,7 @@ function channelsFirst(images: Float32Array, { img_size, in_channels }: ModelCon
 
 /** Writes weights and images, and gives what predict makes of them. */
 async function predicted(workspace: Workspace, name: string, model: ModelConfig, images: Float32Array): Promise<OnnxOutputs> {
-  writeWeights(`${workspace.root}weights/${name}.safetensors`, randomState(model, 5), infoOf(model));
+  writeWeights(`${workspace.root}weights/${name}.safetensors`, randomState(model, 5), { ...infoOf(model), ...INFO[name] });
   const shape = [IMAGES, model.img_size, model.img_size, model.in_channels];
   {
     using writer = new Hdf5Writer(`${workspace.root}data/${name}.h5`, [{ name: "jet", shape }]);

@@ -6,7 +6,7 @@ import { kernelOf } from "../../gpu/kernel.ts";
 import { BLOCK, type Parameter, type Parameters } from "../parameters.ts";
 import { MAX_GROUPS } from "../step.ts";
 import type { Tape } from "../tape.ts";
-import { createTensor, type PlacedTensor, write } from "../tensor.ts";
+import { createTensor, type PlacedTensor, sizeOf, write } from "../tensor.ts";
 
 const KERNEL = kernelOf("adamw", adamwSource);
 const SEGMENTS = 64;
@@ -18,6 +18,8 @@ const WORKGROUPS = 2048;
 export interface AdamWOptions {
   /** Group (0 ... 3) of a parameter; groups have learning rates of their own. */
   readonly groupOf?: (parameter: Parameter) => number;
+  /** Factor of a parameter's learning rate in its group; 1 by default. */
+  readonly factorOf?: (parameter: Parameter) => number;
   /** Decoupled weight decay, as PyTorch's. */
   readonly weightDecay: number;
   /** Largest global norm of the gradient; 0 leaves it as it is. */
@@ -33,7 +35,7 @@ export class AdamW {
   readonly #gpu: Gpu;
   readonly #parameters: Parameters;
   readonly #options: AdamWOptions;
-  readonly #groups: PlacedTensor;
+  readonly #rates: PlacedTensor;
   /** First moments, in the flat layout of the parameters. */
   readonly m: PlacedTensor;
   /** Second moments, likewise. */
@@ -45,7 +47,7 @@ export class AdamW {
     this.#parameters = parameters;
     this.#options = options;
     const [elements] = parameters.values.shape as [number];
-    this.#groups = createTensor(gpu, "parameter groups", [elements / BLOCK], "u32");
+    this.#rates = createTensor(gpu, "parameter groups", [elements / BLOCK, 2], "u32");
     this.m = createTensor(gpu, "first moments", [elements]);
     this.v = createTensor(gpu, "second moments", [elements]);
   }
@@ -56,37 +58,42 @@ export class AdamW {
    * @param report (rows, 2): receives the gradient's norm, and 1 if it was not finite and the step was skipped
    */
   update(tape: Tape, report: PlacedTensor): void {
-    const { weightDecay, clipNorm, betas = [0.9, 0.999], eps = 1e-8, groupOf = () => 0 } = this.#options;
-    this.#assignGroups(tape.updated, groupOf);
+    const { weightDecay, clipNorm, betas = [0.9, 0.999], eps = 1e-8 } = this.#options;
+    this.#assignRates(tape.updated);
     const { values, gradients: gradient } = this.#parameters;
-    const group_of_block = this.#groups;
+    const rate_of_block = this.#rates;
     const partials = tape.tensor("squared gradient", [SEGMENTS]);
     const constants = { CLIP_NORM: clipNorm, WEIGHT_DECAY: weightDecay, BETA1: betas[0], BETA2: betas[1], EPS: eps };
     const launch = { kernel: KERNEL, label: "optimiser", constants };
-    const sums = { gradient, group_of_block, partials_out: partials };
+    const sums = { gradient, rate_of_block, partials_out: partials, step: tape.step };
     tape.dispatch({ ...launch, entry: "square_sums", bindings: sums, extent: () => ({ workgroups: SEGMENTS }) });
-    const blocks = group_of_block.shape[0]!;
+    const blocks = rate_of_block.shape[0]!;
     const { m, v } = this;
-    const bindings = { gradient, group_of_block, partials, value: values, m, v, report, step: tape.step };
+    const bindings = { gradient, rate_of_block, partials, value: values, m, v, report, step: tape.step };
     const workgroups = Math.min(blocks, this.#gpu.adapter.software ? 64 : WORKGROUPS);
     tape.dispatch({ ...launch, entry: "update", bindings, extent: () => ({ workgroups }), commit: true });
   }
 
   /** Frees the buffers. */
   [Symbol.dispose](): void {
-    for (const { storage } of [this.#groups, this.m, this.v]) storage.place.buffer.destroy();
+    for (const { storage } of [this.#rates, this.m, this.v]) storage.place.buffer.destroy();
   }
 
-  #assignGroups(updated: ReadonlySet<Parameter>, groupOf: (parameter: Parameter) => number): void {
-    const groups = new Uint32Array(this.#groups.shape[0]!).fill(FROZEN);
+  #assignRates(updated: ReadonlySet<Parameter>): void {
+    const { groupOf = () => 0, factorOf = () => 1 } = this.#options;
+    const rates = new Uint32Array(sizeOf(this.#rates.shape)).fill(FROZEN);
+    const factors = new Float32Array(rates.buffer);
     for (const parameter of updated) {
       const group = groupOf(parameter);
       if (!(group >= 0 && group < MAX_GROUPS)) {
         throw new RangeError(`Parameter "${parameter.name}" is in group ${group}: at most ${MAX_GROUPS} groups`);
       }
-      const first = parameter.offset / BLOCK;
-      groups.fill(group, first, first + Math.ceil(parameter.storage.bytes / 4 / BLOCK));
+      const first = parameter.offset / BLOCK, blocks = Math.ceil(parameter.storage.bytes / 4 / BLOCK);
+      for (let block = first; block < first + blocks; block++) {
+        rates[2 * block] = group;
+        factors[2 * block + 1] = factorOf(parameter);
+      }
     }
-    write(this.#gpu, this.#groups, groups);
+    write(this.#gpu, this.#rates, rates);
   }
 }

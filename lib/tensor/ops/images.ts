@@ -19,6 +19,20 @@ export interface ImageLayout {
   readonly patch: number;
 }
 
+/** What becomes of a value of an image. */
+export interface PixelScale {
+  /** Values are divided by it. */
+  readonly normScale: number;
+  /** How values grow with those of the data; linear by default. */
+  readonly transform?: Transform;
+}
+
+/** x / normScale, log(1 + x) / log(1 + normScale), or the root of x / normScale. */
+export type Transform = "linear" | "log1p" | "sqrt";
+
+/** Numbers that the kernel knows them by. */
+const TRANSFORMS: Readonly<Record<Transform, number>> = { linear: 0, log1p: 1, sqrt: 2 };
+
 /** A packed batch on the adapter. */
 export interface PackedTensors {
   /** (B, 2) u32: first word of each image, and the first after it. */
@@ -37,6 +51,8 @@ export interface Augmentation {
   readonly flipEta: boolean;
   /** Mirror phi with probability 1/2. */
   readonly flipPhi: boolean;
+  /** Instead, mirror each of four views in another way; the first is the image itself. */
+  readonly everyFlip?: boolean;
   /** "phi": cyclic along phi by any number of pixels; "towers": by up to maxTowers patches along both axes, not cyclic. */
   readonly roll: "none" | "phi" | "towers";
   /** Largest shift of roll "towers", in patches. */
@@ -59,6 +75,9 @@ export const NO_AUGMENTATION: Augmentation = {
   noiseProbability: 0,
   noiseSigma: 0,
 };
+
+/** Four views of an image: itself, mirrored along either axis, and along both. */
+export const FOUR_FLIPS: Augmentation = { ...NO_AUGMENTATION, everyFlip: true };
 
 /** The non-zeros of views of images, in the order in which they are packed. */
 export interface PixelEntries {
@@ -89,7 +108,7 @@ export class ImageViews {
    *
    * @param packed B images
    * @param layout their sizes
-   * @param scale values are divided by it
+   * @param scale what becomes of values
    * @param views outputs per image: 1, or 2 for SimCLR
    * @param draws receives what was drawn, (views * B, 4) u32; a new tensor by default
    */
@@ -97,7 +116,7 @@ export class ImageViews {
     tape: Tape,
     packed: PackedTensors,
     layout: ImageLayout,
-    scale: number,
+    { normScale, transform = "linear" }: PixelScale,
     views: number,
     augmentation: Augmentation,
     draws?: Tensor,
@@ -111,7 +130,8 @@ export class ImageViews {
     this.most = Math.max(1, packed.mostPerImage / packed.wordsPerEntry);
     this.#constants = {
       ...constantsOf(layout, augmentation),
-      SCALE: scale,
+      SCALE: normScale,
+      TRANSFORM: TRANSFORMS[transform],
       BYTES: packed.wordsPerEntry === 1,
       ...tape.placement,
     };
@@ -170,6 +190,7 @@ function constantsOf({ size, channels, patch }: ImageLayout, a: Augmentation) {
     PATCH: patch,
     FLIP_ETA: a.flipEta,
     FLIP_PHI: a.flipPhi,
+    EVERY_FLIP: a.everyFlip ?? false,
     ROLL: a.roll === "phi",
     MAX_TOWERS: a.roll === "towers" ? a.maxTowers : 0,
     DROP: a.dropChannels[1] > 0,

@@ -28,9 +28,16 @@ const NT_XENT = kernelOf("nt_xent", ntXentSource);
  * @param logits (B, classes)
  * @param label (B), class numbers
  * @param weight factor of the mean in the total loss
+ * @param smoothing part of the label's share that all classes get alike, as PyTorch's label_smoothing
  * @returns loss (B), and 1 for each row whose largest logit is the label's
  */
-export function crossEntropy(tape: Tape, logits: Tensor, label: Tensor, weight = 1): { loss: Loss; correct: Tensor } {
+export function crossEntropy(
+  tape: Tape,
+  logits: Tensor,
+  label: Tensor,
+  weight = 1,
+  smoothing = 0,
+): { loss: Loss; correct: Tensor } {
   const [rows, classes] = logits.shape as [number, number];
   const loss: Loss = { ...tape.tensor("cross entropy", [rows]), isLoss: true };
   const correct = tape.tensor("correct", [rows]);
@@ -39,7 +46,7 @@ export function crossEntropy(tape: Tape, logits: Tensor, label: Tensor, weight =
     kernel: CROSS_ENTROPY,
     entry: "forward",
     label: loss.storage.label,
-    constants: { CLASSES: classes, WEIGHT: weight },
+    constants: { CLASSES: classes, WEIGHT: weight, SMOOTHING: smoothing },
     bindings: { logits, label, loss, correct, dlogits },
     extent: () => ({ workgroups: workgroupsFor(rows), turns: 3 * turnsOf(classes) }),
   });
@@ -53,9 +60,16 @@ export function crossEntropy(tape: Tape, logits: Tensor, label: Tensor, weight =
  * @param prediction (B) or (B, 1)
  * @param goal (B)
  * @param weight factor of the mean in the total loss
+ * @param logarithms if both are logarithms, less `mean` and over `std`: the distance is then that of what they are logarithms of
  * @returns loss (B), and |prediction - goal|
  */
-export function smoothL1(tape: Tape, prediction: Tensor, goal: Tensor, weight = 1): { loss: Loss; distance: Tensor } {
+export function smoothL1(
+  tape: Tape,
+  prediction: Tensor,
+  goal: Tensor,
+  weight = 1,
+  logarithms?: { readonly mean: number; readonly std: number },
+): { loss: Loss; distance: Tensor } {
   const rows = sizeOf(goal.shape);
   const loss: Loss = { ...tape.tensor("smooth L1", [rows]), isLoss: true };
   const distance = tape.tensor("distance", [rows]);
@@ -64,7 +78,7 @@ export function smoothL1(tape: Tape, prediction: Tensor, goal: Tensor, weight = 
     kernel: SMOOTH_L1,
     entry: "forward",
     label: loss.storage.label,
-    constants: { WEIGHT: weight },
+    constants: { WEIGHT: weight, LOG: logarithms !== undefined, MEAN: logarithms?.mean ?? 0, STD: logarithms?.std ?? 1 },
     bindings: { prediction, goal, loss, distance, dprediction },
     extent: () => ({ workgroups: workgroupsFor(rows) }),
   });

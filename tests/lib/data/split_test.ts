@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { sha256 } from "../../../lib/data/fingerprint.ts";
-import { randomSplit, type Split, stratifiedSplit } from "../../../lib/data/split.ts";
+import { divide, randomSplit, type Split, stratifiedFolds, stratifiedSplit } from "../../../lib/data/split.ts";
 
 const fixture = (name: string) => JSON.parse(Deno.readTextFileSync(new URL(`../../fixtures/${name}`, import.meta.url)));
 const golden = fixture("split.json");
@@ -22,6 +22,20 @@ for (const { images, modulus, seed, ...hashes } of fixture("split/large.json")) 
     for (const part of ["train", "val", "test"] as const) assertEquals(await sha256(bytesOf(split[part])), hashes[part], part);
   });
 }
+
+for (const { labels, folds, seed, parts } of fixture("split/folds.json")) {
+  Deno.test(`stratifiedFolds() is scikit-learn's StratifiedKFold (${labels.length} images, ${folds} parts)`, () => {
+    assertEquals([...stratifiedFolds(labels, folds, seed)], parts);
+  });
+}
+
+Deno.test("divide() has each image for testing in one part of a cross-validation, and divides all images each time", () => {
+  const labels = Float64Array.from({ length: 97 }, (_, i) => i % 3 === 0 ? 1 : 0);
+  const divisions = [0, 1, 2, 3, 4].map((fold) => divide(labels, { seed: 42, fold: [fold, 5] }));
+  assertEquals(divisions.flatMap(({ test }) => [...test]).toSorted((a, b) => a - b), [...labels.keys()]);
+  for (const division of divisions) assertEquals(new Set(partsOf(division).flatMap((part) => [...part])).size, 97);
+  assertThrows(() => divide(labels, { seed: 42, fold: [0, 40] }), RangeError, "class 1 has 33 images");
+});
 
 Deno.test("stratifiedSplit() divides images of one class", () => {
   const split = stratifiedSplit(new Float64Array(400), 42);

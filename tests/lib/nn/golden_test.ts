@@ -33,7 +33,7 @@ async function viewsOf(
   const source = PackedImages.fromDense(channelsLast(images, shape), { channels, size });
   const buffers = new BatchBuffers(gpu, source, source.count);
   buffers.upload(await buffers.stage(Uint32Array.from({ length: source.count }, (_, i) => i)));
-  return new ImageViews(tape, buffers.tensors, { channels, size, patch }, 1, 1, NO_AUGMENTATION);
+  return new ImageViews(tape, buffers.tensors, { channels, size, patch }, { normScale: 1 }, 1, NO_AUGMENTATION);
 }
 
 for (const name of CASES) {

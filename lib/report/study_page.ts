@@ -1,0 +1,86 @@
+/** @file The page of a study: tables of means and deviations, and learning curves. */
+
+import { MEASURES, type MeasureValues } from "../eval/measures.ts";
+import type { Spread } from "../eval/study.ts";
+import { Chart, rangeOf, series } from "./chart.ts";
+import { pageDocument } from "./page.ts";
+import { element, escapeText, type Figure, figureElement } from "./svg.ts";
+
+/** Members that were trained on the same number of images. */
+export interface StudyGroup {
+  /** That number, if the study has several. */
+  readonly images: number | undefined;
+  readonly members: readonly { readonly name: string; readonly measures: MeasureValues }[];
+  readonly spreads: Readonly<Record<string, Spread>>;
+}
+
+/** A table with its title; the first row holds the headings. */
+export interface StudyTable {
+  readonly title: string;
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** Measures that have a curve. */
+const CURVES = ["accuracy", "roc_auc", "mass_mae"];
+
+/** Measures against the number of training images, with every member and the interval of the mean; none for one number. */
+export function learningCurves(groups: readonly StudyGroup[]): Figure[] {
+  const known = groups.flatMap(({ images, ...rest }) => images === undefined ? [] : [{ images, ...rest }])
+    .sort((a, b) => a.images - b.images);
+  if (known.length < 2) return [];
+  return CURVES.flatMap((name) => {
+    const { label, digits } = MEASURES[name]!, { colour } = series(0);
+    const points = known.flatMap(({ images, members, spreads }) => {
+      const { mean, interval } = spreads[name]!;
+      return mean === null ? [] : [{ x: Math.log10(images), images, mean, interval, members }];
+    });
+    if (points.length === 0) return [];
+    const values = points.flatMap(({ mean, members }) => [mean, ...members.flatMap(({ measures }) => measures[name] ?? [])]);
+    const chart = new Chart({
+      title: `${label} against training images`,
+      x: {
+        label: "logarithm (base 10) of the training images",
+        domain: [points[0]!.x, Math.max(points[0]!.x + 1e-6, points.at(-1)!.x)],
+      },
+      y: { label, domain: rangeOf(values) },
+      legend: [{ text: "mean, its 95 % interval, and each member", colour }],
+    });
+    chart.line(points.map(({ x, mean }): [number, number] => [x, mean]), { colour });
+    for (const { x, images, mean, interval, members } of points) {
+      if (interval) chart.interval(x, interval[0], interval[1], colour);
+      chart.point(x, mean, colour, `${images} images: ${mean.toFixed(digits)}`, 4);
+      for (const { name: member, measures } of members) {
+        const value = measures[name];
+        if (typeof value === "number") chart.point(x, value, "var(--soft)", `${member}: ${value.toFixed(digits)}`, 2);
+      }
+    }
+    return [chart.figure(`learning-curve-${name}`)];
+  });
+}
+
+/** The page. */
+export function studyPage(tables: readonly StudyTable[], figures: readonly Figure[]): string {
+  const sections = tables.map(({ title, rows: [headings, ...rows] }) => {
+    const head = element("tr", {}, ...headings!.map((text) => element("th", { scope: "col" }, escapeText(text))));
+    const body = rows.map((row) => {
+      const cells = row.map((text, i) => element("td", i === 0 ? {} : { "data-model": headings![i] }, escapeText(text)));
+      return element("tr", {}, ...cells);
+    });
+    const drawn = element("table", {}, element("thead", {}, head), element("tbody", {}, ...body));
+    return element("section", {}, element("h2", {}, escapeText(title)), element("div", { class: "scroll" }, drawn));
+  });
+  const drawn = figures.map((figure) => element("figure", { id: figure.name }, figureElement(figure)));
+  return pageDocument("L2ViT: a study", [
+    element("h1", {}, "L2ViT: a study"),
+    element(
+      "p",
+      {},
+      "Means over members on their test images; the deviation is that from member to member, the interval of the mean is Student's. " +
+        "Differences and their p are from resamples of members and images together.",
+    ),
+    ...sections,
+    ...(drawn.length > 0
+      ? [element("section", {}, element("h2", {}, "Learning curves"), element("div", { class: "figures" }, ...drawn))]
+      : []),
+  ]);
+}

@@ -1,0 +1,83 @@
+/** @file Studies as a user runs them: several runs of one recipe, what they say together, and ensembles of them. */
+
+import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
+import { exists } from "../../lib/disk/files.ts";
+import { fail, succeed, Workspace } from "../support/tasks.ts";
+import { FINETUNE_TOY, writeToy } from "../support/toy.ts";
+
+const STUDY = [...FINETUNE_TOY, "--set", "training.epochs=2"];
+
+function json(workspace: Workspace, path: string) {
+  return JSON.parse(new TextDecoder().decode(workspace.read(path)));
+}
+
+/** Columns of a table of predictions by their titles. */
+function columns(workspace: Workspace, path: string): Record<string, string[]> {
+  const [titles, ...rows] = new TextDecoder().decode(workspace.read(path)).trim().split("\n").map((line) => line.split(","));
+  return Object.fromEntries(titles!.map((title, i) => [title, rows.map((row) => row[i]!)]));
+}
+
+Deno.test("a study's table is that of its members, which differ in their seeds alone, and a killed study goes on", async () => {
+  using workspace = new Workspace();
+  writeToy(`${workspace.root}data/toy.h5`, 200);
+  const study = [...STUDY, "--seeds", "3", "--out", "runs/s"];
+  const child = workspace.direct("study", ...study).spawn();
+  while (!exists(`${workspace.root}runs/s/seed-43/resume.safetensors`)) await new Promise((resolve) => setTimeout(resolve, 20));
+  child.kill("SIGKILL");
+  await child.output();
+  const first = workspace.read("runs/s/seed-42/best.safetensors");
+  const { stdout } = await succeed(workspace, "study", ...study);
+  assertStringIncludes(stdout, "Member 3 of 3: seed-44");
+  assertEquals(workspace.read("runs/s/seed-42/best.safetensors"), first);
+  const { groups: [{ measures }], members } = json(workspace, "runs/s/study.json");
+  for (const name of ["accuracy", "roc_auc", "mass_mae"]) {
+    const values = [42, 43, 44].map((seed): number =>
+      json(workspace, `runs/s/seed-${seed}/metrics.json`).models[`seed-${seed}`][name]
+    );
+    const mean = (values[0]! + values[1]! + values[2]!) / 3;
+    assertAlmostEquals(measures[name].mean, mean, 1e-12);
+    assertAlmostEquals(measures[name].deviation, Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / 2), 1e-12);
+  }
+  assertEquals(members.map(({ name }: { name: string }) => name), ["seed-42", "seed-43", "seed-44"]);
+
+  const weights = [42, 43, 44].map((seed) => `runs/s/seed-${seed}/best.safetensors`).join();
+  await succeed(workspace, "eval", "--model", `all=${weights}`, "--format", "csv,json");
+  const ensemble = columns(workspace, "reports/predictions.csv");
+  const tables = [42, 43, 44].map((seed) => columns(workspace, `runs/s/seed-${seed}/predictions.csv`));
+  for (const title of ["prob_1", "logit_0", "mass"]) {
+    ensemble[title]!.forEach((value, i) => {
+      assertAlmostEquals(Number(value), tables.reduce((sum, table) => sum + Number(table[title]![i]) / 3, 0), 1e-9);
+    });
+  }
+  assertEquals(ensemble["index"], tables[0]!["index"]);
+
+  const again = [...STUDY, "--set", "training.label_smoothing=0.2", "--seeds", "3", "--out", "runs/t", "--against", "runs/s"];
+  await succeed(workspace, "study", ...again);
+  const { comparisons: [{ differences }], groups: [{ measures: others }] } = json(workspace, "runs/t/study.json");
+  assertAlmostEquals(differences.mass_mae.difference, others.mass_mae.mean - measures.mass_mae.mean, 1e-9);
+  assertStringIncludes(
+    await fail(workspace, "study", ...STUDY, "--folds", "2", "--out", "runs/u", "--against", "runs/s"),
+    "has no member fold-0",
+  );
+});
+
+Deno.test("parts of a cross-validation test each image once, and numbers of training images make a learning curve", async () => {
+  using workspace = new Workspace();
+  writeToy(`${workspace.root}data/toy.h5`, 100);
+  await succeed(workspace, "study", ...STUDY, "--folds", "2", "--max-train", "20,40", "--out", "runs/s");
+  for (const images of [20, 40]) {
+    const tested = [0, 1].flatMap((fold) => columns(workspace, `runs/s/train-${images}-fold-${fold}/predictions.csv`)["index"]!);
+    assertEquals(tested.map(Number).toSorted((a, b) => a - b), Array.from({ length: 100 }, (_, i) => i));
+  }
+  const page = new TextDecoder().decode(workspace.read("runs/s/study.html"));
+  assertStringIncludes(page, "learning-curve-accuracy");
+  assert(!/NaN|undefined/.test(page), "the page holds something that is no number");
+  // the weights remember their part
+  const weights = ["--model", "a=runs/s/train-40-fold-1/best.safetensors"];
+  await succeed(workspace, "eval", ...weights, "--format", "csv");
+  assertEquals(
+    columns(workspace, "reports/predictions.csv")["index"],
+    columns(workspace, "runs/s/train-40-fold-1/predictions.csv")["index"],
+  );
+  assertStringIncludes(await fail(workspace, "study", ...STUDY), "say what the members differ in");
+});
