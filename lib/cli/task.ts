@@ -20,7 +20,7 @@ export interface Usage {
   readonly task: string;
   /** One sentence: what it does. */
   readonly summary: string;
-  /** What the arguments without a name are, such as "FILE.h5"; all but those in brackets, such as "[NAME]", must be there. */
+  /** What the arguments without a name are, such as "FILE.h5"; all but those in brackets, such as "[NAME]", or "[NAME ...]" for any number, must be there. */
   readonly positional?: readonly string[];
   /** Options with a value: "name=WHAT" to what it means. */
   readonly options?: Readonly<Record<string, string>>;
@@ -168,7 +168,8 @@ function readArguments(usage: Usage, given: readonly string[]): Arguments | unde
   for (const name of usage.required ?? []) need(name);
   const wanted = usage.positional ?? [];
   const least = wanted.filter((name) => !name.startsWith("[")).length;
-  if (positional.length < least || positional.length > wanted.length) {
+  const most = wanted.at(-1)?.endsWith("...]") ? Infinity : wanted.length;
+  if (positional.length < least || positional.length > most) {
     const problem = positional.length < least
       ? `${wanted[positional.length]} is missing`
       : `expected ${wanted.join(" ")}: there are ${positional.length} names`;

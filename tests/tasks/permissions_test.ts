@@ -19,6 +19,7 @@ const READS_DATA = "follow a link that the user put into data";
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   pretrain: [READS_DATA, ...writes("cache", "weights", "runs")],
   finetune: [READS_DATA, ...writes("cache", "weights", "runs")],
+  watch: [],
   study: [READS_DATA, ...writes("cache", "runs")],
   mpi: [READS_DATA, ...writes("cache", "weights", "runs")],
   eval: [READS_DATA, ...writes("cache", "reports")],

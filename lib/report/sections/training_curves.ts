@@ -14,7 +14,7 @@ export const training: Section = {
 };
 
 /** A figure for each kind of curve that any run has: training thin, validation with marks. */
-function curveFigures(models: readonly DrawnModel[]): Figure[] {
+export function curveFigures(models: readonly Pick<DrawnModel, "name" | "history">[]): Figure[] {
   return Object.entries(CURVES).flatMap(([key, { title, label }]) => {
     const curves = models.flatMap(({ name, history }, i) =>
       ["train", "val"].flatMap((part) => {

@@ -1,0 +1,91 @@
+/** @file The work of deno task watch: curves of runs from their metrics.jsonl, as a page or in characters. */
+
+import { exists } from "../disk/files.ts";
+import { isRecord } from "../io/json.ts";
+import { pageDocument } from "../report/page.ts";
+import { curveFigures } from "../report/sections/training_curves.ts";
+import { element, escapeText, figureElement } from "../report/svg.ts";
+import { textChart } from "../report/text_chart.ts";
+import { CURVES, type History } from "../weights/history.ts";
+import { rooted } from "./paths.ts";
+import { UsageError } from "./task.ts";
+
+/** A run as its metrics tell of it. */
+export interface WatchedRun {
+  readonly name: string;
+  /** Curves, such as "val_loss": a value for each epoch. */
+  readonly history: History;
+  /** The last epoch's numbers; none before the first. */
+  readonly last: Readonly<Record<string, number>> | undefined;
+}
+
+/**
+ * Folders of runs: those given, and of a study those of its members.
+ *
+ * @throws {UsageError} if there is no such folder
+ */
+export function runsOf(paths: readonly string[]): string[] {
+  return paths.flatMap((given) => {
+    const path = given.replace(/\/+$/, "");
+    if (!exists(rooted(path))) throw new UsageError(`${path}: there is no such folder of a run`);
+    if (exists(`${rooted(path)}/metrics.jsonl`) || exists(`${rooted(path)}/resume.safetensors`)) return [path];
+    const members = [...Deno.readDirSync(rooted(path))].filter(({ isDirectory }) => isDirectory).map(({ name }) =>
+      `${path}/${name}`
+    );
+    return members.length > 0 ? members.sort() : [path];
+  });
+}
+
+/** What a run has written so far; a last line that is being written is left out. */
+export function readRun(path: string): WatchedRun {
+  const file = `${rooted(path)}/metrics.jsonl`;
+  const epochs = exists(file) ? Deno.readTextFileSync(file).split("\n").flatMap(parsed) : [];
+  const history: History = {};
+  for (const [i, metrics] of epochs.entries()) {
+    for (const [name, value] of Object.entries(metrics)) {
+      const curve = history[name] ??= [];
+      while (curve.length < i) curve.push(NaN);
+      curve.push(typeof value === "number" ? value : NaN);
+    }
+  }
+  return { name: path, history, last: epochs.at(-1) as WatchedRun["last"] };
+}
+
+function parsed(line: string): Record<string, unknown>[] {
+  try {
+    const metrics: unknown = JSON.parse(line);
+    return isRecord(metrics) ? [metrics] : [];
+  } catch {
+    return [];
+  }
+}
+
+/** A page with the curves of all runs. */
+export function watchPage(runs: readonly WatchedRun[]): string {
+  const figures = curveFigures(runs).map((figure) => element("figure", { id: figure.name }, figureElement(figure)));
+  return pageDocument("L2ViT: runs", [
+    element("h1", {}, "L2ViT: runs"),
+    ...runs.map((run) => element("p", {}, escapeText(describeRun(run)))),
+    element("div", { class: "figures" }, ...figures),
+  ]);
+}
+
+/** The same curves in characters. */
+export function watchText(runs: readonly WatchedRun[], columns: number): string {
+  const width = Math.max(20, Math.min(120, columns - 14));
+  const charts = Object.entries(CURVES).flatMap(([key, { title }]) => {
+    const curves = runs.flatMap(({ name, history }) => {
+      const values = history[`val_${key}`];
+      return values ? [{ name, values }] : [];
+    });
+    return curves.length > 0 ? [textChart(`${title} (validation)`, curves, width, 8)] : [];
+  });
+  return [...runs.map(describeRun), ...charts].join("\n\n");
+}
+
+/** Where a run is, in a line. */
+function describeRun({ name, last }: WatchedRun): string {
+  if (!last) return `${name}: no epoch is complete yet`;
+  const { epoch, step, images_per_s: speed } = last;
+  return `${name}: epoch ${epoch}, step ${step}${speed === undefined ? "" : `, ${speed.toPrecision(3)} images/s`}`;
+}
