@@ -1,7 +1,7 @@
 /** @file Options of training and prediction as a user gives them, on real files. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { Hdf5Writer } from "../../lib/data/hdf5_writer.ts";
+import { Hdf5Writer } from "../../lib/disk/hdf5_writer.ts";
 import { Random } from "../../lib/random.ts";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
 import { FINETUNE_TOY, writeToy } from "../support/toy.ts";
