@@ -1,6 +1,6 @@
 /** @file Options of finetuning against PyTorch: what is frozen, layer decay, label smoothing, logarithms of masses, running mean. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert } from "@std/assert";
 import { defaultConfig } from "../../../lib/config/keys.ts";
 import { PackedImages } from "../../../lib/data/packed.ts";
 import { Finetune } from "../../../lib/train/finetune.ts";
@@ -8,8 +8,8 @@ import { read } from "../../../lib/tensor/tensor.ts";
 import { assertClose, assertStateClose, channelsLast, Fixture } from "../../support/fixtures.ts";
 import { variantsTest } from "../../support/gpu.ts";
 
-/** Six steps of AdamW, each of which sees the rounding of those before. */
-const TOLERANCE = 1e-3;
+/** Of several steps of AdamW, each of which sees the rounding of those before. */
+const TOLERANCE = 3e-4;
 
 variantsTest(
   "Finetune takes PyTorch's steps with every option that changes them, and their running mean is PyTorch's",
@@ -45,9 +45,8 @@ variantsTest(
     assertStateClose(mean, fixture.state("mean."), "running mean of", TOLERANCE);
     const again = await method.model.parameters.state();
     assertStateClose(again, fixture.state("after."), "put back,", TOLERANCE);
-    const { acc, mae } = await method.withMean(() => method.validate());
-    assertEquals(acc, 1);
-    // from 80 to 250 GeV: a mean of the logarithms alone is off by about 50
+    const { mae } = await method.withMean(() => method.validate());
+      // from 80 to 250 GeV: a mean of the logarithms alone is off by about 50
     assert(mae > 0 && mae < 60, `a mass error of ${mae} GeV`);
   },
 );
