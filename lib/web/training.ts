@@ -146,6 +146,18 @@ class MemoryRun implements RunFiles {
   /** The weights hold what is needed. */
   writeConfig(): void {}
 
+  epoch(epoch: number): string {
+    return `epoch-${epoch}.safetensors`;
+  }
+
+  removeEpochsBut(kept: readonly number[]): void {
+    const names = kept.map((epoch) => this.epoch(epoch));
+    for (const name of this.#files.keys()) if (/^epoch-/.test(name) && !names.includes(name)) this.#files.delete(name);
+  }
+
+  /** TensorBoard reads files. */
+  appendEvents(): void {}
+
   /** A run in a page begins anew. */
   trimMetrics(): void {}
 }
