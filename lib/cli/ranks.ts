@@ -20,8 +20,11 @@ export const RANK_OPTIONS = {
 } as const;
 
 const PATIENCE = 300;
-/** Milliseconds before a rank says what an earlier one may say too: the first wait, the next ones, and the most. */
-const MOMENT = { first: 1500, next: 250, most: 5000 };
+/**
+ * Milliseconds before a rank says what an earlier one may say too: the first wait, the next ones, and the most; and before it ends
+ * the others, once it has spoken.
+ */
+const MOMENT = { first: 3000, next: 250, most: 8000, heard: 300 };
 
 /** This process among the others. */
 export class Ranks implements Ending {
@@ -29,6 +32,8 @@ export class Ranks implements Ending {
   #exchange: RankExchange | undefined;
   /** True if all have stopped after the same step, with the state saved. */
   #together = false;
+  /** True while what goes wrong does so on all ranks alike. */
+  #alike = false;
 
   /**
    * Joins the others.
@@ -48,7 +53,10 @@ export class Ranks implements Ending {
       this.leave(1);
       Deno.exit(1);
     };
-    this.#world = new World({ library: Deno.env.get("L2VIT_MPI") ?? "", ranks, patience, overdue });
+    this.#world = new World({ library: Deno.env.get("L2VIT_MPI") ?? "", patience, overdue });
+    this.#alike = true;
+    this.#world.expect(ranks);
+    this.#alike = false;
     return this.#exchange = new RankExchange(this.#world, signal);
   }
 
@@ -64,7 +72,7 @@ export class Ranks implements Ending {
 
   async speaks(error: Error): Promise<boolean> {
     this.#together = error instanceof Interrupted && (this.#exchange?.stopAsked() ?? false);
-    if (this.#together) return this.#world!.rank === 0;
+    if (this.#together || this.#alike) return this.#world!.rank === 0;
     const rank = this.#world?.rank ?? Number(Deno.env.get("L2VIT_RANK") ?? 0);
     if (rank > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(MOMENT.most, MOMENT.first + rank * MOMENT.next)));
     return true;
@@ -72,8 +80,12 @@ export class Ranks implements Ending {
 
   leave(code: number): void {
     if (!this.#world) return;
-    if (code === 0 || this.#together) this.#world.finalize();
-    else this.#world.abort(code);
+    if (code === 0 || this.#together || this.#alike) this.#world.finalize();
+    else {
+      // a launcher that is told to end all may drop what it has not yet passed on
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, MOMENT.heard);
+      this.#world.abort(code);
+    }
   }
 }
 

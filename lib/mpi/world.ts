@@ -16,8 +16,6 @@ const MOST_AT_ONCE = 2 ** 24;
 export interface WorldOptions {
   /** File of the library. */
   readonly library: string;
-  /** How many processes there should be. */
-  readonly ranks: number;
   /** Longest wait for the others, in seconds. */
   readonly patience: number;
   /** Called if a wait takes longer; ends the process. */
@@ -40,7 +38,7 @@ export class World {
   /**
    * Joins the others.
    *
-   * @throws {MpiError} if there is no such library, it does not start, or it knows of another number of processes
+   * @throws {MpiError} if there is no such library, or it does not start
    */
   constructor(options: WorldOptions) {
     const library = openLibrary(options.library);
@@ -61,11 +59,18 @@ export class World {
     this.#check(functions.MPI_Comm_size(world, out), "MPI_Comm_size");
     this.size = out[0]!;
     this.node = readText(1024, (text, length) => functions.MPI_Get_processor_name(text, length));
-    if (this.size !== options.ranks) throw new MpiError(this.#otherSize());
   }
 
-  #otherSize(): string {
-    const { ranks } = this.#options;
+  /**
+   * Compares the number of processes with what the user has said.
+   *
+   * @throws {MpiError} if they differ, on all ranks alike
+   */
+  expect(ranks: number): void {
+    if (this.size !== ranks) throw new MpiError(this.#otherSize(ranks));
+  }
+
+  #otherSize(ranks: number): string {
     const { path, version } = this.#library;
     const known = this.size === 1 ? "1 rank" : `${this.size} ranks`;
     const why = this.size === 1 && ranks > 1

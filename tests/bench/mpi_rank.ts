@@ -20,7 +20,8 @@ const BATCH = 16, STEPS = 5, SIZE = 125, CHANNELS = 8;
 const GRADIENT = 5_111_579;
 
 hideWaylandWarning();
-const world = new World({ library, ranks: Number(ranks), patience: 300, overdue: () => Deno.exit(1) });
+const world = new World({ library, patience: 300, overdue: () => Deno.exit(1) });
+world.expect(Number(ranks));
 const gpu = await Gpu.open();
 const exchange = new RankExchange(world);
 

@@ -6,7 +6,7 @@ import { runFuzz, TARGETS } from "./run.ts";
 import { targets } from "./targets.ts";
 
 /** Mutated files of each kind. */
-const FILES = 10_000;
+const FILES = 4_000;
 
 for (const target of TARGETS) {
   Deno.test(`${FILES} mutated files of kind "${target}" are read or refused in one line, in little time and memory`, async () => {

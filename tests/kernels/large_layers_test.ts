@@ -12,7 +12,9 @@ import { layerNorm, type RowWorker } from "../../lib/tensor/ops/layer_norm.ts";
 import { linearAttention } from "../../lib/tensor/ops/linear_attention.ts";
 import { ntXent } from "../../lib/tensor/ops/losses.ts";
 import { patchEmbedding } from "../../lib/tensor/ops/patch_embedding.ts";
+import { RunningMean } from "../../lib/tensor/ops/running_mean.ts";
 import { softmaxAttention } from "../../lib/tensor/ops/softmax_attention.ts";
+import { write } from "../../lib/tensor/tensor.ts";
 import { assertEvery, LARGE_STEP, type LargeRun, largeTest, N, PERIOD, periodic } from "../support/large.ts";
 import * as reference from "../support/reference.ts";
 
@@ -292,4 +294,14 @@ largeTest("AdamW takes its step", { few: ["adamw.square_sums", "adamw.update"] }
     const m = 0.1 * clipped(i) / (1 - 0.9 ** t), v = 0.001 * clipped(i) ** 2 / (1 - 0.999 ** t);
     return values[i]! * (1 - 0.01 * 0.1) - 0.01 * m / (Math.sqrt(v) + 1e-8);
   }, "w");
+});
+
+// parameters are padded, so that four always lie side by side
+largeTest("a running mean follows its weights", { few: ["running_mean.update"] }, async (run) => {
+  const [w, before, model] = run.parameter("w", [N], 1), after = periodic(N, 2);
+  using mean = new RunningMean(run.gpu, model, 0.75);
+  write(run.gpu, w, after);
+  mean.update(run.tape, run.placed("report", [1, 2], new Float32Array(2)));
+  const found = await run.compute({ values: mean.values });
+  assertEvery(found.values.subarray(0, N), (i) => before[i]! + 0.25 * (after[i]! - before[i]!), "mean");
 });

@@ -55,13 +55,13 @@ if (import.meta.main) {
   try {
     const world: World = new World({
       library,
-      ranks: Number(ranks),
       patience: Number(patience),
       overdue(what) {
         console.error(`waited too long for ${what}`);
         world.abort(4);
       },
     });
+    world.expect(Number(ranks));
     const result = await DEEDS[deed]!(world);
     // one write a line: processes share a pipe
     Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(result)}\n`));
