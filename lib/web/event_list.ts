@@ -11,8 +11,8 @@ const TITLES: Readonly<Record<Column, string>> = {
   event: "event",
   class: "class",
   score: "score",
-  mass: "mass (GeV)",
-  label: "true class",
+  mass: "mass",
+  label: "truth",
   truth: "true mass",
   error: "error",
 };

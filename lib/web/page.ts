@@ -70,6 +70,7 @@ async function show(now: Loaded): Promise<void> {
   get("figures").replaceChildren();
   get("event").replaceChildren();
   list.load(now);
+  get<HTMLButtonElement>("csv").disabled = true;
   const classes = get<HTMLSelectElement>("class");
   classes.replaceChildren(
     new Option("every class", ""),
@@ -88,6 +89,7 @@ async function show(now: Loaded): Promise<void> {
     return true;
   });
   if (!done) return;
+  get<HTMLButtonElement>("csv").disabled = false;
   say(`${now.count.toLocaleString("en")} events in ${((performance.now() - started) / 1000).toFixed(1)} s`);
   count();
   list.move(1);

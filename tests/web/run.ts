@@ -29,12 +29,12 @@ await writeSynthetic(data, 120, 5, 0, true);
 await using server = serveFolder("dist", 0);
 await using browser = await Browser.open(`http://127.0.0.1:${server.addr.port}/`, folder.path);
 const status = () => browser.evaluate("document.getElementById('status').textContent");
-const idle = "document.body.dataset.ready === 'true' && !document.body.classList.contains('busy')";
-await browser.until(idle);
+const predicted = "document.body.dataset.ready === 'true' && !document.getElementById('csv').disabled";
+await browser.until(predicted);
 console.log(`The page opens with its example: ${await status()}`);
 
 await browser.choose([data]);
-await browser.until(`${idle} && document.getElementById('count').textContent === '120 events'`);
+await browser.until(`${predicted} && document.getElementById('count').textContent === '120 events'`);
 const fromPage = new TextDecoder().decode(await browser.save("#csv", "predictions.csv"));
 await succeed(workspace, "predict", "--weights", "weights/model.safetensors", "--data", "data/jets.h5", "--out", "reports/p.csv");
 assertEquals(fromPage, new TextDecoder().decode(workspace.read("reports/p.csv")));
