@@ -5,7 +5,7 @@ import { TuningFile } from "../disk/tuning_file.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import type { RunState } from "../train/checkpoint.ts";
-import { type DataFacts, type DataPlace, type Known, openLabelled, openUnlabelled } from "../disk/open_data.ts";
+import { type DataFacts, type DataPlace, type Known, openLabelled, type OpenOptions, openUnlabelled } from "../disk/open_data.ts";
 import { Finetune, FINETUNE_MEASURES } from "../train/finetune.ts";
 import { checkMonitor } from "../train/monitor.ts";
 import { checkData, openResume, type Origin, type Run, train } from "../train/run.ts";
@@ -26,7 +26,7 @@ export async function pretrain(
   setup: Setup,
   options: TrainingOptions,
 ): Promise<RunState> {
-  const { config, folder, reporter, remarks } = setup;
+  const { config, reporter, remarks } = setup;
   remarks?.forEach((line) => reporter.line(line));
   const { exchange = ALONE } = options;
   const objective = objectiveOf(config);
@@ -34,15 +34,10 @@ export async function pretrain(
   checkSize(config, objective.model.extra);
   const origin = await originOf(setup, options, "");
   const place = placeOf(config.data.unlabelled_path, config);
-  const check = ({ train }: DataFacts) => void checkBatch(config, train);
-  const opening = { progress: reporter.counting, notice: (line: string) => reporter.line(line), check, ...options };
-  using data = await exchange.inTurn(() => openUnlabelled(gpu, config, place, opening));
+  const check = ({ train }: DataFacts) => checkBatch(config, train);
+  using data = await exchange.inTurn(() => openUnlabelled(gpu, config, place, openingOf(setup, check, options)));
   const create = (weights: StateDict) => new Pretraining(gpu, config, data, weights, objective, exchange);
-  const state = await begin(gpu, setup, { create, origin, data }, place, options);
-  reporter.line(
-    `Done: ${state.finished}. Best validation ${config.training.monitor} ${state.best?.toFixed(4)}; backbone in ${folder.best}`,
-  );
-  return state;
+  return await begin(gpu, setup, { create, origin, data, what: "backbone" }, place, options);
 }
 
 /** Trains backbone and heads on labelled images. */
@@ -51,7 +46,7 @@ export async function finetune(
   setup: Setup,
   options: TrainingOptions,
 ): Promise<RunState> {
-  const { config, folder, reporter, remarks } = setup;
+  const { config, reporter, remarks } = setup;
   remarks?.forEach((line) => reporter.line(line));
   const { exchange = ALONE } = options;
   checkMonitor(config, FINETUNE_MEASURES);
@@ -62,14 +57,14 @@ export async function finetune(
     checkClasses(labels!, train, config, place.path);
     checkMasses(mass!, place.path, config.training.log_target);
   };
-  const opening = { progress: reporter.counting, notice: (line: string) => reporter.line(line), check, ...options };
-  using data = await exchange.inTurn(() => openLabelled(gpu, config, place, opening));
+  using data = await exchange.inTurn(() => openLabelled(gpu, config, place, openingOf(setup, check, options)));
   const create = (weights: StateDict) => new Finetune(gpu, config, data, weights, exchange);
-  const state = await begin(gpu, setup, { create, origin, data }, place, options);
-  reporter.line(
-    `Done: ${state.finished}. Best validation ${config.training.monitor} ${state.best?.toFixed(4)}; weights in ${folder.best}`,
-  );
-  return state;
+  return await begin(gpu, setup, { create, origin, data, what: "weights" }, place, options);
+}
+
+/** How data are opened: told of while it lasts, and looked at before images are packed. */
+function openingOf({ reporter }: Setup, check: (facts: DataFacts) => void, options: TrainingOptions): OpenOptions<DataFacts> {
+  return { progress: reporter.counting, notice: (line) => reporter.line(line), check, ...options };
 }
 
 /** Checks that the training images fill the batch of a step. */
@@ -82,11 +77,11 @@ export function placeOf(path: string, { data }: Pick<RunConfig, "data">): DataPl
   return { path: rooted(path), cache: data.cache_dir === "" ? "" : rooted(data.cache_dir) };
 }
 
-/** Says what there is to train on, and trains. */
+/** Says what there is to train on, trains, and says what has come of it. */
 async function begin(
   gpu: Gpu,
   { config, folder, fresh, reporter }: Setup,
-  { create, origin, data }: Pick<Run, "create" | "origin"> & { readonly data: TrainingImages & Known },
+  { create, origin, data, what }: Pick<Run, "create" | "origin"> & { readonly data: TrainingImages & Known; readonly what: string },
   { path, cache }: DataPlace,
   options: TrainingOptions,
 ): Promise<RunState> {
@@ -107,7 +102,11 @@ async function begin(
   await exchange.same(`The data in ${path}`, () => Promise.resolve(run.data.fingerprint));
   checkData(origin, run.data, path);
   reporter.line(`${path}: ${images} images: ${parts}`);
-  return await train(gpu, config, folder, run, reporter, options);
+  const state = await train(gpu, config, folder, run, reporter, options);
+  reporter.line(
+    `Done: ${state.finished}. Best validation ${config.training.monitor} ${state.best?.toFixed(4)}; ${what} in ${folder.best}`,
+  );
+  return state;
 }
 
 /** What a run goes on from, or starts with: the folder's checkpoint, all weights of a file, the backbone of another, or nothing. */

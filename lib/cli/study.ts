@@ -8,7 +8,7 @@
 
 import type { RunConfig } from "../config/keys.ts";
 import { trainingSeed } from "../config/seeds.ts";
-import type { Difference } from "../eval/bootstrap.ts";
+import type { Difference, Interval } from "../eval/bootstrap.ts";
 import { MEASURES, type MeasureValues } from "../eval/measures.ts";
 import { compareStudies, type Spread, spreads } from "../eval/study.ts";
 import { TestResults } from "../eval/test_results.ts";
@@ -280,11 +280,14 @@ function titleOf({ images, members }: StudyGroup): string {
   }`;
 }
 
+function ends(interval: Interval | null, digits: number): string {
+  return interval ? `[${interval.map((end) => formatReal(end, digits)).join(", ")}]` : NOT_DEFINED;
+}
+
 function spreadRows({ spreads }: StudyGroup): string[][] {
   const rows = Object.entries(MEASURES).map(([name, { label, digits }]) => {
     const { mean, deviation, interval } = spreads[name] as Spread;
-    const ends = interval ? `[${interval.map((end) => formatReal(end, digits)).join(", ")}]` : NOT_DEFINED;
-    return [label, formatReal(mean, digits), formatReal(deviation, digits), ends];
+    return [label, formatReal(mean, digits), formatReal(deviation, digits), ends(interval, digits)];
   });
   return [["test images", "mean", "deviation", "95 % of the mean"], ...rows];
 }
@@ -293,8 +296,8 @@ function differenceRows(differences: Record<string, Difference | null>): string[
   const rows = Object.entries(MEASURES).map(([name, { label, digits }]) => {
     const found = differences[name];
     if (!found) return [label, NOT_DEFINED, "", ""];
-    const ends = found.interval ? `[${found.interval.map((end) => formatReal(end, digits)).join(", ")}]` : NOT_DEFINED;
-    return [label, formatReal(found.difference, digits), ends, found.p === null ? NOT_DEFINED : found.p.toPrecision(2)];
+    const { difference, interval, p } = found;
+    return [label, formatReal(difference, digits), ends(interval, digits), p === null ? NOT_DEFINED : p.toPrecision(2)];
   });
   return [["difference", "mean", "95 %", "p"], ...rows];
 }

@@ -5,7 +5,8 @@ import { keyRows } from "../config/help.ts";
 import { ConfigError, parseConfig } from "../config/parse.ts";
 import type { AdapterFacts } from "../gpu/adapter.ts";
 import { Gpu } from "../gpu/device.ts";
-import { openToRead, readAt } from "../disk/files.ts";
+import { openSource } from "../disk/files.ts";
+import { readStart } from "../io/source.ts";
 import { PRETRAINING_METHODS } from "../train/methods.ts";
 import { checkTraining } from "../train/preconditions.ts";
 import type { TrainerOptions } from "../train/trainer.ts";
@@ -85,9 +86,8 @@ export function readConfig(path: string, overrides: readonly string[]): RunConfi
 
 function readBytes(path: string): Uint8Array {
   try {
-    using file = openToRead(path);
-    const bytes = new Uint8Array(file.statSync().size);
-    return bytes.subarray(0, readAt(file, 0, bytes));
+    using source = openSource(path);
+    return readStart(source);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new ConfigError(`${path}: there is no such configuration. See the folder configs`);

@@ -4,7 +4,7 @@ import { exists } from "../disk/files.ts";
 import { isRecord } from "../io/json.ts";
 import { pageDocument } from "../report/page.ts";
 import { curveFigures } from "../report/sections/training_curves.ts";
-import { element, escapeText, figureElement } from "../report/svg.ts";
+import { element, escapeText, namedFigures } from "../report/svg.ts";
 import { textChart } from "../report/text_chart.ts";
 import { CURVES, type History } from "../weights/history.ts";
 import { rooted } from "./paths.ts";
@@ -62,11 +62,10 @@ function parsed(line: string): Record<string, unknown>[] {
 
 /** A page with the curves of all runs. */
 export function watchPage(runs: readonly WatchedRun[]): string {
-  const figures = curveFigures(runs).map((figure) => element("figure", { id: figure.name }, figureElement(figure)));
   return pageDocument("L2ViT: runs", [
     element("h1", {}, "L2ViT: runs"),
     ...runs.map((run) => element("p", {}, escapeText(describeRun(run)))),
-    element("div", { class: "figures" }, ...figures),
+    element("div", { class: "figures" }, ...namedFigures(curveFigures(runs))),
   ]);
 }
 

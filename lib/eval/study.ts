@@ -57,9 +57,12 @@ export function compareStudies(
   seed: number,
 ): Record<string, Difference | null> {
   const samplers = pairs.map((pair) => pair.map((results) => new Sampler(results)));
-  const difference = (name: string, pair: number, counts?: Uint32Array): number => {
-    const [a, b] = samplers[pair]!.map((sampler) => MEASURES[name]!.value(sampler.sample(counts)));
-    return a === null || b === null ? NaN : a! - b!;
+  const differences = (pair: number, counts?: Uint32Array): Record<string, number> => {
+    const samples = samplers[pair]!.map((sampler) => sampler.sample(counts));
+    return byMeasure((_, { value }) => {
+      const [first, second] = samples.map(value);
+      return first === null || second === null ? NaN : first! - second!;
+    });
   };
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const names = Object.keys(MEASURES), all = pairs.map((_, pair) => pair);
@@ -74,20 +77,12 @@ export function compareStudies(
       resample(drawnImages, random);
       counts.set(images[pair]!, drawnImages);
     }
-    const of = new Map([...new Set(drawn)].map((pair) => {
-      const samples = samplers[pair]!.map((sampler) => sampler.sample(counts.get(images[pair]!)!));
-      return [
-        pair,
-        byMeasure((_, { value }) => {
-          const [first, second] = samples.map(value);
-          return first === null || second === null ? NaN : first! - second!;
-        }),
-      ];
-    }));
+    const of = new Map([...new Set(drawn)].map((pair) => [pair, differences(pair, counts.get(images[pair]!))]));
     for (const name of names) resampled[name]![b] = mean(drawn.map((pair) => of.get(pair)![name]!));
   }
+  const found = all.map((pair) => differences(pair));
   return byMeasure((name) => {
-    const value = mean(all.map((pair) => difference(name, pair)));
+    const value = mean(found.map((of) => of[name]!));
     return Number.isNaN(value) ? null : differenceOf(value, resampled[name]!);
   });
 }

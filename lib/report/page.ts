@@ -4,7 +4,7 @@ import { MEASURES } from "../eval/measures.ts";
 import { hasSeen } from "../eval/overlap.ts";
 import type { ReportInput, ReportModel } from "./section.ts";
 import type { DrawnSection } from "./sections.ts";
-import { element, escapeText, FIGURE_STYLE, figureElement } from "./svg.ts";
+import { element, escapeText, FIGURE_STYLE, namedFigures } from "./svg.ts";
 import { describeComparison, measureRows, SEEN_MARK } from "./words.ts";
 
 /** The whole page. */
@@ -30,7 +30,7 @@ export function reportPage({ data, seed, models, comparisons, notes }: ReportInp
         element(
           "div",
           { class: "figures" },
-          ...figures.map((figure) => element("figure", { id: figure.name }, figureElement(figure))),
+          ...namedFigures(figures),
         ),
       )
     ),

@@ -4,7 +4,7 @@ import { MEASURES, type MeasureValues } from "../eval/measures.ts";
 import type { Spread } from "../eval/study.ts";
 import { Chart, rangeOf, series } from "./chart.ts";
 import { pageDocument } from "./page.ts";
-import { element, escapeText, type Figure, figureElement } from "./svg.ts";
+import { element, escapeText, type Figure, namedFigures } from "./svg.ts";
 
 /** Members that were trained on the same number of images. */
 export interface StudyGroup {
@@ -69,7 +69,7 @@ export function studyPage(tables: readonly StudyTable[], figures: readonly Figur
     const drawn = element("table", {}, element("thead", {}, head), element("tbody", {}, ...body));
     return element("section", {}, element("h2", {}, escapeText(title)), element("div", { class: "scroll" }, drawn));
   });
-  const drawn = figures.map((figure) => element("figure", { id: figure.name }, figureElement(figure)));
+  const drawn = namedFigures(figures);
   return pageDocument("L2ViT: a study", [
     element("h1", {}, "L2ViT: a study"),
     element(

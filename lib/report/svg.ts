@@ -70,6 +70,11 @@ export function figureElement({ title, width, height, body }: Figure, own = ""):
   return element("svg", { ...attributes, width, height }, element("title", {}, escapeText(title)), own, body);
 }
 
+/** Figures for a page, each to be found by its name. */
+export function namedFigures(figures: readonly Figure[]): string[] {
+  return figures.map((figure) => element("figure", { id: figure.name }, figureElement(figure)));
+}
+
 /** A figure as a file of its own. */
 export function figureDocument(figure: Figure): string {
   return figureElement(figure, element("style", {}, FIGURE_STYLE)) + "\n";
