@@ -92,7 +92,7 @@ export { ConfigError, formatConfig, parseConfig } from "./lib/config/parse.ts";
 export type { ConfigOf, Key, Section } from "./lib/config/schema.ts";
 
 // data
-export { openJets } from "./lib/disk/data.ts";
+export { openJets } from "./lib/disk/data_files.ts";
 export { JetFile, type JetNames, type JetQuantity, type JetScalar } from "./lib/data/jet_file.ts";
 export { openPacked } from "./lib/disk/pack_file.ts";
 export { packInMemory } from "./lib/data/pack_memory.ts";
@@ -105,7 +105,7 @@ export type { Notice } from "./lib/disk/lock.ts";
 export { randomSplit, type Split, type SplitShares, stratifiedSplit } from "./lib/data/split.ts";
 export { writeSynthetic } from "./lib/disk/write_synthetic.ts";
 export { DataError } from "./lib/data/errors.ts";
-export type { InputImages, LabelledData, TrainingImages } from "./lib/input/data.ts";
+export type { InputImages, LabelledData, TrainingImages } from "./lib/input/input_images.ts";
 
 // training
 export { Finetune } from "./lib/train/finetune.ts";
@@ -117,7 +117,7 @@ export { type Objective, Pretraining } from "./lib/train/pretraining.ts";
 export { learningRateFactor } from "./lib/train/schedule.ts";
 
 // weights
-export { readWeights } from "./lib/disk/weights.ts";
+export { readWeights } from "./lib/disk/weight_files.ts";
 export { encodeWeights, type Weights, WeightsError } from "./lib/weights/weights.ts";
 export type { Assumable, WeightsInfo } from "./lib/weights/weights_info.ts";
 export type { Head } from "./lib/nn/heads.ts";

@@ -7,7 +7,7 @@ import { runTask, UsageError } from "../lib/cli/task.ts";
 import { makeFolder, writeFileAtomic } from "../lib/disk/atomic.ts";
 import { exists } from "../lib/disk/files.ts";
 import { encodeSafetensors } from "../lib/io/safetensors.ts";
-import { readTensors } from "../lib/disk/weights.ts";
+import { readTensors } from "../lib/disk/weight_files.ts";
 import { weightsOf } from "../lib/weights/weights.ts";
 import { describeAssumed } from "../lib/weights/weights_info.ts";
 

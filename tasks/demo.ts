@@ -8,7 +8,7 @@ import { runTask } from "../lib/cli/task.ts";
 import { openGpu, prepare, readConfig } from "../lib/cli/training.ts";
 import { PUBLISHED_FILES } from "../lib/disk/published.ts";
 import { writeSynthetic } from "../lib/disk/write_synthetic.ts";
-import { readWeights } from "../lib/disk/weights.ts";
+import { readWeights } from "../lib/disk/weight_files.ts";
 
 const IMAGES = { unlabelled: 800, labelled: 800 };
 const SEED = 7;

@@ -7,7 +7,7 @@ import { rooted } from "../lib/cli/paths.ts";
 import { exists } from "../lib/disk/files.ts";
 import { type Arguments, runTask, UsageError } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
-import { AVERAGE_OPTION, averagesFlips, openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
+import { AVERAGE_OPTION, averagesFlips, openWeights, WEIGHT_OPTIONS } from "../lib/cli/weight_options.ts";
 
 const usage = {
   task: "eval",

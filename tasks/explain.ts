@@ -5,7 +5,7 @@ import { explain } from "../lib/cli/explain.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
-import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
+import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weight_options.ts";
 
 const usage = {
   task: "explain",

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { type Arguments, runTask, UsageError } from "../lib/cli/task.ts";
-import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
+import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weight_options.ts";
 import { sha256 } from "../lib/data/fingerprint.ts";
 import { makeFolder, writeFileAtomic } from "../lib/disk/atomic.ts";
 import { exists } from "../lib/disk/files.ts";
@@ -12,7 +12,7 @@ import { encodeTorch } from "../lib/io/torch_writer.ts";
 import { isOwn } from "../lib/weights/find_model.ts";
 import { IMAGE_AXES, imagesShape, ONNX_OPSET } from "../lib/weights/onnx_graph.ts";
 import { encodeOnnx } from "../lib/weights/onnx_model.ts";
-import { readTensors } from "../lib/disk/weights.ts";
+import { readTensors } from "../lib/disk/weight_files.ts";
 import { weightsOf } from "../lib/weights/weights.ts";
 import { describeKnown } from "../lib/weights/weights_info.ts";
 

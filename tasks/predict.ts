@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { placeOf } from "../lib/cli/commands.ts";
 import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
-import { AVERAGE_OPTION, averagesFlips, openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
+import { AVERAGE_OPTION, averagesFlips, openWeights, WEIGHT_OPTIONS } from "../lib/cli/weight_options.ts";
 import { runTask, UsageError } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
 import { csvHeader, csvRow, predictImages } from "../lib/eval/predict.ts";

@@ -5,7 +5,7 @@ import { evaluationConfig } from "../lib/cli/evaluation_data.ts";
 import { probe } from "../lib/cli/probe.ts";
 import { runTask, UsageError } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
-import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weights.ts";
+import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weight_options.ts";
 
 const usage = {
   task: "probe",

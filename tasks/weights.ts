@@ -4,7 +4,7 @@ import { ConsoleReporter } from "../lib/cli/console.ts";
 import { fetchFile } from "../lib/cli/fetch.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask, UsageError } from "../lib/cli/task.ts";
-import { readWeights } from "../lib/disk/weights.ts";
+import { readWeights } from "../lib/disk/weight_files.ts";
 
 const usage = {
   task: "weights",

@@ -1,7 +1,7 @@
 // Library of every kernel: which invocation this is.
 //
 // A launch is a number of workgroups. An adapter takes at most so many along an axis, 65,535 as a rule, so they lie in rows along x,
-// and the rows along y (lib/gpu/grid.ts); workgroups at the end of the last row may have nothing to do. Nothing else knows of x and
+// and the rows along y (lib/gpu/launch_bounds.ts); workgroups at the end of the last row may have nothing to do. Nothing else knows of x and
 // y: an entry point whose invocations work apart takes Ids, and asks here for its number or its cell. One whose invocations work
 // together takes Group and its place in it, its lane, apart: a barrier may stand behind conditions on what is the same for all of a
 // workgroup alone, and compilers know that of Group.

@@ -11,12 +11,12 @@ import { checkMonitor } from "../train/monitor.ts";
 import { checkData, openResume, type Origin, type Run, train } from "../train/run.ts";
 import { ALONE, type Exchange } from "../train/exchange.ts";
 import { objectiveOf } from "../train/methods.ts";
-import type { TrainingImages } from "../input/data.ts";
+import type { TrainingImages } from "../input/input_images.ts";
 import { checkClasses, checkMasses, checkSize, stepsPerEpoch } from "../train/preconditions.ts";
 import { Pretraining } from "../train/pretraining.ts";
 import { rooted } from "./paths.ts";
 import type { TrainingOptions, TrainingSetup } from "./training.ts";
-import { startingWeights } from "./weights.ts";
+import { startingWeights } from "./weight_options.ts";
 
 type Setup = Omit<TrainingSetup, keyof Disposable>;
 

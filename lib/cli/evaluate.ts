@@ -13,14 +13,14 @@ import type { PendingFile } from "../disk/pending_file.ts";
 import { readsImages } from "../nn/config.ts";
 import type { Weights } from "../weights/weights.ts";
 import { describeAssumed, describeUntrained } from "../weights/weights_info.ts";
-import { reportPage } from "../report/page.ts";
+import { reportPage } from "../report/report_page.ts";
 import type { ReportInput } from "../report/section.ts";
 import { drawSections } from "../report/sections.ts";
 import { figureDocument } from "../report/svg.ts";
 import { hasSeen, type SeenImages, seenImages } from "../eval/overlap.ts";
 import { describeComparison, describeSeen, measureRows, missingClasses, SEEN_MARK } from "../report/words.ts";
 import { type Known, openLabelled } from "../disk/open_data.ts";
-import type { LabelledData } from "../input/data.ts";
+import type { LabelledData } from "../input/input_images.ts";
 import { placeOf } from "./commands.ts";
 import { type ConsoleReporter, table } from "./console.ts";
 import { ReportFolder } from "./report_folder.ts";
@@ -48,7 +48,7 @@ const WRITTEN: Readonly<Record<ReportFormat, string>> = {
 export interface EvaluateOptions {
   /** All by default. */
   readonly formats?: readonly ReportFormat[];
-  /** Judges means over the four flips of each image. */
+  /** Averages outputs over the four flips of each image. */
   readonly flips?: boolean;
   readonly signal?: AbortSignal;
 }

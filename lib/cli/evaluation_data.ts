@@ -4,7 +4,7 @@ import { KEYS, type RunConfig } from "../config/keys.ts";
 import type { TrainedOn } from "../data/provenance.ts";
 import type { ConsoleReporter } from "./console.ts";
 import { type Arguments, UsageError } from "./task.ts";
-import type { OpenedWeights } from "./weights.ts";
+import type { OpenedWeights } from "./weight_options.ts";
 
 /** Weights under the name that they have in tables. */
 export interface NamedWeights extends OpenedWeights {

@@ -1,6 +1,6 @@
 /** @file The work of deno task inspect: facts of a data file, printed, and pictures of images. */
 
-import { openData, openJets } from "../disk/data.ts";
+import { openData, openJets } from "../disk/data_files.ts";
 import { describeZeroEnd, describeZeros, remarksOn } from "../data/empty.ts";
 import type { Encoding, PackedBatch } from "../data/entries.ts";
 import { DataError } from "../data/errors.ts";

@@ -11,7 +11,7 @@ import { makeFolder, makeOutputFolder } from "../disk/atomic.ts";
 import { exists } from "../disk/files.ts";
 import { type Notice, waitForLock } from "../disk/lock.ts";
 import { PendingFile } from "../disk/pending_file.ts";
-import { figuresOf } from "../report/page.ts";
+import { figuresOf } from "../report/report_page.ts";
 
 /** The page names its figures: it is the last to go and the first to come, so that what a killed process has left is known. */
 const PAGE = "report.html";

@@ -18,7 +18,7 @@ import { makeFolder, writeFileAtomic } from "../disk/atomic.ts";
 import { exists } from "../disk/files.ts";
 import { formatJson } from "../io/json.ts";
 import { learningCurves, type StudyGroup, studyPage } from "../report/study_page.ts";
-import { readWeights } from "../disk/weights.ts";
+import { readWeights } from "../disk/weight_files.ts";
 import { finetune } from "./commands.ts";
 import { ConsoleReporter, duration, table } from "./console.ts";
 import { evaluate } from "./evaluate.ts";

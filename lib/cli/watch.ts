@@ -2,7 +2,7 @@
 
 import { exists } from "../disk/files.ts";
 import { isRecord } from "../io/json.ts";
-import { pageDocument } from "../report/page.ts";
+import { pageDocument } from "../report/report_page.ts";
 import { curveFigures } from "../report/sections/training_curves.ts";
 import { element, escapeText, namedFigures } from "../report/svg.ts";
 import { textChart } from "../report/text_chart.ts";

@@ -93,7 +93,7 @@ export const KEYS = {
     }),
     freeze_epochs: whole(0, "epochs of finetuning in which the heads alone are trained", { least: 0 }),
     weight_decay: real(0.01, "of AdamW", { source: "arXiv:1711.05101" }),
-    ema: real(0, "decay of a running mean of the weights, which is judged and saved in their place, such as 0.999; 0: none", {
+    ema: real(0, "decay of a running mean of the weights, which is evaluated and saved in their place, such as 0.999; 0: none", {
       most: 1 - 1e-6,
     }),
     clip_norm: real(1, "largest norm of the gradient; 0: no limit"),

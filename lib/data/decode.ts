@@ -2,7 +2,7 @@
 
 import type { DatasetInfo } from "./data_file.ts";
 import { DataError } from "./errors.ts";
-import { elementsOf } from "./grid.ts";
+import { elementsOf } from "./boxes.ts";
 import { InexactNumber, toFloat32, toFloat64 } from "./numbers.ts";
 
 /** All numbers of a dataset; @throws {DataError} if a whole number is none of double precision */

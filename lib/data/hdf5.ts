@@ -1,7 +1,7 @@
 /**
  * @file HDF5 files: their datasets by name, or in words why there are none.
  *
- * libhdf5 (library.ts) opens the file, follows groups and links, and says where a dataset's header is. What its numbers
+ * libhdf5 (libhdf5.ts) opens the file, follows groups and links, and says where a dataset's header is. What its numbers
  * are and where they lie is read from there by the files of the folder hdf5: libhdf5 as h5wasm offers it does not say so,
  * and gives zeros for what was never written and stale memory for what is damaged.
  */
@@ -15,13 +15,13 @@ import { Hdf5Dataset } from "./hdf5/dataset.ts";
 import { readType } from "./hdf5/datatype.ts";
 import { readFilters } from "./hdf5/filters.ts";
 import { findMessage, MESSAGE, readMessages } from "./hdf5/header.ts";
-import { readExtent, readFill, readStorage } from "./hdf5/layout.ts";
-import { attempt, foundNothing, libraryReason, libraryText, openWithLibrary, type ServedFile } from "./hdf5/library.ts";
+import { readExtent, readFill, readStorage } from "./hdf5/data_layout.ts";
+import { attempt, foundNothing, libraryReason, libraryText, openWithLibrary, type ServedFile } from "./hdf5/libhdf5.ts";
 import type { DatasetParts } from "./hdf5/parts.ts";
 import { explainFault, REPACK } from "./hdf5/refusal.ts";
-import { Cursor, Hdf5Fault, Hdf5Source } from "./hdf5/source.ts";
+import { Cursor, Hdf5Fault, Hdf5Source } from "./hdf5/hdf5_source.ts";
 
-export { hdf5Memory } from "./hdf5/library.ts";
+export { hdf5Memory } from "./hdf5/libhdf5.ts";
 
 /** What a path in a file leads to, in full. */
 type Target = "dataset" | "group" | "type" | "link" | "nothing" | "unreadable";

@@ -8,7 +8,7 @@
 import type { Dataset } from "./data_file.ts";
 import { decodeImages } from "./decode.ts";
 import { findNonZeros } from "./entries.ts";
-import { elementsOf, gridOf, placeOf } from "./grid.ts";
+import { elementsOf, gridOf, placeOf } from "./boxes.ts";
 import { blank, type ImageGroup, type JetLayout, runs, valuesOf } from "./image_group.ts";
 
 /** Non-zeros that are kept in memory, 16 bytes each. */

@@ -11,7 +11,7 @@ import type { SourceState } from "../io/source.ts";
 import { type DataFile, type Dataset, type DatasetInfo, pythonAdvice, type Unwritten } from "./data_file.ts";
 import { DataError } from "./errors.ts";
 import { type Fingerprint, fingerprint } from "./fingerprint.ts";
-import { elementsOf } from "./grid.ts";
+import { elementsOf } from "./boxes.ts";
 import type { ImageGroup, JetLayout } from "./image_group.ts";
 import { scanImages } from "./jet_images.ts";
 import { isOneHot } from "./labels.ts";

@@ -13,7 +13,7 @@ import { readZipDirectory, type ZipEntry, ZipError } from "../io/zip.ts";
 import { type DataFile, type Dataset, type DatasetInfo, pythonAdvice } from "./data_file.ts";
 import { decodeNumbers } from "./decode.ts";
 import { DataError } from "./errors.ts";
-import { elementsOf } from "./grid.ts";
+import { elementsOf } from "./boxes.ts";
 import { entryOf, type Member, wholeFile } from "./npz_member.ts";
 import type { NumberFormat } from "./numbers.ts";
 

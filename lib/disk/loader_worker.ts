@@ -7,7 +7,7 @@
 /// <reference lib="deno.worker" />
 
 import type { JetFile } from "../data/jet_file.ts";
-import { openJets } from "./data.ts";
+import { openJets } from "./data_files.ts";
 import { findEmpty, remarksOn } from "../data/empty.ts";
 import type { Answer, Question, Requests } from "./loader_protocol.ts";
 import { openPacked } from "./pack_file.ts";

@@ -15,7 +15,7 @@ import type { Gpu } from "../gpu/device.ts";
 import type { ImageSize } from "../data/packed.ts";
 import { ResidentImages } from "../input/batches.ts";
 import { readsImages } from "../nn/config.ts";
-import type { InputImages, LabelledData, TrainingImages } from "../input/data.ts";
+import type { InputImages, LabelledData, TrainingImages } from "../input/input_images.ts";
 import { Interrupted, type Progress } from "../interrupted.ts";
 
 /** Where a data file is and where its packed images are kept. */

@@ -1,7 +1,7 @@
 /** @file Is a file one of the two published ones? By its size, and by what is known of its contents. */
 
 import type { JetFile } from "../data/jet_file.ts";
-import { openJets } from "./data.ts";
+import { openJets } from "./data_files.ts";
 import type { DataFile } from "../data/data_file.ts";
 import { DataError } from "../data/errors.ts";
 import { describe, PUBLISHED_STATISTICS } from "../data/statistics.ts";

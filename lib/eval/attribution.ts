@@ -12,7 +12,7 @@ import type { ImageSize } from "../data/packed.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Plan } from "../gpu/plan.ts";
 import { BatchBuffers } from "../input/batches.ts";
-import type { InputImages } from "../input/data.ts";
+import type { InputImages } from "../input/input_images.ts";
 import type { ModelConfig } from "../nn/config.ts";
 import { LinearViT } from "../nn/linear_vit.ts";
 import { fitWeights, type Weights } from "../weights/weights.ts";

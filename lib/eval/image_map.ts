@@ -5,7 +5,7 @@ import { Pacer } from "../gpu/pacer.ts";
 import type { Plan } from "../gpu/plan.ts";
 import { Interrupted, type WorkOptions } from "../interrupted.ts";
 import { BatchBuffers, stageAhead } from "../input/batches.ts";
-import type { InputImages } from "../input/data.ts";
+import type { InputImages } from "../input/input_images.ts";
 import type { LinearViT } from "../nn/linear_vit.ts";
 import { FOUR_FLIPS, ImageViews, NO_AUGMENTATION, type PixelScale } from "../tensor/ops/images.ts";
 import { storeRows } from "../tensor/ops/record.ts";

@@ -8,7 +8,7 @@ import { massOf, type MassScale } from "../weights/mass_scale.ts";
 import { fitWeights, type Weights } from "../weights/weights.ts";
 import { argmax, softmax } from "../arrays.ts";
 import { checkOutputs } from "./outputs.ts";
-import type { InputImages } from "../input/data.ts";
+import type { InputImages } from "../input/input_images.ts";
 import { headOutputs, ImageMap } from "./image_map.ts";
 
 /** What a model says about one image. */

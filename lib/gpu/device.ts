@@ -9,7 +9,7 @@
 import { formatBytes } from "../format.ts";
 import { type AdapterFacts, describeAdapter, openDevice, type Opened } from "./adapter.ts";
 import { Choices } from "./choices.ts";
-import { type GridLimits, MOST_TURNS } from "./grid.ts";
+import { type GridLimits, MOST_TURNS } from "./launch_bounds.ts";
 import { PipelineCache } from "./pipelines.ts";
 
 /** What to take an adapter for, other than it is (for tests). */

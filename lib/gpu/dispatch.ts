@@ -8,7 +8,7 @@
 import { formatBytes } from "../format.ts";
 import { type Gpu, GpuError } from "./device.ts";
 import { type Dims, dimsOf } from "./dims.ts";
-import { mostWorkgroups } from "./grid.ts";
+import { mostWorkgroups } from "./launch_bounds.ts";
 import type { Specialisation } from "./kernel.ts";
 
 /** A range of adapter memory. Transient storage gets its buffer when a plan is made. */
@@ -39,7 +39,7 @@ export interface Dispatch extends Specialisation {
   readonly bindings: Readonly<Record<string, Storage>>;
   /** Values for the fields of the file's `struct Dims` that the entry point reads. */
   readonly dims?: Dims;
-  /** How many workgroups; grid.ts lays them out. */
+  /** How many workgroups; launch_bounds.ts lays them out. */
   readonly workgroups: number;
   /** Most turns that the loops of an invocation take together, those in which they end included, where they grow with sizes. */
   readonly turns?: number;

@@ -7,7 +7,7 @@
  */
 
 import type { Gpu } from "./device.ts";
-import type { Replay } from "./section.ts";
+import type { Replay } from "./replay.ts";
 
 /** Most submissions in a window, whatever their speed. */
 export const MOST_PENDING = 64;

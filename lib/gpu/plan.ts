@@ -14,10 +14,10 @@
 import type { Gpu } from "./device.ts";
 import { GpuError } from "./device.ts";
 import { checkDispatch, type Dispatch, type Place, type Storage } from "./dispatch.ts";
-import { layOut } from "./grid.ts";
+import { layOut } from "./launch_bounds.ts";
 import { kernelOf } from "./kernel.ts";
 import type { Pipeline } from "./pipelines.ts";
-import { type Replay, Section } from "./section.ts";
+import { type Replay, Section } from "./replay.ts";
 import finiteSource from "../../kernels/finite.wgsl" with { type: "text" };
 
 /** How a plan places its tensors. */

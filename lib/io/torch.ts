@@ -9,7 +9,7 @@
  */
 
 import { shorten } from "../format.ts";
-import { NumpyArray, NumpyHost } from "./numpy.ts";
+import { NumpyArray, NumpyHost } from "./pickled_numpy.ts";
 import { unpickle } from "./pickle.ts";
 import { Global, Opaque, PickleError } from "./pickle_values.ts";
 import type { SafetensorsDType } from "./safetensors.ts";

@@ -3,7 +3,7 @@
 import { MEASURES, type MeasureValues } from "../eval/measures.ts";
 import type { Spread } from "../eval/study.ts";
 import { Chart, rangeOf, series } from "./chart.ts";
-import { pageDocument } from "./page.ts";
+import { pageDocument } from "./report_page.ts";
 import { element, escapeText, type Figure, namedFigures } from "./svg.ts";
 
 /** Members that were trained on the same number of images. */

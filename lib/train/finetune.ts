@@ -11,7 +11,7 @@ import type { Gpu } from "../gpu/device.ts";
 import type { Plan } from "../gpu/plan.ts";
 import type { WorkOptions } from "../interrupted.ts";
 import { BatchBuffers, type StagedBatch } from "../input/batches.ts";
-import type { LabelledData } from "../input/data.ts";
+import type { LabelledData } from "../input/input_images.ts";
 import { HEADS, isHead } from "../nn/heads.ts";
 import { layerOf } from "../nn/linear_vit.ts";
 import type { History } from "../weights/history.ts";

@@ -7,7 +7,7 @@ import { MOST_PENDING } from "../gpu/pacer.ts";
 import type { Plan } from "../gpu/plan.ts";
 import type { WorkOptions } from "../interrupted.ts";
 import { type BatchBuffers, stageAhead, type StagedBatch } from "../input/batches.ts";
-import type { TrainingImages } from "../input/data.ts";
+import type { TrainingImages } from "../input/input_images.ts";
 import { LinearViT, type LinearViTOptions } from "../nn/linear_vit.ts";
 import type { History } from "../weights/history.ts";
 import type { Weights } from "../weights/weights.ts";
@@ -260,7 +260,7 @@ export abstract class Method {
   }
 
   /**
-   * Does something with the weights that are judged and saved: the running mean of training.ema where there is one.
+   * Does something with the weights that are evaluated and saved: the running mean of training.ema where there is one.
    *
    * @internal
    */

@@ -14,7 +14,7 @@ import type { StateDict } from "../tensor/parameters.ts";
 import { writeStep } from "../tensor/step.ts";
 import { type Loss, Tape } from "../tensor/tape.ts";
 import { type PlacedTensor, read, type Tensor } from "../tensor/tensor.ts";
-import type { TrainingImages } from "../input/data.ts";
+import type { TrainingImages } from "../input/input_images.ts";
 import { pixelScale } from "./augmentation.ts";
 import { ALONE, type Exchange } from "./exchange.ts";
 import { Method, TABLE_ROWS } from "./method.ts";

@@ -9,7 +9,7 @@
 
 import type { Gpu } from "../gpu/device.ts";
 import type { Outcome, Pacer } from "../gpu/pacer.ts";
-import type { Replay } from "../gpu/section.ts";
+import type { Replay } from "../gpu/replay.ts";
 import type { StagedBatch } from "../input/batches.ts";
 import { PartMeans } from "../tensor/ops/part_sums.ts";
 import type { StepNumbers } from "../tensor/step.ts";

@@ -23,7 +23,7 @@ import { figureElement } from "../report/svg.ts";
 import { decodeWeights, type Weights } from "../weights/weights.ts";
 import { describeAssumed, describeUntrained } from "../weights/weights_info.ts";
 import { BlobSource } from "./blob_source.ts";
-import { decodeJets, holdsJets, type Jets, type LabelledJets, readJets } from "./jets.ts";
+import { decodeJets, holdsJets, type Jets, type LabelledJets, readJets } from "./shown_jets.ts";
 import type { Calls, FromEngine, Loaded, News, ToEngine } from "./protocol.ts";
 
 /** This end of the channel to the page; the DOM's types know the other end alone. */

@@ -6,7 +6,7 @@ import { JetGenerator } from "../data/synth/jets.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Interrupted } from "../interrupted.ts";
 import type { Reporter } from "../train/trainer.ts";
-import { encodeJets, type LabelledJets } from "./jets.ts";
+import { encodeJets, type LabelledJets } from "./shown_jets.ts";
 import { trainOnJets } from "./training.ts";
 
 /** Jets to train on, and others to show. */

@@ -13,7 +13,7 @@ import { Finetune } from "../train/finetune.ts";
 import { train } from "../train/run.ts";
 import type { RunFiles } from "../train/run_files.ts";
 import type { Reporter } from "../train/trainer.ts";
-import type { LabelledJets } from "./jets.ts";
+import type { LabelledJets } from "./shown_jets.ts";
 
 /** What may be chosen. */
 export interface TrainingChoice {

@@ -1,6 +1,6 @@
 /** @file The data path: from HDF5 to packed words to augmented views on the adapter, beside h5py on the same files. */
 
-import { openJets } from "../../lib/disk/data.ts";
+import { openJets } from "../../lib/disk/data_files.ts";
 import { openPacked } from "../../lib/disk/pack_file.ts";
 import { packInMemory } from "../../lib/data/pack_memory.ts";
 import type { PackedStore } from "../../lib/disk/packed_store.ts";

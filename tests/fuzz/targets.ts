@@ -1,6 +1,6 @@
 /** @file What is fuzzed: for each kind of file that users are given by others, how to read all of it, and what may be thrown. */
 
-import { openData, openJets } from "../../lib/disk/data.ts";
+import { openData, openJets } from "../../lib/disk/data_files.ts";
 import { defaultConfig } from "../../lib/config/keys.ts";
 import { ConfigError, formatConfig, parseConfig } from "../../lib/config/parse.ts";
 import { DataError } from "../../lib/data/errors.ts";
@@ -13,7 +13,7 @@ import { Choices } from "../../lib/gpu/choices.ts";
 import { readNpyHeader } from "../../lib/io/npy.ts";
 import { openZip } from "../../lib/io/zip.ts";
 import { isHead } from "../../lib/nn/heads.ts";
-import { readTensors, readWeights } from "../../lib/disk/weights.ts";
+import { readTensors, readWeights } from "../../lib/disk/weight_files.ts";
 import { fitWeights, WeightsError } from "../../lib/weights/weights.ts";
 import { Random } from "../../lib/random.ts";
 import { freshState, hashOfResume, UnusableCheckpoint } from "../../lib/train/checkpoint.ts";

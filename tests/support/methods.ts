@@ -3,7 +3,7 @@
 import { defaultConfig, type RunConfig } from "../../lib/config/keys.ts";
 import { PackedImages } from "../../lib/data/packed.ts";
 import type { ModelConfig } from "../../lib/nn/config.ts";
-import type { LabelledData } from "../../lib/input/data.ts";
+import type { LabelledData } from "../../lib/input/input_images.ts";
 import { randoms } from "./ops.ts";
 
 const SIZE = { channels: 2, size: 12 };

@@ -1,6 +1,6 @@
 /** @file Writes NumPy's files of arrays, with any header. */
 
-import { openJets } from "../../lib/disk/data.ts";
+import { openJets } from "../../lib/disk/data_files.ts";
 import { jetValues } from "./jets.ts";
 import { concat, zipOf } from "./zip.ts";
 

@@ -6,6 +6,7 @@ import { Hdf5Writer } from "../../lib/disk/hdf5_writer.ts";
 import { serve, whole } from "../support/server.ts";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
 import { TOY_MODEL, writeToy } from "../support/toy.ts";
+import { until } from "../support/waiting.ts";
 
 const LABELLED = "data/s/Dataset_Specific_labelled_full_only_for_2i.h5";
 
@@ -62,7 +63,7 @@ Deno.test("deno task pack stops at Ctrl-C, keeps what it has, and goes on", asyn
   const packed = () =>
     Array.from(list(`${workspace.root}cache`)).filter((name) => name.endsWith(".index"))
       .some((name) => Deno.statSync(`${workspace.root}cache/${name}`).size > 0);
-  while (!packed()) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert(await until(child, packed), "the packing ended before it was stopped");
   child.kill("SIGINT");
   const { code, stderr } = await child.output();
   assertEquals(code, 130);

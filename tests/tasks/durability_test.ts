@@ -7,6 +7,7 @@ import { Random } from "../../lib/random.ts";
 import { readResume } from "../support/files.ts";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
 import { FINETUNE_TOY, writeToy } from "../support/toy.ts";
+import { delay, until } from "../support/waiting.ts";
 
 const KILLS = 50;
 /** Checkpoints every 30 milliseconds, dropout, a running mean, a frozen start, and epochs enough to be killed in. */
@@ -19,10 +20,7 @@ const LONG = [
   "training.checkpoint_minutes=0.0005",
 ];
 const RUN = [...FINETUNE_TOY, ...LONG.flatMap((pair) => ["--set", pair])];
-
-function wait(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
+const ENDLESS = [...RUN, "--set", "training.epochs=100000", "--set", "training.patience=100000"];
 
 /** Weights and curves of a run that has ended. */
 async function resultOf(
@@ -42,13 +40,6 @@ async function resultOf(
 
 function lockOf(workspace: Workspace, run: string): string {
   return `${workspace.root}runs/${run}/run.lock`;
-}
-
-/** Waits until a task has written a file, or has ended. */
-async function written(path: string, { status }: Deno.ChildProcess): Promise<void> {
-  let ended = false;
-  status.then(() => ended = true);
-  while (!ended && !exists(path)) await wait(10);
 }
 
 /** What a killed run has left can be read. */
@@ -75,8 +66,9 @@ Deno.test(`a run that is killed ${KILLS} times at random moments ends in the bit
     const child = workspace.direct("finetune", ...RUN, "--out", `runs/cut-${runs}`).spawn();
     // every other time not before there is something to go on from, however slow the machine is
     const checkpoint = `${workspace.root}runs/cut-${runs}/resume.safetensors`;
-    await written(kills % 2 === 0 ? lockOf(workspace, `cut-${runs}`) : checkpoint, child);
-    await Promise.race([child.status, wait(random.below(800))]);
+    const begun = kills % 2 === 0 ? lockOf(workspace, `cut-${runs}`) : checkpoint;
+    await until(child, () => exists(begun));
+    await Promise.race([child.status, delay(random.below(800))]);
     try {
       child.kill("SIGKILL");
       kills++;
@@ -101,7 +93,7 @@ Deno.test("a second task in the same folder is refused, and the first goes on", 
   writeToy(`${workspace.root}data/toy.h5`, 400);
   const run = [...RUN, "--set", "training.epochs=10", "--out", "runs/x"];
   const first = workspace.direct("finetune", ...run).spawn();
-  await written(lockOf(workspace, "x"), first);
+  await until(first, () => exists(lockOf(workspace, "x")));
   for (const also of [[], ["--fresh"]]) {
     assertStringIncludes(await fail(workspace, "finetune", ...run, ...also), "Another task is training in");
   }
@@ -197,12 +189,12 @@ for (const [signal, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   Deno.test(`${signal} ends training with code ${expected}, wherever it comes`, async () => {
     using workspace = new Workspace();
     writeToy(`${workspace.root}data/toy.h5`, 400);
-    for (const delay of [400, 700, 1000, 1500]) {
-      const child = workspace.direct("finetune", ...RUN, "--out", `runs/${delay}`).spawn();
-      await wait(delay);
+    for (const moment of [400, 700, 1000, 1500]) {
+      const child = workspace.direct("finetune", ...ENDLESS, "--out", `runs/${moment}`).spawn();
+      await delay(moment);
       child.kill(signal);
       const { code } = await child.output();
-      assertEquals(code, expected, `after ${delay} ms`);
+      assertEquals(code, expected, `after ${moment} ms`);
     }
   });
 }

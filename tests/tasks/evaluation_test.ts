@@ -4,8 +4,9 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { Hdf5Writer } from "../../lib/disk/hdf5_writer.ts";
 import { exists, walk } from "../../lib/disk/files.ts";
 import { encodeSafetensors, storeFloats, toFloats } from "../../lib/io/safetensors.ts";
-import { readTensors } from "../../lib/disk/weights.ts";
+import { readTensors } from "../../lib/disk/weight_files.ts";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
+import { until } from "../support/waiting.ts";
 
 const MODEL = new URL("../fixtures/torch/model.pt", import.meta.url).pathname;
 const DATA = ["--data", "data/jets.h5"];
@@ -185,10 +186,7 @@ Deno.test("predict writes all rows or none: what was there stays if a prediction
   );
   const child = workspace.direct("predict", "--weights", "weights/a.pt", ...DATA, ...out).spawn();
   const output = child.output();
-  let ended = false;
-  child.status.then(() => ended = true);
-  while (!ended && list(workspace, "reports/deep").length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
-  if (!ended) child.kill("SIGINT");
+  if (await until(child, () => list(workspace, "reports/deep").length > 1)) child.kill("SIGINT");
   const { code } = await output;
   assert(code === 130 || code === 0, `exit code ${code}`);
   assertEquals(list(workspace, "reports/deep"), ["p.csv"]);

@@ -5,7 +5,7 @@ import { Hdf5Writer } from "../../lib/disk/hdf5_writer.ts";
 import type { TrainedOn } from "../../lib/data/provenance.ts";
 import type { ModelConfig } from "../../lib/nn/config.ts";
 import { isHead } from "../../lib/nn/heads.ts";
-import { readTensors } from "../../lib/disk/weights.ts";
+import { readTensors } from "../../lib/disk/weight_files.ts";
 import { encodeInfo, type WeightsInfo } from "../../lib/weights/weights_info.ts";
 import { Random } from "../../lib/random.ts";
 import { type OnnxJob, type OnnxOutputs, runOnnx } from "../support/onnx_runtime.ts";

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { readResume } from "../support/files.ts";
 import { Workspace } from "../support/tasks.ts";
 import { FINETUNE_TOY, writeToy } from "../support/toy.ts";
+import { delay, epochsOf, until } from "../support/waiting.ts";
 
 const UNIX = { ignore: Deno.build.os !== "linux" && Deno.build.os !== "darwin" };
 /** More epochs than any test waits for. */
@@ -18,19 +19,8 @@ function workspaceWithToy(): Workspace {
 }
 
 /** Waits until a run has written the metrics of so many epochs. */
-async function epochs(workspace: Workspace, count: number): Promise<void> {
-  const lines = () => {
-    try {
-      return new TextDecoder().decode(workspace.read("runs/x/metrics.jsonl")).split("\n").length - 1;
-    } catch {
-      return 0;
-    }
-  };
-  while (lines() < count) await wait(20);
-}
-
-function wait(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+async function reach(epochs: number, workspace: Workspace, child: Deno.ChildProcess): Promise<void> {
+  assert(await until(child, () => epochsOf(workspace, "x") >= epochs), "the run has ended before");
 }
 
 async function assertSaved(workspace: Workspace, { stderr }: Deno.CommandOutput): Promise<void> {
@@ -47,7 +37,7 @@ for (const [signal, code] of Object.entries(CODES) as [keyof typeof CODES, numbe
     fn: async () => {
       using workspace = workspaceWithToy();
       const child = workspace.command("finetune", ...ENDLESS).spawn();
-      await epochs(workspace, 1);
+      await reach(1, workspace, child);
       child.kill(signal);
       const output = await child.output();
       assertEquals(output.code, code);
@@ -62,10 +52,10 @@ Deno.test({
   fn: async () => {
     using workspace = workspaceWithToy();
     const child = workspace.direct("finetune", ...ENDLESS).spawn();
-    await epochs(workspace, 1);
+    await reach(1, workspace, child);
     for (let i = 0; i < 3; i++) {
       child.kill("SIGINT");
-      await wait(5);
+      await delay(5);
     }
     const output = await child.output();
     assertEquals(output.code, 130);
@@ -80,7 +70,7 @@ Deno.test({
     for (const start of ["command", "direct"] as const) {
       using workspace = workspaceWithToy();
       const child = workspace[start]("finetune", ...ENDLESS).spawn();
-      await epochs(workspace, 1);
+      await reach(1, workspace, child);
       let ended = false;
       const output = child.output().finally(() => ended = true);
       child.kill("SIGUSR1");
@@ -101,9 +91,9 @@ Deno.test({
     using workspace = workspaceWithToy();
     const words = ENDLESS.map((word) => `'${word}'`).join(" ");
     const child = workspace.inShell(`trap '' HUP; exec deno task --quiet finetune ${words}`, "finetune").spawn();
-    await epochs(workspace, 1);
+    await reach(1, workspace, child);
     child.kill("SIGHUP");
-    await epochs(workspace, 5);
+    await reach(5, workspace, child);
     child.kill("SIGTERM");
     const output = await child.output();
     assertEquals(output.code, 143);

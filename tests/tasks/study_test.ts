@@ -4,6 +4,7 @@ import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "
 import { exists } from "../../lib/disk/files.ts";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
 import { FINETUNE_TOY, writeToy } from "../support/toy.ts";
+import { until } from "../support/waiting.ts";
 
 const STUDY = [...FINETUNE_TOY, "--set", "training.epochs=2"];
 
@@ -22,7 +23,10 @@ Deno.test("a study's table is that of its members, which differ in their seeds a
   writeToy(`${workspace.root}data/toy.h5`, 200);
   const study = [...STUDY, "--seeds", "3", "--out", "runs/s"];
   const child = workspace.direct("study", ...study).spawn();
-  while (!exists(`${workspace.root}runs/s/seed-43/resume.safetensors`)) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert(
+    await until(child, () => exists(`${workspace.root}runs/s/seed-43/resume.safetensors`)),
+    "the study ended before it was killed",
+  );
   child.kill("SIGKILL");
   await child.output();
   const first = workspace.read("runs/s/seed-42/best.safetensors");

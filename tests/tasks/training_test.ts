@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
 import { FINETUNE_TOY as FINETUNE, TOY_MODEL, writeToy } from "../support/toy.ts";
+import { epochsOf, until } from "../support/waiting.ts";
 
 /** The lines of a run's metrics.jsonl. */
 function metrics(workspace: Workspace, run: string): Record<string, number>[] {
@@ -60,14 +61,7 @@ Deno.test("a run that was stopped by a signal goes on and ends as if it had not 
   const options = [...FINETUNE, "--set", "training.epochs=30", "--set", "model.dropout=0.1"];
   await succeed(workspace, "finetune", ...options, "--out", "runs/whole");
   const child = workspace.command("finetune", ...options, "--out", "runs/cut").spawn();
-  const epochs = () => {
-    try {
-      return metrics(workspace, "cut").length;
-    } catch {
-      return 0;
-    }
-  };
-  while (epochs() < 3) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert(await until(child, () => epochsOf(workspace, "cut") >= 3), "the run ended before it was stopped");
   child.kill("SIGTERM");
   const { code, stderr } = await child.output();
   assertEquals(code, 143);

@@ -5,6 +5,7 @@ import { exists } from "../../lib/disk/files.ts";
 import { readResume } from "../support/files.ts";
 import { succeed, Workspace } from "../support/tasks.ts";
 import { FINETUNE_TOY, writeToy } from "../support/toy.ts";
+import { until } from "../support/waiting.ts";
 
 /** Tokens of one pixel and a wide model; two steps. */
 const WIDE = ["data.batch_size=64", "model.patch_size=1", "model.embed_dim=128", "training.epochs=2"];
@@ -18,7 +19,7 @@ Deno.test("training measures variants once for an adapter; a run that goes on ke
   const choicesOf = async (run: string) => (await readResume(`${workspace.root}runs/${run}/resume.safetensors`)).tuning!.choices;
 
   const child = workspace.direct("finetune", ...RUN, "--out", "runs/first").spawn();
-  while (!exists(`${workspace.root}runs/first/resume.safetensors`)) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert(await until(child, () => exists(`${workspace.root}runs/first/resume.safetensors`)), "the run ended before it was killed");
   child.kill("SIGKILL");
   assertStringIncludes(await child.output().then(({ stdout }) => new TextDecoder().decode(stdout)), MEASURING);
   const begun = await choicesOf("first");

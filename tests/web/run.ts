@@ -11,7 +11,7 @@ import { openSource } from "../../lib/disk/files.ts";
 import { serveFolder } from "../../lib/disk/serve.ts";
 import { writeSynthetic } from "../../lib/disk/write_synthetic.ts";
 import { Gpu } from "../../lib/gpu/device.ts";
-import { type LabelledJets, readJets } from "../../lib/web/jets.ts";
+import { type LabelledJets, readJets } from "../../lib/web/shown_jets.ts";
 import { trainOnJets } from "../../lib/web/training.ts";
 import { temporaryFolder } from "../support/files.ts";
 import { succeed, Workspace } from "../support/tasks.ts";

@@ -8,7 +8,7 @@
  */
 
 import { type EntryFormat, readEntry, type StoredChunk } from "./chunk_entry.ts";
-import { type Cursor, Hdf5Fault, type Hdf5Source, verified } from "./source.ts";
+import { type Cursor, Hdf5Fault, type Hdf5Source, verified } from "./hdf5_source.ts";
 
 type AddNumbered = (number: number, chunk: StoredChunk) => void;
 

@@ -1,6 +1,6 @@
 /** @file One entry of a list of chunks: where a chunk is, as every kind of list but the oldest says it. */
 
-import type { Cursor } from "./source.ts";
+import type { Cursor } from "./hdf5_source.ts";
 
 /** A chunk in the file. */
 export interface StoredChunk {

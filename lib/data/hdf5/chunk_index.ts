@@ -7,11 +7,11 @@
  * Specification" version 3.0, sections III.A and VII.
  */
 
-import { elementsOf, gridOf, numberOf, placeOf } from "../grid.ts";
+import { elementsOf, gridOf, numberOf, placeOf } from "../boxes.ts";
 import { readExtensibleArray, readFixedArray } from "./array_index.ts";
 import { type EntryFormat, readEntry, type StoredChunk } from "./chunk_entry.ts";
-import type { ChunkedStorage, Extent } from "./layout.ts";
-import { Hdf5Fault, type Hdf5Source } from "./source.ts";
+import type { ChunkedStorage, Extent } from "./data_layout.ts";
+import { Hdf5Fault, type Hdf5Source } from "./hdf5_source.ts";
 
 /** What an entry of a list says; place is in chunks along each axis. */
 export type AddChunk = (place: readonly number[], chunk: StoredChunk) => void;

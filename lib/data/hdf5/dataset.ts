@@ -7,13 +7,13 @@
 import type { Dataset, DatasetInfo, Unwritten } from "../data_file.ts";
 import { decodeNumbers } from "../decode.ts";
 import { DataError } from "../errors.ts";
-import { elementsOf, numberOf, placeOf } from "../grid.ts";
+import { elementsOf, numberOf, placeOf } from "../boxes.ts";
 import { InexactNumber, toFloat64 } from "../numbers.ts";
 import { ChunkMap } from "./chunk_index.ts";
 import { unpackChunk } from "./filters.ts";
 import type { DatasetParts } from "./parts.ts";
 import { explainFault, refusalOf } from "./refusal.ts";
-import { Hdf5Fault } from "./source.ts";
+import { Hdf5Fault } from "./hdf5_source.ts";
 import { readMappings, selected } from "./virtual.ts";
 
 /** Numbers of a virtual dataset's source that are read at once. */

@@ -6,7 +6,7 @@
  */
 
 import type { NumberFormat, NumberLayout } from "../numbers.ts";
-import type { Cursor } from "./source.ts";
+import type { Cursor } from "./hdf5_source.ts";
 
 /** The type of a dataset's elements. */
 export interface ElementType extends NumberLayout {

@@ -3,7 +3,7 @@
 import { inflate, InflateError } from "../inflate.ts";
 import { fletcher32 } from "./checksum.ts";
 import { findMessage, MESSAGE, type Message } from "./header.ts";
-import { Hdf5Fault, type Hdf5Source } from "./source.ts";
+import { Hdf5Fault, type Hdf5Source } from "./hdf5_source.ts";
 
 /** A filter of a dataset. */
 export interface Filter {

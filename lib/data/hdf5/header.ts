@@ -5,7 +5,7 @@
  * say where a dataset's header is. See "HDF5 File Format Specification" version 3.0, sections IV.A.1 and IV.A.2.
  */
 
-import { Cursor, Hdf5Fault, type Hdf5Source } from "./source.ts";
+import { Cursor, Hdf5Fault, type Hdf5Source } from "./hdf5_source.ts";
 
 /** Types of messages that are looked at. */
 export const MESSAGE = {

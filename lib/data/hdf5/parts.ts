@@ -2,8 +2,8 @@
 
 import type { ElementType } from "./datatype.ts";
 import type { Filter } from "./filters.ts";
-import type { Extent, Storage } from "./layout.ts";
-import type { Hdf5Source } from "./source.ts";
+import type { Extent, Storage } from "./data_layout.ts";
+import type { Hdf5Source } from "./hdf5_source.ts";
 
 /** A dataset as its header describes it. */
 export interface DatasetParts {

@@ -5,9 +5,9 @@ import { pythonAdvice } from "../data_file.ts";
 import { MOST_COMPRESSION } from "../inflate.ts";
 import { DataError } from "../errors.ts";
 import { isSupported } from "./filters.ts";
-import type { ChunkedStorage } from "./layout.ts";
+import type { ChunkedStorage } from "./data_layout.ts";
 import type { DatasetParts } from "./parts.ts";
-import type { Hdf5Fault } from "./source.ts";
+import type { Hdf5Fault } from "./hdf5_source.ts";
 import { readMappings } from "./virtual.ts";
 
 /** Largest chunk that is read, in bytes: it is unpacked in memory. */

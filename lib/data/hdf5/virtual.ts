@@ -7,7 +7,7 @@
  * See "HDF5 File Format Specification" version 3.0, sections III.E, VII.B (global heap) and VIII.A (selections).
  */
 
-import { Cursor, Hdf5Fault, type Hdf5Source, verified } from "./source.ts";
+import { Cursor, Hdf5Fault, type Hdf5Source, verified } from "./hdf5_source.ts";
 
 /** Some elements of a dataset: all, or those of some boxes. */
 export type Selection = "all" | readonly Box[];

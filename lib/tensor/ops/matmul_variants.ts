@@ -1,7 +1,7 @@
 /** @file Which variants of the matrix product suit an adapter and sizes. */
 
 import type { AdapterFacts } from "../../gpu/adapter.ts";
-import { MOST_TURNS } from "../../gpu/grid.ts";
+import { MOST_TURNS } from "../../gpu/launch_bounds.ts";
 
 /** How a product is computed. */
 export interface Variant {

@@ -1,6 +1,6 @@
 /** @file Numbers of every type and storage that libhdf5 writes: read exactly, or refused by name. */
 
-import { openJets } from "../../../lib/disk/data.ts";
+import { openJets } from "../../../lib/disk/data_files.ts";
 import { openSource } from "../../../lib/disk/files.ts";
 import { Hdf5File } from "../../../lib/data/hdf5.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";

@@ -1,6 +1,6 @@
 /** @file Reading HDF5: files that h5py wrote in every storage, large files, and files that are broken. */
 
-import { openData, openJets } from "../../../lib/disk/data.ts";
+import { openData, openJets } from "../../../lib/disk/data_files.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DataError } from "../../../lib/data/errors.ts";
 import { hdf5Memory } from "../../../lib/data/hdf5.ts";

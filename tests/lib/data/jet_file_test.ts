@@ -1,6 +1,6 @@
 /** @file Labels and images that cannot be read as they are: each is refused in one line that says what it is and what to do. */
 
-import { openJets } from "../../../lib/disk/data.ts";
+import { openJets } from "../../../lib/disk/data_files.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DataError } from "../../../lib/data/errors.ts";
 import { describeZeroEnd, remarksOn } from "../../../lib/data/empty.ts";

@@ -1,6 +1,6 @@
 /** @file NumPy's archives and arrays: the same images as from HDF5, every type exactly, and what is wrong with others in one line. */
 
-import { openData, openJets } from "../../../lib/disk/data.ts";
+import { openData, openJets } from "../../../lib/disk/data_files.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type DataFile, pythonAdvice } from "../../../lib/data/data_file.ts";
 import { DataError } from "../../../lib/data/errors.ts";

@@ -1,6 +1,6 @@
 /** @file The packed store: lossless, rebuilt when it is stale, gone on with when it was cut, refused when it is damaged. */
 
-import { openJets } from "../../../lib/disk/data.ts";
+import { openJets } from "../../../lib/disk/data_files.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { unpack } from "../../../lib/data/entries.ts";
 import { DataError } from "../../../lib/data/errors.ts";

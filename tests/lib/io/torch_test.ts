@@ -6,7 +6,7 @@ import { Opaque } from "../../../lib/io/pickle_values.ts";
 import { decodeSafetensors, toFloats } from "../../../lib/io/safetensors.ts";
 import type { TensorView } from "../../../lib/io/tensor_view.ts";
 import { decodeTorch, TorchError } from "../../../lib/io/torch.ts";
-import { readTensors } from "../../../lib/disk/weights.ts";
+import { readTensors } from "../../../lib/disk/weight_files.ts";
 import { WeightsError } from "../../../lib/weights/weights.ts";
 import {
   bytes,

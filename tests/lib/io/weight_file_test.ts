@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { FileError } from "../../../lib/io/file_error.ts";
-import { readWeightFile } from "../../../lib/disk/weights.ts";
+import { readWeightFile } from "../../../lib/disk/weight_files.ts";
 import { WeightFileError } from "../../../lib/io/weight_file.ts";
 import { temporaryFolder } from "../../support/files.ts";
 

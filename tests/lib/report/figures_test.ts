@@ -10,7 +10,7 @@ import { TestResults } from "../../../lib/eval/test_results.ts";
 import { formatReal } from "../../../lib/format.ts";
 import { Random } from "../../../lib/random.ts";
 import { Chart, rangeOf, ticksOf } from "../../../lib/report/chart.ts";
-import { figuresOf, reportPage } from "../../../lib/report/page.ts";
+import { figuresOf, reportPage } from "../../../lib/report/report_page.ts";
 import type { ReportModel } from "../../../lib/report/section.ts";
 import { drawSections, fileNames } from "../../../lib/report/sections.ts";
 import { escapeText, figureDocument } from "../../../lib/report/svg.ts";

@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { decodeTorch } from "../../../lib/io/torch.ts";
 import { factsOf } from "../../../lib/weights/checkpoint_facts.ts";
-import { readWeights } from "../../../lib/disk/weights.ts";
+import { readWeights } from "../../../lib/disk/weight_files.ts";
 import {
   call,
   checkpoint,

@@ -3,7 +3,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor, toFloats } from "../../../lib/io/safetensors.ts";
-import { readTensors, readWeights } from "../../../lib/disk/weights.ts";
+import { readTensors, readWeights } from "../../../lib/disk/weight_files.ts";
 import { WeightsError } from "../../../lib/weights/weights.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { checkpoint, dict, get, type Part, pickle, put, tensor, text } from "../../support/pickle.ts";

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { readWeights } from "../../../lib/disk/weights.ts";
+import { readWeights } from "../../../lib/disk/weight_files.ts";
 import { WeightsError } from "../../../lib/weights/weights.ts";
 import { temporaryFolder } from "../../support/files.ts";
 
@@ -65,7 +65,7 @@ describe("readWeights() of a folder of save_pretrained()", () => {
     }
   });
   it("reads the weights alone where config.json may not be read", async () => {
-    const script = `import { readWeights } from "${new URL("../../../lib/disk/weights.ts", import.meta.url)}";
+    const script = `import { readWeights } from "${new URL("../../../lib/disk/weight_files.ts", import.meta.url)}";
       console.log(readWeights("${FOLDER}model.safetensors").assumed.length);`;
     using folder = temporaryFolder();
     Deno.writeTextFileSync(`${folder.path}/read.ts`, script);

@@ -3,7 +3,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor, toFloats } from "../../../lib/io/safetensors.ts";
-import { readWeights } from "../../../lib/disk/weights.ts";
+import { readWeights } from "../../../lib/disk/weight_files.ts";
 import { encodeWeights, WeightsError, weightsOf } from "../../../lib/weights/weights.ts";
 import { decodeInfo, describeAssumed, describeUntrained, encodeInfo, NO_HEADS } from "../../../lib/weights/weights_info.ts";
 import { temporaryFolder } from "../../support/files.ts";

@@ -5,7 +5,7 @@
  */
 
 import { findMessage, MESSAGE, type Message } from "./header.ts";
-import { type Cursor, Hdf5Fault, type Hdf5Source } from "./source.ts";
+import { type Cursor, Hdf5Fault, type Hdf5Source } from "./hdf5_source.ts";
 
 /** A dataset's sizes. */
 export interface Extent {

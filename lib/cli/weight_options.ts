@@ -3,7 +3,7 @@
 import type { RunConfig } from "../config/keys.ts";
 import { parseConfig } from "../config/parse.ts";
 import { checkModel } from "../nn/config.ts";
-import { readWeights } from "../disk/weights.ts";
+import { readWeights } from "../disk/weight_files.ts";
 import { fitWeights, type Weights, WeightsError } from "../weights/weights.ts";
 import { ASSUMABLE, type Assumable, describeAssumed, describeUntrained, MASS_SCALE } from "../weights/weights_info.ts";
 import type { StateDict } from "../tensor/parameters.ts";

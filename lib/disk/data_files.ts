@@ -6,7 +6,7 @@ import { readData } from "../data/formats.ts";
 import { JetFile, type JetNames } from "../data/jet_file.ts";
 import type { ByteSource } from "../io/source.ts";
 import { openSource } from "./files.ts";
-import "./inflate.ts";
+import "./zlib.ts";
 
 /**
  * Opens a data file of any format.

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type Gpu, GpuError } from "../../../lib/gpu/device.ts";
-import { layOut, MOST_TURNS, mostWorkgroups } from "../../../lib/gpu/grid.ts";
+import { layOut, MOST_TURNS, mostWorkgroups } from "../../../lib/gpu/launch_bounds.ts";
 import { kernelOf } from "../../../lib/gpu/kernel.ts";
 import { Plan } from "../../../lib/gpu/plan.ts";
 import { read } from "../../../lib/tensor/tensor.ts";
