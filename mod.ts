@@ -106,6 +106,7 @@ export { randomSplit, type Split, type SplitShares, stratifiedSplit } from "./li
 export { writeSynthetic } from "./lib/disk/write_synthetic.ts";
 export { DataError } from "./lib/data/errors.ts";
 export type { InputImages, LabelledData, TrainingImages } from "./lib/input/input_images.ts";
+export type { ActivePatches } from "./lib/tensor/ops/images.ts";
 
 // training
 export { Finetune } from "./lib/train/finetune.ts";

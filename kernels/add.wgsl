@@ -8,7 +8,7 @@
 //
 // One invocation a Number.
 //
-// uses lib/invocation.wgsl
+// uses lib/invocation.wgsl, lib/tokens.wgsl
 
 // one number, or four side by side where sizes allow
 alias Number = f32;
@@ -21,7 +21,7 @@ alias Number = f32;
 @compute @workgroup_size(WIDTH)
 fn add(ids: Ids) {
   let i = invocation(ids);
-  if (i < arrayLength(&y)) {
+  if (i < in_use(arrayLength(&y))) {
     y[i] = a[i] + b[i];
   }
 }
@@ -29,16 +29,26 @@ fn add(ids: Ids) {
 @compute @workgroup_size(WIDTH)
 fn copy(ids: Ids) {
   let i = invocation(ids);
-  if (i < arrayLength(&y)) {
+  if (i < in_use(arrayLength(&y))) {
     y[i] = a[i];
   }
 }
 
-// y[i] = a[i] + b[i mod |b|]: adds a tensor to each of its repetitions (position embedding).
+// Which Number of b is added to Number i of a: b is repeated, or active tokens take the rows of their places.
+fn repeated(i: u32) -> u32 {
+  if (ACTIVE) {
+    let numbers = arrayLength(&a) / tokens.capacity;
+    return token_place(i / numbers, 1u) * numbers + i % numbers;
+  } else {
+    return i % arrayLength(&b);
+  }
+}
+
+// Adds a tensor to each of its repetitions (position embedding).
 @compute @workgroup_size(WIDTH)
 fn add_repeated(ids: Ids) {
   let i = invocation(ids);
-  if (i < arrayLength(&y)) {
-    y[i] = a[i] + b[i % arrayLength(&b)];
+  if (i < in_use(arrayLength(&y))) {
+    y[i] = a[i] + b[repeated(i)];
   }
 }

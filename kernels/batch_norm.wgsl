@@ -27,7 +27,9 @@
 // mean is large beside the deviation. One invocation a Number and segment; a Number of the
 // columns; or a Number.
 //
-// uses lib/gelu.wgsl, lib/invocation.wgsl
+// Active tokens (lib/tokens.wgsl): R is their number, and a group has those of as many images as the others.
+//
+// uses lib/gelu.wgsl, lib/invocation.wgsl, lib/tokens.wgsl
 
 // a column, or four neighbouring ones where their number allows; DIM counts these
 alias Number = f32;
@@ -70,9 +72,35 @@ struct Dims {
   segments: u32, // of this launch
 }
 
+// The first row of a group; of the number of groups, the end of the last.
+fn group_start(group: u32) -> u32 {
+  if (ACTIVE) {
+    return image_start(group * (tokens.images / GROUPS), 1u);
+  } else {
+    return group * dims.rows;
+  }
+}
+
+// The group of a row.
+fn group_of(row: u32) -> u32 {
+  if (ACTIVE) {
+    return image_of(row, 1u) / (tokens.images / GROUPS);
+  } else {
+    return row / dims.rows;
+  }
+}
+
+fn group_rows(group: u32) -> u32 {
+  if (ACTIVE) {
+    return group_start(group + 1u) - group_start(group);
+  } else {
+    return dims.rows;
+  }
+}
+
 // The first of a group's rows that a segment of it takes.
-fn first_row(segment: u32, segments: u32) -> u32 {
-  return segment_start(segment, dims.rows, segments);
+fn first_row(segment: u32, segments: u32, group: u32) -> u32 {
+  return segment_start(segment, group_rows(group), segments);
 }
 
 // How many segments a group has, if all of them have so many Numbers.
@@ -90,9 +118,9 @@ fn statistics(ids: Ids) {
   let segments = segments_of(arrayLength(&partials_out));
   let group = number / segments;
   let segment = number % segments;
-  let first = first_row(segment, segments);
-  let last = first_row(segment + 1u, segments);
-  let base = (group * dims.rows - dims.first_row) * DIM + at.column;
+  let first = first_row(segment, segments, group);
+  let last = first_row(segment + 1u, segments, group);
+  let base = (group_start(group) - dims.first_row) * DIM + at.column;
   var sum = Number();
   for (var r = first; r < last; r++) {
     sum += x[base + r * DIM];
@@ -120,7 +148,7 @@ fn merged(group: u32, column: u32) -> Merged {
   for (var segment = 0u; segment < segments; segment++) {
     let at = (group * segments + segment) * 2u * DIM + column;
     // segments of no rows add nothing
-    let added = f32(first_row(segment + 1u, segments) - first_row(segment, segments));
+    let added = f32(first_row(segment + 1u, segments, group) - first_row(segment, segments, group));
     let total = max(result.count + added, 1.0);
     let delta = partials[at] - result.mean;
     result.mean += delta * added / total;
@@ -139,7 +167,7 @@ fn merge(ids: Ids) {
   for (var group = 0u; group < GROUPS; group++) {
     let all = merged(group, column);
     mean_out[group * DIM + column] = all.mean;
-    rstd_out[group * DIM + column] = inverseSqrt(all.squares / all.count + EPS);
+    rstd_out[group * DIM + column] = inverseSqrt(all.squares / max(all.count, 1.0) + EPS);
   }
 }
 
@@ -152,13 +180,16 @@ fn update_running(ids: Ids) {
   for (var first = 0u; first < GROUPS; first += AVERAGED) {
     var mean_sum = Number();
     var variance_sum = Number();
+    var empty = false;
     for (var group = first; group < first + AVERAGED; group++) {
       let all = merged(group, column);
       mean_sum += all.mean;
       variance_sum += all.squares / max(all.count - 1.0, 1.0);
+      empty = empty || all.count == 0.0;
     }
     // a step with NaN or Infinity is skipped as a whole: it must not spoil the running statistics either
-    let finite = variance_sum <= Number(3.0e38);
+    // and so must one that has no rows
+    let finite = variance_sum <= Number(select(3.0e38, -1.0, empty));
     let share = 1.0 / f32(AVERAGED);
     let old_mean = running_mean_out[column];
     let old_var = running_var_out[column];
@@ -180,11 +211,11 @@ fn from_running(ids: Ids) {
 @compute @workgroup_size(WIDTH)
 fn normalise(ids: Ids) {
   let i = invocation(ids);
-  if (i >= arrayLength(&x)) {
+  if (i >= in_use(arrayLength(&x))) {
     return;
   }
   let column = i % DIM;
-  let at = (dims.first_row + i / DIM) / dims.rows * DIM + column;
+  let at = group_of(dims.first_row + i / DIM) * DIM + column;
   y[i] = fma((x[i] - mean[at]) * rstd[at], weight[column], bias[column]);
 }
 
@@ -200,10 +231,11 @@ fn backward_sums(ids: Ids) {
   let segment = number % segments;
   let m = mean[group * DIM + at.column];
   let r = rstd[group * DIM + at.column];
-  let base = (group * dims.rows - dims.first_row) * DIM + at.column;
+  let base = (group_start(group) - dims.first_row) * DIM + at.column;
   var sum = Number();
   var sum_xhat = Number();
-  for (var row = first_row(segment, segments); row < first_row(segment + 1u, segments); row++) {
+  let last = first_row(segment + 1u, segments, group);
+  for (var row = first_row(segment, segments, group); row < last; row++) {
     let g = dy[base + row * DIM];
     sum += g;
     sum_xhat = fma(g, (x[base + row * DIM] - m) * r, sum_xhat);
@@ -241,16 +273,16 @@ fn backward_merge(ids: Ids) {
 @compute @workgroup_size(WIDTH)
 fn backward_input(ids: Ids) {
   let i = invocation(ids);
-  if (i >= arrayLength(&x)) {
+  if (i >= in_use(arrayLength(&x))) {
     return;
   }
   let column = i % DIM;
-  let group = (dims.first_row + i / DIM) / dims.rows;
+  let group = group_of(dims.first_row + i / DIM);
   let at = group * DIM + column;
   let scale = weight[column] * rstd[at];
   var result = scale * dy[i];
   if (!RUNNING) {
-    let n = f32(dims.rows);
+    let n = f32(group_rows(group));
     let xhat = (x[i] - mean[at]) * rstd[at];
     let mean_dy = sums[group * 2u * DIM + column] / n;
     let mean_dy_xhat = sums[group * 2u * DIM + DIM + column] / n;

@@ -9,7 +9,7 @@
 // Pass 1 (sum_segments): one invocation a Number and segment; neighbours read neighbouring columns.
 // Pass 2 (add_partials): one invocation a Number adds the partials in order.
 //
-// uses lib/invocation.wgsl
+// uses lib/invocation.wgsl, lib/tokens.wgsl
 
 // a column, or four neighbouring ones where their number allows; dims.columns counts these
 alias Number = f32;
@@ -33,7 +33,7 @@ fn sum_segments(ids: Ids) {
   if (at.column >= dims.columns || at.row >= dims.segments) {
     return;
   }
-  let rows = arrayLength(&x) / dims.columns;
+  let rows = in_use(arrayLength(&x)) / dims.columns;
   let last = segment_start(at.row + 1u, rows, dims.segments);
   var sum = Number();
   for (var r = segment_start(at.row, rows, dims.segments); r < last; r++) {

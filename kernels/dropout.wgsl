@@ -7,7 +7,7 @@
 //
 // keep and path: lib/drop.wgsl. One invocation a Number.
 //
-// uses lib/drop.wgsl, lib/invocation.wgsl, lib/number.wgsl, lib/step.wgsl
+// uses lib/drop.wgsl, lib/invocation.wgsl, lib/number.wgsl, lib/step.wgsl, lib/tokens.wgsl
 
 // one element, or four where the size of an image allows
 alias Number = f32;
@@ -36,7 +36,7 @@ fn scale_of(i: u32) -> Number {
 @compute @workgroup_size(WIDTH)
 fn apply(ids: Ids) {
   let i = invocation(ids);
-  if (i < arrayLength(&y)) {
+  if (i < in_use(arrayLength(&y))) {
     y[i] = scale_of(dims.first + i) * x[i] + select(Number(), residual[i], dims.residual == 1u);
   }
 }

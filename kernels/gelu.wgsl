@@ -7,7 +7,7 @@
 //
 // One invocation a Number.
 //
-// uses lib/gelu.wgsl, lib/invocation.wgsl
+// uses lib/gelu.wgsl, lib/invocation.wgsl, lib/tokens.wgsl
 
 // one number, or four side by side where sizes allow
 alias Number = f32;
@@ -20,7 +20,7 @@ alias Number = f32;
 @compute @workgroup_size(WIDTH)
 fn forward(ids: Ids) {
   let i = invocation(ids);
-  if (i < arrayLength(&x)) {
+  if (i < in_use(arrayLength(&x))) {
     y[i] = gelu(x[i]);
   }
 }
@@ -28,7 +28,7 @@ fn forward(ids: Ids) {
 @compute @workgroup_size(WIDTH)
 fn backward(ids: Ids) {
   let i = invocation(ids);
-  if (i < arrayLength(&x)) {
+  if (i < in_use(arrayLength(&x))) {
     dx[i] = dy[i] * gelu_grad(x[i]);
   }
 }

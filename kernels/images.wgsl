@@ -28,10 +28,14 @@
 // listed (VIEWS B, most, 2): instead of the patches, their non-zeros: the address in the patches of the row, and the bits of the
 //                          value; zeros where there is none. For kernels that read nothing else (patch_embedding.wgsl)
 //
-// clear: one invocation a Number of patches. draw: one invocation a row of draws. scatter, list: one invocation an entry,
+// marks  (VIEWS B, GRID GRID): 1 where a patch holds a pixel that is not zero, else as before: what active tokens are made from
+//                          (active_tokens.wgsl). With those, `list` counts the tokens of an image instead of its patches, of which
+//                          token_rows (VIEWS B, GRID GRID) tells the rows
+//
+// clear: one invocation a Number of patches. draw: one invocation a row of draws. scatter, list, mark: one invocation an entry,
 // and workgroups of its own for each row.
 //
-// uses lib/invocation.wgsl, lib/philox.wgsl, lib/place.wgsl, lib/step.wgsl
+// uses lib/invocation.wgsl, lib/philox.wgsl, lib/place.wgsl, lib/step.wgsl, lib/tokens.wgsl
 
 const SIZE: u32 = 125u;
 const CHANNELS: u32 = 8u;
@@ -62,6 +66,7 @@ struct Dims {
 
 const GRID: u32 = SIZE / PATCH;
 const FEATURES: u32 = CHANNELS * PATCH * PATCH;
+const NONE: u32 = 0xffffffffu;
 alias Number = f32;
 
 @group(0) @binding(0) var<storage, read> ranges: array<vec2<u32>>;
@@ -73,6 +78,8 @@ alias Number = f32;
 @group(0) @binding(6) var<uniform> step: Step;
 @group(0) @binding(7) var<uniform> dims: Dims;
 @group(0) @binding(8) var<storage, read_write> listed: array<vec2<u32>>;
+@group(0) @binding(9) var<storage, read_write> marks: array<atomic<u32>>;
+@group(0) @binding(10) var<storage, read> token_rows: array<u32>;
 
 @compute @workgroup_size(WIDTH)
 fn clear(ids: Ids) {
@@ -143,7 +150,8 @@ fn normal(words: vec4<u32>) -> f32 {
 
 // An entry after the transformation of its row.
 struct Pixel {
-  address: u32, // in the patches of the row
+  place: u32,   // of its patch
+  feature: u32, // in it
   value: f32,
   kept: bool,   // not left out, and still in the image
 }
@@ -186,9 +194,7 @@ fn transform(row: u32, word: u32) -> Pixel {
   if ((d.x & 4u) != 0u && x > 0.0) {
     x = clamp(x + SIGMA * normal(philox(vec4<u32>(at, place_of(row, step), step.step, 0x80000000u + dims.stream), step.seed)), 0.0, 1.0);
   }
-  let token = (r / PATCH) * GRID + c / PATCH;
-  let feature = (channel * PATCH + r % PATCH) * PATCH + c % PATCH;
-  return Pixel(token * FEATURES + feature, x, kept);
+  return Pixel((r / PATCH) * GRID + c / PATCH, (channel * PATCH + r % PATCH) * PATCH + c % PATCH, x, kept);
 }
 
 @compute @workgroup_size(WIDTH)
@@ -202,7 +208,17 @@ fn scatter(ids: Ids) {
   }
   let pixel = transform(row, word);
   if (pixel.kept) {
-    patches[at.row * GRID * GRID * FEATURES + pixel.address] = pixel.value;
+    patches[(at.row * GRID * GRID + pixel.place) * FEATURES + pixel.feature] = pixel.value;
+  }
+}
+
+// Which of the tokens of an image is at a place; NONE if there is none, or nothing is left of the place's pixels.
+fn token_at(image: u32, place: u32) -> u32 {
+  if (ACTIVE) {
+    let row = token_rows[image * GRID * GRID + place];
+    return select(row - image_start(image, 0u), NONE, row == NONE);
+  } else {
+    return place;
   }
 }
 
@@ -218,9 +234,25 @@ fn list(ids: Ids) {
   var entry = vec2<u32>();
   if (word < range.y) {
     let pixel = transform(row, word);
-    if (pixel.kept) {
-      entry = vec2<u32>(pixel.address, bitcast<u32>(pixel.value));
+    let token = token_at(row, pixel.place);
+    if (pixel.kept && token != NONE) {
+      entry = vec2<u32>(token * FEATURES + pixel.feature, bitcast<u32>(pixel.value));
     }
   }
   listed[at.row * dims.most + at.column] = entry;
+}
+
+@compute @workgroup_size(WIDTH)
+fn mark(ids: Ids) {
+  let at = cell(ids, dims.most);
+  let row = dims.first_row + at.row;
+  let range = ranges[row % arrayLength(&ranges)];
+  let word = range.x + WORDS * at.column;
+  if (at.row >= dims.rows || word >= range.y) {
+    return;
+  }
+  let pixel = transform(row, word);
+  if (pixel.kept && pixel.value != 0.0) {
+    atomicStore(&marks[at.row * GRID * GRID + pixel.place], 1u);
+  }
 }

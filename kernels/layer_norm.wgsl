@@ -16,7 +16,7 @@
 //
 // forward, backward_input: one invocation a row. backward_weight, of both kernels: one a Number of the columns and a segment.
 //
-// uses lib/invocation.wgsl, lib/number.wgsl
+// uses lib/invocation.wgsl, lib/number.wgsl, lib/tokens.wgsl
 
 // one number, or four side by side where sizes allow
 alias Number = f32;
@@ -53,7 +53,7 @@ fn row_mean(sum: Number) -> f32 {
 @compute @workgroup_size(WIDTH)
 fn forward(ids: Ids) {
   let row = invocation(ids);
-  if (row >= arrayLength(&mean_out)) {
+  if (row >= in_use(arrayLength(&mean_out))) {
     return;
   }
   let base = row * arrayLength(&weight);
@@ -78,7 +78,7 @@ fn forward(ids: Ids) {
 @compute @workgroup_size(WIDTH)
 fn backward_input(ids: Ids) {
   let row = invocation(ids);
-  if (row >= arrayLength(&mean)) {
+  if (row >= in_use(arrayLength(&mean))) {
     return;
   }
   let base = row * arrayLength(&weight);
@@ -106,10 +106,10 @@ fn backward_weight(ids: Ids) {
   if (at.column >= dims.numbers || at.row >= dims.segments) {
     return;
   }
-  let rows = arrayLength(&mean);
+  let rows = in_use(arrayLength(&mean));
   let last = segment_start(at.row + 1u, rows, dims.segments);
   var dweight = Number();
-  var dbias = Number();
+  var dbias = Number(nothing());
   for (var row = segment_start(at.row, rows, dims.segments); row < last; row++) {
     let g = dy[row * dims.numbers + at.column];
     dweight = fma(g, (x[row * dims.numbers + at.column] - mean[row]) * rstd[row], dweight);

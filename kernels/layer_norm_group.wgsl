@@ -9,7 +9,7 @@
 //
 // forward, backward_input: a workgroup of WIDTH invocations a row.
 //
-// uses lib/drop.wgsl, lib/invocation.wgsl, lib/number.wgsl, lib/step.wgsl
+// uses lib/drop.wgsl, lib/invocation.wgsl, lib/number.wgsl, lib/step.wgsl, lib/tokens.wgsl
 
 // one number, or four side by side where sizes allow
 alias Number = f32;
@@ -97,7 +97,7 @@ fn load_again(i: u32) -> Number {
 @compute @workgroup_size(WIDTH)
 fn forward(group: Group, @builtin(local_invocation_index) lane: u32) {
   let row = group_number(group);
-  if (row >= arrayLength(&mean_out)) {
+  if (row >= in_use(arrayLength(&mean_out))) {
     return;
   }
   let base = row * arrayLength(&weight);
@@ -124,7 +124,7 @@ fn forward(group: Group, @builtin(local_invocation_index) lane: u32) {
 @compute @workgroup_size(WIDTH)
 fn backward_input(group: Group, @builtin(local_invocation_index) lane: u32) {
   let row = group_number(group);
-  if (row >= arrayLength(&mean)) {
+  if (row >= in_use(arrayLength(&mean))) {
     return;
   }
   let base = row * arrayLength(&weight);

@@ -28,7 +28,9 @@
 // backward_matrices: dtemperature_partials, t context and t gcontext, one invocation a row of a matrix.
 // backward_relu: finishes dq and dk in place, one invocation a Number of them.
 //
-// uses lib/invocation.wgsl, lib/number.wgsl
+// Active tokens (lib/tokens.wgsl): (B, N) is (R), all tokens of the batch, and N is the number of those of an image.
+//
+// uses lib/invocation.wgsl, lib/number.wgsl, lib/tokens.wgsl
 
 // one element, or four where E allows
 alias Number = f32;
@@ -65,13 +67,13 @@ struct Dims {
 @compute @workgroup_size(WIDTH)
 fn normalise(ids: Ids) {
   let index = invocation(ids);
-  if (index >= arrayLength(&mass_out)) {
+  if (index >= in_use(arrayLength(&mass_out))) {
     return;
   }
   let head = index % HEADS;
   let token = index / HEADS;
   let q = (3u * token * HEADS + head) * NUMBERS;
-  let k = (token / dims.tokens * HEADS + head) * NUMBERS;
+  let k = (image_of(token, dims.tokens) * HEADS + head) * NUMBERS;
   var sum = Number();
   for (var i = 0u; i < NUMBERS; i++) {
     sum = fma(qkv[q + i], ksum[k + i], sum);
@@ -87,7 +89,7 @@ fn normalise(ids: Ids) {
 @compute @workgroup_size(WIDTH)
 fn backward_rows(ids: Ids) {
   let index = invocation(ids);
-  if (index >= arrayLength(&dmass_out)) {
+  if (index >= in_use(arrayLength(&dmass_out))) {
     return;
   }
   let w = 1.0 / max(mass[index], FLOOR);
@@ -106,10 +108,11 @@ fn backward_ksum(ids: Ids) {
   if (index >= arrayLength(&dksum_out)) {
     return;
   }
-  let first = index / ROW * dims.tokens;
+  let image = index / ROW;
+  let end = image_start(image + 1u, dims.tokens);
   let head = index % ROW / NUMBERS;
   var sum = Number();
-  for (var n = first; n < first + dims.tokens; n++) {
+  for (var n = image_start(image, dims.tokens); n < end; n++) {
     sum = fma(Number(dmass[n * HEADS + head]), qkv[3u * n * ROW + index % ROW], sum);
   }
   dksum_out[index] = sum;
@@ -137,12 +140,12 @@ fn backward_matrices(ids: Ids) {
 @compute @workgroup_size(WIDTH)
 fn backward_relu(ids: Ids) {
   let index = invocation(ids);
-  if (index >= arrayLength(&dqkv) / 3u * 2u) {
+  if (index >= in_use(arrayLength(&dqkv) / 3u * 2u)) {
     return;
   }
   let token = index / (2u * ROW);
   let column = index % (2u * ROW);
-  let sums = token / dims.tokens * ROW + column % ROW;
+  let sums = image_of(token, dims.tokens) * ROW + column % ROW;
   let of_q = Number(dmass[token * HEADS + column % ROW / NUMBERS]) * ksum[sums];
   let more = select(dksum[sums], of_q, column < ROW);
   let at = 3u * token * ROW + column;

@@ -13,7 +13,7 @@
 //
 // add_partials adds the segments of a sum.
 //
-// uses lib/invocation.wgsl, lib/product.wgsl
+// uses lib/invocation.wgsl, lib/product.wgsl, lib/tokens.wgsl
 
 // what gelu() works on
 alias Number = vec4<f32>;
@@ -37,12 +37,13 @@ fn task_of(ids: Ids) -> Task {
 @compute @workgroup_size(WIDTH)
 fn general(ids: Ids) {
   let task = task_of(ids);
-  if (task.segment >= dims.segments || task.column >= dims.n) {
+  let rows = rows_of(task.batch);
+  if (task.segment >= dims.segments || task.column >= dims.n || task.row >= rows) {
     return;
   }
   let a_start = start_of(dims.a, task.batch);
   let b_start = start_of(dims.b, task.batch);
-  let last = min(dims.k, (task.segment + 1u) * dims.k_per_segment);
+  let last = min(terms_of(task.batch), (task.segment + 1u) * dims.k_per_segment);
   var sum: array<f32, TM * TN>;
   var row_sum: array<f32, TM>;
   for (var k = task.segment * dims.k_per_segment; k < last; k++) {
@@ -50,7 +51,7 @@ fn general(ids: Ids) {
     var bv: array<f32, TN>;
     // unroll
     for (var i = 0u; i < TM; i++) {
-      av[i] = a[a_start + dot(dims.a_strides, vec2<u32>(min(task.row + i, dims.m - 1u), k))];
+      av[i] = a[a_start + dot(dims.a_strides, vec2<u32>(min(task.row + i, rows - 1u), k))];
       row_sum[i] += av[i];
     }
     // unroll
@@ -69,22 +70,22 @@ fn general(ids: Ids) {
   for (var i = 0u; i < TM; i++) {
     // unroll
     for (var j = 0u; j < TN; j++) {
-      store(task, i, j, sum[i * TN + j]);
+      store(task, rows, i, j, sum[i * TN + j]);
     }
   }
   // unroll
   for (var i = 0u; i < TM; i++) {
-    if (task.column == 0u && task.row + i < dims.m) {
+    if (task.column == 0u && task.row + i < rows) {
       row_sums[sums_of(task.batch, task.segment) + task.row + i] = row_sum[i];
     }
   }
 }
 
 // Element (i, j) of a tile.
-fn store(task: Task, i: u32, j: u32, sum: f32) {
+fn store(task: Task, rows: u32, i: u32, j: u32, sum: f32) {
   let row = task.row + i;
   let column = task.column + j;
-  if (row < dims.m && column < dims.n) {
+  if (row < rows && column < dims.n) {
     let value = fma(dims.alpha, sum, select(0.0, bias[column], dims.bias == 1u));
     // a comparison with NaN is false: it stays NaN
     let cut = column < dims.relu && value < 0.0;
@@ -97,12 +98,13 @@ fn vectorised(ids: Ids) {
   let task = task_of(ids);
   let row = task.row;
   let column = task.column;
-  if (task.segment >= dims.segments || column >= dims.n) {
+  let rows = rows_of(task.batch);
+  if (task.segment >= dims.segments || column >= dims.n || row >= rows) {
     return;
   }
   let a_start = start_of(dims.a, task.batch);
   let b_start = start_of(dims.b, task.batch);
-  let last = min(dims.k, (task.segment + 1u) * dims.k_per_segment);
+  let last = min(terms_of(task.batch), (task.segment + 1u) * dims.k_per_segment);
   // sum[i TN4 + j] holds columns 4 j ... 4 j + 3 of row i
   var sum: array<vec4<f32>, TM * TN4>;
   var row_sum: array<vec4<f32>, TM4>;
@@ -123,7 +125,7 @@ fn vectorised(ids: Ids) {
     } else {
       // unroll
       for (var i = 0u; i < TM; i++) {
-        av[i] = a4[(a_start + min(row + i, dims.m - 1u) * dims.a.step_row + k) / 4u];
+        av[i] = a4[(a_start + min(row + i, rows - 1u) * dims.a.step_row + k) / 4u];
       }
     }
     if (B_TRANSPOSED) {
@@ -172,7 +174,7 @@ fn vectorised(ids: Ids) {
     let b = bias_of(column + 4u * j);
     // unroll
     for (var i = 0u; i < TM; i++) {
-      store4(c_start, row, column, i, j, linear4(column + 4u * j, sum[i * TN4 + j], b));
+      store4(c_start, rows, row, column, i, j, linear4(column + 4u * j, sum[i * TN4 + j], b));
     }
   }
   if (A_TRANSPOSED) {
@@ -186,8 +188,8 @@ fn vectorised(ids: Ids) {
 }
 
 // Row i and quad j of a tile that begins at a row and column, and at a quad of c4.
-fn store4(start: u32, row: u32, column: u32, i: u32, j: u32, value: vec4<f32>) {
-  if (row + i < dims.m && column + 4u * j < dims.n) {
+fn store4(start: u32, rows: u32, row: u32, column: u32, i: u32, j: u32, value: vec4<f32>) {
+  if (row + i < rows && column + 4u * j < dims.n) {
     c4[start + i * (dims.c.step_row / 4u) + j] = value;
   }
 }
@@ -197,7 +199,9 @@ fn broadcast(group: Group, @builtin(local_invocation_index) lane: u32, @builtin(
   let at = group_cell(group, (dims.row_tiles + 7u) / 8u, (dims.n + TN - 1u) / TN);
   let batch = at.z % dims.batches;
   let segment = at.z / dims.batches;
-  if (segment >= dims.segments) {
+  let rows = rows_of(batch);
+  let terms = terms_of(batch);
+  if (segment >= dims.segments || 8u * at.x * TM >= rows) {
     return;
   }
   // rows beyond the end are computed too, from the last ones: every invocation has to lend its values
@@ -208,14 +212,14 @@ fn broadcast(group: Group, @builtin(local_invocation_index) lane: u32, @builtin(
   let b_start = start_of(dims.b, batch) / 4u;
   let a_step = dims.a.step_row / 4u;
   let b_step = dims.b.step_row / 4u;
-  let last = min(dims.k, (segment + 1u) * dims.k_per_segment);
+  let last = min(terms, (segment + 1u) * dims.k_per_segment);
   var sum: array<vec4<f32>, TM * TN4>;
   var row_sum: array<vec4<f32>, TM4>;
   for (var k = segment * dims.k_per_segment; k < last; k += 4u) {
     // what this invocation lends: half of the columns at k + rank % 4, zeros beyond the end of the sum
     var own: array<vec4<f32>, TN8>;
     let own_k = k + rank % 4u;
-    let own_row = b_start + min(own_k, dims.k - 1u) * b_step;
+    let own_row = b_start + min(own_k, terms - 1u) * b_step;
     let own_column = column + rank / 4u * (TN / 2u);
     // unroll
     for (var j = 0u; j < TN8; j++) {
@@ -226,7 +230,7 @@ fn broadcast(group: Group, @builtin(local_invocation_index) lane: u32, @builtin(
     if (A_TRANSPOSED) {
       // unroll
       for (var p = 0u; p < 4u; p++) {
-        let at = a_start + min(k + p, dims.k - 1u) * a_step;
+        let at = a_start + min(k + p, terms - 1u) * a_step;
         let there = select(0.0, 1.0, k + p < last);
         // unroll
         for (var i = 0u; i < TM4; i++) {
@@ -237,7 +241,7 @@ fn broadcast(group: Group, @builtin(local_invocation_index) lane: u32, @builtin(
     } else {
       // unroll
       for (var i = 0u; i < TM; i++) {
-        av[i] = a4[a_start + min(row + i, dims.m - 1u) * a_step + k / 4u];
+        av[i] = a4[a_start + min(row + i, rows - 1u) * a_step + k / 4u];
       }
     }
     // unroll
@@ -268,7 +272,7 @@ fn broadcast(group: Group, @builtin(local_invocation_index) lane: u32, @builtin(
     let b = bias_of(column + 4u * j);
     // unroll
     for (var i = 0u; i < TM; i++) {
-      store4(c_start, row, column, i, j, linear4(column + 4u * j, sum[i * TN4 + j], b));
+      store4(c_start, rows, row, column, i, j, linear4(column + 4u * j, sum[i * TN4 + j], b));
     }
   }
   if (A_TRANSPOSED) {
@@ -284,7 +288,7 @@ fn broadcast(group: Group, @builtin(local_invocation_index) lane: u32, @builtin(
 @compute @workgroup_size(WIDTH)
 fn epilogue(ids: Ids) {
   let i = invocation(ids);
-  if (i < arrayLength(&c)) {
+  if (i < in_use(arrayLength(&c))) {
     c[i] = finish(i, c[i]);
   }
 }
@@ -292,7 +296,7 @@ fn epilogue(ids: Ids) {
 @compute @workgroup_size(WIDTH)
 fn epilogue4(ids: Ids) {
   let i = invocation(ids);
-  if (i < arrayLength(&c4)) {
+  if (i < in_use(arrayLength(&c4))) {
     c4[i] = finish4(i, c4[i]);
   }
 }
@@ -302,7 +306,7 @@ fn epilogue4(ids: Ids) {
 fn add_partials(ids: Ids) {
   let i = invocation(ids);
   let size = arrayLength(&c);
-  if (i < size) {
+  if (i < in_use(size)) {
     var sum = 0.0;
     for (var at = i; at < arrayLength(&partials); at += size) {
       sum += partials[at];

@@ -21,7 +21,7 @@ var<workgroup> tile_a: array<vec4<f32>, 2u * KTILE * BM4>;
 var<workgroup> tile_b: array<vec4<f32>, 2u * KTILE * BN4>;
 
 // Rows x ... x + 3 of op(A)^T at k ... k + 3, zeros beyond the end of the sum.
-fn block_a(start: u32, x: u32, k: u32, last: u32) -> mat4x4<f32> {
+fn block_a(start: u32, rows: u32, x: u32, k: u32, last: u32) -> mat4x4<f32> {
   var block: mat4x4<f32>;
   if (A_TRANSPOSED) {
     // unroll
@@ -31,7 +31,7 @@ fn block_a(start: u32, x: u32, k: u32, last: u32) -> mat4x4<f32> {
   } else {
     // unroll
     for (var s = 0u; s < 4u; s++) {
-      block[s] = select(vec4<f32>(), a4[(start + min(x + s, dims.m - 1u) * dims.a.step_row + min(k, dims.k - 4u)) / 4u], k < last);
+      block[s] = select(vec4<f32>(), a4[(start + min(x + s, rows - 1u) * dims.a.step_row + min(k, dims.k - 4u)) / 4u], k < last);
     }
     block = transpose(block);
   }
@@ -61,16 +61,17 @@ fn tiled(group: Group, @builtin(local_invocation_index) lane: u32) {
   let at = group_cell(group, (dims.m + 4u * BM4 - 1u) / (4u * BM4), (dims.n + 4u * BN4 - 1u) / (4u * BN4));
   let batch = at.z % dims.batches;
   let segment = at.z / dims.batches;
-  if (segment >= dims.segments) {
+  let rows = rows_of(batch);
+  let row0 = at.x * 4u * BM4;
+  if (segment >= dims.segments || row0 >= rows) {
     return;
   }
   let local = vec2<u32>(lane % SIDE, lane / SIDE);
-  let row0 = at.x * 4u * BM4;
   let column0 = at.y * 4u * BN4;
   let a_start = start_of(dims.a, batch);
   let b_start = start_of(dims.b, batch);
   let first = segment * dims.k_per_segment;
-  let last = min(dims.k, first + dims.k_per_segment);
+  let last = min(terms_of(batch), first + dims.k_per_segment);
   var blocks_a: array<mat4x4<f32>, BLOCKS_A>;
   var blocks_b: array<mat4x4<f32>, BLOCKS_B>;
   var sum: array<vec4<f32>, TM * TN4>;
@@ -82,7 +83,7 @@ fn tiled(group: Group, @builtin(local_invocation_index) lane: u32) {
     for (var s = 0u; s < BLOCKS_A; s++) {
       let block = lane + 256u * s;
       if (k < last && block < KTILE4 * BM4) {
-        blocks_a[s] = block_a(a_start, row0 + 4u * (block % BM4), k + 4u * (block / BM4), last);
+        blocks_a[s] = block_a(a_start, rows, row0 + 4u * (block % BM4), k + 4u * (block / BM4), last);
       }
     }
     // unroll
@@ -148,7 +149,7 @@ fn tiled(group: Group, @builtin(local_invocation_index) lane: u32) {
     // unroll
     for (var i = 0u; i < TM; i++) {
       let row = row0 + 4u * (i / 4u * SIDE + local.y) + i % 4u;
-      if (row < dims.m && column < dims.n) {
+      if (row < rows && column < dims.n) {
         let value = linear4(column, sum[i * TN4 + j], b);
         c4[(c_start + row * dims.c.step_row + column) / 4u] = finish4((row * dims.n + column) / 4u, value);
       }

@@ -5,9 +5,11 @@
 //
 // x, dx  (B, N, DIM)      y, dy  (B, DIM)
 //
+// Active tokens (lib/tokens.wgsl): N is the number of those of an image, and the mean of none is 0.
+//
 // forward: one invocation a channel of an image. backward: one invocation an element of dx.
 //
-// uses lib/invocation.wgsl
+// uses lib/invocation.wgsl, lib/tokens.wgsl
 
 const N: u32 = 9u;
 const DIM: u32 = 16u;
@@ -17,24 +19,35 @@ const DIM: u32 = 16u;
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
 
+// What a sum over the tokens of an image is divided by.
+fn tokens_in(image: u32) -> f32 {
+  if (ACTIVE) {
+    return f32(max(image_start(image + 1u, N) - image_start(image, N), 1u));
+  } else {
+    return f32(N);
+  }
+}
+
 @compute @workgroup_size(WIDTH)
 fn forward(ids: Ids) {
   let i = invocation(ids);
   if (i >= arrayLength(&y)) {
     return;
   }
-  let base = (i / DIM) * N * DIM + i % DIM;
-  var sum = 0.0;
-  for (var n = 0u; n < N; n++) {
-    sum += x[base + n * DIM];
+  let image = i / DIM;
+  let end = image_start(image + 1u, N);
+  var sum = nothing();
+  for (var n = image_start(image, N); n < end; n++) {
+    sum += x[n * DIM + i % DIM];
   }
-  y[i] = sum / f32(N);
+  y[i] = sum / tokens_in(image);
 }
 
 @compute @workgroup_size(WIDTH)
 fn backward(ids: Ids) {
   let i = invocation(ids);
-  if (i < arrayLength(&dx)) {
-    dx[i] = dy[i / (N * DIM) * DIM + i % DIM] / f32(N);
+  if (i < in_use(arrayLength(&dx))) {
+    let image = image_of(i / DIM, N);
+    dx[i] = dy[image * DIM + i % DIM] / tokens_in(image);
   }
 }

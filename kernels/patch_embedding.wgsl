@@ -12,9 +12,11 @@
 // One invocation a Number of D and a row (forward) or a segment of rows (backward_weight). It goes through the entries in their
 // order and adds each to where it belongs, which no other invocation touches: no two sums meet, and the order is always the same.
 //
+// Active tokens (lib/tokens.wgsl): y and dy have a row for each, and t counts those of an image.
+//
 // At 1.2 % non-zeros that is a hundredth of the multiplications of the matrix product, and no patches are written or read.
 //
-// uses lib/invocation.wgsl
+// uses lib/invocation.wgsl, lib/tokens.wgsl
 
 // one column, or four neighbouring ones where their number allows
 alias Number = f32;
@@ -54,15 +56,22 @@ fn forward(ids: Ids) {
   if (column >= dims.numbers || row >= dims.rows) {
     return;
   }
-  let size = arrayLength(&y) / dims.rows;
-  let base = row * size + column;
+  let each = arrayLength(&y) / dims.rows / dims.numbers;
+  let base = image_start(row, each) * dims.numbers + column;
+  let end = image_start(row + 1u, each) * dims.numbers;
   let b = bias[column];
-  for (var i = base; i < (row + 1u) * size; i += dims.numbers) {
+  for (var i = base; i < end; i += dims.numbers) {
     y[i] = b;
   }
   let count = count_of(dims.first_row + row);
   for (var i = 0u; i < count; i++) {
     let entry = listed[row * dims.most + i];
+    if (ACTIVE) {
+      // it is of no token
+      if (entry.y == 0u) {
+        continue;
+      }
+    }
     let at = base + entry.x / dims.features * dims.numbers;
     y[at] = fma(Number(bitcast<f32>(entry.y)), taps[entry.x % dims.features * dims.numbers + column], y[at]);
   }
@@ -76,7 +85,7 @@ fn backward_weight(ids: Ids) {
   if (column >= dims.numbers || segment >= dims.segments) {
     return;
   }
-  let size = arrayLength(&dy) / dims.rows;
+  let each = arrayLength(&dy) / dims.rows / dims.numbers;
   let last = segment_start(segment + 1u, dims.rows, dims.segments);
   let base = (dims.first + segment) * dims.features * dims.numbers + column;
   for (var i = base; i < base + dims.features * dims.numbers; i += dims.numbers) {
@@ -84,10 +93,16 @@ fn backward_weight(ids: Ids) {
   }
   for (var row = segment_start(segment, dims.rows, dims.segments); row < last; row++) {
     let count = count_of(dims.first_row + row);
+    let first_token = image_start(row, each);
     for (var i = 0u; i < count; i++) {
       let entry = listed[row * dims.most + i];
+      if (ACTIVE) {
+        if (entry.y == 0u) {
+          continue;
+        }
+      }
       let at = base + entry.x % dims.features * dims.numbers;
-      let g = dy[row * size + entry.x / dims.features * dims.numbers + column];
+      let g = dy[(first_token + entry.x / dims.features) * dims.numbers + column];
       partials[at] = fma(Number(bitcast<f32>(entry.y)), g, partials[at]);
     }
   }

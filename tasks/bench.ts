@@ -61,13 +61,22 @@ await runTask(usage, async ({ args }) => {
   const peers: PeerResult[] = [];
   for (const size of ["small", "full"] as const) {
     if (!wanted(`step-${size}`, ...(size === "small" ? ["kernels" as const] : []))) continue;
-    for (const method of ["finetune", "simclr"] as const) {
-      if (only === "kernels" && method === "simclr") continue;
+    for (
+      const [method, tokens] of [
+        ["finetune", "all"],
+        ["finetune", "active submanifold"],
+        ["finetune", "active wide"],
+        ["simclr", "all"],
+      ] as const
+    ) {
+      if (only === "kernels" && (method === "simclr" || tokens !== "all")) continue;
       const batch = args.whole("batch", 2) ?? defaultBatch(size, software);
       const count = args.whole("steps", 1) ?? (size === "full" && software ? 2 : 5);
-      const result = await benchStep(gpu, method, size, batch, count, tuning);
+      const result = await benchStep(gpu, method, tokens, size, batch, count, tuning);
       steps.push(result);
       say(describeStep(result, ceilings.gflops));
+      const all = steps.find((s) => s.method === method && s.size === size)!;
+      if (tokens !== "all") say(`${(result.images_per_s / all.images_per_s).toPrecision(3)} times the images of all tokens`);
       if (only === "kernels" || (method === "finetune" && result.kernels.length > 0)) {
         say(kernelTable(result.kernels, ceilings.gflops, ceilings.gbytes));
       }
@@ -105,11 +114,11 @@ function defaultBatch(size: Size, software: boolean): number {
 }
 
 function describeStep(
-  { method, size, batch, images_per_s, first_step_ms, plan_bytes, peak_bytes, choices }: StepResult,
+  { method, tokens, size, batch, images_per_s, first_step_ms, plan_bytes, peak_bytes, choices }: StepResult,
   ceiling: number,
 ): string {
   const unit = method === "simclr" ? "pairs/s" : "images/s";
-  return `\n${method} step, ${size}, batch ${batch}: ${images_per_s.toPrecision(3)} ${unit} ` +
+  return `\n${method} step, ${tokens} tokens, ${size}, batch ${batch}: ${images_per_s.toPrecision(3)} ${unit} ` +
     `(${(images_per_s / ceiling).toPrecision(2)} for each GFLOP/s of the ceiling), ` +
     `first step after ${(first_step_ms / 1000).toFixed(1)} s, ${formatBytes(plan_bytes)} of tensors, ` +
     `${formatBytes(peak_bytes)} of buffers at most, ${Object.keys(choices).length} products tuned`;

@@ -7,11 +7,11 @@
 // (i / 4, stream, step, 0) are those of elements i ... i + 3, and word 0 of (image, stream, step, 1) of an image. Both count images and
 // elements by their place in the whole batch (lib/place.wgsl).
 //
-// uses lib/philox.wgsl, lib/place.wgsl, lib/step.wgsl
+// uses lib/philox.wgsl, lib/place.wgsl, lib/step.wgsl, lib/tokens.wgsl
 
 struct Drop {
   stream: u32,    // tells one use of randomness in a step from the others
-  per_image: u32, // elements of an image
+  per_image: u32, // elements of an image, or of an active token
   rate: f32,
   path_rate: f32,
 }
@@ -38,16 +38,25 @@ fn counted(drop: Drop, i: u32, step: Step) -> u32 {
   return i;
 }
 
+// The image of an element, which is counted as another.
+fn image_drawn(drop: Drop, here: u32, counted_as: u32) -> u32 {
+  if (ACTIVE) {
+    return image_of(here / drop.per_image, 1u);
+  } else {
+    return counted_as / drop.per_image;
+  }
+}
+
 // keep path of elements 4 quad ... 4 quad + 3, all of one image.
 fn drop_quad(drop: Drop, quad_here: u32, step: Step) -> vec4<f32> {
   let quad = counted(drop, 4u * quad_here, step) / 4u;
-  let path = select(0.0, drop_scale(drop), kept_path(drop, 4u * quad / drop.per_image, step));
+  let path = select(0.0, drop_scale(drop), kept_path(drop, image_drawn(drop, 4u * quad_here, 4u * quad), step));
   return select(vec4<f32>(), vec4<f32>(path), kept_elements(drop, quad, step));
 }
 
 // keep path of element i.
 fn drop_one(drop: Drop, i_here: u32, step: Step) -> f32 {
   let i = counted(drop, i_here, step);
-  let path = select(0.0, drop_scale(drop), kept_path(drop, i / drop.per_image, step));
+  let path = select(0.0, drop_scale(drop), kept_path(drop, image_drawn(drop, i_here, i), step));
   return select(0.0, path, kept_elements(drop, i / 4u, step)[i % 4u]);
 }

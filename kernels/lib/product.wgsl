@@ -27,7 +27,10 @@
 // Rows lie one after the other, dense or with a larger step. Bindings whose names end in 4 are moved four values at a time: every
 // contiguous axis (and N), and every step of a View, is a multiple of 4 then.
 //
-// uses lib/drop.wgsl, lib/gelu.wgsl, lib/step.wgsl
+// Active tokens (lib/tokens.wgsl): M, or where they are summed K, is their number; in a batch that of the tokens of an image, whose
+// rows begin where its tokens do (BY_IMAGE).
+//
+// uses lib/drop.wgsl, lib/gelu.wgsl, lib/step.wgsl, lib/tokens.wgsl
 
 const TM: u32 = 4u; // rows and columns of the tile of an invocation
 const TN: u32 = 4u;
@@ -42,12 +45,14 @@ const GELU: bool = false;
 const GELU_BACKWARD: bool = false;
 const DROP: bool = false;
 const RESIDUAL: bool = false;
+const SUMMED: bool = false;   // with ACTIVE: tokens are summed
+const BY_IMAGE: bool = false;
 
 // Element (r, c) of a batch's matrix is at first + image step_image + head step_head + r step_row + c.
 struct View {
   first: u32,
   step_row: u32,
-  step_image: u32,
+  step_image: u32, // BY_IMAGE: 0 for matrices whose rows are tokens
   step_head: u32,
 }
 
@@ -97,7 +102,40 @@ struct Dims {
 
 // Where the matrix of a batch begins.
 fn start_of(view: View, batch: u32) -> u32 {
-  return view.first + batch / dims.heads * view.step_image + batch % dims.heads * view.step_head;
+  let image = batch / dims.heads;
+  var start = view.first + image * view.step_image + batch % dims.heads * view.step_head;
+  if (BY_IMAGE) {
+    start += select(0u, image_start(image, 1u) * view.step_row, view.step_image == 0u);
+  }
+  return start;
+}
+
+// How many tokens a batch has, which there are `all` of if all places are tokens.
+fn tokens_of(batch: u32, all: u32) -> u32 {
+  if (BY_IMAGE) {
+    let image = batch / dims.heads;
+    return image_start(image + 1u, 1u) - image_start(image, 1u);
+  } else {
+    return in_use(all);
+  }
+}
+
+// M of a batch.
+fn rows_of(batch: u32) -> u32 {
+  if (SUMMED) {
+    return dims.m;
+  } else {
+    return tokens_of(batch, dims.m);
+  }
+}
+
+// K of a batch.
+fn terms_of(batch: u32) -> u32 {
+  if (SUMMED) {
+    return tokens_of(batch, dims.k);
+  } else {
+    return dims.k;
+  }
 }
 
 // Where the result of a batch and segment begins.

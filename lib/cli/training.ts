@@ -28,7 +28,7 @@ export const TRAINING_OPTIONS = {
 export const TRAINING_FLAGS = {
   "fresh": "set earlier files in the folder aside instead of resuming",
   "extend": "go on with more epochs, other learning rates, or other limits than the run began with",
-  "mismatch": "start from weights that were trained with another data.norm_scale or model.denominator_floor",
+  "mismatch": "start from weights that were trained with another data.norm_scale, model.denominator_floor or model.tokens",
   "deterministic-check": "first compute a step twice and compare every bit of it",
 } as const;
 

@@ -29,6 +29,8 @@ export function averagesFlips(args: Pick<Arguments, "get">): boolean {
 
 const IMAGES = [
   "model.denominator_floor",
+  "model.tokens",
+  "model.lcm",
   "model.img_size",
   "data.norm_scale",
   "data.transform",
@@ -135,18 +137,23 @@ export function startingWeights(
 ): { readonly start: StateDict; readonly trainedOn: Weights["trainedOn"] } {
   const weights = readWeights(rooted(path));
   const { assumed, normScale, transform, model } = weights;
-  const numbers: [key: Assumable | "data.transform", theirs: number | string, ours: number | string][] = [
+  // of all tokens, only files of this program say that they are
+  const says = model.tokens === "active" || weights.trainedOn.length > 0,
+    both = model.tokens === "active" && config.model.tokens === "active";
+  const facts: (readonly [key: string, theirs: number | string, ours: number | string])[] = [
     ["data.norm_scale", normScale, config.data.norm_scale],
     ["data.transform", transform, config.data.transform],
     ["model.denominator_floor", model.denominator_floor, config.model.denominator_floor],
+    ...(says ? [["model.tokens", model.tokens, config.model.tokens] as const] : []),
+    ...(both ? [["model.lcm", model.lcm, config.model.lcm] as const] : []),
   ];
   const isAssumed = (key: string) => assumed.some((name) => name === key);
-  const unknown = numbers.filter(([key]) => isAssumed(key));
+  const unknown = facts.filter(([key]) => isAssumed(key));
   if (unknown.length > 0) {
     const values = unknown.map(([key, , ours]) => `${key} ${ours}`).join(", ");
     reporter.line(`Assumed, since ${weights.path} does not clearly say: it was trained with ${values}, as the configuration says`);
   }
-  const other = numbers.filter(([key, theirs, ours]) => !isAssumed(key) && theirs !== ours);
+  const other = facts.filter(([key, theirs, ours]) => !isAssumed(key) && theirs !== ours);
   if (other.length > 0) {
     const values = other.map(([key, theirs, ours]) => `${key} ${theirs}, and the configuration says ${ours}`).join("; ");
     const line = `${weights.path} was trained with ${values}`;

@@ -56,6 +56,12 @@ export const KEYS = {
     }),
     lcm_kernel: whole(7, "side of the depthwise kernels of the local concentration module, odd"),
     denominator_floor: real(100, "smallest denominator of the linear attention", { least: 1e-30, source: "arXiv:2501.16182" }),
+    tokens: oneOf(["all", "active"], "active: patches without any pixel are left out, in attention, means and statistics too"),
+    lcm: oneOf(
+      ["submanifold", "wide"],
+      "what the local concentration module does with empty patches among active tokens: submanifold leaves them at zero, wide fills " +
+        "them between its two convolutions",
+    ),
     head_hidden: whole(0, "hidden width of the heads; 0: single linear layers", { least: 0 }),
     projection_dim: whole(128, "width of SimCLR's projections", { most: 65_536 }),
   },
@@ -75,8 +81,22 @@ export const KEYS = {
     decoder_depth: whole(2, "blocks of the decoder", { most: 1000 }),
     decoder_num_heads: whole(4, "attention heads of the decoder"),
   },
+  active_mae: {
+    mask_ratio: real(0.65, "part of an image's active tokens that are hidden", {
+      least: 0.01,
+      most: 0.99,
+      source: "arXiv:2301.03580",
+    }),
+    target: oneOf(
+      ["sums", "pixels"],
+      "what is predicted of them: sums, the log of each channel's sum in units of its deviation; pixels, the log of each pixel",
+    ),
+    decoder_embed_dim: whole(32, "width of the decoder", { most: 16_384 }),
+    decoder_depth: whole(1, "blocks of the decoder", { most: 1000 }),
+    decoder_num_heads: whole(2, "attention heads of the decoder"),
+  },
   training: {
-    method: text("simclr", "how pretraining works: simclr or mae", { source: "arXiv:2002.05709, arXiv:2111.06377" }),
+    method: text("simclr", "how pretraining works: simclr, mae or active_mae", { source: "arXiv:2002.05709, arXiv:2111.06377" }),
     seed: whole(-1, "order, weights, augmentation, dropout; -1: data.seed", { least: -1, most: LARGEST_SEED }),
     epochs: whole(50, "most epochs"),
     warmup_epochs: whole(3, "epochs of a linear rise of the learning rate; then it falls as a cosine", {

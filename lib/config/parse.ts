@@ -117,16 +117,16 @@ function apply(target: Tree, section: Section, tree: unknown, source: string, pr
   }
 }
 
-function checkTogether({ augment, mae, data: { fold, folds } }: RunConfig, source: string): void {
+function checkTogether({ augment, mae, active_mae, data: { fold, folds } }: RunConfig, source: string): void {
   if (folds === 1 || fold >= Math.max(1, folds)) {
     throw new ConfigError(
       `${source}: data.fold must be less than data.folds, which is 0 or at least 2: they are ${fold} and ${folds}`,
     );
   }
-  if (mae.decoder_embed_dim % mae.decoder_num_heads !== 0) {
+  for (const [name, { decoder_embed_dim: dim, decoder_num_heads: heads }] of Object.entries({ mae, active_mae })) {
+    if (dim % heads === 0) continue;
     throw new ConfigError(
-      `${source}: mae.decoder_embed_dim must be a multiple of mae.decoder_num_heads: ` +
-        `${mae.decoder_embed_dim} is not a multiple of ${mae.decoder_num_heads}`,
+      `${source}: ${name}.decoder_embed_dim must be a multiple of ${name}.decoder_num_heads: ${dim} is not a multiple of ${heads}`,
     );
   }
   if (augment.drop_channels_min > augment.drop_channels_max) {

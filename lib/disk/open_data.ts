@@ -3,6 +3,8 @@
 import type { RunConfig } from "../config/keys.ts";
 import { ConfigError } from "../config/parse.ts";
 import { divisionOf, splitSeed } from "../config/seeds.ts";
+import { mostActivePatches } from "../data/active_patches.ts";
+import { sumDeviations } from "../data/patch_sums.ts";
 import { describeZeroEnd, describeZeros } from "../data/empty.ts";
 import { DataError } from "../data/errors.ts";
 import type { JetNames } from "../data/jet_file.ts";
@@ -15,7 +17,7 @@ import type { Gpu } from "../gpu/device.ts";
 import type { ImageSize } from "../data/packed.ts";
 import { ResidentImages } from "../input/batches.ts";
 import { readsImages } from "../nn/config.ts";
-import type { InputImages, LabelledData, TrainingImages } from "../input/input_images.ts";
+import type { InputImages, LabelledData, UnlabelledData } from "../input/input_images.ts";
 import { Interrupted, type Progress } from "../interrupted.ts";
 
 /** Where a data file is and where its packed images are kept. */
@@ -104,7 +106,7 @@ export async function openUnlabelled(
   config: RunConfig,
   place: DataPlace,
   options: OpenOptions<DataFacts> = {},
-): Promise<TrainingImages & Known & Disposable> {
+): Promise<UnlabelledData & Known & Disposable> {
   const loader = await openMatching(config, place.path);
   return await guarded(loader, async () => {
     if (loader.count < 4) throw new DataError(`${place.path}: it holds ${loader.count} images; at least 4 are needed`);
@@ -112,7 +114,11 @@ export async function openUnlabelled(
     options.check?.({ ...factsOf(loader), ...split });
     const opened = await openPackedImages(gpu, config, loader, place, options);
     const known = { path: config.data.unlabelled_path, labels: null, split: { ...split, test: [] } };
-    return { ...opened, split, trainedOn: await provenance(config, loader, known) };
+    const { training: { method }, active_mae: { target }, model: { patch_size } } = config;
+    const measuring = { progress: options.progress?.(`measuring patches of ${place.path}`), signal: options.signal };
+    const measures = method === "active_mae" && target === "sums";
+    const deviations = measures ? await sumDeviations(loader, patch_size, split.train, measuring) : undefined;
+    return { ...opened, split, sumDeviations: deviations, trainedOn: await provenance(config, loader, known) };
   });
 }
 
@@ -176,7 +182,7 @@ function limited<Parts extends { readonly train: Uint32Array }>(split: Parts, { 
 
 async function openPackedImages(
   gpu: Gpu,
-  { data }: Pick<RunConfig, "data">,
+  { data, model, augment }: Pick<RunConfig, "data" | "model" | "augment">,
   loader: Loader,
   { path, cache }: DataPlace,
   { progress, signal, notice }: Omit<OpenOptions, "check">,
@@ -194,9 +200,12 @@ async function openPackedImages(
   for (const remark of remarks) notice?.(`${path}: ${remark}`);
   await checkScale(loader, data.norm_scale, path);
   const resident = await ResidentImages.load(gpu, loader, data.gpu_share, { progress: progress?.(`uploading ${path}`), signal });
+  const { patch_size: patch } = model, moves = { flipEta: augment.flip_eta, flipPhi: augment.flip_phi, roll: augment.roll };
+  const counting = { progress: progress?.(`counting active patches of ${path}`), signal };
   return {
     images: loader,
     resident,
+    active: model.tokens === "active" ? { patch, most: await mostActivePatches(loader, patch, moves, counting) } : undefined,
     [Symbol.dispose]() {
       resident?.[Symbol.dispose]();
       loader[Symbol.dispose]();

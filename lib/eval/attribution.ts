@@ -16,9 +16,10 @@ import type { InputImages } from "../input/input_images.ts";
 import type { ModelConfig } from "../nn/config.ts";
 import { LinearViT } from "../nn/linear_vit.ts";
 import { fitWeights, type Weights } from "../weights/weights.ts";
+import { fromPlaces, toPlaces } from "../tensor/ops/active_tokens.ts";
 import { keep } from "../tensor/ops/add.ts";
 import { attentionReceived } from "../tensor/ops/attention_received.ts";
-import { imagePatches, NO_AUGMENTATION } from "../tensor/ops/images.ts";
+import { ImageViews, NO_AUGMENTATION } from "../tensor/ops/images.ts";
 import { createStep, writeStep } from "../tensor/step.ts";
 import { Tape } from "../tensor/tape.ts";
 import { createTensor, type PlacedTensor, read, type Tensor, write } from "../tensor/tensor.ts";
@@ -60,7 +61,7 @@ export class Explainer {
    *
    * @throws {WeightsError} if the weights have no heads
    */
-  constructor(gpu: Gpu, weights: Weights, { images, resident }: InputImages) {
+  constructor(gpu: Gpu, weights: Weights, { images, resident, active }: InputImages) {
     const config = weights.model;
     this.#gpu = gpu;
     this.#weights = weights;
@@ -73,19 +74,17 @@ export class Explainer {
     writeStep(gpu, this.#step, { seed: 0, step: 0 });
 
     const tape = new Tape(gpu, { training: false, gradients: true, step: this.#step });
-    const patches = imagePatches(
-      tape,
-      this.#buffers.tensors,
-      { ...this.#size, patch: config.patch_size },
-      weights,
-      1,
-      NO_AUGMENTATION,
-    );
+    const layout = { ...this.#size, patch: config.patch_size, active };
+    const views = new ImageViews(tape, this.#buffers.tensors, layout, weights, 1, NO_AUGMENTATION);
+    const { patches } = views;
     tape.watch(patches);
     const onAttention = (qkv: Tensor) => {
-      this.#attention.push(keep(tape, attentionReceived(tape, qkv, config.num_heads, config.denominator_floor)));
+      // an empty patch asks for nothing and receives nothing
+      const all = qkv.tokens ? toPlaces(tape, qkv) : qkv;
+      this.#attention.push(keep(tape, attentionReceived(tape, all, config.num_heads, config.denominator_floor)));
     };
-    const { logits, mass } = this.#model.heads(tape, this.#model.features(tape, patches, { onAttention }));
+    const input = config.tokens === "active" ? fromPlaces(tape, patches, views.tokens) : patches;
+    const { logits, mass } = this.#model.heads(tape, this.#model.features(tape, input, { onAttention }));
     this.#starts = {
       logits: createTensor(gpu, "gradient of logits", logits.shape),
       mass: createTensor(gpu, "gradient of mass", mass.shape),

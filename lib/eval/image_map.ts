@@ -70,7 +70,7 @@ export class ImageMap<Name extends string> {
   constructor(
     gpu: Gpu,
     model: LinearViT,
-    { images, resident }: InputImages,
+    { images, resident, active }: InputImages,
     batch: number,
     scale: PixelScale,
     outputs: Outputs<Name>,
@@ -86,7 +86,7 @@ export class ImageMap<Name extends string> {
     const { channels, size } = images;
     const patch = model.config.patch_size;
     const augmentation = flips ? FOUR_FLIPS : NO_AUGMENTATION;
-    const views = new ImageViews(tape, this.#buffers.tensors, { channels, size, patch }, scale, this.#views, augmentation);
+    const views = new ImageViews(tape, this.#buffers.tensors, { channels, size, patch, active }, scale, this.#views, augmentation);
     const computed = Object.entries<Tensor>(outputs(tape, model, views)) as [Name, Tensor][];
     this.#outputs = new Map(computed.map(([name, tensor]) => {
       const output = createTensor(gpu, `all ${name}`, [this.#views * this.#rows, tensor.shape.at(-1)!]);

@@ -21,6 +21,10 @@ export interface Storage {
   readonly place?: Place;
   /** What it is a range of, and where in it, in bytes: for storage that is larger than the adapter binds at once. */
   readonly within?: { readonly whole: Storage; readonly offset: number };
+  /** True if it holds whole numbers, and no floats. */
+  readonly integers?: boolean;
+  /** What says how much of it is in use, as kernels/lib/tokens.wgsl reads it, if not all is. */
+  readonly tokens?: Storage;
 }
 
 /** A range of a buffer. */

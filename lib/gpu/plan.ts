@@ -159,15 +159,19 @@ export class Plan implements Replay {
    * @returns the label of the first tensor that holds NaN or Infinity, or undefined if none does
    */
   async firstNonFinite(): Promise<string | undefined> {
-    const written = this.#dispatches.flatMap((dispatch, i) => this.#outputs(dispatch).map((storage) => ({ i, storage })));
+    const written = this.#dispatches.flatMap((dispatch, i) => this.#floats(dispatch).map((storage) => ({ i, storage })));
     const flags = this.#gpu.buffer(STRIDE * written.length, "non-finite flags");
     const checks = written.map(({ storage }, i) =>
       this.#bind({
         kernel: FINITE,
         entry: "check",
         label: storage.label,
-        constants: {},
-        bindings: { x: storage, flag: { label: "flag", bytes: 4, place: { buffer: flags, offset: i * STRIDE } } },
+        constants: { ACTIVE: storage.tokens !== undefined },
+        bindings: {
+          x: storage,
+          ...(storage.tokens && { tokens: storage.tokens }),
+          flag: { label: "flag", bytes: 4, place: { buffer: flags, offset: i * STRIDE } },
+        },
         workgroups: Math.ceil(storage.bytes / 4 / 64),
       })
     );
@@ -298,8 +302,10 @@ export class Plan implements Replay {
     return { dispatch, pipeline, group, grid: layOut(dispatch.workgroups, this.#gpu.grid) };
   }
 
-  #outputs({ kernel, bindings }: Dispatch): Storage[] {
-    return Object.entries(bindings).filter(([name]) => kernel.bindings.get(name)!.access === "read_write").map(([, s]) => s);
+  /** What a dispatch writes, but for whole numbers. */
+  #floats({ kernel, bindings }: Dispatch): Storage[] {
+    const written = Object.entries(bindings).filter(([name]) => kernel.bindings.get(name)!.access === "read_write");
+    return written.map(([, storage]) => storage).filter(({ integers }) => !integers);
   }
 
   #fillWithNaN(): void {

@@ -13,10 +13,12 @@
  */
 
 import type { Gpu } from "../gpu/device.ts";
+import { fromPlaces, toPlaces } from "../tensor/ops/active_tokens.ts";
 import { addRepeated } from "../tensor/ops/add.ts";
 import { type BatchGroups, batchNorm } from "../tensor/ops/batch_norm.ts";
 import { depthwiseConv, depthwiseConvGelu } from "../tensor/ops/depthwise_conv.ts";
-import { dropout } from "../tensor/ops/dropout.ts";
+import { dropout, type DropRates } from "../tensor/ops/dropout.ts";
+import { gelu } from "../tensor/ops/gelu.ts";
 import { ImageViews } from "../tensor/ops/images.ts";
 import { layerNorm, residualNorm } from "../tensor/ops/layer_norm.ts";
 import { linear, type LinearOptions, rectifiedLinear, type Residual } from "../tensor/ops/linear.ts";
@@ -26,7 +28,7 @@ import { embedsEntries, patchEmbedding } from "../tensor/ops/patch_embedding.ts"
 import { takeVisible, type TokenMask } from "../tensor/ops/tokens.ts";
 import { type Declaration, type Parameter, Parameters } from "../tensor/parameters.ts";
 import type { Tape } from "../tensor/tape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { Tensor, Tokens } from "../tensor/tensor.ts";
 import { checkModel, gridOf, hiddenOf, type ModelConfig } from "./config.ts";
 import { type HeadOutput, HEADS } from "./heads.ts";
 import { Declarations } from "./layers.ts";
@@ -43,8 +45,8 @@ export interface LinearViTOptions {
   readonly batchGroups?: BatchGroups;
 }
 
-/** How a block is recorded. */
-export interface BlockOptions {
+/** How a block is recorded; `dropout` is that of attention and MLP, `path` that of whole branches. */
+export interface BlockOptions extends DropRates {
   /** Leaves out the local concentration module (for tokens that are no grid). */
   readonly skipLcm?: boolean;
   /** Is given queries, keys and values (B, tokens, 3 * embed_dim) of each block, to look at its attention. */
@@ -85,29 +87,28 @@ export class LinearViT {
    * Token embeddings before the blocks.
    *
    * @param images patches (B, tokens, in_channels * patch_size^2), or views that become such patches where that is faster
-   * @returns (B, tokens, embed_dim)
+   * @param tokens of the views, if they alone are embedded: those that are active, in a model of active tokens
+   * @returns (B, tokens, embed_dim), or (tokens, embed_dim) of these
    */
-  embed(tape: Tape, images: Tensor | ImageViews): Tensor {
-    const x = this.norm(tape, this.#embed(tape, images, "patch_embed.proj"), "patch_embed.norm");
+  embed(tape: Tape, images: Tensor | ImageViews, tokens: Tokens | undefined = this.#tokensOf(images)): Tensor {
+    const x = this.norm(tape, this.#embed(tape, images, "patch_embed.proj", tokens), "patch_embed.norm");
     return dropout(tape, addRepeated(tape, x, this.parameters.get("pos_embed")), this.config.dropout);
   }
 
   /**
    * One block.
    *
-   * @param x (B, tokens, embed_dim)
-   * @param i number of the block
+   * @param x (B, tokens, width), or active tokens (tokens, width)
+   * @param name first part of the names of its parameters
    */
-  block(tape: Tape, x: Tensor, i: number, { skipLcm, onAttention }: BlockOptions = {}): Tensor {
-    const { depth, drop_path_rate, dropout: rate } = this.config;
-    const path = depth > 1 ? drop_path_rate * i / (depth - 1) : 0;
-    const name = `blocks.${i}`;
-    const end = (to: Tensor) => ({ to, dropout: rate, path });
+  block(tape: Tape, x: Tensor, name: string, { skipLcm, onAttention, dropout = 0, path = 0 }: BlockOptions = {}): Tensor {
+    const end = (to: Tensor) => ({ to, dropout, path });
     x = this.#attention(tape, this.norm(tape, x, `${name}.norm1`), `${name}.attn`, end(x), onAttention);
-    if (skipLcm) return this.#mlp(tape, this.norm(tape, x, `${name}.norm2`), `${name}.mlp`, end(x));
+    const mlp = (normed: Tensor, to: Tensor) => this.#mlp(tape, normed, `${name}.mlp`, dropout, end(to));
+    if (skipLcm) return mlp(this.norm(tape, x, `${name}.norm2`), x);
     const lcm = this.#concentration(tape, this.norm(tape, x, `${name}.norm_lcm`), `${name}.lcm`);
     const { sum, normed } = residualNorm(tape, x, lcm, { path }, ...this.#weights(`${name}.norm2`));
-    return this.#mlp(tape, normed, `${name}.mlp`, end(sum));
+    return mlp(normed, sum);
   }
 
   /**
@@ -118,6 +119,15 @@ export class LinearViT {
    */
   features(tape: Tape, images: Tensor | ImageViews, options?: BlockOptions): Tensor {
     return meanTokens(tape, this.norm(tape, this.#blocks(tape, this.embed(tape, images), options), "norm"));
+  }
+
+  /**
+   * Some of the active tokens of each image, encoded as if there were no others.
+   *
+   * @returns (tokens, embed_dim)
+   */
+  encode(tape: Tape, images: ImageViews, tokens: Tokens): Tensor {
+    return this.norm(tape, this.#blocks(tape, this.embed(tape, images, tokens)), "norm");
   }
 
   /**
@@ -169,15 +179,21 @@ export class LinearViT {
     return layerNorm(tape, x, ...this.#weights(name));
   }
 
-  #embed(tape: Tape, images: Tensor | ImageViews, name: string): Tensor {
+  #tokensOf(images: Tensor | ImageViews): Tokens | undefined {
+    return this.config.tokens === "active" && images instanceof ImageViews ? images.tokens : undefined;
+  }
+
+  #embed(tape: Tape, images: Tensor | ImageViews, name: string, tokens: Tokens | undefined): Tensor {
     if (!(images instanceof ImageViews)) return this.linear(tape, images, name);
-    if (!embedsEntries(tape.gpu, images, this.config.embed_dim)) return this.linear(tape, images.patches, name);
-    return patchEmbedding(tape, images, ...this.#weights(name));
+    if (embedsEntries(tape.gpu, images, this.config.embed_dim)) return patchEmbedding(tape, images, ...this.#weights(name), tokens);
+    return this.linear(tape, tokens ? fromPlaces(tape, images.patches, tokens) : images.patches, name);
   }
 
   #blocks(tape: Tape, x: Tensor, options?: BlockOptions): Tensor {
-    for (let i = 0; i < this.config.depth; i++) {
-      const block = (input: Tensor) => this.block(tape, input, i, options);
+    const { depth, drop_path_rate, dropout } = this.config;
+    for (let i = 0; i < depth; i++) {
+      const path = depth > 1 ? drop_path_rate * i / (depth - 1) : 0;
+      const block = (input: Tensor) => this.block(tape, input, `blocks.${i}`, { dropout, path, ...options });
       x = this.#recompute ? tape.recompute(x, block) : block(x);
     }
     return x;
@@ -185,20 +201,27 @@ export class LinearViT {
 
   #attention(tape: Tape, x: Tensor, name: string, residual: Residual, look?: (qkv: Tensor) => void): Tensor {
     // queries and keys
-    const qkv = rectifiedLinear(tape, x, ...this.#weights(`${name}.qkv`), 2 * this.config.embed_dim);
+    const qkv = rectifiedLinear(tape, x, ...this.#weights(`${name}.qkv`), 2 * x.shape.at(-1)!);
     look?.(qkv.values);
     const out = linearAttention(tape, qkv, this.parameters.get(`${name}.temperature`), this.config.denominator_floor);
     return this.linear(tape, out, `${name}.proj`, { residual });
   }
 
   #concentration(tape: Tape, x: Tensor, name: string): Tensor {
-    const { y, moments } = depthwiseConvGelu(tape, x, ...this.#weights(`${name}.conv1`));
+    const { tokens } = x;
+    if (tokens && this.config.lcm === "submanifold") {
+      const conv = (input: Tensor, i: number) => depthwiseConv(tape, toPlaces(tape, input), ...this.#weights(`${name}.conv${i}`));
+      const hidden = this.batchNorm(tape, gelu(tape, fromPlaces(tape, conv(x, 1), tokens)), `${name}.bn`);
+      return fromPlaces(tape, conv(hidden, 2), tokens);
+    }
+    const { y, moments } = depthwiseConvGelu(tape, tokens ? toPlaces(tape, x) : x, ...this.#weights(`${name}.conv1`));
     const hidden = this.batchNorm(tape, y, `${name}.bn`, moments);
-    return depthwiseConv(tape, hidden, ...this.#weights(`${name}.conv2`));
+    const all = depthwiseConv(tape, hidden, ...this.#weights(`${name}.conv2`));
+    return tokens ? fromPlaces(tape, all, tokens) : all;
   }
 
-  #mlp(tape: Tape, x: Tensor, name: string, residual: Residual): Tensor {
-    const hidden = this.linear(tape, x, `${name}.fc1`, { gelu: true, dropout: this.config.dropout });
+  #mlp(tape: Tape, x: Tensor, name: string, dropout: number, residual: Residual): Tensor {
+    const hidden = this.linear(tape, x, `${name}.fc1`, { gelu: true, dropout });
     return this.linear(tape, hidden, `${name}.fc2`, { residual });
   }
 
@@ -226,27 +249,43 @@ export function shapesOf(config: ModelConfig): Map<string, readonly number[]> {
 }
 
 function declareModel(d: Declarations, config: ModelConfig): void {
-  const { in_channels, patch_size, embed_dim: dim, depth, num_heads, lcm_kernel: k } = config;
+  const { in_channels, patch_size, embed_dim: dim, depth, num_heads, lcm_kernel } = config;
   const hidden = hiddenOf(config);
   d.linear("patch_embed.proj", dim, in_channels, patch_size, patch_size);
   d.norm("patch_embed.norm", dim);
   d.normal("pos_embed", [1, gridOf(config) ** 2, dim]);
   for (let i = 0; i < depth; i++) {
-    const name = `blocks.${i}`;
-    d.norm(`${name}.norm1`, dim);
-    d.linear(`${name}.attn.qkv`, 3 * dim, dim);
-    d.constant(`${name}.attn.temperature`, [num_heads, 1, 1], (dim / num_heads) ** -0.5);
-    d.linear(`${name}.attn.proj`, dim, dim);
-    d.norm(`${name}.norm_lcm`, dim);
-    d.linear(`${name}.lcm.conv1`, dim, 1, k, k);
-    d.batchNorm(`${name}.lcm.bn`, dim);
-    d.linear(`${name}.lcm.conv2`, dim, 1, k, k);
-    d.norm(`${name}.norm2`, dim);
-    d.linear(`${name}.mlp.fc1`, hidden, dim);
-    d.linear(`${name}.mlp.fc2`, dim, hidden);
+    declareBlock(d, `blocks.${i}`, { dim, heads: num_heads, hidden, kernel: lcm_kernel });
   }
   d.norm("norm", dim);
   for (const [name, { width }] of Object.entries(HEADS)) declareHead(d, name, config, width(config));
+}
+
+/** Sizes of a block. */
+export interface BlockSizes {
+  /** Width of a token. */
+  readonly dim: number;
+  /** Attention heads; divides dim. */
+  readonly heads: number;
+  /** Hidden width of the MLP. */
+  readonly hidden: number;
+  /** Side of the depthwise kernels. */
+  readonly kernel: number;
+}
+
+/** Declares the parameters of a block. */
+export function declareBlock(d: Declarations, name: string, { dim, heads, hidden, kernel: k }: BlockSizes): void {
+  d.norm(`${name}.norm1`, dim);
+  d.linear(`${name}.attn.qkv`, 3 * dim, dim);
+  d.constant(`${name}.attn.temperature`, [heads, 1, 1], (dim / heads) ** -0.5);
+  d.linear(`${name}.attn.proj`, dim, dim);
+  d.norm(`${name}.norm_lcm`, dim);
+  d.linear(`${name}.lcm.conv1`, dim, 1, k, k);
+  d.batchNorm(`${name}.lcm.bn`, dim);
+  d.linear(`${name}.lcm.conv2`, dim, 1, k, k);
+  d.norm(`${name}.norm2`, dim);
+  d.linear(`${name}.mlp.fc1`, hidden, dim);
+  d.linear(`${name}.mlp.fc2`, dim, hidden);
 }
 
 function declareHead(d: Declarations, name: string, { embed_dim, head_hidden }: ModelConfig, out: number): void {

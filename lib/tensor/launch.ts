@@ -10,7 +10,7 @@
  */
 
 import type { Dispatch } from "../gpu/dispatch.ts";
-import type { Tensor } from "./tensor.ts";
+import type { Tensor, Tokens } from "./tensor.ts";
 
 /** Tensors by the names of bindings in the kernel's file. */
 export type Bindings = Readonly<Record<string, Tensor>>;
@@ -40,6 +40,8 @@ export interface Launch extends Pick<Dispatch, "kernel" | "entry"> {
   readonly units?: number;
   /** Those tensors. */
   readonly cut?: Bindings;
+  /** The active tokens that it works on, if not those of a tensor that it binds; null: on none. Then nothing is cut. */
+  readonly tokens?: Tokens | null | undefined;
   /** What a range takes. */
   readonly extent: (range: Range) => Extent;
   /** True if it changes what outlives the step. */

@@ -18,7 +18,7 @@ import { applyAll, type Work, type WorkKind } from "./deferred.ts";
 import type { Launch, Range } from "./launch.ts";
 import type { Parameter } from "./parameters.ts";
 import { sumLaunch } from "./sum.ts";
-import { bytesOf, createTensor, type DType, type PlacedTensor, type Tensor } from "./tensor.ts";
+import { bytesOf, createTensor, type DType, type PlacedTensor, type Tensor, type Tokens } from "./tensor.ts";
 
 /** Settings of a recording. */
 export interface TapeOptions {
@@ -157,9 +157,15 @@ export class Tape {
   }
 
   /** A tensor that lives inside the plan. It holds nothing until a dispatch writes it. */
-  tensor(name: string, shape: readonly number[], dtype: DType = "f32"): Tensor {
+  tensor(name: string, shape: readonly number[], dtype: DType = "f32", tokens?: Tokens): Tensor {
     const label = [...this.#scopes, name].join(".");
-    return { shape, dtype, storage: { label, bytes: bytesOf(shape) } };
+    const storage = { label, bytes: bytesOf(shape), integers: dtype === "u32", ...(tokens && { tokens: tokens.table.storage }) };
+    return { shape, dtype, storage, ...(tokens && { tokens }) };
+  }
+
+  /** A tensor of the same kind as another, of the same active tokens if it is of such. */
+  like(x: Tensor, name: string, shape: readonly number[] = x.shape): Tensor {
+    return this.tensor(name, shape, x.dtype, x.tokens);
   }
 
   /**
@@ -172,21 +178,17 @@ export class Tape {
     const { kernel, entry, label = this.#scopes.join("."), constants = {}, bindings = {}, units = 1, cut = {}, extent, commit } =
       launch;
     if (commit && this.#again) return;
-    const atOnce = this.atOnce(units, Object.values(cut));
+    const tokens = tokensOf(launch);
+    // how many of them a range would have is not known
+    const atOnce = tokens ? units : this.atOnce(units, Object.values(cut));
     for (let first = 0, index = 0; first < units; first += atOnce, index++) {
       const range = { first, count: Math.min(atOnce, units - first), index };
       const bound = Object.fromEntries([
         ...Object.entries(cut).map(([name, { storage }]) => [name, rangeOf(storage, range, units)] as const),
         ...Object.entries(bindings).map(([name, { storage }]) => [name, storage] as const),
       ]);
-      (commit && this.#defersCommits ? this.#commits : this.#dispatches).push({
-        kernel,
-        entry,
-        label,
-        constants,
-        bindings: bound,
-        ...extent(range),
-      });
+      const dispatch = { kernel, entry, label, constants, bindings: bound, ...extent(range) };
+      (commit && this.#defersCommits ? this.#commits : this.#dispatches).push(tokens ? onTokens(dispatch, tokens) : dispatch);
     }
   }
 
@@ -313,7 +315,7 @@ export class Tape {
   }
 
   #sum(a: Tensor, b: Tensor): Tensor {
-    const sum = this.tensor(a.storage.label, a.shape);
+    const sum = this.like(a, a.storage.label);
     this.dispatch(sumLaunch(a, b, sum));
     return sum;
   }
@@ -340,6 +342,17 @@ export class Tape {
   compile(options: PlanOptions = {}): Plan {
     return new Plan(this.gpu, this.#dispatches, { ...options, commits: this.#commits, cuts: this.#cuts });
   }
+}
+
+/** The active tokens that a launch works on. */
+function tokensOf({ tokens, cut = {}, bindings = {} }: Launch): Tokens | null | undefined {
+  return tokens === undefined ? Object.values({ ...cut, ...bindings }).find((x) => x.tokens)?.tokens : tokens;
+}
+
+/** Tells a dispatch how many active tokens there are, and whose. */
+function onTokens(dispatch: Dispatch, { table }: Tokens): Dispatch {
+  const { constants, bindings } = dispatch;
+  return { ...dispatch, constants: { ...constants, ACTIVE: true }, bindings: { ...bindings, tokens: table.storage } };
 }
 
 /** A range of the units that a tensor consists of. */

@@ -19,6 +19,27 @@ export interface Tensor {
   readonly dtype: DType;
   /** Where the numbers are. */
   readonly storage: Storage;
+  /** The tokens that its rows are, where they are fewer than it has rows; what lies behind them is anything. */
+  readonly tokens?: Tokens;
+}
+
+/**
+ * The active tokens of a batch: those places of its images at which there is something. Only the adapter knows how many they are.
+ * Tensors of them have a row for each, one after the other, and room for the most that there may be.
+ */
+export interface Tokens {
+  /** Images in the batch, B. */
+  readonly images: number;
+  /** Places of an image, N. */
+  readonly places: number;
+  /** Most tokens of an image. */
+  readonly most: number;
+  /** Rows that there is room for. */
+  readonly capacity: number;
+  /** u32: how many they are, and whose, as kernels/lib/tokens.wgsl reads it. */
+  readonly table: Tensor;
+  /** (B, N) u32: row of the token at each place; 2^32 - 1 where there is none. */
+  readonly rows: Tensor;
 }
 
 /** A tensor that outlives plans: an input, a parameter, a result. */
@@ -41,6 +62,11 @@ export function bytesOf(shape: readonly number[]): number {
 export function rowsAndColumns(shape: readonly number[]): [rows: number, columns: number] {
   const columns = shape.at(-1) ?? 1;
   return [sizeOf(shape) / columns, columns];
+}
+
+/** Images, and the tokens of each, or the most that one may have: of (B, N, ...), or of active tokens. */
+export function imagesAndTokens({ shape, tokens }: Tensor): [images: number, tokens: number] {
+  return tokens ? [tokens.images, tokens.most] : [shape[0]!, shape[1]!];
 }
 
 /**

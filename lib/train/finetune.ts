@@ -161,10 +161,17 @@ export class Finetune extends Method {
     const { training, data, augment } = this.config;
     const tape = this.createTape();
     const scale = 1 / this.division.images;
-    const { channels, size } = this.#data.images;
+    const { images: { channels, size }, active } = this.#data;
     const patch = model.config.patch_size;
     const augmentation = finetuneAugmentation(augment, data.augment);
-    const images = new ImageViews(tape, this.buffers.tensors, { channels, size, patch }, pixelScale(this.config), 1, augmentation);
+    const images = new ImageViews(
+      tape,
+      this.buffers.tensors,
+      { channels, size, patch, active },
+      pixelScale(this.config),
+      1,
+      augmentation,
+    );
     const { logits, mass } = model.heads(tape, model.features(tape, images));
     const classes = crossEntropy(tape, logits, this.#label, training.lambda_cls, training.label_smoothing);
     const { massMean: mean, massStd: std, massLog } = this.#scale;

@@ -12,10 +12,13 @@ import type { Objective } from "./pretraining.ts";
 /**
  * Mean squared error on masked tokens, whose pixels a small decoder predicts.
  *
- * @throws {ConfigError} if no token would be masked
+ * @throws {ConfigError} if no token would be masked, or the model computes active tokens alone
  */
 export function mae(config: RunConfig): Objective {
   const { model, mae: { mask_ratio, decoder_embed_dim, decoder_depth, decoder_num_heads }, augment, data } = config;
+  if (model.tokens === "active") {
+    throw new ConfigError("training.method mae hides patches of all, and model.tokens is active. Set training.method=active_mae");
+  }
   const decoder: DecoderConfig = { dim: decoder_embed_dim, depth: decoder_depth, heads: decoder_num_heads };
   const tokens = gridOf(model) ** 2;
   const visible = visibleTokens(tokens, mask_ratio);

@@ -2,6 +2,7 @@
 
 import { ConfigError } from "../config/parse.ts";
 import type { RunConfig } from "../config/keys.ts";
+import { activeMae } from "./active_mae.ts";
 import { mae } from "./mae.ts";
 import type { Objective } from "./pretraining.ts";
 import { simclr } from "./simclr.ts";
@@ -22,6 +23,7 @@ export interface PretrainingMethod {
 export const PRETRAINING_METHODS: ReadonlyMap<string, PretrainingMethod> = new Map([
   ["simclr", { summary: "two augmented views of an image find each other among those of a batch", objective: simclr }],
   ["mae", { summary: "the pixels of hidden patches are predicted from the visible ones", objective: mae }],
+  ["active_mae", { summary: "what hidden active patches hold is predicted from the visible ones", objective: activeMae }],
 ]);
 
 /**

@@ -14,7 +14,7 @@ import type { StateDict } from "../tensor/parameters.ts";
 import { writeStep } from "../tensor/step.ts";
 import { type Loss, Tape } from "../tensor/tape.ts";
 import { type PlacedTensor, read, type Tensor } from "../tensor/tensor.ts";
-import type { TrainingImages } from "../input/input_images.ts";
+import type { UnlabelledData } from "../input/input_images.ts";
 import { pixelScale } from "./augmentation.ts";
 import { ALONE, type Exchange } from "./exchange.ts";
 import { Method, TABLE_ROWS } from "./method.ts";
@@ -51,9 +51,10 @@ export interface Objective {
    * Records the loss of a batch.
    *
    * @param images views * B, the first views of all images first
+   * @param data where they are from
    * @internal
    */
-  record(tape: Tape, model: LinearViT, images: ImageViews): Recorded;
+  record(tape: Tape, model: LinearViT, images: ImageViews, data: UnlabelledData): Recorded;
 }
 
 /** A plan, and the buffers of its batch. */
@@ -68,7 +69,7 @@ interface Batch {
 export class Pretraining extends Method {
   /** Batches that each batch normalisation sees in a step. */
   readonly batchesPerStep: number;
-  readonly #data: TrainingImages;
+  readonly #data: UnlabelledData;
   readonly #objective: Objective;
   readonly #exchange: Exchange;
   readonly #train: Batch;
@@ -82,7 +83,7 @@ export class Pretraining extends Method {
   constructor(
     gpu: Gpu,
     config: RunConfig,
-    data: TrainingImages,
+    data: UnlabelledData,
     start: StateDict,
     objective: Objective,
     exchange: Exchange = ALONE,
@@ -175,12 +176,12 @@ export class Pretraining extends Method {
   #record(training: boolean, size: number): Batch {
     const { model } = this;
     const { views, augmentation, metrics: names } = this.#objective;
-    const { images, resident } = this.#data;
+    const { images, resident, active } = this.#data;
     const buffers = new BatchBuffers(this.gpu, images, size, resident);
     const tape = training ? this.createTape() : new Tape(this.gpu, { training, step: this.step });
-    const layout = { channels: images.channels, size: images.size, patch: model.config.patch_size };
+    const layout = { channels: images.channels, size: images.size, patch: model.config.patch_size, active };
     const all = new ImageViews(tape, buffers.tensors, layout, pixelScale(this.config), views, augmentation);
-    const { loss, metrics } = this.#objective.record(tape, model, all);
+    const { loss, metrics } = this.#objective.record(tape, model, all, this.#data);
     const table = training ? this.results : this.table;
     names.forEach((name, column) => recordTotal(tape, metrics[name]![0], table, column, metrics[name]![1]));
     if (training) {

@@ -12,6 +12,7 @@ const SIMCLR = [
   "training.temperature",
 ];
 const MAE = ["mae.mask_ratio", "mae.decoder_embed_dim", "mae.decoder_depth", "mae.decoder_num_heads"];
+const ACTIVE_MAE = ["active_mae.target", ...MAE.map((key) => `active_${key}`)];
 const PRETRAINING = ["data.unlabelled_path", "training.method", "training.lr"];
 const FINETUNING = [
   "data.labelled_path",
@@ -27,7 +28,8 @@ const NONE = ["data.num_workers", "data.keys.pt"];
 
 /** Keys that a run does not use, by what it trains: finetuning, or a method of pretraining. */
 export const UNUSED_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
-  ["finetune", [...NONE, ...PRETRAINING, ...SIMCLR, ...MAE]],
-  ["simclr", [...NONE, ...FINETUNING, ...MAE, "data.augment"]],
-  ["mae", [...NONE, ...FINETUNING, ...SIMCLR, "training.batch_groups"]],
+  ["finetune", [...NONE, ...PRETRAINING, ...SIMCLR, ...MAE, ...ACTIVE_MAE]],
+  ["simclr", [...NONE, ...FINETUNING, ...MAE, ...ACTIVE_MAE, "data.augment"]],
+  ["mae", [...NONE, ...FINETUNING, ...SIMCLR, ...ACTIVE_MAE, "training.batch_groups"]],
+  ["active_mae", [...NONE, ...FINETUNING, ...SIMCLR, ...MAE]],
 ]);

@@ -3,10 +3,12 @@
 import { type ModelConfig, PUBLISHED_MODEL } from "../nn/config.ts";
 
 /** What a file says about its model beside the tensors. */
-export type KnownModel = Partial<Pick<ModelConfig, "img_size" | "dropout" | "drop_path_rate" | "denominator_floor">>;
+export type KnownModel = Partial<
+  Pick<ModelConfig, "img_size" | "dropout" | "drop_path_rate" | "denominator_floor" | "tokens" | "lcm">
+>;
 
 /**
- * A model's sizes from its tensors' shapes; rates and the denominator's floor are those of the published model.
+ * A model's sizes from its tensors' shapes; rates, the denominator's floor and which tokens are computed are those of the published model.
  *
  * @param shapes shape of each tensor by name
  * @throws {Error} naming the first tensor that is missing or misshapen

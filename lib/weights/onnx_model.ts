@@ -10,10 +10,15 @@ import { encodeInfo, MASS_SCALE } from "./weights_info.ts";
  *
  * @param axes order of the axes of images
  * @param sha256 of the weight file, for the metadata
- * @throws {WeightsError} if there are no heads, the scale of the masses is not known, or a number is none that can be computed with
+ * @throws {WeightsError} if the model computes active tokens, there are no heads, the scale of the masses is not known, or a number is none that can be computed with
  */
 export function encodeOnnx(weights: Weights, axes: ImageAxes, sha256: string): Uint8Array<ArrayBuffer> {
-  const { path, assumed } = weights;
+  const { path, assumed, model: { tokens } } = weights;
+  if (tokens === "active") {
+    throw new WeightsError(
+      `${path}: it computes active tokens alone (model.tokens), for which there is no ONNX here. --format torch writes its tensors`,
+    );
+  }
   const state = fitWeights(weights, weights.model, true);
   const unknown = MASS_SCALE.filter((key) => assumed.includes(key));
   if (unknown.length > 0) {

@@ -20,7 +20,7 @@ import type { MassScale } from "./mass_scale.ts";
 
 /**
  * Raised when the meaning of a key changes. Version 1 did not say what the weights were trained on; before version 3 images were
- * only divided, masses never logarithms and data never parts of a cross-validation: files for which that holds are still written as version 2.
+ * only divided, masses never logarithms and data never parts of a cross-validation: and all tokens were computed: files for which that holds are still written as version 2.
  */
 const VERSION = 3;
 
@@ -54,7 +54,14 @@ export const ASSUMABLE: Readonly<Record<Assumable, Key<number>>> = {
 };
 
 /** Keys of a model that its tensors do not tell. */
-const KNOWN_OF_MODEL = ["img_size", "denominator_floor", "dropout", "drop_path_rate"] as const satisfies (keyof KnownModel)[];
+const KNOWN_OF_MODEL = [
+  "img_size",
+  "denominator_floor",
+  "dropout",
+  "drop_path_rate",
+  "tokens",
+  "lcm",
+] as const satisfies (keyof KnownModel)[];
 
 /** What is not known of a backbone that was trained without masses. */
 const NO_MASS = {
@@ -74,7 +81,7 @@ export function encodeInfo(info: WeightsInfo): Record<string, string> {
   const model = Object.entries(info.model).filter(([key]) => !assumed.some((name) => name === `model.${key}`));
   return {
     format: "l2vit",
-    version: massLog || transform !== "linear" || trainedOn.some(({ fold }) => fold) ? "3" : "2",
+    version: info.model.tokens === "active" || massLog || transform !== "linear" || trainedOn.some(({ fold }) => fold) ? "3" : "2",
     model: JSON.stringify(Object.fromEntries(model)),
     ...(known("mass_mean") && { mass_mean: String(massMean) }),
     ...(known("mass_std") && { mass_std: String(massStd) }),
@@ -176,6 +183,7 @@ export function describeKnown(info: WeightsInfo): string {
   const known = Object.entries(assumable(info)).filter(([key]) => !info.assumed.some((name) => name === key));
   const others = [
     ...(info.transform === "linear" ? [] : [`data.transform ${info.transform}`]),
+    ...(info.model.tokens === "active" ? [`model.tokens active`, `model.lcm ${info.model.lcm}`] : []),
     ...(info.massLog ? ["masses as logarithms"] : []),
   ];
   return [...known.map(([key, value]) => `${key} ${value}`), ...others].join(", ");

@@ -1,12 +1,14 @@
 /** @file Whole training steps at the small and the full size, and what they spend their time on. */
 
 import { defaultConfig, type RunConfig } from "../../lib/config/keys.ts";
+import { mostActivePatches } from "../../lib/data/active_patches.ts";
 import { PackedImages } from "../../lib/data/packed.ts";
 import { stratifiedSplit } from "../../lib/data/split.ts";
+import { CHANNELS, Detector, SIZE } from "../../lib/data/synth/detector.ts";
+import { JetGenerator } from "../../lib/data/synth/jets.ts";
 import type { Gpu } from "../../lib/gpu/device.ts";
 import { Pacer } from "../../lib/gpu/pacer.ts";
 import type { Timing } from "../../lib/gpu/plan.ts";
-import { Random } from "../../lib/random.ts";
 import { Finetune } from "../../lib/train/finetune.ts";
 import type { Method } from "../../lib/train/method.ts";
 import { Pretraining } from "../../lib/train/pretraining.ts";
@@ -19,6 +21,7 @@ export type Size = "small" | "full";
 /** A measured step. */
 export interface StepResult {
   readonly method: "finetune" | "simclr";
+  readonly tokens: Tokens;
   readonly size: Size;
   readonly batch: number;
   /** Images a second, median of the timed steps; for SimCLR pairs of views. */
@@ -47,28 +50,33 @@ export interface KernelShare {
   readonly gbytes: number;
 }
 
-const DENSITY = 0.0124;
+/** Which tokens are computed: all, or those with something in them, under either way to treat the others. */
+export type Tokens = "all" | "active submanifold" | "active wide";
+
 const WARM_UP = 3;
 
 /** Measures one method at one size. */
 export async function benchStep(
   gpu: Gpu,
   method: "finetune" | "simclr",
+  tokens: Tokens,
   size: Size,
   batch: number,
   steps: number,
   tuning: TuningOptions,
 ): Promise<StepResult> {
-  const config = configFor(size, batch);
+  const config = configFor(size, batch, tokens);
   const count = Math.max(20, 2 * batch);
-  const images = PackedImages.fromDense(sparse(count), { channels: 8, size: 125 });
+  const images = PackedImages.fromDense(jets(count), { channels: CHANNELS, size: SIZE });
+  const patch = config.model.patch_size, { flip_eta: flipEta, flip_phi: flipPhi, roll } = config.augment;
+  const active = { patch, most: await mostActivePatches(images, patch, { flipEta, flipPhi, roll }) };
   const labels = Float64Array.from({ length: count }, (_, i) => i % 2);
   const mass = labels.map((label) => 100 + 80 * label);
   const all = Uint32Array.from({ length: count }, (_, i) => i);
   const create = (): Method =>
     method === "finetune"
-      ? new Finetune(gpu, config, { images, labels, mass, split: { ...stratifiedSplit(labels, 1), train: all } }, new Map())
-      : new Pretraining(gpu, config, { images, split: { train: all, val: all.subarray(0, 2) } }, new Map(), simclr(config));
+      ? new Finetune(gpu, config, { images, active, labels, mass, split: { ...stratifiedSplit(labels, 1), train: all } }, new Map())
+      : new Pretraining(gpu, config, { images, active, split: { train: all, val: all.subarray(0, 2) } }, new Map(), simclr(config));
   (await createTuned(gpu, create, tuning))[Symbol.dispose]();
   gpu.forgetPeak();
   const started = performance.now();
@@ -96,7 +104,7 @@ export async function benchStep(
   const peak = gpu.memory.peak;
   const timings = gpu.device.features.has("timestamp-query") ? await trained.plan.profile() : [];
   return {
-    ...{ method, size, batch },
+    ...{ method, tokens, size, batch },
     images_per_s: 1000 * batch / median,
     first_step_ms: first,
     plan_bytes: trained.plan.bytes,
@@ -106,17 +114,25 @@ export async function benchStep(
   };
 }
 
-function configFor(size: Size, batch: number): RunConfig {
+function configFor(size: Size, batch: number, which: Tokens): RunConfig {
   const config = defaultConfig();
   const model = size === "full" ? config.model : { ...config.model, embed_dim: 32, depth: 2, num_heads: 2 };
-  return { ...config, model: { ...model, dropout: 0, drop_path_rate: 0 }, data: { ...config.data, batch_size: batch } };
+  const [tokens, lcm = "submanifold"] = which.split(" ") as ["all" | "active", ("submanifold" | "wide")?];
+  return {
+    ...config,
+    model: { ...model, tokens, lcm, dropout: 0, drop_path_rate: 0 },
+    data: { ...config.data, batch_size: batch },
+  };
 }
 
-/** Images with the published share of non-zeros. */
-function sparse(count: number): Float32Array {
-  const random = new Random(2, 80);
-  const pixels = new Float32Array(count * 125 * 125 * 8);
-  for (let n = Math.round(DENSITY * pixels.length); n > 0; n--) pixels[random.below(pixels.length)] = 1 + random.below(255);
+/** Generated jets: as many non-zeros as in the published images, and where they are. */
+function jets(count: number): Float32Array {
+  const perImage = SIZE * SIZE * CHANNELS, pixels = new Float32Array(count * perImage);
+  const generator = new JetGenerator(), detector = new Detector();
+  for (let i = 0; i < count; i++) {
+    const { particles, random } = generator.generate(2, i);
+    pixels.set(detector.draw(particles, random), i * perImage);
+  }
   return pixels;
 }
 

@@ -220,7 +220,7 @@ largeTest(
     const images = 66_001, pixels = 81;
     const { value, ...packed } = fullImages(run, images, pixels);
     const views = new ImageViews(run.tape, packed, { channels: 1, size: 9, patch: 1 }, { normScale: 255 }, 1, NO_AUGMENTATION);
-    const { patches, listed } = await run.compute({ patches: views.patches, listed: views.entries.listed });
+    const { patches, listed } = await run.compute({ patches: views.patches, listed: views.entries().listed });
     assertEvery(patches, (i) => value(i) / 255, "patches");
     assertEvery(listed.filter((_, i) => i % 2 === 1), (i) => value(i) / 255, "values");
     const entries = new Uint32Array(listed.buffer);

@@ -10,6 +10,8 @@ const FOLDER = new URL("../fixtures/", import.meta.url);
 
 /** Sizes that the golden values exist for. */
 export const CASES = ["tiny", "floor_active", "wide_kernel", "odd_sizes"] as const;
+/** The same of models on active tokens. */
+export const ACTIVE_CASES = ["submanifold", "wide", "odd_submanifold", "odd_wide"] as const;
 
 /** Arrays and facts of one golden case. */
 export class Fixture {
@@ -24,7 +26,9 @@ export class Fixture {
 
   /** The model of the case, without dropout. */
   get config(): ModelConfig {
-    return { dropout: 0, drop_path_rate: 0, head_hidden: 0, ...this.facts.config };
+    const { lcm_wide: wide, ...config } = this.facts.config;
+    const tokens = wide === undefined ? "all" : "active", lcm = wide ? "wide" : "submanifold";
+    return { dropout: 0, drop_path_rate: 0, head_hidden: 0, tokens, lcm, ...config };
   }
 
   shape(name: string): readonly number[] {

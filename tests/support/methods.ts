@@ -31,6 +31,8 @@ export function smallConfig(batch_size: number, model: Partial<ModelConfig> = {}
   Object.assign(config.model, { ...sizes, lcm_kernel: 3, dropout: 0.2, drop_path_rate: 0.3, projection_dim: 8, ...model });
   Object.assign(config.data, { batch_size, norm_scale: 1 });
   Object.assign(config.augment, { drop_channels_min: 0, drop_channels_max: 1 });
-  Object.assign(config.mae, { decoder_embed_dim: 16, decoder_depth: 1, decoder_num_heads: 2 });
+  for (const mae of [config.mae, config.active_mae]) {
+    Object.assign(mae, { decoder_embed_dim: 16, decoder_depth: 1, decoder_num_heads: 2 });
+  }
   return config;
 }

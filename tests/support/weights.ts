@@ -10,6 +10,8 @@ import { sizeOf } from "../../lib/tensor/tensor.ts";
 
 /** A small model. */
 export const SMALL_MODEL: ModelConfig = {
+  tokens: "all",
+  lcm: "submanifold",
   ...{ in_channels: 2, img_size: 12, patch_size: 3, embed_dim: 16, depth: 1, num_heads: 2, mlp_ratio: 2, num_classes: 2 },
   ...{ dropout: 0.1, drop_path_rate: 0, lcm_kernel: 3, denominator_floor: 100, head_hidden: 0 },
 };

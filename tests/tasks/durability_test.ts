@@ -6,7 +6,7 @@ import { decodeSafetensors } from "../../lib/io/safetensors.ts";
 import { Random } from "../../lib/random.ts";
 import { readResume } from "../support/files.ts";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
-import { FINETUNE_TOY, writeToy } from "../support/toy.ts";
+import { FINETUNE_TOY, TOY_MODEL, writeToy } from "../support/toy.ts";
 import { delay, until } from "../support/waiting.ts";
 
 const KILLS = 50;
@@ -21,6 +21,14 @@ const LONG = [
 ];
 const RUN = [...FINETUNE_TOY, ...LONG.flatMap((pair) => ["--set", pair])];
 const ENDLESS = [...RUN, "--set", "training.epochs=100000", "--set", "training.patience=100000"];
+/** The same of masked pretraining on active tokens. */
+const ACTIVE = [
+  ...["--config", "configs/pretrain_active_mae.yaml"],
+  ...TOY_MODEL,
+  ...["data.unlabelled_path=data/toy.h5", "data.batch_size=20", "model.drop_path_rate=0.2", ...LONG].flatMap((
+    pair,
+  ) => ["--set", pair]),
+];
 
 /** Weights and curves of a run that has ended. */
 async function resultOf(
@@ -50,20 +58,21 @@ async function assertLoadable(workspace: Workspace, run: string): Promise<void> 
   }
 }
 
-Deno.test(`a run that is killed ${KILLS} times at random moments ends in the bits of one that was not`, async () => {
+/** Kills runs of a task, and compares those that end with one that was not killed. */
+async function killAndCompare(task: string, run: readonly string[], most: number): Promise<void> {
   using workspace = new Workspace();
   writeToy(`${workspace.root}data/toy.h5`, 400);
-  await succeed(workspace, "finetune", ...RUN, "--out", "runs/whole");
+  await succeed(workspace, task, ...run, "--out", "runs/whole");
   const expected = await resultOf(workspace, "whole");
   const random = new Random(5, 99);
   let runs = 0, resumed = 0;
   const finish = async () => {
-    const { stdout } = await succeed(workspace, "finetune", ...RUN, "--out", `runs/cut-${runs}`);
+    const { stdout } = await succeed(workspace, task, ...run, "--out", `runs/cut-${runs}`);
     if (stdout.includes("Resuming after")) resumed++;
     assertEquals(await resultOf(workspace, `cut-${runs}`), expected);
   };
-  for (let kills = 0; kills < KILLS;) {
-    const child = workspace.direct("finetune", ...RUN, "--out", `runs/cut-${runs}`).spawn();
+  for (let kills = 0; kills < most;) {
+    const child = workspace.direct(task, ...run, "--out", `runs/cut-${runs}`).spawn();
     // every other time not before there is something to go on from, however slow the machine is
     const checkpoint = `${workspace.root}runs/cut-${runs}/resume.safetensors`;
     const begun = kills % 2 === 0 ? lockOf(workspace, `cut-${runs}`) : checkpoint;
@@ -86,6 +95,14 @@ Deno.test(`a run that is killed ${KILLS} times at random moments ends in the bit
   }
   await finish();
   assert(resumed > 0, "no run was killed between its first checkpoint and its end");
+}
+
+Deno.test(`a run that is killed ${KILLS} times at random moments ends in the bits of one that was not`, async () => {
+  await killAndCompare("finetune", RUN, KILLS);
+});
+
+Deno.test("pretraining on hidden active tokens that is killed ends in the bits of a run that was not", async () => {
+  await killAndCompare("pretrain", ACTIVE, 8);
 });
 
 Deno.test("a second task in the same folder is refused, and the first goes on", async () => {

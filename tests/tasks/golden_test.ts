@@ -4,6 +4,7 @@ import { assertEquals } from "@std/assert";
 import { Hdf5Writer } from "../../lib/disk/hdf5_writer.ts";
 import { stratifiedSplit } from "../../lib/data/split.ts";
 import { decodeSafetensors, encodeSafetensors, storeFloats, toFloats } from "../../lib/io/safetensors.ts";
+import type { ModelConfig } from "../../lib/nn/config.ts";
 import { assertClose, assertStateClose, Fixture } from "../support/fixtures.ts";
 import { succeed, Workspace } from "../support/tasks.ts";
 
@@ -24,8 +25,16 @@ function writeWeights(fixture: Fixture, path: string): void {
 const settings = (values: Record<string, unknown>) =>
   Object.entries(values).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
 
-Deno.test("deno task predict gives PyTorch's logits and masses for weights without metadata", async () => {
-  const fixture = new Fixture("finetune_odd_sizes");
+for (const name of ["finetune_odd_sizes", "active_odd_submanifold", "active_odd_wide"]) {
+  Deno.test(`deno task predict gives PyTorch's logits and masses for weights without metadata (${name})`, () => predicts(name));
+}
+
+for (const name of ["finetune_tiny", "active_submanifold", "active_wide"]) {
+  Deno.test(`three steps of deno task finetune --init are PyTorch's three steps (${name})`, () => finetunes(name));
+}
+
+async function predicts(name: string): Promise<void> {
+  const fixture = new Fixture(name);
   const { config } = fixture;
   const [batch, channels, size] = fixture.shape("input") as [number, number, number];
   using workspace = new Workspace();
@@ -35,7 +44,7 @@ Deno.test("deno task predict gives PyTorch's logits and masses for weights witho
     for (let i = 0; i < batch; i++) writer.write("jet", i, image(fixture, i));
   }
   const files = ["--weights", "weights/w.safetensors", "--data", "data/x.h5", "--out", "reports/p.csv"];
-  const set = settings({ "model.denominator_floor": config.denominator_floor, "data.norm_scale": 1 });
+  const set = settings({ "model.denominator_floor": config.denominator_floor, "data.norm_scale": 1, ...tokensOf(config) });
   await succeed(workspace, "predict", ...files, ...set);
   const [header, ...rows] = new TextDecoder().decode(workspace.read("reports/p.csv")).trim().split("\n").map((line) =>
     line.split(",")
@@ -44,18 +53,24 @@ Deno.test("deno task predict gives PyTorch's logits and masses for weights witho
   const values = (name: string) => rows.flatMap((row) => columns(name).map((i) => Number(row[i])));
   assertClose(values("logit_"), fixture.floats("eval.logits"), "logits");
   assertClose(values("mass"), fixture.floats("eval.mass"), "mass");
-  assertEquals(values("index"), [0, 1, 2, 3]);
-});
+  assertEquals(values("index"), Array.from({ length: batch }, (_, i) => i));
+}
 
-Deno.test("three steps of deno task finetune --init are PyTorch's three steps", async () => {
-  const fixture = new Fixture("finetune_tiny");
+/** What weights without metadata do not tell of a model on active tokens. */
+function tokensOf({ tokens, lcm }: ModelConfig): Record<string, string> {
+  return tokens === "active" ? { "model.tokens": tokens, "model.lcm": lcm } : {};
+}
+
+async function finetunes(name: string): Promise<void> {
+  const fixture = new Fixture(name);
   const { config, facts } = fixture;
   const [batch, channels, size] = fixture.shape("input") as [number, number, number];
   using workspace = new Workspace();
   writeWeights(fixture, `${workspace.root}weights/w.safetensors`);
-  // the first twelve training images of the split are the fixture's four, three times over
+  // the first training images of the split are the fixture's, three times over
   const goals = fixture.floats("mass");
-  const { labels, train, sources } = labelsForBatches(fixture.integers("label"), 3);
+  const squares = 3 * goals.reduce((sum, goal) => sum + goal * goal, 0);
+  const { labels, train, sources } = labelsForBatches(fixture.integers("label"), 3, 2 * squares);
   const count = labels.length;
   const picked = sources.map((source, i) => ({ image: train[i]!, source }));
   const mass = new Float32Array(count);
@@ -102,15 +117,20 @@ Deno.test("three steps of deno task finetune --init are PyTorch's three steps", 
   const { tensors } = decodeSafetensors(workspace.read("runs/r/latest.safetensors"));
   const state = new Map([...tensors].map(([name, tensor]) => [name, { shape: tensor.shape, values: toFloats(tensor) }]));
   assertStateClose(state, fixture.state("after3."), "after 3 steps,");
-});
+}
 
 /**
  * Labels for which each of the first batches of the split can be the fixture's batch, in some order: a step does
  * not depend on the order within its batch. Which class comes where depends on the sizes of the classes alone.
  *
+ * @param least training images
  * @returns labels, the training part of their split, and which of the fixture's images each picked one is
  */
-function labelsForBatches(wanted: Uint32Array, batches: number): { labels: Float32Array; train: Uint32Array; sources: number[] } {
+function labelsForBatches(
+  wanted: Uint32Array,
+  batches: number,
+  least: number,
+): { labels: Float32Array; train: Uint32Array; sources: number[] } {
   for (let count = 50; count < 300; count++) {
     for (let zeros = 15; zeros < count - 15; zeros++) {
       const labels = Float32Array.from({ length: count }, (_, i) => i < zeros ? 0 : 1);
@@ -122,7 +142,9 @@ function labelsForBatches(wanted: Uint32Array, batches: number): { labels: Float
           return at < 0 ? -1 : left.splice(at, 1)[0]!;
         });
       }).flat();
-      if (!sources.includes(-1) && (train.length - sources.length) % 2 === 0) return { labels, train, sources };
+      if (train.length >= least && !sources.includes(-1) && (train.length - sources.length) % 2 === 0) {
+        return { labels, train, sources };
+      }
     }
   }
   throw new Error("no labels found whose split begins as wanted");

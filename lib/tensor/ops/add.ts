@@ -4,6 +4,7 @@ import type { Tape } from "../tape.ts";
 import { createTensor, type PlacedTensor, rowsAndColumns, sizeOf, type Tensor } from "../tensor.ts";
 import type { Parameter } from "../parameters.ts";
 import { ADD, sumLaunch } from "../sum.ts";
+import { addUpPlaces } from "./active_tokens.ts";
 import { columnSum } from "./column_sum.ts";
 import { numbersIn, workgroupsFor } from "./grid.ts";
 
@@ -20,34 +21,36 @@ export function keep(tape: Tape, x: Tensor): PlacedTensor {
  * @param target where to write; a new tensor by default
  */
 export function add(tape: Tape, a: Tensor, b?: Tensor, target?: Tensor): Tensor {
-  const y = target ?? tape.tensor(a.storage.label, a.shape);
+  const y = target ?? tape.like(a, a.storage.label);
   tape.dispatch(sumLaunch(a, b, y));
   return y;
 }
 
 /**
- * y[i] = x[i] + p for each repetition of the parameter along the first axis.
+ * y[i] = x[i] + p for each repetition of the parameter along the first axis; an active token takes the row of its place.
  *
- * @param x (B, ...)
- * @param p (1, ...) with the other axes of x
+ * @param x (B, N, D), or active tokens (tokens, D)
+ * @param p (1, N, D)
  */
 export function addRepeated(tape: Tape, x: Tensor, p: Parameter): Tensor {
-  const y = tape.tensor(p.name, x.shape);
-  const { type, count } = numbersIn(sizeOf(p.shape));
+  const y = tape.like(x, p.name);
+  const units = x.shape[0]!;
+  const { type, count } = numbersIn(p.shape.at(-1)!);
+  const perUnit = sizeOf(x.shape) / units / p.shape.at(-1)! * count;
   tape.dispatch({
     kernel: ADD,
     entry: "add_repeated",
     label: p.name,
     constants: { Number: type },
-    units: x.shape[0]!,
+    units,
     cut: { a: x, y },
     bindings: { b: p },
-    extent: (range) => ({ workgroups: workgroupsFor(count * range.count) }),
+    extent: (range) => ({ workgroups: workgroupsFor(perUnit * range.count) }),
   });
   tape.derive(y, [x, p], (dy) => {
     tape.accumulate(x, dy);
-    const rows = { ...dy, shape: [x.shape[0]!, sizeOf(p.shape)] };
-    tape.accumulateParameter(p, (target) => columnSum(tape, rows, target));
+    const repetitions = { ...dy, shape: [units, sizeOf(p.shape)] };
+    tape.accumulateParameter(p, (target) => x.tokens ? addUpPlaces(tape, dy, target) : columnSum(tape, repetitions, target));
   });
   return y;
 }

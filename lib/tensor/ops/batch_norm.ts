@@ -36,8 +36,8 @@ export interface BatchGroups {
  * Normalises each column over all rows: by the batch when training, by the running statistics otherwise.
  * eps is 1e-5 and momentum 0.1, as in PyTorch.
  *
- * @param x (..., D)
- * @param division equal ranges of the first axis that are normalised each by itself
+ * @param x (..., D), or active tokens
+ * @param division equal ranges of the first axis, or of the images of active tokens, that are normalised each by itself
  * @param moments (B, 2, D): mean and sum of squared deviations of each image, if they are known
  */
 export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, division: BatchGroups = {}, moments?: Tensor): Tensor {
@@ -52,13 +52,13 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, divi
   const label = weight.name.replace(/\.weight$/, "");
   const { type, count } = numbersIn(dim);
   // what cannot be bound at once is summed image by image
-  const byImages = moments !== undefined || tape.atOnce(images, [x]) < images;
+  const byImages = moments !== undefined || (!x.tokens && tape.atOnce(images, [x]) < images);
   const segments = byImages ? images / batches : segmentsFor(rows, count * batches);
   const lanes = lanesFor(tape, count);
   const constants = { Number: type, DIM: count, GROUPS: batches, AVERAGED: groups, RUNNING: !tape.training };
   const rowsOf = (units: number) => allRows / images * units;
   const launch = (entry: string, more: Partial<Launch> & Pick<Launch, "extent">) =>
-    tape.dispatch({ kernel: KERNEL, entry, label, ...more, constants: { ...constants, ...more.constants } });
+    tape.dispatch({ kernel: KERNEL, entry, label, tokens: x.tokens, ...more, constants: { ...constants, ...more.constants } });
 
   const perColumn = (entry: string, bindings: Bindings, commit = false) => {
     const extent = {
@@ -95,7 +95,7 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, divi
   } else {
     perColumn("from_running", { running_mean: runningMean, running_var: runningVar, ...normalisers });
   }
-  const y = tape.tensor(label, x.shape);
+  const y = tape.like(x, label);
   perElement("normalise", { x, y }, { mean, rstd, weight, bias });
 
   tape.derive(y, [x, weight, bias], (dy) => {
@@ -108,7 +108,7 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, divi
         tape.accumulateParameter(bias, (dbias) => perColumn("backward_merge", { partials, sums_out: sums, dweight, dbias })),
     );
     if (!tape.wants(x)) return;
-    const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
+    const dx = tape.like(x, `gradient of ${x.storage.label}`);
     const pre = GELU_DERIVATIVE.valueIn(tape.take(x, [GELU_DERIVATIVE]));
     perElement("backward_input", { x, dy, dx, ...(pre && { pre }) }, { mean, rstd, weight, sums }, {
       GELU_BACKWARD: pre !== undefined,

@@ -75,7 +75,7 @@ export function residualGradient(tape: Tape, x: Tensor, branch: Tensor, y: Tenso
 
 /** Records residual + drop(x), or drop(x) alone. */
 export function applyDrop(tape: Tape, draw: Draw, x: Tensor, residual?: Tensor): Tensor {
-  const y = tape.tensor(residual ? residual.storage.label : `dropout of ${x.storage.label}`, x.shape);
+  const y = tape.like(x, residual ? residual.storage.label : `dropout of ${x.storage.label}`);
   // four elements drawn together are of one image
   const { type, quads, count } = numbersIn(sizeOf(x.shape.slice(1)));
   tape.dispatch({

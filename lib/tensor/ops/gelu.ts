@@ -11,7 +11,7 @@ const KERNEL = kernelOf("gelu", geluSource);
 
 /** y = x Phi(x), elementwise. */
 export function gelu(tape: Tape, x: Tensor): Tensor {
-  const y = tape.tensor(`gelu(${x.storage.label})`, x.shape);
+  const y = tape.like(x, `gelu(${x.storage.label})`);
   tape.dispatch(elementwise(KERNEL, "forward", { x, y }));
   tape.defer(y, [geluWork(tape, x)]);
   tape.derive(y, [x], (dx) => tape.accumulate(x, dx));
@@ -28,7 +28,7 @@ export function geluWork(tape: Tape, x: Tensor): Work<Tensor> {
 
 /** dx = dy gelu'(x), elementwise. */
 function geluBackward(tape: Tape, x: Tensor, dy: Tensor): Tensor {
-  const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
+  const dx = tape.like(x, `gradient of ${x.storage.label}`);
   tape.dispatch(elementwise(KERNEL, "backward", { x, dy, dx }));
   return dx;
 }

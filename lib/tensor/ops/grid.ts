@@ -4,7 +4,7 @@ import type { Gpu } from "../../gpu/device.ts";
 import type { Kernel } from "../../gpu/kernel.ts";
 import type { NumberType } from "../../gpu/wgsl.ts";
 import type { Bindings, Extent, Launch } from "../launch.ts";
-import { sizeOf } from "../tensor.ts";
+import { rowsAndColumns, sizeOf, type Tensor } from "../tensor.ts";
 
 /** Invocations of a workgroup, unless a launch gives the kernel's WIDTH another value. */
 const WIDTH = 64;
@@ -47,9 +47,10 @@ export function turnsOf(count: number, inner = 0): number {
  * @param dims what else the kernel reads
  */
 export function elementwise(kernel: Kernel, entry: string, tensors: Bindings, dims: Required<Extent>["dims"] = {}): Launch {
-  const { shape, storage: { label } } = Object.values(tensors).at(-1)!;
+  const last = Object.values(tensors).at(-1)!, { shape, storage: { label } } = last;
   const units = shape[0]!;
-  const { type, count } = numbersIn(sizeOf(shape));
+  // what is kept of active tokens is as long as they are
+  const { type, count } = numbersOf(Object.values(tensors).find((x) => x.tokens) ?? last);
   return {
     kernel,
     entry,
@@ -79,6 +80,13 @@ export interface Numbers {
 export function numbersIn(length: number): Numbers {
   const quads = length % 4 === 0;
   return quads ? { type: "vec4<f32>", quads, count: length / 4 } : { type: "f32", quads, count: length };
+}
+
+/** The widest type with which an elementwise kernel can go through a tensor; of active tokens it takes whole rows. */
+function numbersOf({ shape, tokens }: Tensor): Numbers {
+  if (!tokens) return numbersIn(sizeOf(shape));
+  const [rows, columns] = rowsAndColumns(shape), numbers = numbersIn(columns);
+  return { ...numbers, count: rows * numbers.count };
 }
 
 /**

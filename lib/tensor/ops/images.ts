@@ -4,7 +4,8 @@ import imagesSource from "../../../kernels/images.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
 import type { Bindings, Launch } from "../launch.ts";
 import type { Tape } from "../tape.ts";
-import type { PlacedTensor, Tensor } from "../tensor.ts";
+import type { PlacedTensor, Tensor, Tokens } from "../tensor.ts";
+import { activeTokens } from "./active_tokens.ts";
 import { elementwise, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
 const KERNEL = kernelOf("images", imagesSource);
@@ -17,6 +18,16 @@ export interface ImageLayout {
   readonly size: number;
   /** Pixels along each side of a patch. */
   readonly patch: number;
+  /** Most patches of an image of the data set that hold something, where they were counted. */
+  readonly active?: ActivePatches | undefined;
+}
+
+/** Patches of images that hold something. */
+export interface ActivePatches {
+  /** Pixels along each side of a patch. */
+  readonly patch: number;
+  /** Most of one image, however it is augmented. */
+  readonly most: number;
 }
 
 /** What becomes of a value of an image. */
@@ -100,8 +111,10 @@ export class ImageViews {
   readonly #draws: Tensor;
   /** Entries of the fullest image of the data set. */
   readonly most: number;
+  readonly #mostTokens: number;
   #patches: Tensor | undefined;
-  #entries: PixelEntries | undefined;
+  readonly #entries = new Map<Tokens | undefined, PixelEntries>();
+  #tokens: Tokens | undefined;
 
   /**
    * Records what is drawn.
@@ -128,6 +141,7 @@ export class ImageViews {
     this.shape = [rows, Math.floor(layout.size / layout.patch) ** 2, layout.channels * layout.patch ** 2];
     this.#draws = draws ?? tape.tensor("augmentation", [rows, 4], "u32");
     this.most = Math.max(1, packed.mostPerImage / packed.wordsPerEntry);
+    this.#mostTokens = layout.active?.patch === layout.patch ? layout.active.most : this.most;
     this.#constants = {
       ...constantsOf(layout, augmentation),
       SCALE: normScale,
@@ -146,26 +160,48 @@ export class ImageViews {
   get patches(): Tensor {
     if (this.#patches) return this.#patches;
     const patches = this.#tape.tensor("patches", this.shape);
-    this.#tape.dispatch({ ...elementwise(KERNEL, "clear", { cleared: patches }), label: "images" });
+    this.#clear(patches);
     this.#perEntry("scatter", { patches });
     return this.#patches = patches;
   }
 
-  /** The views as their non-zeros alone. */
-  get entries(): PixelEntries {
-    if (this.#entries) return this.#entries;
+  /** The patches of the views that hold something. Where they were not counted, there is room for as many as there may be. */
+  get tokens(): Tokens {
+    if (this.#tokens) return this.#tokens;
+    const [images, places] = this.shape;
+    const marks = this.#tape.tensor("active places", [images, places], "u32");
+    this.#clear(marks);
+    this.#perEntry("mark", { marks });
+    return this.#tokens = activeTokens(this.#tape, marks, Math.min(this.#mostTokens, places));
+  }
+
+  /**
+   * The views as their non-zeros alone.
+   *
+   * @param tokens of the views, if an address is to count those of an image instead of its patches
+   */
+  entries(tokens?: Tokens): PixelEntries {
+    const known = this.#entries.get(tokens);
+    if (known) return known;
     const listed = this.#tape.tensor("non-zeros", [this.shape[0], this.most, 2], "u32");
-    this.#perEntry("list", { listed });
-    return this.#entries = { listed, ranges: this.#packed.ranges, words: this.#packed.wordsPerEntry };
+    this.#perEntry("list", { listed }, tokens);
+    const entries = { listed, ranges: this.#packed.ranges, words: this.#packed.wordsPerEntry };
+    this.#entries.set(tokens, entries);
+    return entries;
+  }
+
+  #clear(x: Tensor): void {
+    this.#tape.dispatch({ ...elementwise(KERNEL, "clear", { cleared: x }), label: "images" });
   }
 
   /** Records a launch with an invocation for each entry that a row may have. */
-  #perEntry(entry: string, output: Bindings): void {
+  #perEntry(entry: string, output: Bindings, tokens?: Tokens): void {
     const { ranges, words } = this.#packed;
     this.#launch(entry, {
       units: this.shape[0],
       cut: output,
-      bindings: { ranges, words, draws: this.#draws, step: this.#tape.step },
+      bindings: { ranges, words, draws: this.#draws, step: this.#tape.step, ...(tokens && { token_rows: tokens.rows }) },
+      tokens: tokens ?? null,
       extent: ({ first, count }) => ({
         dims: { stream: this.#stream, first_row: first, rows: count, most: this.most },
         workgroups: workgroupsForTable(this.most, count),

@@ -67,7 +67,7 @@ export function residualNorm(
     return { sum, normed: layerNorm(tape, sum, weight, bias, options) };
   }
   const draw = drawFor(tape, rates);
-  const sum = tape.tensor(branch.storage.label, x.shape);
+  const sum = tape.like(x, branch.storage.label);
   residualGradient(tape, x, branch, sum, draw);
   return { sum, normed: normalise(tape, sum, weight, bias, options, { terms: { residual: x, branch }, draw }) };
 }
@@ -82,7 +82,7 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
   const dim = weight.shape[0]!;
   const rows = expectColumns(x, dim, weight.name);
   const label = weight.name.replace(/\.weight$/, "");
-  const y = tape.tensor(label, x.shape);
+  const y = tape.like(x, label);
   const mean = tape.tensor(`${label}.mean`, [rows]);
   const rstd = tape.tensor(`${label}.rstd`, [rows]);
   const { type, quads, count } = numbersIn(dim);
@@ -138,7 +138,7 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
     tape.accumulateParameter(bias, (target) => addPartials(tape, dbias, target));
     if (!tape.wants(x)) return;
     const before = tape.gradient(x);
-    const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
+    const dx = tape.like(x, `gradient of ${x.storage.label}`);
     tape.dispatch({
       ...worker,
       entry: "backward_input",

@@ -54,7 +54,7 @@ export function linear(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter
   const { gelu, residual } = options;
   const { y, sizes } = outputOf(tape, x, weight);
   const drop = drawFor(tape, residual ?? options);
-  const geluPre = gelu ? tape.tensor(`${y.storage.label} before GELU`, y.shape) : undefined;
+  const geluPre = gelu ? tape.like(y, `${y.storage.label} before GELU`) : undefined;
   matmul(tape, x, weight, y, sizes, { bTransposed: true, bias, geluPre, drop, residual: residual?.to });
   const work = [...(drop ? [dropWork(tape, drop)] : []), ...(geluPre ? [geluWork(tape, geluPre)] : [])];
   // the gradient of a sum goes on unchanged to what the branch was added to, so only without one may it come with this work done
@@ -86,7 +86,7 @@ function outputOf(tape: Tape, x: Tensor, weight: Parameter): { y: Tensor; sizes:
   const n = weight.shape[0]!;
   const k = weight.storage.bytes / 4 / n;
   const m = expectColumns(x, k, weight.name);
-  return { y: tape.tensor(weight.name.replace(/\.weight$/, ""), [...x.shape.slice(0, -1), n]), sizes: [m, n, k] };
+  return { y: tape.like(x, weight.name.replace(/\.weight$/, ""), [...x.shape.slice(0, -1), n]), sizes: [m, n, k] };
 }
 
 /** Gradients of x, W and b from that of x W^T + b. */
@@ -95,7 +95,7 @@ function linearGradients(tape: Tape, x: Tensor, weight: Parameter, bias: Paramet
     tape.accumulateParameter(weight, (dw) => matmul(tape, dy, x, dw, [n, k, m], { aTransposed: true, rowSums }));
   });
   if (!tape.wants(x)) return;
-  const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
+  const dx = tape.like(x, `gradient of ${x.storage.label}`);
   const work = tape.take(x, [GELU_DERIVATIVE, DROP]);
   matmul(tape, dy, weight, dx, [m, k, n], { geluBackward: GELU_DERIVATIVE.valueIn(work), drop: DROP.valueIn(work) });
   tape.accumulate(x, dx);

@@ -5,7 +5,7 @@ import { kernelOf } from "../../gpu/kernel.ts";
 import type { Bindings } from "../launch.ts";
 import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
-import type { Tensor } from "../tensor.ts";
+import { imagesAndTokens, rowsAndColumns, type Tensor } from "../tensor.ts";
 import { addPartials } from "./column_sum.ts";
 import { numbersIn, turnsOf, workgroupsFor } from "./grid.ts";
 import type { Rectified } from "./linear.ts";
@@ -19,14 +19,16 @@ const KERNEL = kernelOf("linear_attention", attentionSource);
  *
  * The gradient is that before the ReLU which made queries and keys.
  *
- * @param rectified (B, N, 3 * heads * headDim): queries and keys, which went through ReLU, and values, of all heads
+ * @param rectified (B, N, 3 * heads * headDim), or (tokens, ...) of active tokens: queries and keys, which went through ReLU, and
+ * values, of all heads
  * @param temperature (heads, 1, 1)
  * @param floor smallest denominator
- * @returns (B, N, heads * headDim)
+ * @returns (B, N, heads * headDim), or (tokens, ...)
  */
 export function linearAttention(tape: Tape, rectified: Rectified, temperature: Parameter, floor: number): Tensor {
   const { values: qkv, columns } = rectified;
-  const [images, tokens, width] = qkv.shape as [number, number, number];
+  const [all, width] = rowsAndColumns(qkv.shape);
+  const [images, tokens] = imagesAndTokens(qkv);
   const heads = temperature.shape[0]!;
   const dim = width / 3;
   const size = dim / heads;
@@ -53,10 +55,10 @@ export function linearAttention(tape: Tape, rectified: Rectified, temperature: P
       }),
     });
   const viewOf = (which: number): View => {
-    return { first: which * dim, step_row: 3 * dim, step_image: 3 * dim * tokens, step_head: size };
+    return { first: which * dim, step_row: 3 * dim, step_image: qkv.tokens ? 0 : 3 * dim * tokens, step_head: size };
   };
   const [q, k, v] = [viewOf(0), viewOf(1), viewOf(2)];
-  const rows: View = { first: 0, step_row: dim, step_image: dim * tokens, step_head: size };
+  const rows: View = { first: 0, step_row: dim, step_image: qkv.tokens ? 0 : dim * tokens, step_head: size };
   const matrices = denseView(size, size, heads);
   /** Sums over tokens, to one matrix a head. */
   const contract = (a: Tensor, b: Tensor, c: Tensor, views: [View, View], rowSums?: Tensor) =>
@@ -71,22 +73,23 @@ export function linearAttention(tape: Tape, rectified: Rectified, temperature: P
 
   const context = tape.tensor(`${label}.context`, [images, heads, size, size]);
   const ksum = tape.tensor(`${label}.ksum`, [images, heads, size]);
-  const out = tape.tensor(label, [images, tokens, dim]);
-  const mass = tape.tensor(`${label}.mass`, [images, tokens, heads]);
-  const perHead = images * tokens * heads;
+  const axes = qkv.shape.slice(0, -1);
+  const out = tape.like(qkv, label, [...axes, dim]);
+  const mass = tape.like(qkv, `${label}.mass`, [...axes, heads]);
+  const perHead = all * heads;
   contract(qkv, qkv, context, [k, v], ksum);
   expand(qkv, context, out, q, rows);
   launch("normalise", { qkv, ksum, out, mass_out: mass }, perHead, { temperature });
 
   // the ReLU's gradient is the last step of this one
   tape.derive(out, [qkv, temperature], (dout) => {
-    const scaled = tape.tensor(`${label}.scaled`, out.shape);
-    const dmass = tape.tensor(`${label}.dmass`, mass.shape);
+    const scaled = tape.like(out, `${label}.scaled`);
+    const dmass = tape.like(mass, `${label}.dmass`);
     const gcontext = tape.tensor(`${label}.gcontext`, context.shape);
     const dksum = tape.tensor(`${label}.dksum`, ksum.shape);
     const tcontext = tape.tensor(`${label}.tcontext`, context.shape);
     const tgcontext = tape.tensor(`${label}.tgcontext`, context.shape);
-    const dqkv = tape.tensor(`gradient of ${qkv.storage.label}`, qkv.shape);
+    const dqkv = tape.like(qkv, `gradient of ${qkv.storage.label}`);
     const dtemperature = tape.tensor(`partials of ${temperature.name}`, [images * size, heads]);
     launch("backward_rows", { mass, dout, out_in: out, dmass_out: dmass, scaled }, perHead);
     contract(qkv, scaled, gcontext, [q, rows]);
@@ -97,7 +100,7 @@ export function linearAttention(tape: Tape, rectified: Rectified, temperature: P
     expand(scaled, tcontext, dqkv, rows, q, true);
     expand(qkv, tgcontext, dqkv, v, k, true);
     expand(qkv, tgcontext, dqkv, k, v);
-    launch("backward_relu", { qkv, dmass, ksum, dksum, dqkv }, images * tokens * 2 * heads * numbers);
+    launch("backward_relu", { qkv, dmass, ksum, dksum, dqkv }, all * 2 * heads * numbers);
     tape.accumulate(qkv, dqkv);
   });
   return out;

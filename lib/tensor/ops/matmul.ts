@@ -102,6 +102,7 @@ function multiply(tape: Tape, product: Product): void {
       ...(entry === "vectorised" && { KSTEP: kStep }),
       ...(tilesInRow(entry) && { WIDTH: width[0] }),
       ...(inLine && { KTILE: kStep, ...rest?.constants }),
+      ...(operands.a.tokens && { SUMMED: aTransposed, BY_IMAGE: batches !== undefined }),
     },
     units: unitsOf(product),
     ...boundBy(bindings, whole, vectorised),

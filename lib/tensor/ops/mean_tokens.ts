@@ -4,14 +4,14 @@ import source from "../../../kernels/mean_tokens.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
 import type { Bindings } from "../launch.ts";
 import type { Tape } from "../tape.ts";
-import { sizeOf, type Tensor } from "../tensor.ts";
+import { imagesAndTokens, sizeOf, type Tensor } from "../tensor.ts";
 import { turnsOf, workgroupsFor } from "./grid.ts";
 
 const KERNEL = kernelOf("mean_tokens", source);
 
-/** (B, N, D) to (B, D). */
+/** The mean over the tokens of each image: (B, N, D), or active tokens (tokens, D), to (B, D). That of none is 0. */
 export function meanTokens(tape: Tape, x: Tensor): Tensor {
-  const [batch, tokens, dim] = x.shape as [number, number, number];
+  const [batch, tokens] = imagesAndTokens(x), dim = x.shape.at(-1)!;
   const y = tape.tensor("features", [batch, dim]);
   const launch = (entry: string, cut: Bindings, items: number) =>
     tape.dispatch({
@@ -25,7 +25,7 @@ export function meanTokens(tape: Tape, x: Tensor): Tensor {
     });
   launch("forward", { x, y }, batch * dim);
   tape.derive(y, [x], (dy) => {
-    const dx = tape.tensor(`gradient of ${x.storage.label}`, x.shape);
+    const dx = tape.like(x, `gradient of ${x.storage.label}`);
     launch("backward", { dy, dx }, sizeOf(x.shape));
     tape.accumulate(x, dx);
   });

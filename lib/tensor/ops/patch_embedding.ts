@@ -7,9 +7,10 @@ import { kernelOf } from "../../gpu/kernel.ts";
 import type { Range } from "../launch.ts";
 import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
-import { sizeOf, type Tensor } from "../tensor.ts";
+import { sizeOf, type Tensor, type Tokens } from "../tensor.ts";
 import { addPartials, columnSum } from "./column_sum.ts";
 import { lanesFor, numbersIn, segmentsOfRanges, turnsOf, workgroupsForTable } from "./grid.ts";
+import { tokenTensor } from "./active_tokens.ts";
 import type { ImageViews } from "./images.ts";
 import { transpose } from "./transpose.ts";
 
@@ -35,12 +36,13 @@ export function embedsEntries(
  * @param views (rows, tokens, features) as patches; features and D are multiples of 4
  * @param weight (D, ...) with as many values for each of D as there are features
  * @param bias (D)
- * @returns (rows, tokens, D)
+ * @param tokens of the views, if they alone are embedded
+ * @returns (rows, tokens, D), or (tokens, D) of these
  */
-export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter, bias: Parameter): Tensor {
-  const [rows, tokens, features] = views.shape;
+export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter, bias: Parameter, tokens?: Tokens): Tensor {
+  const [rows, places, features] = views.shape;
   const dim = bias.shape[0]!;
-  const { listed, ranges, words } = views.entries;
+  const { listed, ranges, words } = views.entries(tokens);
   const { most } = views;
   const label = weight.name.replace(/\.weight$/, "");
   const { type, count } = numbersIn(dim);
@@ -48,7 +50,7 @@ export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter,
   const constants = { Number: type, WIDTH: lanes };
   const dimsOf = (range: Range) => ({ numbers: count, features, first_row: range.first, rows: range.count, most, words });
 
-  const y = tape.tensor(label, [rows, tokens, dim]);
+  const y = tokens ? tokenTensor(tape, label, tokens, dim) : tape.tensor(label, [rows, places, dim]);
   tape.dispatch({
     kernel: KERNEL,
     entry: "forward",
@@ -60,7 +62,7 @@ export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter,
     extent: (range) => ({
       dims: dimsOf(range),
       workgroups: workgroupsForTable(count, range.count, lanes),
-      turns: turnsOf(tokens) + turnsOf(most),
+      turns: turnsOf(places) + turnsOf(most),
     }),
   });
   tape.derive(y, [weight, bias], (dy) => {

@@ -3,7 +3,6 @@
 import pickSource from "../../../kernels/pick_tokens.wgsl" with { type: "text" };
 import maskSource from "../../../kernels/random_mask.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
-import type { Bindings } from "../launch.ts";
 import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
@@ -29,16 +28,33 @@ export interface TokenMask {
  * @param visible of them
  */
 export function randomMask(tape: Tape, batch: number, tokens: number, visible: number): TokenMask {
-  const words = tape.tensor("words of the mask", [batch, tokens], "u32");
+  const words = randomWords(tape, batch, tokens);
   const restore = tape.tensor("places of tokens", [batch, tokens], "u32");
   const keep = tape.tensor("visible tokens", [batch, visible], "u32");
-  const constants = { N: tokens, KEEP: visible, ...tape.placement };
-  const extent = { dims: { stream: tape.nextStream() }, workgroups: workgroupsFor(batch * tokens), turns: turnsOf(tokens) };
-  const launch = (entry: string, bindings: Bindings) =>
-    tape.dispatch({ kernel: MASK, entry, label: "mask", constants, bindings, extent: () => extent });
-  launch("draw", { words_out: words, step: tape.step });
-  launch("rank", { words, restore, keep });
+  tape.dispatch({
+    kernel: MASK,
+    entry: "rank",
+    label: "mask",
+    constants: { N: tokens, KEEP: visible },
+    bindings: { words, restore, keep },
+    extent: () => ({ workgroups: workgroupsFor(batch * tokens), turns: turnsOf(tokens) }),
+  });
   return { keep, restore };
+}
+
+/** A random word for each token of each image: (batch, tokens) u32. */
+export function randomWords(tape: Tape, batch: number, tokens: number): Tensor {
+  const words = tape.tensor("words of the mask", [batch, tokens], "u32");
+  const dims = { stream: tape.nextStream() };
+  tape.dispatch({
+    kernel: MASK,
+    entry: "draw",
+    label: "mask",
+    constants: { ...tape.placement },
+    bindings: { words_out: words, step: tape.step },
+    extent: () => ({ dims, workgroups: workgroupsFor(batch * tokens) }),
+  });
+  return words;
 }
 
 /**

@@ -1,22 +1,26 @@
 /** @file The whole model against PyTorch: forward values, losses, every gradient, optimiser steps. */
 
 import { assertEquals } from "@std/assert";
+import { mostActivePatches } from "../../../lib/data/active_patches.ts";
 import { PackedImages } from "../../../lib/data/packed.ts";
 import type { Gpu } from "../../../lib/gpu/device.ts";
 import { BatchBuffers } from "../../../lib/input/batches.ts";
 import { LinearViT } from "../../../lib/nn/linear_vit.ts";
 import { isHead } from "../../../lib/nn/heads.ts";
+import { declareActiveDecoder, decodeActive } from "../../../lib/nn/active_decoder.ts";
 import { declareDecoder, decode, DECODER } from "../../../lib/nn/mae_decoder.ts";
 import { declareProjection, project, PROJECTION } from "../../../lib/nn/projection_head.ts";
+import { activeTokens, fromPlaces } from "../../../lib/tensor/ops/active_tokens.ts";
 import { AdamW } from "../../../lib/tensor/ops/adamw.ts";
 import { keep } from "../../../lib/tensor/ops/add.ts";
+import { tokenError } from "../../../lib/tensor/ops/hidden_tokens.ts";
 import { ImageViews, NO_AUGMENTATION } from "../../../lib/tensor/ops/images.ts";
 import { crossEntropy, maskedError, ntXent, smoothL1 } from "../../../lib/tensor/ops/losses.ts";
 import { recordTotal } from "../../../lib/tensor/ops/record.ts";
 import { createStep, writeStep } from "../../../lib/tensor/step.ts";
 import { Tape } from "../../../lib/tensor/tape.ts";
 import { createTensor, read, write } from "../../../lib/tensor/tensor.ts";
-import { assertClose, assertStateClose, CASES, channelsLast, Fixture } from "../../support/fixtures.ts";
+import { ACTIVE_CASES, assertClose, assertStateClose, CASES, channelsLast, Fixture } from "../../support/fixtures.ts";
 import { variantsTest } from "../../support/gpu.ts";
 
 const POISON = { poison: true };
@@ -31,14 +35,20 @@ async function viewsOf(
 ): Promise<ImageViews> {
   const { in_channels: channels, img_size: size, patch_size: patch } = fixture.config;
   const source = PackedImages.fromDense(channelsLast(images, shape), { channels, size });
+  const active = { patch, most: await mostActivePatches(source, patch, NO_AUGMENTATION) };
   const buffers = new BatchBuffers(gpu, source, source.count);
   buffers.upload(await buffers.stage(Uint32Array.from({ length: source.count }, (_, i) => i)));
-  return new ImageViews(tape, buffers.tensors, { channels, size, patch }, { normScale: 1 }, 1, NO_AUGMENTATION);
+  return new ImageViews(tape, buffers.tensors, { channels, size, patch, active }, { normScale: 1 }, 1, NO_AUGMENTATION);
 }
 
-for (const name of CASES) {
+const cases = (
+  prefix: string,
+  active: string,
+) => [...CASES.map((name) => prefix + name), ...ACTIVE_CASES.map((name) => active + name)];
+
+for (const name of cases("finetune_", "active_")) {
   variantsTest(`LinearViT predicts what PyTorch predicts (${name})`, async (gpu) => {
-    const fixture = new Fixture(`finetune_${name}`);
+    const fixture = new Fixture(name);
     const model = new LinearViT(gpu, fixture.config);
     model.parameters.load(fixture.state("weight."));
     const step = createStep(gpu);
@@ -55,7 +65,7 @@ for (const name of CASES) {
   });
 
   variantsTest(`LinearViT takes PyTorch's AdamW steps when finetuned (${name})`, async (gpu) => {
-    const fixture = new Fixture(`finetune_${name}`);
+    const fixture = new Fixture(name);
     const { facts } = fixture;
     const model = new LinearViT(gpu, fixture.config);
     model.parameters.load(fixture.state("weight."));
@@ -101,9 +111,11 @@ for (const name of CASES) {
       assertEquals(norms[2 * i + 1], 0);
     }
   });
+}
 
+for (const name of cases("simclr_", "active_simclr_")) {
   variantsTest(`LinearViT has PyTorch's SimCLR loss and gradients (${name})`, async (gpu) => {
-    const fixture = new Fixture(`simclr_${name}`);
+    const fixture = new Fixture(name);
     const { facts, config } = fixture;
     const model = new LinearViT(gpu, config, {
       batchGroups: { views: 2 },
@@ -133,7 +145,9 @@ for (const name of CASES) {
     assertStateClose(state, fixture.state("after."), "running statistic");
     assertStateClose(state, fixture.state("head_after.net.", `${PROJECTION}.`), "running statistic");
   });
+}
 
+for (const name of CASES) {
   variantsTest(`LinearViT has PyTorch's MAE loss and gradients (${name})`, async (gpu) => {
     const fixture = new Fixture(`mae_${name}`);
     const { facts, config } = fixture;
@@ -163,6 +177,43 @@ for (const name of CASES) {
     const gradients = await model.parameters.gradientState();
     const golden = new Map([...withoutHeads(fixture.state("grad."))].filter(([key]) => !/lcm/.test(key)));
     assertStateClose(gradients, golden, "gradient of");
+    assertStateClose(gradients, fixture.state("decoder_grad.", `${DECODER}.`), "gradient of");
+  });
+}
+
+for (const name of ACTIVE_CASES) {
+  variantsTest(`LinearViT has PyTorch's loss and gradients of hidden active tokens (${name})`, async (gpu) => {
+    const fixture = new Fixture(`active_mae_${name}`);
+    const { facts, config } = fixture;
+    const { in_channels: channels, patch_size: patch } = config;
+    const decoder = { dim: facts.decoder_dim, depth: facts.decoder_depth, heads: facts.decoder_heads };
+    const model = new LinearViT(gpu, config, { extra: (d) => declareActiveDecoder(d, config, decoder, channels) });
+    model.parameters.load(fixture.state("weight."));
+    model.parameters.load(fixture.state("decoder.", `${DECODER}.`));
+    const table = createTensor(gpu, "losses", [1, 1]);
+    const deviation = createTensor(gpu, "deviation", [channels]);
+    write(gpu, deviation, fixture.floats("deviation"));
+    const step = createStep(gpu);
+    writeStep(gpu, step, { seed: 0, step: 0 });
+    const tape = new Tape(gpu, { training: true, step });
+    const views = await viewsOf(gpu, tape, fixture.floats("input"), fixture.shape("input"), fixture);
+    const keeps = fixture.integers("keep").values();
+    // -1: no token, 0: hidden, 1: visible
+    const seen = Array.from(fixture.integers("mask"), (active) => active === 1 ? keeps.next().value! : -1);
+    const tokensWhere = (wanted: number) => {
+      const marks = createTensor(gpu, "marks", fixture.shape("mask"), "u32");
+      write(gpu, marks, Uint32Array.from(seen, (is) => Number(is === wanted)));
+      return activeTokens(tape, marks, marks.shape[1]!);
+    };
+    const [hidden, visible] = [tokensWhere(0), tokensWhere(1)];
+    const prediction = decodeActive(tape, model, model.encode(tape, views, visible), views.tokens, { hidden }, decoder);
+    const loss = tokenError(tape, prediction, fromPlaces(tape, views.patches, hidden), { channels, patch, unit: 255, deviation });
+    recordTotal(tape, loss, table, 0);
+    tape.backward(loss);
+    tape.compile(POISON).run();
+    assertClose(await read(gpu, table), [facts.loss], "loss");
+    const gradients = await model.parameters.gradientState();
+    assertStateClose(gradients, withoutHeads(fixture.state("grad.")), "gradient of");
     assertStateClose(gradients, fixture.state("decoder_grad.", `${DECODER}.`), "gradient of");
   });
 }

@@ -1,0 +1,86 @@
+// The active tokens of a batch: the places of its images that hold a non-zero pixel, in the order of images and places.
+//
+//   marks[b, n]  = 1 if place n of image b is active, else 0       for example by images.mark
+//   rows[b, n]   = row of the token at place n of image b, NONE if there is none
+//   table        how many tokens there are, where those of an image begin, the image and the place of each (lib/tokens.wgsl)
+//
+// marks, rows  (B, N)
+//
+// If there are more than there is room for, there are none, and what follows from them is NaN (mean_tokens.wgsl): a batch that does not
+// fit is not cut in silence.
+//
+// count: one invocation an image; the count stands where the image's first row goes. start: one in all. number: one an image.
+//
+// uses lib/invocation.wgsl, lib/tokens.wgsl
+
+const N: u32 = 9u;
+const NONE: u32 = 0xffffffffu;
+const NAN: u32 = 0x7fc00000u;
+
+struct Dims {
+  images: u32,
+  capacity: u32, // tokens that there is room for
+}
+
+@group(0) @binding(0) var<storage, read> marks: array<u32>;
+@group(0) @binding(1) var<storage, read_write> made: Tokens;
+@group(0) @binding(2) var<storage, read_write> rows: array<u32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WIDTH)
+fn count(ids: Ids) {
+  let image = invocation(ids);
+  if (image >= dims.images) {
+    return;
+  }
+  var sum = 0u;
+  for (var n = image * N; n < (image + 1u) * N; n++) {
+    sum += marks[n];
+  }
+  made.table[image] = sum;
+}
+
+@compute @workgroup_size(WIDTH)
+fn start(ids: Ids) {
+  if (invocation(ids) > 0u) {
+    return;
+  }
+  var sum = 0u;
+  for (var image = 0u; image < dims.images; image++) {
+    let count = made.table[image];
+    made.table[image] = sum;
+    sum += count;
+  }
+  let fits = sum <= dims.capacity;
+  if (!fits) {
+    for (var image = 0u; image < dims.images; image++) {
+      made.table[image] = 0u;
+    }
+    sum = 0u;
+  }
+  made.table[dims.images] = sum;
+  made.count = sum;
+  made.capacity = dims.capacity;
+  made.images = dims.images;
+  made.spoiled = select(NAN, 0u, fits);
+}
+
+@compute @workgroup_size(WIDTH)
+fn number(ids: Ids) {
+  let image = invocation(ids);
+  if (image >= dims.images) {
+    return;
+  }
+  let row_images = dims.images + 1u;
+  let row_places = row_images + dims.capacity;
+  var row = made.table[image];
+  for (var n = 0u; n < N; n++) {
+    let here = marks[image * N + n] == 1u && made.spoiled == 0u;
+    rows[image * N + n] = select(NONE, row, here);
+    if (here) {
+      made.table[row_images + row] = image;
+      made.table[row_places + row] = n;
+      row++;
+    }
+  }
+}

@@ -1,0 +1,72 @@
+// Library for other kernels: which rows of a tensor are tokens, and of which image.
+//
+// Where every place of every image is a token, a launch knows all of that: tensors are full, and each image has as many rows. The
+// active tokens of a batch (active_tokens.wgsl) are as many as its images happen to have. They lie one after the other, image by image,
+// at the beginning of tensors that have room for more, and a buffer says how many there are and whose: ACTIVE. What lies behind them
+// in a tensor is anything at all, and must not reach a sum.
+
+struct Tokens {
+  count: u32,        // tokens of all images
+  capacity: u32,     // rows that there is room for
+  images: u32,
+  spoiled: u32,      // bits of 0, or of NaN if there was no room for all of them
+  table: array<u32>, // first row of each image, and the end of the last; then the image of each row, and then its place
+}
+
+const ACTIVE: bool = false;
+
+@group(0) @binding(50) var<storage, read> tokens: Tokens;
+
+// How many are in use, of so many items that belong to all rows one after the other.
+fn in_use(items: u32) -> u32 {
+  if (ACTIVE) {
+    return items / tokens.capacity * tokens.count;
+  } else {
+    return items;
+  }
+}
+
+// True if there was room for all tokens of the batch.
+fn fits() -> bool {
+  if (ACTIVE) {
+    return tokens.spoiled == 0u;
+  } else {
+    return true;
+  }
+}
+
+// What a sum over tokens begins with: 0, or NaN if there was no room for all of them.
+fn nothing() -> f32 {
+  if (ACTIVE) {
+    return bitcast<f32>(tokens.spoiled);
+  } else {
+    return 0.0;
+  }
+}
+
+// The first row of an image; of the number of images, the end of the last. They have `each` rows if all places are tokens.
+fn image_start(image: u32, each: u32) -> u32 {
+  if (ACTIVE) {
+    return tokens.table[image];
+  } else {
+    return image * each;
+  }
+}
+
+// The image of a row.
+fn image_of(row: u32, each: u32) -> u32 {
+  if (ACTIVE) {
+    return tokens.table[tokens.images + 1u + row];
+  } else {
+    return row / each;
+  }
+}
+
+// The place of a row in its image, which has `each` places.
+fn token_place(row: u32, each: u32) -> u32 {
+  if (ACTIVE) {
+    return tokens.table[tokens.images + 1u + tokens.capacity + row];
+  } else {
+    return row % each;
+  }
+}

@@ -1,0 +1,71 @@
+/** @file How many patches of an image hold something: the room that a batch of them takes, known before anything is computed. */
+
+import { pauses, type WorkOptions } from "../interrupted.ts";
+import { forEachEntry, WORDS_PER_ENTRY } from "./entries.ts";
+import type { ImageSource } from "./packed.ts";
+
+/** What may move the pixels of an image. */
+export interface Moves {
+  /** Mirrors eta. */
+  readonly flipEta: boolean;
+  /** Mirrors phi. */
+  readonly flipPhi: boolean;
+  /** "phi": cyclic along phi by any number of pixels; "towers": by whole patches, and what leaves the image is lost. */
+  readonly roll: "none" | "phi" | "towers";
+}
+
+const AT_ONCE = 256;
+
+/**
+ * The most patches of any image that hold a pixel which is not zero, however the image is moved; 1 if there are none.
+ *
+ * A roll by any number of pixels cuts an image in other places. All of them are tried. Where patches do not fill the image and it is
+ * moved, other pixels fall beyond the last patch each time: the most is then what its pixels can fill.
+ *
+ * @param patch pixels along each side of a patch
+ * @throws {Interrupted} if the signal was aborted
+ */
+export async function mostActivePatches(
+  source: ImageSource,
+  patch: number,
+  { flipEta, flipPhi, roll }: Moves,
+  options: WorkOptions = {},
+): Promise<number> {
+  const { size, channels, count, encoding, mostPerImage } = source;
+  const grid = Math.floor(size / patch);
+  if (size % patch !== 0 && (flipEta || flipPhi || roll !== "none")) {
+    return Math.max(1, Math.min(grid * grid, mostPerImage / WORDS_PER_ENTRY[encoding]));
+  }
+  const shifts = roll === "phi" ? patch : 1;
+  const pause = pauses(options, "Stopped while counting active patches");
+  let most = 1;
+  for (let first = 0; first < count; first += AT_ONCE) {
+    const images = Array.from({ length: Math.min(AT_ONCE, count - first) }, (_, i) => first + i);
+    const { offsets, words } = await source.batch(images);
+    for (const i of images.keys()) {
+      // which columns of each row of patches hold something
+      const filled = new Uint8Array(grid * size);
+      forEachEntry(words.subarray(offsets[i], offsets[i + 1]), encoding, (position, value) => {
+        const pixel = Math.floor(position / channels), row = Math.floor(pixel / size / patch);
+        if (row < grid && value !== 0) filled[row * size + pixel % size] = 1;
+      });
+      for (let shift = 0; shift < shifts; shift++) most = Math.max(most, filledPatches(filled, size, patch, shift));
+    }
+    await pause(first + images.length, count);
+  }
+  return most;
+}
+
+/** Patches with a filled column, of rows of so many columns that were shifted cyclically. */
+function filledPatches(filled: Uint8Array, size: number, patch: number, shift: number): number {
+  const grid = Math.floor(size / patch);
+  let patches = 0;
+  for (let row = 0; row < filled.length; row += size) {
+    for (let column = 0; column < grid; column++) {
+      let any = 0;
+      for (let c = column * patch + size - shift; c < (column + 1) * patch + size - shift; c++) any |= filled[row + c % size]!;
+      patches += any;
+    }
+  }
+  return patches;
+}
