@@ -62,6 +62,7 @@ fn start(ids: Ids) {
   made.count = sum;
   made.capacity = dims.capacity;
   made.images = dims.images;
+  made.places = N;
   made.spoiled = select(NAN, 0u, fits);
 }
 

@@ -3,8 +3,10 @@
 //   sums     target[t, c] = log(1 + UNIT sum over the pixels of channel c of x[t]) / deviation[c]
 //   pixels   target[t, f] = log(1 + UNIT x[t, f]) / log(1 + UNIT)             f in the order (row, column, channel)
 //
-//   loss[t]           = sum over f of (prediction[t, f] - target[t, f])^2 / (T F)       T tokens in the batch
-//   dprediction[t, f] = 2 (prediction[t, f] - target[t, f]) / (T F)
+//   loss[t]           = sum over f of (prediction[t, f] - target[t, f])^2 / (GROUPS T F)
+//   dprediction[t, f] = 2 (prediction[t, f] - target[t, f]) / (GROUPS T F)
+//
+// T is the number of tokens of the group that t is in: the batch is divided into GROUPS of as many images, of which each has its mean.
 //
 // UNIT is what the values of the data were divided by. Values below 0 count as 0.
 //
@@ -21,6 +23,7 @@ const CHANNELS: u32 = 3u;
 const PIXELS: u32 = 25u;
 const UNIT: f32 = 255.0;
 const F: u32 = 3u;
+const GROUPS: u32 = 1u;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> deviation: array<f32>;
@@ -54,9 +57,11 @@ fn pixels(ids: Ids) {
   target_out[i] = log(1.0 + UNIT * max(value, 0.0)) / log(1.0 + UNIT);
 }
 
-// What the squared errors of a batch are divided by.
-fn elements() -> f32 {
-  return f32(max(in_use(arrayLength(&prediction)), 1u));
+// What the squared errors of a token are divided by.
+fn divisor(token: u32) -> f32 {
+  let images = tokens.images / GROUPS;
+  let group = image_of(token, 1u) / images;
+  return f32(GROUPS * F * (image_start((group + 1u) * images, 1u) - image_start(group * images, 1u)));
 }
 
 @compute @workgroup_size(WIDTH)
@@ -70,13 +75,13 @@ fn forward(ids: Ids) {
     let error = prediction[i] - goal[i];
     sum = fma(error, error, sum);
   }
-  loss[token] = sum / elements();
+  loss[token] = sum / divisor(token);
 }
 
 @compute @workgroup_size(WIDTH)
 fn backward(ids: Ids) {
   let i = invocation(ids);
   if (i < in_use(arrayLength(&dprediction))) {
-    dprediction[i] = 2.0 * (prediction[i] - goal[i]) / elements();
+    dprediction[i] = 2.0 * (prediction[i] - goal[i]) / divisor(i / F);
   }
 }

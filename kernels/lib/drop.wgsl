@@ -5,7 +5,7 @@
 //
 // Both draws are counted (lib/philox.wgsl), so the backward pass makes the same ones: words 0 to 3 of counter
 // (i / 4, stream, step, 0) are those of elements i ... i + 3, and word 0 of (image, stream, step, 1) of an image. Both count images and
-// elements by their place in the whole batch (lib/place.wgsl).
+// elements by their place in the whole batch (lib/place.wgsl), and elements of active tokens as if all places were tokens.
 //
 // uses lib/philox.wgsl, lib/place.wgsl, lib/step.wgsl, lib/tokens.wgsl
 
@@ -30,33 +30,42 @@ fn drop_scale(drop: Drop) -> f32 {
   return 1.0 / ((1.0 - drop.rate) * (1.0 - drop.path_rate));
 }
 
+// The row of an element as it is counted: an image, or a place of one.
+fn counted_row(row: u32, step: Step) -> u32 {
+  if (ACTIVE) {
+    return place_of(image_of(row, 1u), step) * tokens.places + token_place(row, 1u);
+  } else {
+    return place_of(row, step);
+  }
+}
+
 // Element i of the tensor as it is counted.
 fn counted(drop: Drop, i: u32, step: Step) -> u32 {
-  if (PLACED) {
-    return place_of(i / drop.per_image, step) * drop.per_image + i % drop.per_image;
+  if (PLACED || ACTIVE) {
+    return counted_row(i / drop.per_image, step) * drop.per_image + i % drop.per_image;
   }
   return i;
 }
 
-// The image of an element, which is counted as another.
-fn image_drawn(drop: Drop, here: u32, counted_as: u32) -> u32 {
+// The image of an element that is counted as another.
+fn counted_image(drop: Drop, i: u32) -> u32 {
   if (ACTIVE) {
-    return image_of(here / drop.per_image, 1u);
+    return i / drop.per_image / tokens.places;
   } else {
-    return counted_as / drop.per_image;
+    return i / drop.per_image;
   }
 }
 
 // keep path of elements 4 quad ... 4 quad + 3, all of one image.
 fn drop_quad(drop: Drop, quad_here: u32, step: Step) -> vec4<f32> {
   let quad = counted(drop, 4u * quad_here, step) / 4u;
-  let path = select(0.0, drop_scale(drop), kept_path(drop, image_drawn(drop, 4u * quad_here, 4u * quad), step));
+  let path = select(0.0, drop_scale(drop), kept_path(drop, counted_image(drop, 4u * quad), step));
   return select(vec4<f32>(), vec4<f32>(path), kept_elements(drop, quad, step));
 }
 
 // keep path of element i.
 fn drop_one(drop: Drop, i_here: u32, step: Step) -> f32 {
   let i = counted(drop, i_here, step);
-  let path = select(0.0, drop_scale(drop), kept_path(drop, image_drawn(drop, i_here, i), step));
+  let path = select(0.0, drop_scale(drop), kept_path(drop, counted_image(drop, i), step));
   return select(0.0, path, kept_elements(drop, i / 4u, step)[i % 4u]);
 }

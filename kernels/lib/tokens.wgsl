@@ -9,6 +9,7 @@ struct Tokens {
   count: u32,        // tokens of all images
   capacity: u32,     // rows that there is room for
   images: u32,
+  places: u32,       // of an image
   spoiled: u32,      // bits of 0, or of NaN if there was no room for all of them
   table: array<u32>, // first row of each image, and the end of the last; then the image of each row, and then its place
 }

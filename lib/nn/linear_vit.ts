@@ -157,9 +157,14 @@ export class LinearViT {
     return linear(tape, x, ...this.#weights(name), options);
   }
 
+  /** In how many groups batch normalisation sees what is recorded. */
+  groups({ training }: Tape): number {
+    return training ? this.#batchGroups?.groups ?? 1 : 1;
+  }
+
   /** True if batch normalisation sees a batch in groups, be it because parts of it are computed by themselves. */
-  dividesBatch({ inParts }: Tape): boolean {
-    return inParts || (this.#batchGroups?.groups ?? 1) > 1;
+  dividesBatch(tape: Tape): boolean {
+    return tape.inParts || this.groups(tape) > 1;
   }
 
   /** A batch normalisation of this model. */

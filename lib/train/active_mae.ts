@@ -53,7 +53,7 @@ export function activeMae(config: RunConfig): Objective {
       const { parameters } = vit, sums = target === "sums";
       if (sums) parameters.load(new Map([[DEVIATIONS, { shape: [channels], values: Float32Array.from(sumDeviations!) }]]));
       const deviation = sums ? parameters.running(DEVIATIONS) : undefined;
-      const goal = { channels, patch, unit: data.norm_scale, deviation };
+      const goal = { channels, patch, unit: data.norm_scale, deviation, groups: vit.groups(tape) };
       const loss = tokenError(tape, prediction, fromPlaces(tape, images.patches, hidden), goal);
       return { loss, metrics: { loss: [loss, 1] } };
     },

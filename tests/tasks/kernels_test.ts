@@ -26,7 +26,10 @@ Deno.test("deno task kernels NAME prints a kernel with what it uses, its constan
 
 Deno.test("deno task kernels refuses names and values that there are not", async () => {
   using workspace = new Workspace();
-  assertStringIncludes(await fail(workspace, "kernels", "gelo"), 'There is no kernel "gelo": there are adamw, add, ');
+  assertStringIncludes(
+    await fail(workspace, "kernels", "gelo"),
+    'There is no kernel "gelo": there are active_tokens, adamw, add, ',
+  );
   assertStringIncludes(await fail(workspace, "kernels", "gelu", "--entry", "main"), "it has forward, backward");
   assertStringIncludes(
     await fail(workspace, "kernels", "gelu", "--set", "WIDTH=wide"),
@@ -40,7 +43,9 @@ Deno.test("modelKernels() finds what every method launches on software adapters 
   const found = await modelKernels(smallConfig(4));
   const names = new Set(found.map(({ kernel, entry }) => `${kernel.name}.${entry}`));
   const some = ["layer_norm.forward", "layer_norm_group.forward", "nt_xent.backward", "masked_error.forward", "adamw.update"];
+  for (const entry of ["sums", "pixels", "backward"]) some.push(`token_targets.${entry}`);
   for (const name of some) assert(names.has(name), name);
   assert(found.some(({ constants }) => constants["SUBGROUP"] === true));
+  assert(found.some(({ constants }) => constants["ACTIVE"] === true && constants["BY_IMAGE"] === true));
   assertEquals(new Set(found.map(specialisationText)).size, found.length);
 });

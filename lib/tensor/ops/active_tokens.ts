@@ -20,7 +20,7 @@ const KERNEL = kernelOf("active_tokens", tokensSource);
 const MOVE = kernelOf("move_tokens", moveSource);
 
 /** Words of `struct Tokens` in kernels/lib/tokens.wgsl before its table. */
-const HEADER = 4;
+const HEADER = 5;
 
 /**
  * The active tokens of a batch.

@@ -52,6 +52,8 @@ export interface TokenTarget extends Pick<ImageLayout, "channels" | "patch"> {
   readonly unit: number;
   /** (channels) deviation of the log of each channel's sum; the log of every pixel is predicted without. */
   readonly deviation?: Tensor | undefined;
+  /** Equal ranges of the images whose means are averaged; 1, the mean over all tokens, by default. */
+  readonly groups?: number;
 }
 
 /**
@@ -59,10 +61,10 @@ export interface TokenTarget extends Pick<ImageLayout, "channels" | "patch"> {
  *
  * @param prediction (tokens, F)
  * @param x (tokens, channels * patch^2), patches of the same tokens
- * @returns loss (tokens), whose sum is the mean over tokens and their numbers
+ * @returns loss (tokens), whose sum is the mean over tokens and their numbers, averaged over groups
  */
 export function tokenError(tape: Tape, prediction: Tensor, x: Tensor, target: TokenTarget): Loss {
-  const { channels, patch, unit, deviation } = target;
+  const { channels, patch, unit, deviation, groups = 1 } = target;
   const size = deviation ? channels : channels * patch ** 2;
   const loss: Loss = { ...tape.like(prediction, "token error", prediction.shape.slice(0, 1)), isLoss: true };
   const goal = tokenTensor(tape, "targets", prediction.tokens!, size);
@@ -71,7 +73,7 @@ export function tokenError(tape: Tape, prediction: Tensor, x: Tensor, target: To
       kernel: TARGETS,
       entry,
       label: y.storage.label,
-      constants: { CHANNELS: channels, PIXELS: patch ** 2, UNIT: unit, F: size },
+      constants: { CHANNELS: channels, PIXELS: patch ** 2, UNIT: unit, F: size, GROUPS: groups },
       bindings,
       extent: () => ({ workgroups: workgroupsFor(sizeOf(y.shape)), turns }),
     });

@@ -50,7 +50,7 @@ export function randomWords(tape: Tape, batch: number, tokens: number): Tensor {
     kernel: MASK,
     entry: "draw",
     label: "mask",
-    constants: { ...tape.placement },
+    constants: { N: tokens, ...tape.placement },
     bindings: { words_out: words, step: tape.step },
     extent: () => ({ dims, workgroups: workgroupsFor(batch * tokens) }),
   });

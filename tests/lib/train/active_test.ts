@@ -6,7 +6,7 @@ import { mostActivePatches } from "../../../lib/data/active_patches.ts";
 import { PackedImages } from "../../../lib/data/packed.ts";
 import { sumDeviations } from "../../../lib/data/patch_sums.ts";
 import type { Gpu } from "../../../lib/gpu/device.ts";
-import type { LabelledData } from "../../../lib/input/data.ts";
+import type { LabelledData } from "../../../lib/input/input_images.ts";
 import type { ModelConfig } from "../../../lib/nn/config.ts";
 import { NO_AUGMENTATION } from "../../../lib/tensor/ops/images.ts";
 import { hideTokens } from "../../../lib/tensor/ops/hidden_tokens.ts";
@@ -34,9 +34,13 @@ type Create = (gpu: Gpu, config: RunConfig, data: LabelledData) => Promise<Metho
 const METHODS: Readonly<Record<string, Create>> = {
   "finetuning": (gpu, config, data) => Promise.resolve(new Finetune(gpu, config, data, new Map())),
   "SimCLR": (gpu, config, data) => Promise.resolve(new Pretraining(gpu, config, data, new Map(), simclr(config))),
-  "active MAE": async (gpu, config, data) => {
+  "active MAE of sums": async (gpu, config, data) => {
     const deviations = await sumDeviations(data.images, config.model.patch_size, data.split.train);
     return new Pretraining(gpu, config, { ...data, sumDeviations: deviations }, new Map(), activeMae(config));
+  },
+  "active MAE of pixels": (gpu, config, data) => {
+    config.active_mae.target = "pixels";
+    return Promise.resolve(new Pretraining(gpu, config, data, new Map(), activeMae(config)));
   },
 };
 
@@ -145,7 +149,7 @@ gpuTest("hideTokens() leaves max(1, floor(keep n + 1/2)) of n active tokens visi
   const rowsOf = async ({ rows, table }: Tokens, images: number) => {
     const at = (place: { buffer: GPUBuffer; offset: number }, bytes: number) => gpu.read(place.buffer, place.offset, bytes);
     const found = new Uint32Array(await at(plan.placeOf(rows.storage), rows.storage.bytes));
-    const starts = new Uint32Array(await at(plan.placeOf(table.storage), table.storage.bytes)).slice(4, 5 + images);
+    const starts = new Uint32Array(await at(plan.placeOf(table.storage), table.storage.bytes)).slice(5, 6 + images);
     return { found: [...found].map((row) => row !== 2 ** 32 - 1), counts: counts.map((_, i) => starts[i + 1]! - starts[i]!) };
   };
   const draws = new Set<string>();

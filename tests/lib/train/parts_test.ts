@@ -8,6 +8,7 @@ import { Pacer } from "../../../lib/gpu/pacer.ts";
 import { read } from "../../../lib/tensor/tensor.ts";
 import { Division } from "../../../lib/train/division.ts";
 import { ALONE, type Exchange } from "../../../lib/train/exchange.ts";
+import { activeMae } from "../../../lib/train/active_mae.ts";
 import { Finetune } from "../../../lib/train/finetune.ts";
 import { mae } from "../../../lib/train/mae.ts";
 import type { Method } from "../../../lib/train/method.ts";
@@ -22,11 +23,19 @@ import { inRanks } from "../../support/ranks.ts";
 
 const STEPS = 3, BATCH = 8;
 const DATA = noiseData(STEPS * BATCH);
+/** Half of the patches hold nothing. */
+const SPARSE = { ...noiseData(STEPS * BATCH, (x) => Math.max(0, x - 1.8)), sumDeviations: [0.9, 1.1] };
+const active = (config: RunConfig) => ({ ...config, model: { ...config.model, tokens: "active" as const } });
 
 const METHODS: Readonly<Record<string, (gpu: Gpu, config: RunConfig, exchange: Exchange) => Method>> = {
   "finetuning": (gpu, config, exchange) => new Finetune(gpu, config, DATA, new Map(), exchange),
   "SimCLR": (gpu, config, exchange) => new Pretraining(gpu, config, DATA, new Map(), simclr(config), exchange),
   "MAE": (gpu, config, exchange) => new Pretraining(gpu, config, DATA, new Map(), mae(config), exchange),
+  "finetuning on active tokens": (gpu, config, exchange) => new Finetune(gpu, active(config), SPARSE, new Map(), exchange),
+  "SimCLR on active tokens": (gpu, config, exchange) =>
+    new Pretraining(gpu, active(config), SPARSE, new Map(), simclr(active(config)), exchange),
+  "active MAE": (gpu, config, exchange) =>
+    new Pretraining(gpu, active(config), SPARSE, new Map(), activeMae(active(config)), exchange),
 };
 
 /** How a batch of BATCH images is computed. */
