@@ -2,6 +2,8 @@
  * @file Lists of numbers. Long ones are typed arrays: ten million numbers take a few words each, and no call has them all as its arguments.
  */
 
+import { exp } from "./elementary.ts";
+
 /** The numbers 0 ... n - 1. */
 export function firstNumbers(n: number): Uint32Array<ArrayBuffer> {
   const numbers = new Uint32Array(n);
@@ -27,7 +29,7 @@ export function joined(first: Uint32Array, second: Uint32Array): Uint32Array<Arr
 /** Softmax of one row, the largest score taken out first. */
 export function softmax(logits: ArrayLike<number>): number[] {
   const largest = logits[argmax(logits)]!;
-  const exponentials = Array.from(logits, (x) => Math.exp(x - largest));
+  const exponentials = Array.from(logits, (x) => exp(x - largest));
   const sum = exponentials.reduce((a, b) => a + b, 0);
   return exponentials.map((x) => x / sum);
 }

@@ -5,6 +5,8 @@
  * only on (key, counter), so a run goes on exactly after a restart and gives the same on every machine.
  */
 
+import { cos, log, sin } from "./elementary.ts";
+
 /** What random numbers are drawn for: each purpose counts in a stream of its own. */
 export const STREAMS = { weights: 1, shuffle: 2, synth: 4, bootstrap: 5 } as const;
 
@@ -85,10 +87,10 @@ export class Random {
       this.#spare = undefined;
       return value;
     }
-    const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
+    const radius = Math.sqrt(-2 * log(1 - this.uniform()));
     const angle = 2 * Math.PI * this.uniform();
-    this.#spare = radius * Math.sin(angle);
-    return radius * Math.cos(angle);
+    this.#spare = radius * sin(angle);
+    return radius * cos(angle);
   }
 
   /** Puts an array in random order, in place (Fisher and Yates). */

@@ -1,6 +1,7 @@
 /** @file Losses and measures of validation, in double precision: as the kernels of training compute them, without a training step. */
 
 import { argmax } from "../arrays.ts";
+import { exp, log } from "../elementary.ts";
 
 /** Share of rows where both agree. */
 export function accuracy(predicted: ArrayLike<number>, labels: ArrayLike<number>): number {
@@ -20,7 +21,7 @@ export function crossEntropyLoss(logits: Float32Array, labels: ArrayLike<number>
   return mean(labels, (label, i) => {
     const row = logits.subarray(i * classes, (i + 1) * classes);
     const largest = row[argmax(row)]!;
-    return Math.log(row.reduce((sum, x) => sum + Math.exp(x - largest), 0)) + largest - row[label]!;
+    return log(row.reduce((sum, x) => sum + exp(x - largest), 0)) + largest - row[label]!;
   });
 }
 

@@ -282,7 +282,7 @@ export interface BlockSizes {
 export function declareBlock(d: Declarations, name: string, { dim, heads, hidden, kernel: k }: BlockSizes): void {
   d.norm(`${name}.norm1`, dim);
   d.linear(`${name}.attn.qkv`, 3 * dim, dim);
-  d.constant(`${name}.attn.temperature`, [heads, 1, 1], (dim / heads) ** -0.5);
+  d.constant(`${name}.attn.temperature`, [heads, 1, 1], 1 / Math.sqrt(dim / heads));
   d.linear(`${name}.attn.proj`, dim, dim);
   d.norm(`${name}.norm_lcm`, dim);
   d.linear(`${name}.lcm.conv1`, dim, 1, k, k);

@@ -1,5 +1,6 @@
 /** @file The numbers that change from step to step, in one small uniform buffer: `struct Step` of kernels/lib/step.wgsl. */
 
+import { power } from "../elementary.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { encode } from "../gpu/dims.ts";
 import { layoutOf } from "../gpu/layout.ts";
@@ -62,7 +63,7 @@ export function writeStep(gpu: Gpu, { storage }: PlacedTensor, numbers: StepNumb
   const { seed, step, row = 0, firstRow = 0, part = { images: 1, of: 1, first: 0 } } = numbers;
   const { learningRates = [], begins = [], betas = [0.9, 0.999] } = numbers;
   const groups = Array.from({ length: MAX_GROUPS }, (_, group) => group);
-  const correction = (beta: number) => groups.map((group) => 1 - beta ** Math.max(0, step + 1 - (begins[group] ?? 0)));
+  const correction = (beta: number) => groups.map((group) => 1 - power(beta, Math.max(0, step + 1 - (begins[group] ?? 0))));
   const values = {
     seed: [seed % 2 ** 32, Math.floor(seed / 2 ** 32)],
     step,

@@ -2,6 +2,7 @@
 
 import type { RunConfig } from "../config/keys.ts";
 import { DataError } from "../data/errors.ts";
+import { power } from "../elementary.ts";
 import { headOutputs, ImageMap } from "../eval/image_map.ts";
 import { measure, MEASURES } from "../eval/measures.ts";
 import { imagePrediction } from "../eval/predict.ts";
@@ -71,7 +72,7 @@ export class Finetune extends Method {
     const { model: { depth }, training: { layer_decay: decay } } = config;
     const rates: MethodOptions["rates"] = {
       groupOf: ({ name }) => isHead(name) ? 1 : 0,
-      factorOf: ({ name }) => decay ** (depth + 1 - layerOf(name, depth)),
+      factorOf: ({ name }) => power(decay, depth + 1 - layerOf(name, depth)),
     };
     super(gpu, config, data, { start, columns, rates, place: exchange });
     const { images } = this.division;

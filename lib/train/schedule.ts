@@ -1,5 +1,7 @@
 /** @file The learning rate over the epochs. */
 
+import { cos } from "../elementary.ts";
+
 /**
  * Factor of the learning rate in an epoch: linear warmup, then a cosine to 0 (Loshchilov and Hutter,
  * arXiv:1608.03983).
@@ -10,5 +12,5 @@
  */
 export function learningRateFactor(epoch: number, warmup: number, total: number): number {
   if (epoch < warmup) return (epoch + 1) / warmup;
-  return 0.5 * (1 + Math.cos(Math.PI * (epoch - warmup) / Math.max(1, total - warmup)));
+  return 0.5 * (1 + cos(Math.PI * (epoch - warmup) / Math.max(1, total - warmup)));
 }

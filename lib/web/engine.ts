@@ -40,6 +40,8 @@ let jets: Jets | undefined;
 let weights: Weights | undefined;
 let explainer: Explainer | undefined;
 let predictions: ImagePrediction[] = [];
+/** What is under way with the explainer, which explains one event at a time and is given back after that. */
+let explaining: Promise<unknown> = Promise.resolve();
 
 /** How a call tells what is going on, and learns that it is not wanted any more. */
 interface Context {
@@ -96,15 +98,10 @@ const calls: { [Name in keyof Calls]: (given: Calls[Name]["given"], context: Con
     return Promise.resolve(rows.map(csvLine).join(""));
   },
 
-  async explain(index) {
-    const [model, { images, labels, mass }] = ready();
-    explainer ??= new Explainer(gpu, model, { images });
-    const explanation = await explainer.explain(index);
-    const { prediction: { class: chosen, probabilities, mass: predicted } } = explanation;
-    const truth = (value: string | undefined) => value === undefined ? "" : ` (true: ${value})`;
-    const title = `Event ${index}: class ${chosen}${truth(labels?.[index]?.toString())} with probability ` +
-      `${probabilities[chosen]!.toFixed(3)}, mass ${predicted.toFixed(1)} GeV${truth(mass?.[index]?.toFixed(1))}`;
-    return figureElement(explanationFigure("event", title, explanation, images, model.model.patch_size));
+  explain(index) {
+    const figure = explaining.then(() => drawExplanation(index));
+    explaining = figure.catch(() => {});
+    return figure;
   },
 
   async report(_, { signal, tell }) {
@@ -130,9 +127,9 @@ const calls: { [Name in keyof Calls]: (given: Calls[Name]["given"], context: Con
     return await trainOnJets(gpu, jets as LabelledJets, choice, { reporter, onEpoch, signal });
   },
 
-  use(file) {
-    takeWeights(decodeWeights({ path: "trained here", bytes: new MemorySource(file) }));
-    return Promise.resolve(loaded());
+  async use(file) {
+    await takeWeights(decodeWeights({ path: "trained here", bytes: new MemorySource(file) }));
+    return loaded();
   },
 };
 
@@ -140,6 +137,18 @@ const calls: { [Name in keyof Calls]: (given: Calls[Name]["given"], context: Con
 function ready(): [Weights, Jets] {
   if (!weights || !jets) throw new Error("Jets and weights are both needed: drop a file of each");
   return [weights, jets];
+}
+
+/** An event with what its prediction rests on. */
+async function drawExplanation(index: number): Promise<string> {
+  const [model, { images, labels, mass }] = ready();
+  explainer ??= new Explainer(gpu, model, { images });
+  const explanation = await explainer.explain(index);
+  const { prediction: { class: chosen, probabilities, mass: predicted } } = explanation;
+  const truth = (value: string | undefined) => value === undefined ? "" : ` (true: ${value})`;
+  const title = `Event ${index}: class ${chosen}${truth(labels?.[index]?.toString())} with probability ` +
+    `${probabilities[chosen]!.toFixed(3)}, mass ${predicted.toFixed(1)} GeV${truth(mass?.[index]?.toFixed(1))}`;
+  return figureElement(explanationFigure("event", title, explanation, images, model.model.patch_size));
 }
 
 /** Takes a file for what it is, whatever its name says; the name of one that is damaged says who explains it. */
@@ -152,7 +161,7 @@ async function take(name: string, file: ByteSource, tell: Context["tell"]): Prom
   if (holds(isCheckpoint) || isSafetensors(start) || /\.(pt|pth|bin|safetensors)$/i.test(name)) {
     return takeWeights(decodeWeights({ path: name, bytes: file }));
   }
-  takeJets(await readJets(name, file, (done, total) => tell({ progress: [`reading ${name}`, done, total] })));
+  await takeJets(await readJets(name, file, (done, total) => tell({ progress: [`reading ${name}`, done, total] })));
 }
 
 /** False where a file is too damaged to tell. */
@@ -165,13 +174,14 @@ function holds(test: () => boolean): boolean {
   }
 }
 
-function takeJets(taken: Jets): void {
+async function takeJets(taken: Jets): Promise<void> {
+  await explaining;
   if (weights && !readsImages(weights.model, taken.images)) weights = undefined;
   jets = taken;
   forget();
 }
 
-function takeWeights(taken: Weights): void {
+async function takeWeights(taken: Weights): Promise<void> {
   const { model: { img_size, in_channels }, untrained } = taken;
   if (untrained.length > 1) throw new Error(`${describeUntrained(taken)}. Drop weights from deno task finetune`);
   if (jets && !readsImages(taken.model, jets.images)) {
@@ -181,6 +191,7 @@ function takeWeights(taken: Weights): void {
         `${size} x ${size} with ${channels}. Drop jets that it reads first`,
     );
   }
+  await explaining;
   weights = taken;
   forget();
 }

@@ -12,11 +12,11 @@ const status = get("status"), meter = get<HTMLProgressElement>("meter"), stop = 
 let engine: Engine;
 let work: AbortController | undefined;
 let trained: Uint8Array<ArrayBuffer> | undefined;
-/** The event in sight, and the one that is being explained. */
-let wanted = -1, explaining = false;
+/** What is loaded; the event in sight, of what was loaded then; and whether one is being explained. */
+let loaded: Loaded | undefined, wanted: { readonly event: number; readonly of: Loaded } | undefined, explaining = false;
 
 const list = new EventList(get("events"), (event) => {
-  wanted = event;
+  wanted = { event, of: loaded! };
   explain().catch(fail);
 });
 
@@ -65,6 +65,8 @@ async function busy<Result>(
 
 /** Shows what is loaded, and predicts it. */
 async function show(now: Loaded): Promise<void> {
+  loaded = now;
+  wanted = undefined;
   get("loaded").textContent = `${now.jets ?? "no jets"} (${now.count.toLocaleString("en")}) \u00b7 ${now.weights ?? "no weights"}`;
   get("remarks").replaceChildren(...now.remarks.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
   get("figures").replaceChildren();
@@ -89,11 +91,13 @@ async function show(now: Loaded): Promise<void> {
     return true;
   });
   if (!done) return;
+  const took = `${now.count.toLocaleString("en")} events in ${((performance.now() - started) / 1000).toFixed(1)} s`;
   get<HTMLButtonElement>("csv").disabled = false;
-  say(`${now.count.toLocaleString("en")} events in ${((performance.now() - started) / 1000).toFixed(1)} s`);
   count();
   list.move(1);
-  if (now.labels && now.mass) drawReport().catch(fail);
+  if (now.labels && now.mass) await drawReport();
+  else get("figures").textContent = "Figures compare predictions with the truth: these jets have no labels and masses.";
+  if (status.className !== "error") say(took);
 }
 
 function count(): void {
@@ -109,9 +113,12 @@ async function explain(): Promise<void> {
   explaining = true;
   get("event").classList.add("waiting");
   try {
-    for (let event = -1; event !== wanted;) {
-      event = wanted;
-      get("event").innerHTML = await engine.ask("explain", event);
+    let drawn: typeof wanted;
+    while (drawn !== wanted) {
+      drawn = wanted;
+      const figure = drawn ? await engine.ask("explain", drawn.event) : "";
+      // another event may be in sight by now, or other jets
+      if (!drawn || drawn.of === loaded) get("event").innerHTML = figure;
     }
   } finally {
     explaining = false;
@@ -120,7 +127,8 @@ async function explain(): Promise<void> {
 }
 
 async function drawReport(): Promise<void> {
-  get("figures").innerHTML = await engine.ask("report", undefined);
+  const figures = await busy("Drawing figures", (hear, signal) => engine.ask("report", undefined, hear, signal));
+  if (figures !== undefined) get("figures").innerHTML = figures;
 }
 
 function applyFilter(): void {
@@ -168,6 +176,11 @@ async function train(): Promise<void> {
   say("Trained: the weights can be saved, and used here");
 }
 
+async function use(): Promise<void> {
+  const now = await busy("Reading the weights", () => engine.ask("use", trained!));
+  if (now) await show(now);
+}
+
 function save(name: string, contents: BlobPart, type: string): void {
   const link = document.createElement("a"), url = URL.createObjectURL(new Blob([contents], { type }));
   link.href = url;
@@ -193,7 +206,7 @@ function listen(): void {
   }
   stop.addEventListener("click", () => work?.abort());
   get("train").addEventListener("click", () => void train());
-  get("use").addEventListener("click", () => void engine.ask("use", trained!).then(show, fail));
+  get("use").addEventListener("click", () => void use());
   get("save").addEventListener("click", () => save("trained-in-the-page.safetensors", trained!, "application/octet-stream"));
   get("csv").addEventListener(
     "click",

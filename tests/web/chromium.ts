@@ -33,6 +33,7 @@ export class Browser implements AsyncDisposable {
   readonly #socket: WebSocket;
   readonly #waiting = new Map<number, (result: Record<string, unknown>) => void>();
   #next = 0;
+  #loaded = () => {};
 
   private constructor(process: Deno.ChildProcess, socket: WebSocket, downloads: string) {
     this.#process = process;
@@ -52,7 +53,9 @@ export class Browser implements AsyncDisposable {
     const browser = new Browser(process, socket, `${folder}/downloads`);
     for (const part of ["Runtime", "Log", "Page", "DOM"]) await browser.#send(`${part}.enable`);
     await browser.#send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: browser.downloads });
+    const loaded = new Promise<void>((resolve) => browser.#loaded = resolve);
     await browser.#send("Page.navigate", { url });
+    await loaded;
     return browser;
   }
 
@@ -113,10 +116,9 @@ export class Browser implements AsyncDisposable {
     return Uint8Array.fromBase64((await this.#send("Page.captureScreenshot", { format: "png" }))["data"] as string);
   }
 
-  /** Ends the browser. */
+  /** Ends the browser, with all of its processes: it goes on writing into its folder until then. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#socket.close();
-    this.#process.kill("SIGKILL");
+    void this.#send("Browser.close");
     await this.#process.status;
   }
 
@@ -130,6 +132,7 @@ export class Browser implements AsyncDisposable {
 
   #hear({ id, method, params, result }: Reply): void {
     if (id !== undefined) this.#waiting.get(id)?.(result ?? {});
+    else if (method === "Page.loadEventFired") this.#loaded();
     else if (method === "Runtime.exceptionThrown" || (method === "Runtime.consoleAPICalled" && params?.["type"] === "error")) {
       this.errors.push(JSON.stringify(params));
     } else if (method === "Log.entryAdded") {

@@ -29,7 +29,7 @@ await writeSynthetic(data, 120, 5, 0, true);
 await using server = serveFolder("dist", 0);
 await using browser = await Browser.open(`http://127.0.0.1:${server.addr.port}/`, folder.path);
 const status = () => browser.evaluate("document.getElementById('status').textContent");
-const predicted = "document.body.dataset.ready === 'true' && !document.getElementById('csv').disabled";
+const predicted = "document.body.dataset.ready && !document.body.classList.contains('busy')";
 await browser.until(predicted);
 console.log(`The page opens with its example: ${await status()}`);
 

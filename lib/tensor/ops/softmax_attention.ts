@@ -32,7 +32,7 @@ export function softmaxAttention(tape: Tape, qkv: Tensor, heads: number, label: 
     HEADS: heads,
     HEAD_DIM: headDim,
     NUMBERS: count,
-    SCALE: headDim ** -0.5,
+    SCALE: 1 / Math.sqrt(headDim),
     T: tile,
   };
   const launch = (entry: string, bindings: Bindings, items = batch * heads * Math.ceil(tokens / tile)) =>
