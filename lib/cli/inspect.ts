@@ -1,7 +1,7 @@
 /** @file The work of deno task inspect: facts of a data file, printed, and pictures of images. */
 
 import { openData, openJets } from "../disk/data_files.ts";
-import { describeZeroEnd, describeZeros, remarksOn } from "../data/empty.ts";
+import { describeNegative, describeZeroEnd, describeZeros, remarksOn } from "../data/empty.ts";
 import type { Encoding, PackedBatch } from "../data/entries.ts";
 import { DataError } from "../data/errors.ts";
 import { FEATURES, jetFeatures } from "../data/features.ts";
@@ -106,8 +106,8 @@ function describeScalar(name: string, values: Float64Array, width: number, bins:
   const { least, most, mean, std } = describe(values);
   const f = (value: number) => formatReal(value, 1);
   reporter.line(`\n${name} in GeV: ${f(least)} to ${f(most)}, mean ${f(mean)}, standard deviation ${f(std)}. By start of bin:`);
-  const zeros = describeZeros(`values of ${name}`, values);
-  if (zeros) reporter.line(`Beware: ${zeros}`);
+  const what = `values of ${name}`;
+  for (const odd of [describeZeros(what, values), describeNegative(what, values)]) if (odd) reporter.line(`Beware: ${odd}`);
   const low = width * Math.floor(least / width);
   reporter.line(histogram(values, low, low + width * bins, bins));
 }

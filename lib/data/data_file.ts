@@ -34,6 +34,9 @@ export interface DataFile extends Disposable {
   dataset(name: string): Dataset;
 }
 
+/** What is wanted of a dataset: its rows one after the other, or all numbers at once, which may stand for classes. */
+export type DatasetUse = "rows" | "numbers" | "classes";
+
 /** Numbers under one name. */
 export interface Dataset {
   /** What is known of it without reading it. */
@@ -47,10 +50,9 @@ export interface Dataset {
   /**
    * Refuses what cannot be read.
    *
-   * @param as one after the other, or all at once
    * @throws {DataError} saying what it is and what to do
    */
-  check(as: "rows" | "numbers"): void;
+  check(as: DatasetUse): void;
   /**
    * All its numbers, the last axis fastest.
    *
@@ -99,6 +101,14 @@ export interface Unwritten {
   readonly chunks: number;
   /** Chunks that there should be. */
   readonly of: number;
+}
+
+/** The type of elements that are letters. */
+export const TEXT = "text";
+
+/** How Python makes numbers of text, the dataset being OLD: names of classes become numbers, and numbers in letters what they say. */
+export function textConversion(as: DatasetUse): string {
+  return as === "classes" ? "np.unique(OLD[:], return_inverse=True)[1]" : 'OLD[:].astype("f8")';
 }
 
 /**

@@ -68,6 +68,16 @@ export function describeZeros(what: string, values: Float64Array): string | unde
     "Were they written?";
 }
 
+/** What there is to say about masses and momenta below 0, which none is; undefined if there are none. */
+export function describeNegative(what: string, values: Float64Array): string | undefined {
+  const first = values.findIndex((value) => value < 0);
+  if (first < 0) return undefined;
+  const count = values.reduce((sum, value) => sum + (value < 0 ? 1 : 0), 0);
+  return `${formatCount(count)} of ${formatCount(values.length)} ${what} are below 0, the first is that of image ${first}: ${
+    values[first]
+  }. ` + "Do they stand for what is not known?";
+}
+
 /** A run of equal labels that chance makes less often than this is spoken of. */
 const CHANCE = 1e-9;
 

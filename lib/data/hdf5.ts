@@ -30,6 +30,8 @@ type Target = "dataset" | "group" | "type" | "link" | "nothing" | "unreadable";
 const FIRST_BYTES = 512;
 /** Links of links. */
 const MOST_LINKS = 16;
+/** Groups within groups in which datasets are looked for: libhdf5 walks all of them for each name. */
+const MOST_GROUPS = 32;
 
 /** An open HDF5 file. */
 export class Hdf5File implements DataFile {
@@ -65,7 +67,7 @@ export class Hdf5File implements DataFile {
   }
 
   /**
-   * Paths of all datasets, and of links that lead to no dataset of this file.
+   * Paths of datasets, and of links that lead to no dataset of this file; of those in very many groups within groups, none.
    *
    * @throws {DataError} if the file is damaged there
    */
@@ -73,7 +75,7 @@ export class Hdf5File implements DataFile {
     const { library, id } = this.#served;
     const names = attempt(() => library.get_names(id, "/", true));
     if (!names) throw new DataError(`${this.path}: the names of its datasets cannot be read (${libraryReason()}). ${REPACK}`);
-    return names.filter((name) => this.kind(name) === "dataset");
+    return names.filter((name) => name.split("/").length <= MOST_GROUPS && this.kind(name) === "dataset");
   }
 
   kind(path: string): "dataset" | "other" | "nothing" {
@@ -159,28 +161,35 @@ export class Hdf5File implements DataFile {
       return `"${name}" is a group, not a dataset. It holds ${listed(inside) || "no datasets"}: name one of them`;
     }
     if (target === "type") return `"${name}" is a type, not a dataset`;
-    const reason = libraryReason(), parts = name.split("/");
-    const link = parts.map((_, i) => parts.slice(0, i + 1).join("/")).find((prefix) => this.#target(prefix) === "link");
-    if (link !== undefined) return this.#explainLink(link);
+    const reason = libraryReason();
+    if (this.#firstLink(name) !== undefined) return this.#explainLink(name);
     return target === "nothing" ? `there is no dataset "${name}"` : `"${name}" cannot be read (${reason}). ${REPACK}`;
   }
 
-  /** Where a link leads that leads nowhere in this file. */
+  /** The first part of a path that is a link which leads nowhere in this file. */
+  #firstLink(path: string): string | undefined {
+    const parts = path.split("/");
+    return parts.map((_, i) => parts.slice(0, i + 1).join("/")).find((start) => this.#target(start) === "link");
+  }
+
+  /** Where a path leads whose parts are links that lead nowhere in this file. */
   #explainLink(name: string): string {
     const { library, id } = this.#served;
     let at = name;
     for (let links = 0; links < MOST_LINKS; links++) {
-      const { filename, obj_path } = attempt(() => library.get_external_link(id, at)) ?? {};
+      const link = this.#firstLink(at);
+      if (link === undefined) return `"${name}" is a link to "${shorten(at)}", which is not there`;
+      const rest = at.slice(link.length);
+      const { filename, obj_path } = attempt(() => library.get_external_link(id, link)) ?? {};
       if (filename !== undefined) {
-        const target = `"${shorten(normal(obj_path ?? ""))}" in the file ${shorten(filename)}`;
+        const target = `"${shorten(normal(`${obj_path}${rest}`))}" in the file ${shorten(filename)}`;
         return `"${name}" is a link to ${target}, and its numbers are there. ` +
           "Name that file, or copy the numbers into this one: h5repack --merge in.h5 out.h5";
       }
-      const target = attempt(() => library.get_symbolic_link(id, at));
+      const target = attempt(() => library.get_symbolic_link(id, link));
       if (typeof target !== "string") return `"${name}" is a link of a kind that is not read here. Name the dataset itself`;
       // a target without a slash before it counts from the link's own group
-      at = normal(target.startsWith("/") ? target : `${at.split("/").slice(0, -1).join("/")}/${target}`);
-      if (this.#target(at) === "nothing") return `"${name}" is a link to "${shorten(at)}", which is not there`;
+      at = normal(`${target.startsWith("/") ? "" : link.split("/").slice(0, -1).join("/")}/${target}${rest}`);
     }
     return `"${name}" is a link that leads back to itself`;
   }

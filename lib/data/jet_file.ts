@@ -138,7 +138,7 @@ export class JetFile implements JetLayout {
     const { name, shape } = dataset.info;
     const fail = (why: string) => new DataError(`${this.path}: dataset "${name}" ${why}`);
     const advice = (expression: string) => `. ${pythonAdvice(this.#data.module, name, expression)}`;
-    dataset.check("numbers");
+    dataset.check(quantity === "labels" ? "classes" : "numbers");
     if (!this.#isColumn(shape)) {
       const isTable = shape.length === 2 && shape[0] === this.count;
       if (quantity === "labels" && isTable && shape[1]! <= MOST_CLASSES && isOneHot(dataset.readNumbers(), shape[1]!)) {
@@ -235,10 +235,10 @@ function layoutOf(shape: readonly number[]): Layout | string {
   if (shape.length === 2) {
     return `images have four axes: (N, size, size, channels). Store x.reshape(${count}, size, size, channels), ${a} values an image`;
   }
-  if (shape.length !== 4) {
-    return shape.length === 3 ? "the images must be square" : "images have four axes: (N, size, size, channels)";
-  }
-  if (a === b) return { count, size: a!, channels: c!, channelsFirst: false };
-  if (b === c) return { count, size: b!, channels: a!, channelsFirst: true };
-  return "the images must be square";
+  if (shape.length === 4 && a === b) return { count, size: a!, channels: c!, channelsFirst: false };
+  if (shape.length === 4 && b === c) return { count, size: b!, channels: a!, channelsFirst: true };
+  const order = "(N, size, size, channels) or (N, channels, size, size)";
+  return shape.length === 3 || shape.length === 4
+    ? `the images must be square: ${order}. Reorder the axes (np.moveaxis), or fill the images up with zeros (np.pad)`
+    : `images have four axes: ${order}. Reshape or index the dataset`;
 }

@@ -10,7 +10,7 @@ import { type ByteSource, readRange } from "../io/source.ts";
 import { shorten } from "../format.ts";
 import { MOST_HEADER, NpyError, type NpyHeader, readNpyHeader } from "../io/npy.ts";
 import { readZipDirectory, type ZipEntry, ZipError } from "../io/zip.ts";
-import { type DataFile, type Dataset, type DatasetInfo, pythonAdvice } from "./data_file.ts";
+import { type DataFile, type Dataset, type DatasetInfo, type DatasetUse, pythonAdvice, TEXT, textConversion } from "./data_file.ts";
 import { decodeNumbers } from "./decode.ts";
 import { DataError } from "./errors.ts";
 import { elementsOf } from "./boxes.ts";
@@ -34,8 +34,8 @@ const OTHERS: Readonly<Record<string, readonly [words: string, conversion?: stri
   M: ["times"],
   m: ["differences of times"],
   O: ["pickled Python objects", "np.stack(OLD)"],
-  S: ["text", "np.unique(OLD, return_inverse=True)[1]"],
-  U: ["text", "np.unique(OLD, return_inverse=True)[1]"],
+  S: [TEXT],
+  U: [TEXT],
   V: ["raw bytes"],
 };
 
@@ -61,7 +61,10 @@ export function openNpz(path: string, file: ByteSource): DataFile {
 
 /** Opens a single array; the file is closed with it, unless this throws. */
 export function openNpy(path: string, file: ByteSource): DataFile {
-  return new NumpyFile(path, file, new Map([[ALONE, undefined]]), BESIDE);
+  const array = new NumpyFile(path, file, new Map([[ALONE, undefined]]), BESIDE);
+  // one whose header is none is refused at once
+  array.dataset(ALONE);
+  return array;
 }
 
 class NumpyFile implements DataFile {
@@ -129,11 +132,12 @@ class NumpyArray implements Dataset {
     return this.#member.place;
   }
 
-  check(): void {
+  check(as: DatasetUse): void {
     const { shape, descr, fortranOrder, bytes } = this.#header, { name, format, size, type } = this.info;
     const advice = (expression?: string) => expression ? `. ${pythonAdvice("NumPy", name, expression)}` : "";
     if (!format) {
-      throw this.#error(`holds ${type}, which cannot be read here${advice(OTHERS[kindOf(descr)]?.[1])}`);
+      const conversion = type === TEXT ? textConversion(as) : OTHERS[kindOf(descr)]?.[1];
+      throw this.#error(`holds ${type}, which cannot be read here${advice(conversion)}`);
     }
     // of one axis there is one order
     if (fortranOrder && shape.filter((n) => n !== 1).length > 1) {
@@ -150,7 +154,7 @@ class NumpyArray implements Dataset {
   }
 
   readNumbers(): Float64Array {
-    this.check();
+    this.check("numbers");
     const bytes = inWords(this.#path, this.info.name, () => this.#member.readAll());
     return decodeNumbers(this.#path, this.info, bytes.subarray(this.#header.bytes));
   }

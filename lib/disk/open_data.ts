@@ -5,7 +5,7 @@ import { ConfigError } from "../config/parse.ts";
 import { divisionOf, splitSeed } from "../config/seeds.ts";
 import { mostActivePatches } from "../data/active_patches.ts";
 import { sumDeviations } from "../data/patch_sums.ts";
-import { describeZeroEnd, describeZeros } from "../data/empty.ts";
+import { describeNegative, describeZeroEnd, describeZeros } from "../data/empty.ts";
 import { DataError } from "../data/errors.ts";
 import type { JetNames } from "../data/jet_file.ts";
 import { labelProblem } from "../data/labels.ts";
@@ -86,7 +86,8 @@ export async function openLabelled(
   return await guarded(loader, async () => {
     const labels = checkLabels(await loader.scalars("labels"), config.model.num_classes, path);
     const mass = await loader.scalars("mass");
-    for (const odd of [describeZeroEnd(labels), describeZeros("masses", mass)]) if (odd) options.notice?.(`${path}: ${odd}`);
+    const odd = [describeZeroEnd(labels), describeZeros("masses", mass), describeNegative("masses", mass)];
+    for (const line of odd) if (line) options.notice?.(`${path}: ${line}`);
     let split: LabelledData["split"];
     try {
       split = limited(divide(labels, divisionOf(config)), config);

@@ -4,7 +4,7 @@
  * libhdf5 gives a fill value for what was never written, and takes numbers by their size alone where it is asked for bytes.
  */
 
-import type { Dataset, DatasetInfo, Unwritten } from "../data_file.ts";
+import type { Dataset, DatasetInfo, DatasetUse, Unwritten } from "../data_file.ts";
 import { decodeNumbers } from "../decode.ts";
 import { DataError } from "../errors.ts";
 import { elementsOf, numberOf, placeOf } from "../boxes.ts";
@@ -61,8 +61,8 @@ export class Hdf5Dataset implements Dataset {
     }
   }
 
-  check(as: "rows" | "numbers"): void {
-    const refusal = this.#guard(() => refusalOf(this.#parts));
+  check(as: DatasetUse): void {
+    const refusal = this.#guard(() => refusalOf(this.#parts, as));
     if (refusal !== undefined) throw this.#error(refusal);
     if (as === "rows" && this.info.storage === "virtual") {
       throw this.#error(

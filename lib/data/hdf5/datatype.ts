@@ -5,6 +5,7 @@
  * read are the types that processors have, in either byte order; all others are named, to be refused.
  */
 
+import { TEXT } from "../data_file.ts";
 import type { NumberFormat, NumberLayout } from "../numbers.ts";
 import type { Cursor } from "./hdf5_source.ts";
 
@@ -27,7 +28,7 @@ const COMPLEX = ["complex numbers", "OLD[:].real"] as const;
 /** Other classes of types by number, and how h5py makes numbers of what they hold. */
 const CLASSES: Readonly<Record<number, readonly [words: string, conversion?: string]>> = {
   2: ["times"],
-  3: ["text", "np.unique(OLD[:], return_inverse=True)[1]"],
+  3: [TEXT],
   4: ["bit fields"],
   5: ["opaque bytes"],
   6: ["records", 'OLD["FIELD"]'],
@@ -37,7 +38,7 @@ const CLASSES: Readonly<Record<number, readonly [words: string, conversion?: str
   11: COMPLEX,
 };
 const TO_FLOAT = 'OLD.astype("f4")[:]';
-const TEXT = 3, RECORDS = 6, ENUMERATIONS = 8, LISTS = 9;
+const LETTERS = 3, RECORDS = 6, ENUMERATIONS = 8, LISTS = 9;
 
 /** Reads a datatype message. */
 export function readType(cursor: Cursor): ElementType {
@@ -50,7 +51,7 @@ export function readType(cursor: Cursor): ElementType {
   const isText = kind === LISTS && (flags & 0xf) === 1;
   // h5py stores complex numbers as records of their parts, r and i
   const isComplex = kind === RECORDS && (flags & 0xffff) === 2 && cursor.name() === "r";
-  const [words, conversion] = isComplex ? COMPLEX : CLASSES[isText ? TEXT : kind] ?? [`elements of class ${kind}`];
+  const [words, conversion] = isComplex ? COMPLEX : CLASSES[isText ? LETTERS : kind] ?? [`elements of class ${kind}`];
   return { format: undefined, size, littleEndian: true, words, ...(conversion && { conversion }) };
 }
 

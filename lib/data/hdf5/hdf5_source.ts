@@ -41,9 +41,10 @@ export class Hdf5Source {
   /** @throws {Hdf5Fault} if there is no superblock */
   constructor(file: ByteSource) {
     this.#file = file;
-    const { size } = file;
-    this.#base = findSuperblock(file, size);
-    this.bytes = size - this.#base;
+    const base = findSuperblock(file);
+    if (base === undefined) throw new Hdf5Fault("there is no superblock", true);
+    this.#base = base;
+    this.bytes = file.size - base;
     const start = this.read(0, Math.min(16, this.bytes));
     // where the widths lie depends on the version, which is the byte behind the signature
     const at = start[8]! < 2 ? 13 : 9;
@@ -106,13 +107,14 @@ export function verified(bytes: Uint8Array<ArrayBuffer>, what: string): Uint8Arr
   return body;
 }
 
-function findSuperblock(file: ByteSource, size: number): number {
+/** Where a file's superblock is; undefined if it has none. */
+export function findSuperblock(file: ByteSource): number | undefined {
   const bytes = new Uint8Array(SIGNATURE.length);
-  for (let at = 0; at + SIGNATURE.length <= size; at = at === 0 ? 512 : 2 * at) {
+  for (let at = 0; at + SIGNATURE.length <= file.size; at = at === 0 ? 512 : 2 * at) {
     file.read(at, bytes);
     if (String.fromCharCode(...bytes) === SIGNATURE) return at;
   }
-  throw new Hdf5Fault("there is no superblock", true);
+  return undefined;
 }
 
 /** Reads little-endian numbers one after the other. */

@@ -1,13 +1,13 @@
 /** @file Datasets whose numbers are not read: what they are, and what to do. */
 
 import { formatBytes, listed, shorten } from "../../format.ts";
-import { pythonAdvice } from "../data_file.ts";
+import { type DatasetUse, pythonAdvice, TEXT, textConversion } from "../data_file.ts";
 import { MOST_COMPRESSION } from "../inflate.ts";
 import { DataError } from "../errors.ts";
 import { isSupported } from "./filters.ts";
-import type { ChunkedStorage } from "./data_layout.ts";
+import type { ChunkedStorage, Storage } from "./data_layout.ts";
 import type { DatasetParts } from "./parts.ts";
-import type { Hdf5Fault } from "./hdf5_source.ts";
+import type { Hdf5Fault, Hdf5Source } from "./hdf5_source.ts";
 import { readMappings } from "./virtual.ts";
 
 /** Largest chunk that is read, in bytes: it is unpacked in memory. */
@@ -24,16 +24,22 @@ export function explainFault({ message, damaged }: Hdf5Fault, path: string, data
 }
 
 /** Why a dataset is not read, in words that follow its name; undefined if it is. */
-export function refusalOf({ name, source, storage, element, filters, extent: { shape } }: DatasetParts): string | undefined {
+export function refusalOf(
+  { name, source, storage, element, filters, extent: { shape } }: DatasetParts,
+  as: DatasetUse,
+): string | undefined {
   const missing = filters.find((filter) => !isSupported(filter));
   if (missing) {
     return `is compressed with "${shorten(missing.name)}", which cannot be read here. ` +
       "Rewrite it with gzip, or uncompressed (h5repack -f GZIP=4 in.h5 out.h5)";
   }
   if (!element.format) {
-    const how = element.conversion && `. ${pythonAdvice("h5py", name, element.conversion)}`;
+    const conversion = element.words === TEXT ? textConversion(as) : element.conversion;
+    const how = conversion && `. ${pythonAdvice("h5py", name, conversion)}`;
     return `holds ${element.words}, which cannot be read here${how ?? ""}`;
   }
+  const elsewhere = otherFiles(source, storage);
+  if (elsewhere !== undefined) return `${elsewhere}. With these at hand, ${ONE_FILE}`;
   const bytes = shape.reduce((product, n) => product * n, element.size);
   if (storage.kind === "contiguous" && bytes > 0) {
     if (storage.address === undefined) return "was never written: no numbers are stored for it";
@@ -41,20 +47,16 @@ export function refusalOf({ name, source, storage, element, filters, extent: { s
   } else if (!(bytes <= MOST_COMPRESSION * source.bytes)) {
     return `claims ${formatBytes(bytes)}, and the file has ${formatBytes(source.bytes)}: most of it was never written`;
   }
-  switch (storage.kind) {
-    case "external":
-      return `keeps its numbers in other files (${listed(storage.files)}). With these at hand, ${ONE_FILE}`;
-    case "virtual": {
-      const other = readMappings(source, storage.heap).find(({ file }) => file !== ".");
-      if (!other) return undefined;
-      const example = `"${shorten(other.dataset)}" in ${shorten(other.file)}`;
-      return `is virtual: its numbers are in other files, such as ${example}. With these at hand, ${ONE_FILE}`;
-    }
-    case "chunked":
-      return refusalOfChunks(storage, name, shape, element.size);
-    default:
-      return undefined;
-  }
+  return storage.kind === "chunked" ? refusalOfChunks(storage, name, shape, element.size) : undefined;
+}
+
+/** In which other files the numbers are, in words; undefined if they are in this one. */
+function otherFiles(source: Hdf5Source, storage: Storage): string | undefined {
+  if (storage.kind === "external") return `keeps its numbers in other files (${listed(storage.files)})`;
+  if (storage.kind !== "virtual") return undefined;
+  const other = readMappings(source, storage.heap).find(({ file }) => file !== ".");
+  return other &&
+    `is virtual: its numbers are in other files, such as "${shorten(other.dataset)}" in ${shorten(other.file)}`;
 }
 
 function refusalOfChunks(

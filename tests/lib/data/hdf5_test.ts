@@ -56,6 +56,19 @@ for (const name of [...VARIANTS, "gzip_shuffle", "channels_first", "other_names"
   });
 }
 
+Deno.test("what a user has put before an HDF5 file may begin like a file of another format", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/jets.h5`, bytes = Deno.readFileSync(`${FIXTURES}userblock.h5`);
+  for (
+    const start of ["PK\x03\x04 notes", "PK\x05\x06", "\x93NUMPY\x01\x00 notes", "\x93NUMPY\x07", "\x1f\x8b\x08", "<!doctype html>"]
+  ) {
+    bytes.fill(0, 0, 32).set(Array.from(start, (letter) => letter.charCodeAt(0)));
+    Deno.writeFileSync(path, bytes);
+    using file = await openJets(path);
+    assertEquals([...file.readScalars("labels")], [0, 1, 0, 1, 0, 1, 0], start);
+  }
+});
+
 // found by the fuzzer: one of its lengths is 1.3 GB
 Deno.test("openJets() gives no gigabyte of memory to a file of 9 kB that asks for it", async () => {
   await assertRejects(() => openJets(`${FIXTURES}asks_for_a_gigabyte.h5`), DataError, '"jet" cannot be read');

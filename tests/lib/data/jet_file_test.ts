@@ -3,7 +3,7 @@
 import { openJets } from "../../../lib/disk/data_files.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DataError } from "../../../lib/data/errors.ts";
-import { describeZeroEnd, remarksOn } from "../../../lib/data/empty.ts";
+import { describeNegative, describeZeroEnd, remarksOn } from "../../../lib/data/empty.ts";
 import { metadataChecksum } from "../../../lib/data/hdf5/checksum.ts";
 import { Hdf5Writer } from "../../../lib/disk/hdf5_writer.ts";
 import { isOneHot, labelProblem } from "../../../lib/data/labels.ts";
@@ -54,7 +54,10 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   "loop of two": ["a link that leads back to itself"],
   "outside": ['a link to "data/Y" in the file other.h5', "h5repack --merge"],
   "soft outside": ['a link to "data/Y" in the file other.h5'],
-  "folder/Y": ['"folder" is a link to "data" in the file other.h5'],
+  "folder/Y": ['"folder/Y" is a link to "data/Y" in the file other.h5'],
+  "soft into folder": ['a link to "data/Y" in the file other.h5'],
+  "huge external": ["in other files (a.bin)", "h5repack -l CONTI"],
+  "huge virtual": ['is virtual: its numbers are in other files, such as "jet" in other.h5'],
   "virtual gap": ["is virtual, and nothing stands for its row 3"],
   "virtual elsewhere": ['is virtual: its numbers are in other files, such as "Y" in other.h5', "h5repack -l CONTI"],
   "virtual of nothing": ['is virtual: there is no dataset "nothing"'],
@@ -75,6 +78,21 @@ for (const [labels, words] of Object.entries(REFUSED)) {
   });
 }
 
+Deno.test("text is made numbers of classes where it names classes, and its own numbers where it holds masses", async () => {
+  using file = await openJets(ODD, { labels: "masses as text", mass: "masses as text" });
+  const labels = assertThrows(() => file.readScalars("labels"), DataError);
+  assert(labels.message.endsWith('In h5py: new["masses as text"] = np.unique(old["masses as text"][:], return_inverse=True)[1]'));
+  const mass = assertThrows(() => file.readScalars("mass"), DataError);
+  assert(mass.message.endsWith('In h5py: new["masses as text"] = old["masses as text"][:].astype("f8")'), mass.message);
+});
+
+Deno.test("datasets are not looked for in forty groups, each in the one before, and are read by their names", async () => {
+  const path = ODD.replace("odd.h5", "deep.h5");
+  await assertRejects(() => openJets(path), DataError, "there is no dataset jet or X_jets or images for images");
+  using file = await openJets(path, { images: `${"g/".repeat(40)}jet` });
+  assertEquals([file.count, file.size, file.channels], [7, 6, 2]);
+});
+
 Deno.test("JetFile reads images without an axis for their one channel", async () => {
   using file = await openJets(ODD, { images: "grey" });
   assertEquals([file.count, file.size, file.channels, file.channelsFirst], [7, 6, 1, false]);
@@ -93,6 +111,7 @@ Deno.test("JetFile refuses images of other shapes and in other files, and number
     "virtual elsewhere": "is virtual: its numbers are in other files",
     "text": "holds text",
     "row": "has shape (1, 7)",
+    "group/Y": "images have four axes: (N, size, size, channels) or (N, channels, size, size). Reshape",
     "no channel": "has shape (7, 6, 6, 0): its images hold no numbers",
     "no pixel": "has shape (7, 0, 0, 2): its images hold no numbers",
     "dangling below": "which is not there",
@@ -239,6 +258,14 @@ Deno.test("a file that is written again while it is read is refused, whatever of
   writeDatasets(`${folder.path}/b.h5`, { jet: [3, 4, 4, 2], Y: [3] }, 1);
   Deno.renameSync(`${folder.path}/b.h5`, path);
   assertEquals([...old.readScalars("labels")], [0, 1, 2]);
+});
+
+Deno.test("masses below 0 are spoken of, with their number and the first", () => {
+  assertEquals(
+    describeNegative("masses", Float64Array.of(80, -999, 173, -1)),
+    "2 of 4 masses are below 0, the first is that of image 1: -999. Do they stand for what is not known?",
+  );
+  for (const usual of [[80, 173], [0, -0], []]) assertEquals(describeNegative("masses", Float64Array.from(usual)), undefined);
 });
 
 Deno.test("labels that end in more zeros than chance makes are spoken of, sorted ones are not", () => {
