@@ -122,7 +122,7 @@ function remarks(candidates: readonly Candidate[], models: ReadonlyMap<string, T
     if (members.length > 1) assumed.push(`${name} is the mean of ${members.length} models`);
   }
   const seen = new Map(candidates.map(({ name, members }) => {
-    return [name, seenImages(members.flatMap(({ trainedOn }) => trainedOn), data.trainedOn, data.labels, test)];
+    return [name, seenImages(members.flatMap(({ trainedOn }) => trainedOn), data, test)];
   }));
   const [results] = [...models.values()];
   const warnings = [...[...seen].flatMap(([name, met]) => describeSeen(name, met, test.length)), ...missingClasses(results!)];

@@ -92,7 +92,7 @@ export async function probe(
     );
   }
   reporter.line("Untrained: the same model with random weights, what any pretraining has to beat\n");
-  const seen = seenImages(weights.trainedOn, data.trainedOn, data.labels, test);
+  const seen = seenImages(weights.trainedOn, data, test);
   const warnings = [...describeSeen(weights.path, seen, test.length), ...missingClasses(trained.linear)];
   for (const warning of warnings) reporter.line(`${warning}\n`);
   reporter.line(measuresTable(summary.models));

@@ -5,6 +5,7 @@
  * Images are known by their contents: neither the path, nor the time, nor the storage of their file counts.
  */
 
+import { checksum } from "./entries.ts";
 import { sha256 } from "./fingerprint.ts";
 import type { JetNames } from "./jet_file.ts";
 
@@ -16,8 +17,10 @@ export interface TrainedOn {
   readonly keys: JetNames;
   /** Number of images in it. */
   readonly images: number;
-  /** Hash of all images, see {@linkcode imagesFingerprint}. */
+  /** SHA-256 over the check sums of all images, in their order. */
   readonly fingerprint: string;
+  /** Check sums of images trained or validated on, to find them in other files, see {@linkcode readChecks}; earlier versions had none. */
+  readonly checks?: string;
   /** Hash of classes and masses, see {@linkcode labelsFingerprint}; null if they were not used. */
   readonly labels: string | null;
   /** "stratified" as scikit-learn does it, or "random" for images without labels. */
@@ -34,9 +37,30 @@ export interface TrainedOn {
   readonly test: number;
 }
 
-/** SHA-256 over the check sums of all images, in their order: the same images give the same, however they are stored. */
-export function imagesFingerprint(checks: Uint32Array): Promise<string> {
-  return hash(checks);
+/** Check sums that weights keep: of more, those of the smallest value, which are the same images in every file. */
+const MOST_CHECKS = 65_536;
+/** The check sum of an image without any value: all of those are alike. */
+const EMPTY = checksum(new Uint32Array(0));
+
+/**
+ * What images are known by, however they are stored.
+ *
+ * @param checks check sum of each image's words
+ * @param parts numbers of the images that are trained or validated on
+ */
+export async function hashImages(
+  checks: Uint32Array,
+  { train, val }: Readonly<Record<"train" | "val", Uint32Array>>,
+): Promise<Required<Pick<TrainedOn, "fingerprint" | "checks">>> {
+  const used = new Set([train, val].flatMap((part) => Array.from(part, (image) => checks[image]!)));
+  used.delete(EMPTY);
+  const kept = Uint32Array.from(used).sort().slice(0, MOST_CHECKS);
+  return { fingerprint: await hash(checks), checks: new Uint8Array(kept.buffer).toBase64() };
+}
+
+/** The check sums that weights keep of the images that they were trained on. */
+export function readChecks({ checks = "" }: TrainedOn): Set<number> {
+  return new Set(new Uint32Array(Uint8Array.fromBase64(checks).buffer));
 }
 
 /** SHA-256 over the class of each image, then over the mass of each. */
@@ -72,13 +96,22 @@ export function parseTrainedOn(text: string | undefined): TrainedOn[] {
 
 function isTrainedOn(value: unknown): value is TrainedOn {
   if (typeof value !== "object" || value === null) return false;
-  const { path, keys, images, fingerprint, labels, split, seed, fold, train, val, test } = value as Record<string, unknown>;
+  const { path, keys, images, fingerprint, checks, labels, split, seed, fold, train, val, test } = value as Record<string, unknown>;
   return typeof path === "string" && typeof keys === "object" && keys !== null &&
     Object.values(keys).every((name) => typeof name === "string") &&
     [images, seed, train, val, test].every((n) => Number.isSafeInteger(n) && (n as number) >= 0) &&
-    typeof fingerprint === "string" && (labels === null || typeof labels === "string") &&
+    typeof fingerprint === "string" && (checks === undefined || isChecks(checks)) &&
+    (labels === null || typeof labels === "string") &&
     (split === "stratified" || split === "random") &&
     (fold === undefined || (Array.isArray(fold) && fold.length === 2 && fold.every(Number.isSafeInteger)));
+}
+
+function isChecks(value: unknown): boolean {
+  try {
+    return typeof value === "string" && Uint8Array.fromBase64(value).length % Uint32Array.BYTES_PER_ELEMENT === 0;
+  } catch {
+    return false;
+  }
 }
 
 function hash(...lists: (Uint32Array | Float64Array)[]): Promise<string> {

@@ -125,8 +125,8 @@ export class Loader implements ImageSource {
     }
   }
 
-  fingerprint(): Promise<string> {
-    return this.#ask("fingerprint", undefined);
+  checks(): Promise<Uint32Array> {
+    return this.#ask("checks", undefined);
   }
 
   batch(images: ArrayLike<number>): Promise<PackedBatch> {

@@ -15,7 +15,7 @@ export interface Requests {
     given: string;
     answer: { encoding: Encoding; words: number; mostPerImage: number; empty: EmptyImages; remarks: string[] };
   };
-  fingerprint: { given: undefined; answer: string };
+  checks: { given: undefined; answer: Uint32Array };
   batch: { given: ArrayLike<number>; answer: PackedBatch };
 }
 

@@ -36,7 +36,7 @@ const handlers: { [Name in keyof Requests]: (given: Requests[Name]["given"]) => 
     const { encoding, words, mostPerImage } = source;
     return { encoding, words, mostPerImage, empty, remarks };
   },
-  fingerprint: () => source!.fingerprint(),
+  checks: () => source!.checks(),
   batch: (images) => source!.batch(images),
 };
 

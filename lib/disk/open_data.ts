@@ -9,7 +9,7 @@ import { describeNegative, describeZeroEnd, describeZeros } from "../data/empty.
 import { DataError } from "../data/errors.ts";
 import type { JetNames } from "../data/jet_file.ts";
 import { labelProblem } from "../data/labels.ts";
-import { labelsFingerprint, type TrainedOn } from "../data/provenance.ts";
+import { hashImages, labelsFingerprint, type TrainedOn } from "../data/provenance.ts";
 import { Loader } from "./loader.ts";
 import { forEachEntry } from "../data/entries.ts";
 import { divide, randomSplit } from "../data/split.ts";
@@ -62,6 +62,8 @@ export interface DataFacts extends FileFacts {
 export interface Known {
   /** What weights that are trained on them say about it. */
   readonly trainedOn: TrainedOn;
+  /** Check sum of each image. */
+  readonly checks: Uint32Array;
 }
 
 /** Names of datasets from the config; empty ones are looked for. */
@@ -97,7 +99,7 @@ export async function openLabelled(
     options.check?.({ ...factsOf(loader), ...split, labels, mass });
     const opened = await openPackedImages(gpu, config, loader, place, options);
     const known = { path: config.data.labelled_path, labels: await labelsFingerprint(labels, mass), split };
-    return { ...opened, labels, mass, split, trainedOn: await provenance(config, loader, known) };
+    return { ...opened, labels, mass, split, ...await provenance(config, loader, known) };
   });
 }
 
@@ -114,12 +116,12 @@ export async function openUnlabelled(
     const split = limited(randomSplit(loader.count, splitSeed(config)), config);
     options.check?.({ ...factsOf(loader), ...split });
     const opened = await openPackedImages(gpu, config, loader, place, options);
-    const known = { path: config.data.unlabelled_path, labels: null, split: { ...split, test: [] } };
+    const known = { path: config.data.unlabelled_path, labels: null, split: { ...split, test: new Uint32Array(0) } };
     const { training: { method }, active_mae: { target }, model: { patch_size } } = config;
     const measuring = { progress: options.progress?.(`measuring patches of ${place.path}`), signal: options.signal };
     const measures = method === "active_mae" && target === "sums";
     const deviations = measures ? await sumDeviations(loader, patch_size, split.train, measuring) : undefined;
-    return { ...opened, split, sumDeviations: deviations, trainedOn: await provenance(config, loader, known) };
+    return { ...opened, split, sumDeviations: deviations, ...await provenance(config, loader, known) };
   });
 }
 
@@ -160,13 +162,14 @@ function factsOf({ count, size, channels }: Loader): FileFacts {
 async function provenance(
   config: Pick<RunConfig, "data">,
   loader: Loader,
-  { path, labels, split }: { path: string; labels: string | null; split: Record<"train" | "val" | "test", ArrayLike<number>> },
-): Promise<TrainedOn> {
-  return {
+  { path, labels, split }: { path: string; labels: string | null; split: Record<"train" | "val" | "test", Uint32Array> },
+): Promise<Known> {
+  const checks = await loader.checks();
+  const trainedOn: TrainedOn = {
     path,
     keys: jetNames(config.data),
     images: loader.count,
-    fingerprint: await loader.fingerprint(),
+    ...await hashImages(checks, split),
     labels,
     split: labels === null ? "random" : "stratified",
     ...(labels === null ? { seed: splitSeed(config) } : divisionOf(config)),
@@ -174,6 +177,7 @@ async function provenance(
     val: split.val.length,
     test: split.test.length,
   };
+  return { trainedOn, checks };
 }
 
 /** The split with no more training images than the configuration allows. */

@@ -3,7 +3,7 @@
 import { defaultConfig, type RunConfig } from "../config/keys.ts";
 import { labelProblem } from "../data/labels.ts";
 import { DataError } from "../data/errors.ts";
-import { labelsFingerprint } from "../data/provenance.ts";
+import { hashImages, labelsFingerprint } from "../data/provenance.ts";
 import { type Split, stratifiedSplit } from "../data/split.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { ResidentImages } from "../input/batches.ts";
@@ -103,7 +103,7 @@ async function provenanceOf({ name, images, labels, mass }: LabelledJets, seed: 
     path: name,
     keys: {},
     images: images.count,
-    fingerprint: await images.fingerprint(),
+    ...await hashImages(await images.checks(), { train, val }),
     labels: await labelsFingerprint(labels, mass),
     split: "stratified" as const,
     seed,

@@ -57,6 +57,16 @@ Deno.test("images that a model has met are counted and marked, on the screen, in
   assertMatch(stdout, /^ +a \* +b$/m);
   assertStringIncludes(text("reports/report.html"), ">a *<");
   assert(!text("reports/report.html").includes("no model has been trained on"));
+
+  // the first of them in a file of their own
+  writeToy(`${workspace.root}data/part.h5`, 60);
+  await succeed(workspace, "eval", ...models, "--seed", "42", "--data", "data/part.h5", "--format", "json");
+  const part = stratifiedSplit(labels.slice(0, 60), 42).test;
+  const metIn = ({ test }: { test: Uint32Array }) => part.filter((image) => !test.includes(image)).length;
+  assertEquals(JSON.parse(text("reports/metrics.json")).seen, {
+    a: { labelled: metIn(theirs), unlabelled: 0 },
+    b: { labelled: metIn(ours), unlabelled: 0 },
+  });
 });
 
 Deno.test("a backbone that was pretrained on the test images is marked", async () => {
