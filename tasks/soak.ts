@@ -1,14 +1,14 @@
 /** @file deno task soak: trains for a long time and shows that memory and speed stay as they are. */
 
 import { ConsoleReporter } from "../lib/cli/console.ts";
-import { evaluateSoak, soak, type SoakSample } from "../tests/soak/soak.ts";
+import { evaluateSoak, LEAST_ROUNDS, soak, type SoakSample } from "../tests/soak/soak.ts";
 import { runTask } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
 
 const usage = {
   task: "soak",
   summary: "train small runs one after the other; exit 1 if memory grows, buffers are left over or the speed falls",
-  options: { "minutes=N": "how long (10)" },
+  options: { "minutes=N": "how long (10)", "rounds=N": `how many runs, in place of a time; at least ${LEAST_ROUNDS}` },
   flags: { json: "print one JSON object" },
 };
 const MIB = 2 ** 20;
@@ -30,7 +30,8 @@ await runTask(usage, async ({ args, signal }) => {
         `heap ${(heap / MIB).toFixed(0)} MiB, on the adapter ${buffers} buffers, ${(bufferBytes / MIB).toFixed(1)} MiB`,
     );
   };
-  const samples = await soak(gpu, args.whole("minutes", 1) ?? 10, report, signal);
+  const rounds = args.whole("rounds", LEAST_ROUNDS), minutes = args.whole("minutes", 1) ?? (rounds ? 0 : 10);
+  const samples = await soak(gpu, { minutes, rounds: rounds ?? LEAST_ROUNDS }, report, signal);
   const { steps, slope, growth, speedRatio, problems } = evaluateSoak(samples);
   say(
     `\n${samples.length} runs, ${steps.toLocaleString("en")} steps. Memory over the second half: ${signed(growth / MIB)} MiB ` +

@@ -48,7 +48,8 @@ export interface SoakResult {
 const MOST_GROWTH = 48 * 2 ** 20;
 /** The last rounds may be slower by this factor: other programs share the machine. */
 const LEAST_SPEED = 0.6;
-const LEAST_ROUNDS = 8;
+/** Of fewer, nothing can be said. */
+export const LEAST_ROUNDS = 8;
 
 /** Evaluates the rounds of a soak. */
 export function evaluateSoak(samples: readonly SoakSample[]): SoakResult {
@@ -71,16 +72,21 @@ export function evaluateSoak(samples: readonly SoakSample[]): SoakResult {
   return { steps: samples.reduce((sum, { steps }) => sum + steps, 0), slope, growth, speedRatio, problems };
 }
 
+/** How long a soak is: at least so many minutes, and at least so many rounds. */
+export interface SoakLength {
+  readonly minutes: number;
+  readonly rounds: number;
+}
+
 /**
- * Runs rounds until the time is over, finetuning and pretraining in turn.
+ * Runs rounds, finetuning and pretraining in turn.
  *
- * @param minutes how long
  * @param report is told of each round
  * @throws {Interrupted} if the signal was aborted
  */
 export async function soak(
   gpu: Gpu,
-  minutes: number,
+  { minutes, rounds }: SoakLength,
   report: (sample: SoakSample) => void,
   signal: AbortSignal,
 ): Promise<SoakSample[]> {
@@ -107,7 +113,7 @@ export async function soak(
     });
     report(samples.at(-1)!);
     if (signal.aborted) throw new Interrupted("Stopped");
-  } while (performance.now() - started < 60_000 * minutes);
+  } while (performance.now() - started < 60_000 * minutes || samples.length < rounds);
   return samples;
 }
 
