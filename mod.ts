@@ -92,8 +92,9 @@ export { ConfigError, formatConfig, parseConfig } from "./lib/config/parse.ts";
 export type { ConfigOf, Key, Section } from "./lib/config/schema.ts";
 
 // data
-export { openJets } from "./lib/disk/data_files.ts";
-export { JetFile, type JetNames, type JetQuantity, type JetScalar } from "./lib/data/jet_file.ts";
+export { type DataPart, openJets, openJetSet } from "./lib/disk/data_files.ts";
+export { JetFile } from "./lib/data/jet_file.ts";
+export type { JetNames, JetPart, JetQuantity, Jets, JetScalar } from "./lib/data/jets.ts";
 export { openPacked } from "./lib/disk/pack_file.ts";
 export { packInMemory } from "./lib/data/pack_memory.ts";
 export { type ImageSize, type ImageSource, PackedImages } from "./lib/data/packed.ts";

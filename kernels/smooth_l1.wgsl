@@ -5,9 +5,9 @@
 //   dprediction = clamp(d, -1, 1) WEIGHT / B
 //   distance    = |d|, or |exp(STD prediction + MEAN) - exp(STD goal + MEAN)| of logarithms (LOG)
 //
-// WEIGHT is the factor of the mean loss in the total.
+// All three are multiplied by the row's weight, if rows have weights (WEIGHTED). WEIGHT is the factor of the mean loss in the total.
 //
-// prediction, goal, loss, distance, dprediction  (B)
+// prediction, goal, loss, distance, dprediction, row_weight  (B)
 //
 // One invocation a row.
 //
@@ -17,12 +17,14 @@ const WEIGHT: f32 = 1.0;
 const LOG: bool = false;
 const MEAN: f32 = 0.0;
 const STD: f32 = 1.0;
+const WEIGHTED: bool = false;
 
 @group(0) @binding(0) var<storage, read> prediction: array<f32>;
 @group(0) @binding(1) var<storage, read> goal: array<f32>;
 @group(0) @binding(2) var<storage, read_write> loss: array<f32>;
 @group(0) @binding(3) var<storage, read_write> distance: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dprediction: array<f32>;
+@group(0) @binding(5) var<storage, read> row_weight: array<f32>;
 
 @compute @workgroup_size(WIDTH)
 fn forward(ids: Ids) {
@@ -38,4 +40,9 @@ fn forward(ids: Ids) {
     distance[row] = abs(exp(STD * prediction[row] + MEAN) - exp(STD * goal[row] + MEAN));
   }
   dprediction[row] = clamp(d, -1.0, 1.0) * WEIGHT / f32(rows);
+  if (WEIGHTED) {
+    loss[row] *= row_weight[row];
+    distance[row] *= row_weight[row];
+    dprediction[row] *= row_weight[row];
+  }
 }

@@ -35,7 +35,7 @@ await runTask(
       { name: "pretrained", members: [readWeights(finetuning.folder.best)] },
       { name: "scratch", members: [readWeights(scratch.folder.best)] },
     ];
-    await evaluate(gpu, finetuning.config, models, rooted("reports/demo"), reporter, options);
+    await evaluate(gpu, finetuning.config, models, rooted("reports/demo"), reporter, { ...options, task: "demo" });
     reporter.line(`\nEverything above was computed in this run, in ${duration((performance.now() - started) / 1000)}`);
   },
 );

@@ -11,18 +11,19 @@ import { AVERAGE_OPTION, averagesFlips, openWeights, WEIGHT_OPTIONS } from "../l
 
 const usage = {
   task: "eval",
-  summary: "accuracy, ROC-AUC and mass errors on the test split",
+  summary: "accuracy, ROC-AUC and mass errors on the test split, or on a test file",
   options: {
     "pretrained=FILE": "weights finetuned from a pretrained backbone",
     "scratch=FILE": "weights trained from scratch",
     "model=NAME=FILE": "any other weights, under a name of your own; NAME=FILE,FILE,... the mean of several",
-    "data=FILE": "labelled file (the one that the models were trained on)",
+    "data=FILE": "labelled file, or several (those that the models were trained on)",
     "seed=N": "seed of the split (the one that the models were trained with)",
     "out=DIR": "folder for the report (reports)",
     "format=LIST": "what to write: html, json, csv, with commas between them (all three)",
     ...AVERAGE_OPTION,
     ...WEIGHT_OPTIONS,
   },
+  flags: { "all": "judge all images of the data, instead of those that the split leaves for testing" },
   repeated: ["set", "model"],
 };
 
@@ -37,7 +38,12 @@ await runTask(usage, async ({ args, signal }) => {
     return { name, members: of.map(({ weights }) => weights) };
   });
   using gpu = await openGpu(reporter);
-  await evaluate(gpu, config, candidates, rooted(args.get("out") ?? "reports"), reporter, { formats, signal, flips });
+  await evaluate(gpu, config, candidates, rooted(args.get("out") ?? "reports"), reporter, {
+    formats,
+    signal,
+    flips,
+    all: args.has("all"),
+  });
 });
 
 /** Weights by name: --pretrained, --scratch, and each --model NAME=FILE, or NAME=FILE,FILE,... */

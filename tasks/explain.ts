@@ -12,7 +12,7 @@ const usage = {
   summary: "draw which pixels of an event drive the class and the mass that a model predicts, and where its attention goes",
   options: {
     "weights=FILE": "weights from deno task finetune, or from PyTorch",
-    "data=FILE": "file with images, HDF5 or NumPy",
+    "data=FILE": "file with images, HDF5 or NumPy, or several",
     "index=LIST": "numbers of the images, such as 3,17",
     "class=C": "class whose score is explained (the predicted one)",
     "out=DIR": "folder for pictures and numbers (reports/explain)",

@@ -3,6 +3,7 @@
 import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask } from "../lib/cli/task.ts";
+import { dataFiles } from "../lib/disk/data_paths.ts";
 import { Loader } from "../lib/disk/loader.ts";
 import { Interrupted } from "../lib/interrupted.ts";
 
@@ -10,7 +11,7 @@ const usage = {
   task: "pack",
   summary: "pack the non-zeros of a data file into the cache folder, as training does at its first start",
   options: {
-    "data=FILE": "file with images, HDF5 or NumPy",
+    "data=FILE": "file with images, HDF5 or NumPy, or several",
     "cache=DIR": "folder for packed files (cache, as data.cache_dir)",
     "images=NAME": "dataset of the images, where it is not the usual one",
   },
@@ -19,9 +20,10 @@ const usage = {
 
 await runTask(usage, async ({ args, signal }) => {
   const reporter = new ConsoleReporter();
-  const path = rooted(args.need("data")), cache = rooted(args.get("cache") ?? "cache");
+  const files = dataFiles(args.need("data"), rooted), cache = rooted(args.get("cache") ?? "cache");
+  const path = files.length === 1 ? files[0]! : args.need("data");
   const images = args.get("images");
-  using loader = await Loader.open(path, images === undefined ? {} : { images });
+  using loader = await Loader.open(path, images === undefined ? {} : { images }, files.map((path) => ({ path })));
   const started = performance.now();
   try {
     await loader.pack(cache, reporter.counting(`packing ${path}`), signal, (line) => reporter.line(line));

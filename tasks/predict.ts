@@ -23,7 +23,7 @@ const usage = {
   summary: "write class scores and mass of every image of a file",
   options: {
     "weights=FILE": "weights from deno task finetune, or from PyTorch",
-    "data=FILE": "file with images, HDF5 or NumPy",
+    "data=FILE": "file with images, HDF5 or NumPy, or several",
     "out=FILE": "CSV to write, such as reports/predictions.csv",
     ...AVERAGE_OPTION,
     ...WEIGHT_OPTIONS,

@@ -1,6 +1,8 @@
 /** @file The work of the training tasks, for those tasks and for the demonstration. */
 
 import type { RunConfig } from "../config/keys.ts";
+import { DataError } from "../data/errors.ts";
+import { checkPatterns, dataFiles, withClasses } from "../disk/data_paths.ts";
 import { TuningFile } from "../disk/tuning_file.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { StateDict } from "../tensor/parameters.ts";
@@ -51,11 +53,13 @@ export async function finetune(
   const { exchange = ALONE } = options;
   checkMonitor(config, FINETUNE_MEASURES);
   const origin = await originOf(setup, options, config.pretrained_weights);
-  const place = placeOf(config.data.labelled_path, config);
+  const place = labelledPlace(config);
   const check = ({ train, labels, mass }: DataFacts) => {
     checkBatch(config, train);
     checkClasses(labels!, train, config, place.path);
-    checkMasses(mass!, place.path, config.training.log_target);
+    const known = { acc: labels![0]!, mae: mass![0]! } as Record<string, number>;
+    checkMonitor(config, FINETUNE_MEASURES.filter((name) => !Number.isNaN(known[name])));
+    if (!Number.isNaN(mass![0])) checkMasses(mass!, place.path, config.training.log_target);
   };
   using data = await exchange.inTurn(() => openLabelled(gpu, config, place, openingOf(setup, check, options)));
   const create = (weights: StateDict) => new Finetune(gpu, config, data, weights, exchange);
@@ -72,9 +76,43 @@ function checkBatch({ data, training }: RunConfig, train: Uint32Array): void {
   stepsPerEpoch(data.batch_size * training.accumulate, train.length);
 }
 
-/** Where a configuration's data file and its packed images are. */
-export function placeOf(path: string, { data }: Pick<RunConfig, "data">): DataPlace {
-  return { path: rooted(path), cache: data.cache_dir === "" ? "" : rooted(data.cache_dir) };
+/**
+ * Where data and their packed images are.
+ *
+ * @param path a file, or several: with commas between them, or as a pattern
+ * @param classOf classes by patterns of file names, as data.class_of
+ * @throws {DataError} if there are no such files, or not one class for each
+ */
+export function placeOf(path: string, { data }: Pick<RunConfig, "data">, classOf = ""): DataPlace {
+  const files = dataFiles(path, rooted);
+  return {
+    path: files.length === 1 ? files[0]! : path,
+    files: classOf === "" ? files.map((path) => ({ path })) : withClasses(files, classOf),
+    cache: data.cache_dir === "" ? "" : rooted(data.cache_dir),
+  };
+}
+
+/**
+ * Where a configuration's labelled data are.
+ *
+ * @throws {DataError} if a file of them is for testing too, or a pattern of data.class_of fits none
+ */
+export function labelledPlace(config: Pick<RunConfig, "data">): DataPlace {
+  const { labelled_path: path, class_of: classOf, test_path: testPath } = config.data;
+  const place = placeOf(path, config, classOf), tested = testPath === "" ? [] : dataFiles(testPath, rooted);
+  const both = place.files.find((file) => tested.includes(file.path));
+  if (both) {
+    throw new DataError(
+      `${both.path}: data.labelled_path and data.test_path both name it. Test on other images than are trained on`,
+    );
+  }
+  checkPatterns([...place.files.map(({ path }) => path), ...tested], classOf);
+  return place;
+}
+
+/** Where a configuration's data are that are for testing alone. */
+export function testPlace(config: Pick<RunConfig, "data">): DataPlace {
+  return placeOf(config.data.test_path, config, config.data.class_of);
 }
 
 /** Says what there is to train on, trains, and says what has come of it. */

@@ -3,7 +3,7 @@
 import type { RunConfig } from "../config/keys.ts";
 import { ConfigError } from "../config/parse.ts";
 import type { ImageSize } from "../data/packed.ts";
-import { csvHeader, csvRow, predictEnsemble, type PredictOptions } from "../eval/predict.ts";
+import { csvHeader, csvRow, meanPrediction, predictEnsemble, type PredictOptions } from "../eval/predict.ts";
 import { summarise, type Summary, summaryRecord } from "../eval/summary.ts";
 import { TestResults } from "../eval/test_results.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -13,16 +13,14 @@ import type { PendingFile } from "../disk/pending_file.ts";
 import { readsImages } from "../nn/config.ts";
 import type { Weights } from "../weights/weights.ts";
 import { describeAssumed, describeUntrained } from "../weights/weights_info.ts";
-import { reportPage } from "../report/report_page.ts";
-import type { ReportInput } from "../report/section.ts";
-import { drawSections } from "../report/sections.ts";
-import { figureDocument } from "../report/svg.ts";
 import { hasSeen, type SeenImages, seenImages } from "../eval/overlap.ts";
 import { describeComparison, describeSeen, measureRows, missingClasses, SEEN_MARK } from "../report/words.ts";
 import { type Known, openLabelled } from "../disk/open_data.ts";
 import type { LabelledData } from "../input/input_images.ts";
-import { placeOf } from "./commands.ts";
+import { labelledPlace, testPlace } from "./commands.ts";
 import { type ConsoleReporter, table } from "./console.ts";
+import { describeMaking } from "./making.ts";
+import { writeReport } from "./report.ts";
 import { ReportFolder } from "./report_folder.ts";
 
 /** A model to be evaluated, or an ensemble of several. */
@@ -48,13 +46,18 @@ const WRITTEN: Readonly<Record<ReportFormat, string>> = {
 export interface EvaluateOptions {
   /** All by default. */
   readonly formats?: readonly ReportFormat[];
+  /** Judges all images of the data, instead of those that are for testing. */
+  readonly all?: boolean;
   /** Averages outputs over the four flips of each image. */
   readonly flips?: boolean;
+  /** The task that evaluates, for the command that makes the report again. */
+  readonly task?: string;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Evaluates models on the test split of a labelled file, prints a table and writes the files that were asked for.
+ * Evaluates models on the test split of labelled data, or on data that are for testing alone, prints a table and writes the files that
+ * were asked for.
  *
  * @param config whose data and model describe the file
  * @param out folder for the files
@@ -66,45 +69,42 @@ export async function evaluate(
   candidates: readonly Candidate[],
   out: string,
   reporter: ConsoleReporter,
-  { formats = REPORT_FORMATS, flips = false, signal }: EvaluateOptions = {},
+  { formats = REPORT_FORMATS, all = false, flips = false, task = "eval", signal }: EvaluateOptions = {},
 ): Promise<Summary> {
   checkClasses(candidates);
   using folder = new ReportFolder(out);
   const rows = formats.includes("csv") ? folder.begin("predictions.csv") : undefined;
-  const place = placeOf(config.data.labelled_path, config);
+  const separate = config.data.test_path !== "", whole = separate || all;
+  const place = separate ? testPlace(config) : labelledPlace(config);
   using data = await openLabelled(gpu, config, place, {
     progress: reporter.counting,
     notice: (line) => reporter.line(line),
     check: (images) => candidates.forEach((candidate) => checkImages(candidate, place.path, images)),
+    lenient: true,
+    whole,
     ...(signal && { signal }),
   });
   const { seed, batch_size: batch } = config.data, images = data.split.test.length;
-  rows?.write(csvLine(["model", ...csvHeader(config.model.num_classes), "label", "mass_true"]));
-  const models = new Map<string, TestResults>();
+  rows?.write(csvLine(["model", ...csvHeader(config.model.num_classes), ...truthHeader(data)]));
+  const judged = new Map<string, Judged>();
   for (const candidate of candidates) {
     const options = { progress: reporter.counting(candidate.name), signal, flips };
-    models.set(candidate.name, await resultsOf(gpu, candidate, data, batch, rows, options));
+    judged.set(candidate.name, await resultsOf(gpu, candidate, data, batch, rows, options));
   }
+  const models = new Map([...judged].map(([name, { results }]) => [name, results]));
   const summary = await summarise(models, seed, { progress: reporter.counting("95 % intervals", "resamples"), signal });
   const { seen, assumed, warnings } = remarks(candidates, models, data);
   if (flips) assumed.push("Predictions are means over the four flips of each image");
-  const notes = [...assumed, ...warnings];
-  if (formats.includes("json")) {
-    folder.begin("metrics.json").write(formatJson({ data: place.path, seed, notes, seen, images, ...summaryRecord(summary) }));
-  }
+  const notes = [...assumed, ...warnings], made = await describeMaking(task, gpu.adapter, place.path, data.trainedOn, candidates);
+  const weights = new Map(candidates.map(({ name, members }) => [name, members.map(({ path }) => path)]));
+  const facts = { data: place.path, seed, whole, notes, seen, weights, made };
+  if (formats.includes("json")) folder.begin("metrics.json").write(formatJson({ ...facts, images, ...summaryRecord(summary) }));
   if (formats.includes("html")) {
-    const reported = candidates.map(({ name, members }) => ({
-      name,
-      results: models.get(name)!,
-      summary: summary.models.get(name)!,
-      history: members[0]!.history,
-      weights: members.map(({ path }) => path).join(", "),
-      seen: seen.get(name)!,
-    }));
-    writeReport({ data: place.path, seed, models: reported, comparisons: summary.comparisons, notes }, folder);
+    const reported = candidates.map(({ name, members }) => ({ name, ...judged.get(name)!, history: members[0]!.history }));
+    writeReport(folder, facts, reported, summary);
   }
   await folder.publish((line) => reporter.line(line));
-  reporter.line(`Test split of ${place.path}: ${images} images; 95 % intervals by bootstrap\n`);
+  reporter.line(`${whole ? "All images" : "Test split"} of ${place.path}: ${images} images; 95 % intervals by bootstrap\n`);
   for (const warning of warnings) reporter.line(`${warning}\n`);
   reporter.line(measuresTable(summary.models, seen));
   for (const comparison of summary.comparisons) reporter.line(`\n${describeComparison(comparison)}`);
@@ -129,6 +129,13 @@ function remarks(candidates: readonly Candidate[], models: ReadonlyMap<string, T
   return { assumed, seen, warnings };
 }
 
+/** What a model says about the test images. */
+interface Judged {
+  readonly results: TestResults;
+  /** The same of each model that it is the mean of, if there are several. */
+  readonly members: readonly TestResults[] | undefined;
+}
+
 /** A model's predictions of the test images beside the truth; each is a row too, if rows are wanted. */
 async function resultsOf(
   gpu: Gpu,
@@ -137,15 +144,24 @@ async function resultsOf(
   batch: number,
   rows: PendingFile | undefined,
   options: PredictOptions,
-): Promise<TestResults> {
-  const { labels, mass, split: { test } } = data;
-  const results = new TestResults(members[0]!.model.num_classes, test.length);
-  for await (const prediction of predictEnsemble(gpu, members, data, test, batch, options)) {
-    const truth = [labels[prediction.index]!, mass[prediction.index]!] as const;
-    results.add(prediction, ...truth);
-    rows?.write(csvLine([name, ...csvRow(prediction), ...truth]));
+): Promise<Judged> {
+  const { labels, mass, weights, pt, split: { test } } = data;
+  const empty = () => new TestResults(members[0]!.model.num_classes, test.length);
+  const results = empty(), ofMembers = members.map(empty);
+  for await (const predictions of predictEnsemble(gpu, members, data, test, batch, options)) {
+    const mean = meanPrediction(predictions), { index } = mean;
+    const truth = [labels[index]!, mass[index]!, weights?.[index], pt?.[index]] as const;
+    results.add(mean, ...truth);
+    predictions.forEach((prediction, i) => ofMembers[i]!.add(prediction, ...truth));
+    const known = truth.filter((value) => value !== undefined).map((value) => Number.isNaN(value) ? "" : value);
+    rows?.write(csvLine([name, ...csvRow(mean), ...known]));
   }
-  return results;
+  return { results, members: members.length > 1 ? ofMembers : undefined };
+}
+
+/** Columns of what is known of an image. */
+function truthHeader({ weights, pt }: LabelledData): string[] {
+  return ["label", "mass_true", ...(weights ? ["weight"] : []), ...(pt ? ["pt"] : [])];
 }
 
 /** Refuses models that tell different classes apart. */
@@ -185,12 +201,4 @@ export function measuresTable(models: Summary["models"], seen: ReadonlyMap<strin
     return [label, ...cells.map(({ value, interval }) => `${value} ${interval}`.trimEnd())];
   });
   return table(["", ...[...models.keys()].map(title)], rows);
-}
-
-function writeReport(input: ReportInput, folder: ReportFolder): void {
-  const parts = drawSections(input.models);
-  for (const figure of parts.flatMap(({ figures }) => figures)) {
-    folder.begin(`figures/${figure.name}.svg`).write(figureDocument(figure));
-  }
-  folder.begin("report.html").write(reportPage(input, parts));
 }

@@ -38,6 +38,9 @@ export function evaluationConfig(
   if (first && !dataGiven) {
     agree(known, ({ fingerprint }) => fingerprint, ({ path }) => path, "on the data of", "--data");
     config.data.labelled_path = first.data.path;
+    agree(known, ({ testPath }) => testPath, ({ testPath }) => testPath ?? "a part of these", "for tests on", "--data");
+    config.data.test_path = first.data.testPath ?? "";
+    if (!isSet("data.class_of")) config.data.class_of = first.data.classOf ?? "";
     const named = Object.entries(first.data.keys).filter(([key]) => !isSet(`data.keys.${key}`));
     Object.assign(config.data.keys, Object.fromEntries(named));
   }

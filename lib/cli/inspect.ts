@@ -5,7 +5,8 @@ import { describeNegative, describeZeroEnd, describeZeros, remarksOn } from "../
 import type { Encoding, PackedBatch } from "../data/entries.ts";
 import { DataError } from "../data/errors.ts";
 import { FEATURES, jetFeatures } from "../data/features.ts";
-import type { JetFile, JetNames } from "../data/jet_file.ts";
+import type { JetFile } from "../data/jet_file.ts";
+import type { JetNames } from "../data/jets.ts";
 import type { ImageGroup } from "../data/image_group.ts";
 import { labelProblem } from "../data/labels.ts";
 import { packGroup } from "../data/pack_group.ts";

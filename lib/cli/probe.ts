@@ -15,7 +15,7 @@ import { firstNumbers, joined, pick } from "../arrays.ts";
 import { seenImages } from "../eval/overlap.ts";
 import { describeSeen, missingClasses } from "../report/words.ts";
 import { openLabelled, type OpenOptions } from "../disk/open_data.ts";
-import { placeOf } from "./commands.ts";
+import { labelledPlace } from "./commands.ts";
 import type { ConsoleReporter } from "./console.ts";
 import { measuresTable } from "./evaluate.ts";
 
@@ -39,7 +39,7 @@ export async function probe(
   { neighbours, images, ...options }: ProbeOptions,
   reporter: ConsoleReporter,
 ): Promise<Summary> {
-  const place = placeOf(config.data.labelled_path, config);
+  const place = labelledPlace(config);
   using data = await openLabelled(gpu, config, place, {
     progress: reporter.counting,
     notice: (line) => reporter.line(line),

@@ -11,7 +11,6 @@ import { trainingSeed } from "../config/seeds.ts";
 import type { Difference, Interval } from "../eval/bootstrap.ts";
 import { MEASURES, type MeasureValues } from "../eval/measures.ts";
 import { compareStudies, type Spread, spreads } from "../eval/study.ts";
-import { TestResults } from "../eval/test_results.ts";
 import { formatReal, NOT_DEFINED } from "../format.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { makeFolder, writeFileAtomic } from "../disk/atomic.ts";
@@ -23,6 +22,7 @@ import { finetune } from "./commands.ts";
 import { ConsoleReporter, duration, table } from "./console.ts";
 import { evaluate } from "./evaluate.ts";
 import { rooted } from "./paths.ts";
+import { imagesOf, type Predicted, readPredictions, resultsOf } from "./predictions.ts";
 import { UsageError } from "./task.ts";
 import { prepare, readConfig } from "./training.ts";
 
@@ -133,7 +133,11 @@ async function runMember(
   await finetune(gpu, { ...setup, reporter: marked }, { signal });
   const { best, path } = setup.folder;
   if (isNewer(`${path}/metrics.json`, best)) return false;
-  await evaluate(gpu, config, [{ name, members: [readWeights(best)] }], path, reporter, { formats: ["json", "csv"], signal });
+  await evaluate(gpu, config, [{ name, members: [readWeights(best)] }], path, reporter, {
+    formats: ["json", "csv"],
+    task: "study",
+    signal,
+  });
   return true;
 }
 
@@ -208,35 +212,15 @@ function groupsOf({ members }: StudyRecord): StudyGroup[] {
 function compare(members: StudyGroup["members"], folder: string, other: string, seed: number): Record<string, Difference | null> {
   const images: string[] = [];
   const pairs = members.map(({ name }) => {
-    const [ours, theirs] = [folder, other].map((of) => readPredictions(`${of}/${name}/predictions.csv`)) as [Predicted, Predicted];
-    if (ours.images !== theirs.images) throw new UsageError(`--against: ${name} was tested on other images there`);
-    images.push(ours.images);
-    return [ours.results, theirs.results] as const;
+    const [ours, theirs] = [folder, other].map((of) => [...readPredictions(`${of}/${name}/predictions.csv`).values()][0]!) as [
+      Predicted,
+      Predicted,
+    ];
+    if (imagesOf(ours) !== imagesOf(theirs)) throw new UsageError(`--against: ${name} was tested on other images there`);
+    images.push(imagesOf(ours));
+    return [resultsOf(ours), resultsOf(theirs)] as const;
   });
   return compareStudies(pairs, images, seed);
-}
-
-/** Test results, and the numbers of their images. */
-interface Predicted {
-  readonly results: TestResults;
-  readonly images: string;
-}
-
-/** A table that deno task eval has written for one model, whose name holds no comma. */
-function readPredictions(path: string): Predicted {
-  const [titles, ...rows] = Deno.readTextFileSync(path).trim().split("\n").map((line) => line.split(",")) as [
-    string[],
-    ...string[][],
-  ];
-  const column = (title: string) => titles.indexOf(title);
-  const probabilities = titles.flatMap((title, i) => title.startsWith("prob_") ? [i] : []);
-  const results = new TestResults(probabilities.length, rows.length);
-  for (const row of rows) {
-    const number = (title: string) => Number(row[column(title)]);
-    const prediction = { class: number("class"), probabilities: probabilities.map((i) => Number(row[i])), mass: number("mass") };
-    results.add(prediction, number("label"), number("mass_true"));
-  }
-  return { results, images: rows.map((row) => row[column("index")]).join() };
 }
 
 /** Differences of the members of a group from those of another study. */
@@ -271,6 +255,7 @@ function publish(
   writeFileAtomic(`${folder}/study.html`, studyPage([...sections, ...differences], curves));
   const models = groups[0]!.members.map(({ name }) => `${folder}/${name}/best.safetensors`);
   reporter.line(`\nIn ${folder}: study.html (open it in a browser), the numbers in study.json, and a folder for each member`);
+  reporter.line(`Their report, with curves of each: deno task report ${folder}`);
   if (models.length > 1) reporter.line(`Their ensemble: deno task eval --model ensemble=${models.join()}`);
 }
 

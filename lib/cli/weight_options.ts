@@ -39,8 +39,8 @@ const IMAGES = [
   "data.gpu_share",
   "data.keys.images",
 ];
-const TRUTH = ["data.keys.labels", "data.keys.mass"];
-const SPLIT = ["data.labelled_path", "data.seed"];
+const TRUTH = ["data.keys.labels", "data.keys.mass", "data.keys.weight"];
+const SPLIT = ["data.labelled_path", "data.class_of", "data.seed"];
 
 /** Keys that `--set` takes, task by task: those that the task uses and that the file's tensors do not tell. */
 const SETTABLE = {

@@ -4,15 +4,23 @@
  * A new key is one entry here: type, default, check, `--help` and the README's table follow from it.
  */
 
-import { type ConfigOf, defaultsOf, flag, oneOf, real, text, whole } from "./schema.ts";
+import { type ConfigOf, defaultsOf, flag, numbersByPattern, oneOf, paths, real, text, whole } from "./schema.ts";
 
 const LARGEST_SEED = 2 ** 32 - 1;
 
 /** All keys. */
 export const KEYS = {
   data: {
-    unlabelled_path: text("data/Dataset_Specific_Unlabelled.h5", "file with images alone (pretrain)"),
-    labelled_path: text("data/Dataset_Specific_labelled_full_only_for_2i.h5", "file with images, labels and masses (finetune)"),
+    unlabelled_path: paths(
+      "data/Dataset_Specific_Unlabelled.h5",
+      "images alone (pretrain): a file, or several as a list or a pattern",
+    ),
+    labelled_path: paths(
+      "data/Dataset_Specific_labelled_full_only_for_2i.h5",
+      "images, labels and masses (finetune), in the same ways",
+    ),
+    class_of: numbersByPattern("class of all images of a labelled file, by its name, such as {qcd*.h5: 0, top*.h5: 1}"),
+    test_path: paths("", "labelled files that are for testing alone; none are then taken from data.labelled_path"),
     cache_dir: text("cache", 'folder for packed images; "": in memory, packed at every start'),
     gpu_share: real(
       0.5,
@@ -24,6 +32,7 @@ export const KEYS = {
       labels: text("", "the same of the labels"),
       mass: text("", "the same of the masses"),
       pt: text("", "the same of the transverse momenta"),
+      weight: text("", "name of the dataset of event weights, which losses, measures and figures then use"),
     },
     batch_size: whole(64, "images in a step"),
     seed: whole(42, "split, order, weights, augmentation, dropout", { least: 0, most: LARGEST_SEED }),
@@ -123,6 +132,10 @@ export const KEYS = {
     temperature: real(0.5, "of NT-Xent", { least: 1e-6, source: "arXiv:2002.05709" }),
     lambda_cls: real(1, "weight of the cross entropy"),
     lambda_reg: real(1, "weight of the smooth L1 loss of the mass"),
+    class_weights: oneOf(
+      ["none", "balanced"],
+      "balanced: in the cross entropy all classes count alike, however many images they have, as scikit-learn's",
+    ),
     log_target: flag(false, "learns the logarithm of the mass"),
     label_smoothing: real(0, "part of a label's share that all classes get alike, in the training loss", {
       most: 1,

@@ -106,7 +106,7 @@ function apply(target: Tree, section: Section, tree: unknown, source: string, pr
       apply(target[name] as Tree, entry, NOTHING.has(value) ? {} : value, source, `${prefix}${name}.`);
       continue;
     }
-    const type = typeof entry.initial, given = meaningOf(value, type);
+    const type = typeof entry.initial, meaning = meaningOf(value, type), given = entry.reads?.(meaning) ?? meaning;
     const expected = entry.refuses(given);
     if (expected !== undefined) {
       const hint = type === "number" && ZEROS_IN_FRONT.test(String(value)) ? ", without zeros in front" : "";
@@ -117,7 +117,16 @@ function apply(target: Tree, section: Section, tree: unknown, source: string, pr
   }
 }
 
-function checkTogether({ augment, mae, active_mae, data: { fold, folds } }: RunConfig, source: string): void {
+function checkTogether(
+  { augment, mae, active_mae, data: { fold, folds, test_path, class_of, keys } }: RunConfig,
+  source: string,
+): void {
+  if (folds > 0 && test_path !== "") {
+    throw new ConfigError(`${source}: data.folds tests on a part of the images, and data.test_path on others: use one of them`);
+  }
+  if (class_of !== "" && keys.labels !== "") {
+    throw new ConfigError(`${source}: data.class_of and data.keys.labels both say the classes: use one of them`);
+  }
   if (folds === 1 || fold >= Math.max(1, folds)) {
     throw new ConfigError(
       `${source}: data.fold must be less than data.folds, which is 0 or at least 2: they are ${fold} and ${folds}`,

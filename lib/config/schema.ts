@@ -15,6 +15,8 @@ export interface Key<Value extends string | number | boolean> {
   readonly unit?: string;
   /** Where the idea comes from, such as "arXiv:2002.05709". */
   readonly source?: string;
+  /** Text for what YAML has as a list or as keys and values; such a value is refused without. */
+  readonly reads?: (value: unknown) => unknown;
   /** Says what a value is not ("a whole number", "at least 1"); undefined if it may be. */
   readonly refuses: (value: unknown) => string | undefined;
 }
@@ -41,6 +43,44 @@ export function isKey(entry: Section[string]): entry is Key<string> | Key<number
 /** A key that takes any text. */
 export function text(initial: string, meaning: string, about: About = {}): Key<string> {
   return { initial, meaning, ...about, refuses: (value) => typeof value === "string" ? undefined : "text" };
+}
+
+/** A key that takes paths: one text, or a list, which becomes a text with commas. */
+export function paths(initial: string, meaning: string, about: About = {}): Key<string> {
+  const reads = (value: unknown) => {
+    const list = Array.isArray(value)
+      ? value
+      : typeof value === "string"
+      ? /^\[([^\[\]]*,[^\[\]]*)\]$/.exec(value)?.[1]?.split(",")
+      : undefined;
+    return list?.every((path) => typeof path === "string" && path.trim() !== "")
+      ? list.map((path) => path.trim()).join(",")
+      : value;
+  };
+  return {
+    ...text(initial, meaning, about),
+    reads,
+    refuses: (value) => typeof value === "string" ? undefined : "a path or a list of paths",
+  };
+}
+
+/** A key that takes a whole number for each of some patterns of names, as "qcd*.h5: 0, top*.h5: 1". */
+export function numbersByPattern(meaning: string, about: About = {}): Key<string> {
+  const reads = (value: unknown) => {
+    if (typeof value === "string") {
+      const pairs = value.replace(/^\s*\{(.*)\}\s*$/s, "$1").split(",");
+      return pairs.map((pair) => pair.trim().replace(/^(["'])(.*)\1\s*:/, "$2:")).join(", ");
+    }
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+    return Object.entries(value).map(([pattern, number]) => `${pattern}: ${number}`).join(", ");
+  };
+  const refuses = (value: unknown) => {
+    const isPair = (pair: string) => /^[^:]*[^:\s][^:]*:\s*\d+\s*$/.test(pair);
+    return typeof value === "string" && (value === "" || value.split(",").every(isPair))
+      ? undefined
+      : "a class for each pattern, such as {qcd*.h5: 0, top*.h5: 1}";
+  };
+  return { initial: "", meaning, ...about, reads, refuses };
 }
 
 /** A key that takes one of some words, the first by default. */

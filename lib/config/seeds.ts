@@ -8,9 +8,11 @@ export function splitSeed({ data }: Pick<RunConfig, "data">): number {
 }
 
 /** How the images are divided into training, validation and test images. */
-export function divisionOf(config: Pick<RunConfig, "data">): { seed: number; fold?: [fold: number, folds: number] } {
-  const { fold, folds } = config.data;
-  return { seed: splitSeed(config), ...(folds > 0 && { fold: [fold, folds] }) };
+export function divisionOf(
+  config: Pick<RunConfig, "data">,
+): { seed: number; fold?: [fold: number, folds: number]; testPath?: string } {
+  const { fold, folds, test_path: testPath } = config.data;
+  return { seed: splitSeed(config), ...(folds > 0 && { fold: [fold, folds] }), ...(testPath !== "" && { testPath }) };
 }
 
 /** Seed of everything else: first weights, order, augmentation, dropout. */

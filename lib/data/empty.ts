@@ -22,12 +22,12 @@ export interface SearchableImages extends ImageSource {
 /**
  * Finds images without any value but 0, or with the same fill value everywhere.
  *
- * @param fill value of what was never written
+ * @param fills values of what was never written
  */
-export function findEmpty(source: SearchableImages, fill: number): EmptyImages {
+export function findEmpty(source: SearchableImages, fills: readonly number[]): EmptyImages {
   const { encoding, channels, size } = source;
   const values = new Float32Array(size * size * channels);
-  const blanks = new Set([0, Number.isFinite(fill) ? fill : 0]);
+  const blanks = new Set([0, ...fills.filter(Number.isFinite)]);
   const found = [...blanks].flatMap((value) => {
     const blank = pack(values.fill(value), 1, encoding);
     return blank ? source.find(blank.words) : [];

@@ -14,6 +14,7 @@ import { type Fingerprint, fingerprint } from "./fingerprint.ts";
 import { elementsOf } from "./boxes.ts";
 import type { ImageGroup, JetLayout } from "./image_group.ts";
 import { scanImages } from "./jet_images.ts";
+import type { JetNames, JetPart, JetQuantity, Jets, JetScalar } from "./jets.ts";
 import { isOneHot } from "./labels.ts";
 
 /** Names to look for where the user gives none. */
@@ -22,19 +23,12 @@ const CANDIDATES: Readonly<Record<JetQuantity, readonly string[]>> = {
   labels: ["Y", "y", "labels"],
   mass: ["m", "mass"],
   pt: ["pT", "pt"],
+  // what is called a weight may be that of another selection: it has to be named
+  weight: [],
 };
 
-/** What a data set may hold. */
-export type JetQuantity = "images" | "labels" | "mass" | "pt";
-
-/** What a data set may hold once for each image. */
-export type JetScalar = Exclude<JetQuantity, "images">;
-
-/** Names of datasets given by the user. */
-export type JetNames = Partial<Record<JetQuantity, string>>;
-
 /** An open file of jet images. */
-export class JetFile implements JetLayout {
+export class JetFile implements JetLayout, Jets {
   /** Path as the user gave it. */
   readonly path: string;
   /** Number of images. */
@@ -108,6 +102,21 @@ export class JetFile implements JetLayout {
   /** What an image of nothing but fill values holds in every place. */
   get fill(): number {
     return this.#images.fill;
+  }
+
+  /** The same in a list, for files that are read together. */
+  get fills(): readonly number[] {
+    return [this.fill];
+  }
+
+  /** The file itself, for files that are read together. */
+  get parts(): readonly JetPart[] {
+    return [{ path: this.path, count: this.count }];
+  }
+
+  /** File, dataset and number of an image, in words. */
+  nameOf(image: number): string {
+    return `${this.path}: dataset "${this.images.name}": image ${image}`;
   }
 
   /** True if the file has such a dataset. */

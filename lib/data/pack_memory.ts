@@ -1,17 +1,17 @@
-/** @file The images of a data file, packed in memory. */
+/** @file The images of data files, packed in memory. */
 
 import type { Progress } from "../interrupted.ts";
 import type { Encoding, PackedBatch } from "./entries.ts";
-import type { JetFile } from "./jet_file.ts";
+import type { Jets } from "./jets.ts";
 import { packGroup } from "./pack_group.ts";
 import { PackedImages } from "./packed.ts";
 
-/** Packs a data file in memory, where there is no place for a cache. */
-export async function packInMemory(file: JetFile, progress?: Progress): Promise<PackedImages> {
+/** Packs data files in memory, where there is no place for a cache. */
+export async function packInMemory(file: Jets, progress?: Progress): Promise<PackedImages> {
   return await packInMemoryAs(file, "u8", progress) ?? (await packInMemoryAs(file, "f32", progress))!;
 }
 
-async function packInMemoryAs(file: JetFile, encoding: Encoding, progress?: Progress): Promise<PackedImages | undefined> {
+async function packInMemoryAs(file: Jets, encoding: Encoding, progress?: Progress): Promise<PackedImages | undefined> {
   const offsets = new Uint32Array(file.count + 1);
   const parts: Uint32Array[] = [];
   let total = 0, image = 0;
@@ -33,7 +33,7 @@ async function packInMemoryAs(file: JetFile, encoding: Encoding, progress?: Prog
 
 /** Words of the images one after the other, as long as the encoding holds their values. */
 export async function* packedChunks(
-  file: JetFile,
+  file: Jets,
   first: number,
   encoding: Encoding,
 ): AsyncGenerator<{ stop: number; packed: PackedBatch | undefined }> {

@@ -7,7 +7,7 @@
 
 import { checksum } from "./entries.ts";
 import { sha256 } from "./fingerprint.ts";
-import type { JetNames } from "./jet_file.ts";
+import type { JetNames } from "./jets.ts";
 
 /** A data set that weights were trained on, and how it was divided. */
 export interface TrainedOn {
@@ -15,6 +15,8 @@ export interface TrainedOn {
   readonly path: string;
   /** Names of its datasets, where they were given. */
   readonly keys: JetNames;
+  /** Classes by patterns of file names, where those say them. */
+  readonly classOf?: string;
   /** Number of images in it. */
   readonly images: number;
   /** SHA-256 over the check sums of all images, in their order. */
@@ -29,7 +31,9 @@ export interface TrainedOn {
   readonly seed: number;
   /** Which of how many parts of a cross-validation was for testing, counted from 0; none if it was none. */
   readonly fold?: readonly [fold: number, folds: number];
-  /** Images trained on. */
+  /** Where the images for testing are, if none of these are. */
+  readonly testPath?: string;
+  /** Images trained on, those of weight 0 among them. */
   readonly train: number;
   /** Images validated on. */
   readonly val: number;
@@ -63,9 +67,9 @@ export function readChecks({ checks = "" }: TrainedOn): Set<number> {
   return new Set(new Uint32Array(Uint8Array.fromBase64(checks).buffer));
 }
 
-/** SHA-256 over the class of each image, then over the mass of each. */
-export function labelsFingerprint(labels: Float64Array, mass: Float64Array): Promise<string> {
-  return hash(labels, mass);
+/** SHA-256 over the class of each image, then over the mass of each, then over the weight of each, if they have weights. */
+export function labelsFingerprint(labels: Float64Array, mass: Float64Array, weights?: Float64Array): Promise<string> {
+  return hash(labels, mass, ...(weights ? [weights] : []));
 }
 
 /**
@@ -96,11 +100,13 @@ export function parseTrainedOn(text: string | undefined): TrainedOn[] {
 
 function isTrainedOn(value: unknown): value is TrainedOn {
   if (typeof value !== "object" || value === null) return false;
-  const { path, keys, images, fingerprint, checks, labels, split, seed, fold, train, val, test } = value as Record<string, unknown>;
+  const { path, keys, classOf = "", testPath = "", images, fingerprint, checks, labels, split, seed, fold, train, val, test } =
+    value as Record<string, unknown>;
   return typeof path === "string" && typeof keys === "object" && keys !== null &&
     Object.values(keys).every((name) => typeof name === "string") &&
     [images, seed, train, val, test].every((n) => Number.isSafeInteger(n) && (n as number) >= 0) &&
-    typeof fingerprint === "string" && (checks === undefined || isChecks(checks)) &&
+    typeof classOf === "string" && typeof testPath === "string" && typeof fingerprint === "string" &&
+    (checks === undefined || isChecks(checks)) &&
     (labels === null || typeof labels === "string") &&
     (split === "stratified" || split === "random") &&
     (fold === undefined || (Array.isArray(fold) && fold.length === 2 && fold.every(Number.isSafeInteger)));

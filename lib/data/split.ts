@@ -50,21 +50,29 @@ export interface Division {
   readonly seed: number;
   /** Which of how many parts is for testing, counted from 0; 20 % of the images are if not given. */
   readonly fold?: readonly [fold: number, folds: number] | undefined;
+  /** Where the images for testing are, if none of these are. */
+  readonly testPath?: string | undefined;
 }
 
 /**
- * Divides images by a seed, or by the part of a cross-validation that is for testing.
+ * Divides images by a seed, or by the part of a cross-validation that is for testing. Of what is not for testing an eighth is for
+ * validation.
  *
  * @throws {RangeError} if there are too few images
  */
-export function divide(labels: ArrayLike<number>, { seed, fold }: Division): Split {
+export function divide(labels: ArrayLike<number>, { seed, fold, testPath }: Division): Split {
+  const all = firstNumbers(labels.length);
+  if (testPath !== undefined) return validated(all, new Uint32Array(), labels, seed);
   if (fold === undefined) return stratifiedSplit(labels, seed);
   const folds = stratifiedFolds(labels, fold[1], seed);
-  const of = (part: boolean) => firstNumbers(labels.length).filter((image) => (folds[image] === fold[0]) === part);
+  const of = (part: boolean) => all.filter((image) => (folds[image] === fold[0]) === part);
+  return validated(of(false), of(true), labels, seed);
+}
+
+function validated(rest: Uint32Array, test: Uint32Array, labels: ArrayLike<number>, seed: number): Split {
   const { val: valShare, test: testShare } = PUBLISHED_SHARES;
-  const rest = of(false);
   const [train, val] = trainTestSplit(rest, pick(labels, rest), valShare / (1 - testShare), seed, labels);
-  return { train, val, test: of(true) };
+  return { train, val, test };
 }
 
 /**

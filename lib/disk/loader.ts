@@ -7,7 +7,8 @@ import type { Encoding, PackedBatch } from "../data/entries.ts";
 import { DataError } from "../data/errors.ts";
 import type { Progress } from "../interrupted.ts";
 import type { Notice } from "./lock.ts";
-import type { JetNames, JetScalar } from "../data/jet_file.ts";
+import type { JetNames, JetPart, JetScalar } from "../data/jets.ts";
+import type { DataPart } from "./data_files.ts";
 import type { Answer, Question, Requests } from "./loader_protocol.ts";
 import type { ImageSource } from "../data/packed.ts";
 
@@ -29,7 +30,7 @@ export class Loader implements ImageSource {
   #next = 0;
   #progress: Progress | undefined;
   #notice: Notice | undefined;
-  #facts: Facts = { count: 0, channels: 0, size: 0, has: [] };
+  #facts: Facts = { count: 0, channels: 0, size: 0, has: [], parts: [] };
   #packed: Packed | undefined;
   #failed: unknown;
 
@@ -38,17 +39,19 @@ export class Loader implements ImageSource {
   }
 
   /**
-   * Opens a data file.
+   * Opens a data file, or several as one.
    *
+   * @param path what they are called in messages
    * @param names datasets to use instead of the usual names
-   * @throws {DataError} if it is none
+   * @param parts the files, if the path is none
+   * @throws {DataError} if there is none
    */
-  static async open(path: string, names: JetNames = {}): Promise<Loader> {
+  static async open(path: string, names: JetNames = {}, parts: readonly DataPart[] = [{ path }]): Promise<Loader> {
     const worker = new Worker(new URL("./loader_worker.ts", import.meta.url), { type: "module", name: "loader" });
     const loader = new Loader(worker);
     try {
       await loader.#start();
-      loader.#facts = await loader.#ask("open", { path, names });
+      loader.#facts = await loader.#ask("open", { path, parts, names });
     } catch (error) {
       loader[Symbol.dispose]();
       throw error;
@@ -66,6 +69,11 @@ export class Loader implements ImageSource {
 
   get size(): number {
     return this.#facts.size;
+  }
+
+  /** Which images belong to which file. */
+  get parts(): readonly JetPart[] {
+    return this.#facts.parts;
   }
 
   get encoding(): Encoding {

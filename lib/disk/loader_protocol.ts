@@ -2,13 +2,14 @@
 
 import type { EmptyImages } from "../data/empty.ts";
 import type { Encoding, PackedBatch } from "../data/entries.ts";
-import type { JetNames, JetScalar } from "../data/jet_file.ts";
+import type { JetNames, JetPart, JetScalar } from "../data/jets.ts";
+import type { DataPart } from "./data_files.ts";
 
 /** What the Worker can be asked for. */
 export interface Requests {
   open: {
-    given: { path: string; names: JetNames };
-    answer: { count: number; channels: number; size: number; has: JetScalar[] };
+    given: { path: string; parts: readonly DataPart[]; names: JetNames };
+    answer: { count: number; channels: number; size: number; has: JetScalar[]; parts: readonly JetPart[] };
   };
   scalars: { given: JetScalar; answer: Float64Array };
   pack: {

@@ -6,8 +6,8 @@
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 
-import type { JetFile } from "../data/jet_file.ts";
-import { openJets } from "./data_files.ts";
+import type { Jets } from "../data/jets.ts";
+import { openJetSet } from "./data_files.ts";
 import { findEmpty, remarksOn } from "../data/empty.ts";
 import type { Answer, Question, Requests } from "./loader_protocol.ts";
 import { openPacked } from "./pack_file.ts";
@@ -17,21 +17,27 @@ import type { PackedStore } from "./packed_store.ts";
 
 declare const self: DedicatedWorkerGlobalScope;
 
-let file: JetFile | undefined;
+let file: Jets | undefined;
 let source: PackedImages | PackedStore | undefined;
 
 const handlers: { [Name in keyof Requests]: (given: Requests[Name]["given"]) => Promise<Requests[Name]["answer"]> } = {
-  async open({ path, names }) {
-    file = await openJets(path, names);
+  async open({ path, parts, names }) {
+    file = await openJetSet(path, parts, names);
     const { count, channels, size } = file;
-    return { count, channels, size, has: (["labels", "mass", "pt"] as const).filter((quantity) => file!.has(quantity)) };
+    return {
+      count,
+      channels,
+      size,
+      parts: file.parts,
+      has: (["labels", "mass", "pt", "weight"] as const).filter((quantity) => file!.has(quantity)),
+    };
   },
   scalars: (quantity) => Promise.resolve(file!.readScalars(quantity)),
   async pack(folder) {
     const progress = (done: number, total: number) => self.postMessage({ progress: [done, total] } satisfies Answer);
     const notice = (line: string) => self.postMessage({ notice: line } satisfies Answer);
     source = folder === "" ? await packInMemory(file!, progress) : await openPacked(file!, folder, progress, notice);
-    const empty = findEmpty(source, file!.fill), remarks = remarksOn(file!, empty, file!.count);
+    const empty = findEmpty(source, file!.fills), remarks = remarksOn(file!, empty, file!.count);
     file![Symbol.dispose]();
     const { encoding, words, mostPerImage } = source;
     return { encoding, words, mostPerImage, empty, remarks };

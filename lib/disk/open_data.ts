@@ -5,14 +5,15 @@ import { ConfigError } from "../config/parse.ts";
 import { divisionOf, splitSeed } from "../config/seeds.ts";
 import { mostActivePatches } from "../data/active_patches.ts";
 import { sumDeviations } from "../data/patch_sums.ts";
-import { describeNegative, describeZeroEnd, describeZeros } from "../data/empty.ts";
 import { DataError } from "../data/errors.ts";
-import type { JetNames } from "../data/jet_file.ts";
-import { labelProblem } from "../data/labels.ts";
+import type { JetNames } from "../data/jets.ts";
 import { hashImages, labelsFingerprint, type TrainedOn } from "../data/provenance.ts";
+import type { DataPart } from "./data_files.ts";
 import { Loader } from "./loader.ts";
-import { forEachEntry } from "../data/entries.ts";
-import { divide, randomSplit } from "../data/split.ts";
+import { checkScales } from "./scale_check.ts";
+import { readTruth, type TruthOptions } from "./truth.ts";
+import { firstNumbers } from "../arrays.ts";
+import { divide, randomSplit, type Split } from "../data/split.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ImageSize } from "../data/packed.ts";
 import { ResidentImages } from "../input/batches.ts";
@@ -20,10 +21,12 @@ import { readsImages } from "../nn/config.ts";
 import type { InputImages, LabelledData, UnlabelledData } from "../input/input_images.ts";
 import { Interrupted, type Progress } from "../interrupted.ts";
 
-/** Where a data file is and where its packed images are kept. */
+/** Where data are and where their packed images are kept. */
 export interface DataPlace {
-  /** File with images, of any format that is read. */
+  /** What the data are called in messages. */
   readonly path: string;
+  /** Their files, of any format that is read. */
+  readonly files: readonly DataPart[];
   /** Cache folder; empty to pack in memory. */
   readonly cache: string;
 }
@@ -58,6 +61,12 @@ export interface DataFacts extends FileFacts {
   readonly mass?: Float64Array;
 }
 
+/** How labelled data are opened. */
+export interface LabelledOptions extends OpenOptions<DataFacts>, TruthOptions {
+  /** Takes all images for testing, instead of dividing them. */
+  readonly whole?: boolean;
+}
+
 /** Data whose contents are known by their hashes. */
 export interface Known {
   /** What weights that are trained on them say about it. */
@@ -72,7 +81,7 @@ export function jetNames({ keys }: Pick<RunConfig["data"], "keys">): JetNames {
 }
 
 /**
- * Opens labelled images and divides them as scikit-learn does.
+ * Opens labelled images and divides them as scikit-learn does. Classes or masses that are not there are NaN.
  *
  * @throws {DataError} if labels or masses are missing or no class numbers
  * @throws {Interrupted} if the signal was aborted
@@ -81,26 +90,36 @@ export async function openLabelled(
   gpu: Gpu,
   config: RunConfig,
   place: DataPlace,
-  options: OpenOptions<DataFacts> = {},
+  options: LabelledOptions = {},
 ): Promise<LabelledData & Known & Disposable> {
-  const { path } = place;
-  const loader = await openMatching(config, path);
+  const { path } = place, { whole = false } = options;
+  const loader = await openMatching(config, place);
   return await guarded(loader, async () => {
-    const labels = checkLabels(await loader.scalars("labels"), config.model.num_classes, path);
-    const mass = await loader.scalars("mass");
-    const odd = [describeZeroEnd(labels), describeZeros("masses", mass), describeNegative("masses", mass)];
-    for (const line of odd) if (line) options.notice?.(`${path}: ${line}`);
-    let split: LabelledData["split"];
-    try {
-      split = limited(divide(labels, divisionOf(config)), config);
-    } catch (error) {
-      throw new DataError(`${path}: ${(error as Error).message}`);
-    }
+    const { labels, mass, weights, pt } = await readTruth(loader, config, path, options);
+    const all = whole ? testOnly(loader.count) : divided(labels, config, path), split = weights ? counting(all, weights) : all;
     options.check?.({ ...factsOf(loader), ...split, labels, mass });
     const opened = await openPackedImages(gpu, config, loader, place, options);
-    const known = { path: config.data.labelled_path, labels: await labelsFingerprint(labels, mass), split };
-    return { ...opened, labels, mass, split, ...await provenance(config, loader, known) };
+    const known = { path: config.data.labelled_path, labels: await labelsFingerprint(labels, mass, weights), split: all };
+    return { ...opened, labels, mass, weights, pt, split, ...await provenance(config, loader, known) };
   });
+}
+
+function divided(labels: Float64Array, config: RunConfig, path: string): Split {
+  try {
+    return limited(divide(labels, divisionOf(config)), config);
+  } catch (error) {
+    throw new DataError(`${path}: ${(error as Error).message}`);
+  }
+}
+
+function testOnly(count: number): Split {
+  return { train: new Uint32Array(), val: new Uint32Array(), test: firstNumbers(count) };
+}
+
+/** The split without images of weight 0. */
+function counting({ train, val, test }: Split, weights: Float64Array): Split {
+  const of = (part: Uint32Array) => part.filter((image) => weights[image]! > 0);
+  return { train: of(train), val: of(val), test: of(test) };
 }
 
 /** Opens images without labels, 5 % of them for validation. */
@@ -110,7 +129,7 @@ export async function openUnlabelled(
   place: DataPlace,
   options: OpenOptions<DataFacts> = {},
 ): Promise<UnlabelledData & Known & Disposable> {
-  const loader = await openMatching(config, place.path);
+  const loader = await openMatching(config, place);
   return await guarded(loader, async () => {
     if (loader.count < 4) throw new DataError(`${place.path}: it holds ${loader.count} images; at least 4 are needed`);
     const split = limited(randomSplit(loader.count, splitSeed(config)), config);
@@ -145,7 +164,7 @@ export async function openImages(
   options: OpenOptions = {},
   truth = false,
 ): Promise<OpenedImages & Disposable> {
-  const loader = await openMatching(config, place.path);
+  const loader = await openMatching(config, place);
   return await guarded(loader, async () => {
     options.check?.(factsOf(loader));
     const known = (["labels", "mass"] as const).filter((quantity) => truth && loader.has(quantity));
@@ -164,10 +183,11 @@ async function provenance(
   loader: Loader,
   { path, labels, split }: { path: string; labels: string | null; split: Record<"train" | "val" | "test", Uint32Array> },
 ): Promise<Known> {
-  const checks = await loader.checks();
+  const checks = await loader.checks(), { class_of: classOf } = config.data;
   const trainedOn: TrainedOn = {
     path,
     keys: jetNames(config.data),
+    ...(labels !== null && classOf !== "" && { classOf }),
     images: loader.count,
     ...await hashImages(checks, split),
     labels,
@@ -203,7 +223,7 @@ async function openPackedImages(
     throw new DataError(`${path}: all ${count} images are empty: they were never written, or hold nothing but 0`);
   }
   for (const remark of remarks) notice?.(`${path}: ${remark}`);
-  await checkScale(loader, data.norm_scale, path);
+  await checkScales(loader, data.norm_scale, path);
   const resident = await ResidentImages.load(gpu, loader, data.gpu_share, { progress: progress?.(`uploading ${path}`), signal });
   const { patch_size: patch } = model, moves = { flipEta: augment.flip_eta, flipPhi: augment.flip_phi, roll: augment.roll };
   const counting = { progress: progress?.(`counting active patches of ${path}`), signal };
@@ -218,27 +238,6 @@ async function openPackedImages(
   };
 }
 
-/** Images that are looked at for the size of their values. */
-const SCALED = 64;
-/** Sizes of the largest scaled value between which a model can see the others: published images reach 1. */
-const SMALLEST_SCALED = 1e-6, LARGEST_SCALED = 1e9;
-
-/** @throws {ConfigError} if hardly anything is left of values that are divided by the scale, or far too much */
-async function checkScale(loader: Loader, scale: number, path: string): Promise<void> {
-  const length = Math.min(SCALED, loader.count);
-  const spread = Uint32Array.from({ length }, (_, i) => Math.floor(i * loader.count / length));
-  let largest = 0;
-  forEachEntry((await loader.batch(spread)).words, loader.encoding, (_, value) => largest = Math.max(largest, Math.abs(value)));
-  const scaled = largest / scale;
-  if (largest === 0 || (scaled >= SMALLEST_SCALED && scaled <= LARGEST_SCALED)) return;
-  throw new ConfigError(
-    `${path}: the largest value of ${length} images is ${Number(largest.toPrecision(3))}, and data.norm_scale ${scale} makes ` +
-      `${
-        Number(scaled.toPrecision(3))
-      } of it. Set data.norm_scale near the largest value, or to what the weights were trained with`,
-  );
-}
-
 /** Ends the Worker if the work on it fails. */
 async function guarded<Result>(loader: Loader, work: () => Promise<Result>): Promise<Result> {
   try {
@@ -250,22 +249,16 @@ async function guarded<Result>(loader: Loader, work: () => Promise<Result>): Pro
 }
 
 /**
- * Opens a file whose images a model can read.
+ * Opens data whose images a model can read.
  *
  * @throws {ConfigError} if channels differ, or if the images are not cut into as many patches as the model has
  */
-async function openMatching({ data, model }: Pick<RunConfig, "data" | "model">, path: string): Promise<Loader> {
-  const loader = await Loader.open(path, jetNames(data));
+async function openMatching({ data, model }: Pick<RunConfig, "data" | "model">, { path, files }: DataPlace): Promise<Loader> {
+  const loader = await Loader.open(path, jetNames(data), files);
   if (readsImages(model, loader)) return loader;
   loader[Symbol.dispose]();
   throw new ConfigError(
     `${path}: images are ${loader.size} x ${loader.size} with ${loader.channels} channels, the model reads ` +
       `${model.img_size} x ${model.img_size} with ${model.in_channels}. Set model.img_size and model.in_channels to match`,
   );
-}
-
-function checkLabels(labels: Float64Array, classes: number, path: string): Float64Array {
-  const problem = labelProblem(labels, classes);
-  if (problem !== undefined) throw new DataError(`${path}: ${problem}`);
-  return labels;
 }

@@ -18,7 +18,7 @@ import { explaining, systemCode } from "./system_error.ts";
 import { checksum, type Encoding } from "../data/entries.ts";
 import { DataError } from "../data/errors.ts";
 import { type Fingerprint, sha256 } from "../data/fingerprint.ts";
-import type { JetFile } from "../data/jet_file.ts";
+import type { Jets } from "../data/jets.ts";
 import { packedChunks } from "../data/pack_memory.ts";
 import { encodeFacts, HEADER_BYTES, OTHER_CACHE, PackedStore } from "./packed_store.ts";
 
@@ -34,7 +34,7 @@ const FLUSH_EVERY = 1000;
  * @throws {DataError} if the file cannot be read, or an image holds a value that is not finite; nothing is left behind
  * @throws {FileError} if the operating system refuses to read or to write; what is packed is kept, for a next run to go on
  */
-export async function openPacked(file: JetFile, folder: string, progress?: Progress, notice?: Notice): Promise<PackedStore> {
+export async function openPacked(file: Jets, folder: string, progress?: Progress, notice?: Notice): Promise<PackedStore> {
   const source = await file.fingerprint();
   const path = `${folder}/${await storeName(source)}`;
   const ready = openStore(path);
@@ -56,7 +56,7 @@ async function storeName(source: Fingerprint): Promise<string> {
   return `${stem}-${hash.slice(0, 12)}.safetensors`;
 }
 
-async function packInto(path: string, file: JetFile, source: Fingerprint, progress?: Progress): Promise<void> {
+async function packInto(path: string, file: Jets, source: Fingerprint, progress?: Progress): Promise<void> {
   // one byte a value, unless a value needs more
   for (const encoding of ["u8", "f32"] as const) {
     const partial = new PartialStore(`${path}.${encoding}.partial`);
@@ -77,7 +77,7 @@ async function packInto(path: string, file: JetFile, source: Fingerprint, progre
 }
 
 /** @returns false if the encoding cannot hold a value */
-async function writePartial(partial: PartialStore, file: JetFile, encoding: Encoding, progress?: Progress): Promise<boolean> {
+async function writePartial(partial: PartialStore, file: Jets, encoding: Encoding, progress?: Progress): Promise<boolean> {
   let flushed = performance.now();
   for await (const { stop, packed } of packedChunks(file, partial.count, encoding)) {
     if (!packed) return false;

@@ -8,6 +8,7 @@
  * resamples are such, the interval is that of the others; if more are, the interval is not defined.
  */
 
+import { firstNumbers } from "../arrays.ts";
 import { pauses, type WorkOptions } from "../interrupted.ts";
 import { Random, STREAMS } from "../random.ts";
 import { byMeasure, MEASURES, type MeasureValues } from "./measures.ts";
@@ -47,6 +48,8 @@ export interface Comparison {
   readonly only: readonly [first: number, second: number];
   /** Exact McNemar test on those. */
   readonly mcnemar: number;
+  /** Both probabilities after Holm's correction, if there are several comparisons; null where they are not defined. */
+  readonly adjusted?: { readonly mcnemar: number | null; readonly mass_mae: number | null };
 }
 
 /** 95 % intervals of several models' measures, and the resampled values they come from. */
@@ -139,6 +142,19 @@ export function quantile(sorted: ArrayLike<number>, q: number): number {
   const low = sorted[below]!, high = sorted[Math.min(sorted.length - 1, below + 1)]!;
   if (low === high || at === below) return low;
   return Number.isFinite(low) && Number.isFinite(high) ? low + (at - below) * (high - low) : high;
+}
+
+/**
+ * Quantile of values that count differently: the smallest below which, itself included, lies that share of the weights. Of weights that are
+ * all the same it is {@linkcode quantile}.
+ */
+export function weightedQuantile(values: Float64Array, weights: Float64Array, q: number): number {
+  if (weights.every((weight) => weight === weights[0])) return quantile(values.toSorted(), q);
+  const order = firstNumbers(values.length).sort((a, b) => values[a]! - values[b]!);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  let sum = 0;
+  const at = order.findIndex((i) => (sum += weights[i]!) >= q * total);
+  return values[order[at < 0 ? order.length - 1 : at]!]!;
 }
 
 /** Twice the smaller share of resamples on one side of zero; one is added, so that no p is 0. */

@@ -64,7 +64,7 @@ export async function* predictImages(
 }
 
 /**
- * The mean of what several models say about each image.
+ * What several models say about each image; their mean is {@linkcode meanPrediction}.
  *
  * @param members weights of the models, at least one; they tell the same classes apart
  * @throws {OutputError} if a prediction is not finite
@@ -77,7 +77,7 @@ export async function* predictEnsemble(
   images: ArrayLike<number>,
   batch: number,
   { progress, ...options }: PredictOptions = {},
-): AsyncGenerator<ImagePrediction> {
+): AsyncGenerator<ImagePrediction[]> {
   const streams = members.map((weights, i) => {
     return predictImages(gpu, weights, data, images, batch, { ...options, ...(i === 0 && progress && { progress }) });
   });
@@ -85,7 +85,7 @@ export async function* predictEnsemble(
     for (let i = 0; i < images.length; i++) {
       const predictions: ImagePrediction[] = [];
       for (const stream of streams) predictions.push((await stream.next()).value as ImagePrediction);
-      yield meanPrediction(predictions);
+      yield predictions;
     }
   } finally {
     for (const stream of streams) await stream.return(undefined);

@@ -50,10 +50,12 @@ export class Sampler {
   /**
    * A sample.
    *
-   * @param counts how often each row counts; once each if not given
+   * @param counts how often each row counts, beside its weight; once each if not given
    */
-  sample(counts: ArrayLike<number> = new Uint8Array(this.#columns.results.labels.length).fill(1)): Sample {
-    return new Sample(this.#columns, counts);
+  sample(counts?: ArrayLike<number>): Sample {
+    const { weights, weighted } = this.#columns.results;
+    if (!counts || !weighted) return new Sample(this.#columns, counts ?? weights);
+    return new Sample(this.#columns, weights.map((weight, i) => weight * counts[i]!));
   }
 }
 
@@ -79,7 +81,7 @@ export interface MassSums {
 
 /** Test images of which each counts so often; what measures share is computed when the first of them asks. */
 export class Sample {
-  /** How often each row counts. */
+  /** How much each row counts. */
   readonly counts: ArrayLike<number>;
   readonly #columns: Columns;
   #confusion: number[][] | undefined;
@@ -115,6 +117,7 @@ export class Sample {
   #countCells(): number[][] {
     const { results: { classes }, cells } = this.#columns, { counts } = this;
     const sums = new Float64Array(classes * classes);
+    if (!this.results.hasLabels) return Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
     for (let i = 0; i < cells.length; i++) sums[cells[i]!]! += counts[i]!;
     return Array.from({ length: classes }, (_, row) => [...sums.subarray(row * classes, (row + 1) * classes)]);
   }

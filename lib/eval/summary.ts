@@ -3,7 +3,7 @@
 import type { WorkOptions } from "../interrupted.ts";
 import { Bootstrap, type Comparison, type Intervals } from "./bootstrap.ts";
 import { calibration, calibrationError } from "./curves.ts";
-import { onlyOneRight } from "./mcnemar.ts";
+import { holm, onlyOneRight } from "./mcnemar.ts";
 import { byMeasure, type MeasureValues } from "./measures.ts";
 import { Sampler } from "./sample.ts";
 import type { TestResults } from "./test_results.ts";
@@ -18,7 +18,7 @@ export interface ModelSummary {
   readonly intervals: Intervals;
   /** Images by true class (rows) and predicted class (columns). */
   readonly confusion: readonly (readonly number[])[];
-  /** Mean distance between claimed and found probabilities of class 1; null unless there are two classes. */
+  /** Mean distance between claimed and found probabilities of class 1; null unless there are two classes, and they are known. */
   readonly calibration_error: number | null;
 }
 
@@ -47,7 +47,7 @@ export async function summarise(models: ReadonlyMap<string, TestResults>, seed: 
       values: byMeasure((_, { value }) => value(sample)),
       intervals: bootstrap.intervals(i),
       confusion: sample.confusion,
-      calibration_error: one.classes === 2 ? calibrationError(calibration(one)) : null,
+      calibration_error: one.classes === 2 && one.hasLabels ? calibrationError(calibration(one)) : null,
     };
   });
   const values = summaries.map((summary) => summary.values);
@@ -57,7 +57,15 @@ export async function summarise(models: ReadonlyMap<string, TestResults>, seed: 
     const differences = bootstrap.differences(i, baseline, values);
     return [{ model, baseline: names[baseline]!, differences, ...onlyOneRight(results[i]!, results[baseline]!) }];
   });
-  return { models: new Map(names.map((name, i) => [name, summaries[i]!])), comparisons };
+  return { models: new Map(names.map((name, i) => [name, summaries[i]!])), comparisons: corrected(comparisons) };
+}
+
+/** Comparisons with Holm's correction, if there are several. */
+function corrected(comparisons: readonly Comparison[]): readonly Comparison[] {
+  if (comparisons.length < 2) return comparisons;
+  const classes = holm(comparisons.map(({ differences, mcnemar }) => differences["accuracy"] ? mcnemar : null));
+  const masses = holm(comparisons.map(({ differences }) => differences["mass_mae"]?.p ?? null));
+  return comparisons.map((one, i) => ({ ...one, adjusted: { mcnemar: classes[i]!, mass_mae: masses[i]! } }));
 }
 
 /** A summary as metrics.json has it: the measures beside the other numbers of a model. */

@@ -13,10 +13,18 @@ export class TestResults {
   readonly predicted: Uint32Array;
   /** Probability of class 1. */
   readonly scores: Float64Array;
-  /** True mass in GeV. */
+  /** True mass in GeV, NaN if it is not known. */
   readonly trueMass: Float64Array;
   /** Predicted mass in GeV. */
   readonly mass: Float64Array;
+  /** What each image counts. */
+  readonly weights: Float64Array;
+  /** Transverse momentum in GeV, NaN if it is not known. */
+  readonly pt: Float64Array;
+  /** Whether the true classes are known; those of the labels are 0 otherwise. */
+  hasLabels = true;
+  /** Whether any image counts otherwise than once. */
+  weighted = false;
   #added = 0;
   #order: Uint32Array | undefined;
 
@@ -30,12 +38,40 @@ export class TestResults {
     this.classes = classes;
     [this.labels, this.predicted] = [new Uint32Array(images), new Uint32Array(images)];
     [this.scores, this.trueMass, this.mass] = [new Float64Array(images), new Float64Array(images), new Float64Array(images)];
+    [this.weights, this.pt] = [new Float64Array(images), new Float64Array(images)];
   }
 
-  /** Adds the next prediction, with the image's class and its mass in GeV. */
-  add(prediction: Pick<ImagePrediction, "class" | "probabilities" | "mass">, label: number, trueMass: number): void {
+  /** Whether the true masses are known. */
+  get hasMass(): boolean {
+    return !Number.isNaN(this.trueMass[0]);
+  }
+
+  /** Whether the transverse momenta are known. */
+  get hasPt(): boolean {
+    return !Number.isNaN(this.pt[0]);
+  }
+
+  /**
+   * Adds the next prediction.
+   *
+   * @param label true class, NaN if it is not known
+   * @param trueMass in GeV, NaN if it is not known
+   * @param weight what the image counts
+   * @param pt transverse momentum in GeV, NaN if it is not known
+   */
+  add(
+    prediction: Pick<ImagePrediction, "class" | "probabilities" | "mass">,
+    label: number,
+    trueMass: number,
+    weight = 1,
+    pt = NaN,
+  ): void {
     const row = this.#added++;
     this.labels[row] = label;
+    this.weights[row] = weight;
+    this.pt[row] = pt;
+    if (Number.isNaN(label)) this.hasLabels = false;
+    if (weight !== 1) this.weighted = true;
     this.predicted[row] = prediction.class;
     this.scores[row] = prediction.probabilities[1]!;
     this.trueMass[row] = trueMass;

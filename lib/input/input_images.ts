@@ -33,10 +33,14 @@ export interface UnlabelledData extends TrainingImages {
 
 /** Images with their labels. */
 export interface LabelledData extends TrainingImages {
-  /** Class of each image. */
+  /** Class of each image; NaN if they are not known. */
   readonly labels: ArrayLike<number>;
-  /** Mass of each image in GeV. */
+  /** Mass of each image in GeV; NaN if they are not known. */
   readonly mass: ArrayLike<number>;
+  /** How much each image counts, if they have weights; those to train, validate and test on are above 0. */
+  readonly weights?: ArrayLike<number> | undefined;
+  /** Transverse momentum of each image in GeV, if it is known. */
+  readonly pt?: ArrayLike<number> | undefined;
   /** Numbers of the images to train, validate and test on. */
   readonly split: Split;
 }

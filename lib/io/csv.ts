@@ -10,3 +10,23 @@ export function csvLine(cells: readonly CsvCell[]): string {
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   }).join(",") + "\n";
 }
+
+/**
+ * Reads rows that {@linkcode csvLine} has written.
+ *
+ * @throws {SyntaxError} if a quote has no end
+ */
+export function parseCsv(text: string): string[][] {
+  const rows: string[][] = [], cell = /"((?:[^"]|"")*)"(,|\r?\n|$)|([^",\r\n]*)(,|\r?\n|$)/y;
+  let row: string[] = [];
+  while (cell.lastIndex < text.length) {
+    const found = cell.exec(text);
+    if (!found) throw new SyntaxError(`row ${rows.length + 1} is no row of a CSV file`);
+    const [, quoted, afterQuoted, plain, afterPlain] = found;
+    row.push(quoted === undefined ? plain! : quoted.replaceAll('""', '"'));
+    if ((afterQuoted ?? afterPlain) === ",") continue;
+    rows.push(row);
+    row = [];
+  }
+  return rows;
+}

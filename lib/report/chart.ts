@@ -82,9 +82,22 @@ export class Chart {
   }
 
   /** Adds a line through points. */
-  line(points: readonly (readonly [number, number])[], { colour, dash }: Pick<LegendEntry, "colour" | "dash">): this {
+  line(
+    points: readonly (readonly [number, number])[],
+    { colour, dash }: Pick<LegendEntry, "colour" | "dash">,
+    { width = 1.8, opacity }: { readonly width?: number; readonly opacity?: number } = {},
+  ): this {
     const d = points.map(([x, y], i) => `${i === 0 ? "M" : "L"}${short(this.x(x))} ${short(this.y(y))}`).join("");
-    return this.add(element("path", { d, fill: "none", stroke: colour, "stroke-width": 1.8, "stroke-dasharray": dash }));
+    return this.add(
+      element("path", {
+        d,
+        fill: "none",
+        stroke: colour,
+        "stroke-width": width,
+        "stroke-opacity": opacity,
+        "stroke-dasharray": dash,
+      }),
+    );
   }
 
   /** Adds a dashed guide line between two points. */

@@ -2,18 +2,20 @@
 
 import { MEASURES } from "../eval/measures.ts";
 import { hasSeen } from "../eval/overlap.ts";
-import type { ReportInput, ReportModel } from "./section.ts";
+import type { ReportInput, ReportModel, ReportTable } from "./section.ts";
 import type { DrawnSection } from "./sections.ts";
 import { element, escapeText, FIGURE_STYLE, namedFigures } from "./svg.ts";
 import { describeComparison, measureRows, SEEN_MARK } from "./words.ts";
 
 /** The whole page. */
-export function reportPage({ data, seed, models, comparisons, notes }: ReportInput, parts: readonly DrawnSection[]): string {
+export function reportPage({ data, seed, models, comparisons, notes, made }: ReportInput, parts: readonly DrawnSection[]): string {
   const unseen = models.some(({ seen }) => hasSeen(seen)) ? "" : " that no model has been trained on, as far as is known";
   const body = [
-    element("h1", {}, "L2ViT on the test split"),
+    element("h1", {}, seed === undefined ? "L2ViT on test images" : "L2ViT on the test split"),
     paragraph(
-      `${models[0]!.summary.images} images of ${data}${unseen} (seed ${seed} of the split). ` +
+      `${models[0]!.summary.images} images of ${data}${unseen} (${
+        seed === undefined ? "all of them" : `seed ${seed} of the split`
+      }). ` +
         "Intervals are 95 %, by bootstrap over the test images. Point at a mark to see its numbers.",
     ),
     ...notes.map(paragraph),
@@ -21,7 +23,7 @@ export function reportPage({ data, seed, models, comparisons, notes }: ReportInp
       element("p", { class: "comparison" }, escapeText(describeComparison(comparison)).replace("\n", "<br>"))
     ),
     measuresTable(models),
-    ...parts.map(({ heading, caption, figures }) =>
+    ...parts.map(({ heading, caption, figures, table }) =>
       element(
         "section",
         {},
@@ -32,9 +34,11 @@ export function reportPage({ data, seed, models, comparisons, notes }: ReportInp
           { class: "figures" },
           ...namedFigures(figures),
         ),
+        table ? tableElement(table) : "",
       )
     ),
-    definitions(models),
+    definitions(models, comparisons.length),
+    termList("How this was made", made),
   ];
   return pageDocument("L2ViT on the test split", body);
 }
@@ -82,7 +86,8 @@ figure{margin:0}
 svg.figure{display:block;width:100%;max-width:520px;height:auto}
 dt{font-weight:600;margin-top:.7em}
 dd{margin:0}
-code{overflow-wrap:anywhere}
+code,dd{overflow-wrap:anywhere}
+pre{overflow-x:auto;background:var(--panel);padding:8px 12px;font-size:.85em}
 @media screen and (max-width:640px){thead{display:none}table,tbody{display:block}
 tr{display:block;border-bottom:1px solid var(--line);padding:6px 0}
 td,td:first-child{display:flex;gap:.5em;border:0;padding:1px 0}td:first-child{font-weight:600}
@@ -106,11 +111,18 @@ function measuresTable(models: readonly ReportModel[]): string {
   return element("div", { class: "scroll" }, element("table", {}, head, element("tbody", {}, ...rows)));
 }
 
-function definitions(models: readonly ReportModel[]): string {
+function definitions(models: readonly ReportModel[], comparisons: number): string {
   const measures = Object.values(MEASURES).map(({ label, definition }): [string, string] => [capital(label), definition]);
   const entries: [string, string][] = [
     ...measures,
-    ["More than chance", "The probability of such a difference between equally good models is below 5 %."],
+    [
+      "More than chance",
+      "The probability of such a difference between equally good models is below 5 %." +
+      (comparisons > 1
+        ? ` Since ${comparisons} models are compared with the same one, the probabilities are corrected by Holm's method: 5 % is the chance ` +
+          "that any of them seems to differ and does not."
+        : ""),
+    ],
     [
       "Not defined",
       "A measure that these images do not define, such as an area under a ROC curve where all are of one class; an interval where " +
@@ -118,8 +130,29 @@ function definitions(models: readonly ReportModel[]): string {
     ],
     ...models.map(({ name, weights }): [string, string] => [`Weights of ${name}`, weights]),
   ];
-  const list = entries.map(([term, meaning]) => element("dt", {}, escapeText(term)) + element("dd", {}, escapeText(meaning)));
-  return element("section", {}, element("h2", {}, "What the words mean"), element("dl", {}, ...list));
+  return termList("What the words mean", entries);
+}
+
+/** Terms and what they mean; meanings of several lines are set as they are. */
+function termList(heading: string, entries: ReportInput["made"]): string {
+  const list = entries.map(([term, meaning]) => {
+    const shown = meaning.includes("\n") ? element("pre", {}, escapeText(meaning)) : escapeText(meaning);
+    return element("dt", {}, escapeText(term)) + element("dd", {}, shown);
+  });
+  return element("section", {}, element("h2", {}, heading), element("dl", {}, ...list));
+}
+
+/** A table of a section. On a phone each row is a block of lines, its first cell the heading. */
+function tableElement({ columns, rows }: ReportTable): string {
+  const head = columns.map((column) => element("th", { scope: "col" }, escapeText(column)));
+  const body = rows.map((row) => {
+    return element("tr", {}, ...row.map((cell, i) => element("td", i === 0 ? {} : { "data-model": columns[i] }, escapeText(cell))));
+  });
+  return element(
+    "div",
+    { class: "scroll" },
+    element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body)),
+  );
 }
 
 function capital(text: string): string {

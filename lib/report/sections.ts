@@ -2,8 +2,12 @@
  * @file The parts of report.html. A new figure is a file in `sections/` and a line here: it is then on the page, and an SVG in `figures/`.
  */
 
-import type { DrawnModel, ReportModel, Section } from "./section.ts";
+import type { DrawnModel, ReportModel, ReportTable, Section } from "./section.ts";
+import { byClass } from "./sections/classes.ts";
 import { confusion } from "./sections/confusion.ts";
+import { efficiencies } from "./sections/efficiencies.ts";
+import { members } from "./sections/members.ts";
+import { responseByMass, responseByPt } from "./sections/response.ts";
 import { predictedMass, residuals } from "./sections/masses.ts";
 import { ranking } from "./sections/ranking.ts";
 import { scores } from "./sections/scores.ts";
@@ -11,19 +15,33 @@ import { training } from "./sections/training_curves.ts";
 import type { Figure } from "./svg.ts";
 
 /** All parts, in the order of the page. */
-export const SECTIONS: readonly Section[] = [confusion, scores, ranking, predictedMass, residuals, training];
+export const SECTIONS: readonly Section[] = [
+  confusion,
+  byClass,
+  scores,
+  ranking,
+  efficiencies,
+  predictedMass,
+  residuals,
+  responseByMass,
+  responseByPt,
+  members,
+  training,
+];
 
 /** A part with its figures drawn. */
 export interface DrawnSection extends Pick<Section, "heading" | "caption"> {
   readonly figures: readonly Figure[];
+  readonly table: ReportTable | undefined;
 }
 
-/** The parts that have figures. */
+/** The parts that have figures or a table. */
 export function drawSections(models: readonly ReportModel[]): DrawnSection[] {
   const files = fileNames(models.map(({ name }) => name));
   const drawn = models.map((model): DrawnModel => ({ ...model, file: files.get(model.name)! }));
-  return SECTIONS.map(({ heading, caption, draw }) => ({ heading, caption, figures: draw(drawn) }))
-    .filter(({ figures }) => figures.length > 0);
+  return SECTIONS.map(({ heading, caption, draw, tabulate }) => {
+    return { heading, caption, figures: draw?.(drawn) ?? [], table: tabulate?.(drawn) };
+  }).filter(({ figures, table }) => figures.length > 0 || table !== undefined);
 }
 
 /** Characters of a model's name that are part of a file's name. */

@@ -32,7 +32,8 @@ function formatInterval(interval: Interval | null, format: (end: number) => stri
 }
 
 /** One sentence if the test images are not of all classes that the model tells apart, none otherwise. */
-export function missingClasses({ classes, labels }: Pick<TestResults, "classes" | "labels">): string[] {
+export function missingClasses({ classes, labels, hasLabels }: Pick<TestResults, "classes" | "labels" | "hasLabels">): string[] {
+  if (!hasLabels) return [];
   const counts = new Uint32Array(classes);
   for (let i = 0; i < labels.length; i++) counts[labels[i]!]!++;
   const missing = [...counts.keys()].filter((c) => counts[c] === 0);
@@ -55,8 +56,11 @@ export function describeSeen(name: string, { labelled, unlabelled }: SeenImages,
 }
 
 /** Two sentences: whether accuracy and mass error differ by more than chance. */
-export function describeComparison({ model, baseline, differences, only, mcnemar }: Comparison): string {
+export function describeComparison({ model, baseline, differences, only, mcnemar, adjusted }: Comparison): string {
   const chance = (p: number) => p < 0.05 ? "more than chance" : "may be chance";
+  const probability = (p: number, corrected: number | null | undefined) => {
+    return `p = ${p.toPrecision(2)}${typeof corrected === "number" ? `, with Holm's correction ${corrected.toPrecision(2)}` : ""}`;
+  };
   const describe = (difference: Difference | null | undefined, digits: number, unit = "") => {
     if (!difference) return NOT_DEFINED;
     const signed = (value: number) => `${value > 0 ? "+" : ""}${formatReal(value, digits)}`;
@@ -64,9 +68,10 @@ export function describeComparison({ model, baseline, differences, only, mcnemar
   };
   const { accuracy, mass_mae } = differences;
   const right = `${only[0]} images right with ${model} alone, ${only[1]} with ${baseline} alone`;
-  const classes = `${describe(accuracy, 4)}: ${chance(mcnemar)} (McNemar p = ${mcnemar.toPrecision(2)}; ${right})`;
+  const classes = describe(accuracy, 4) +
+    (accuracy ? `: ${chance(adjusted?.mcnemar ?? mcnemar)} (McNemar ${probability(mcnemar, adjusted?.mcnemar)}; ${right})` : "");
   const p = mass_mae?.p ?? null;
   const mass = describe(mass_mae, 2, " GeV") +
-    (p === null ? "" : `: ${chance(p)} (paired bootstrap p = ${p.toPrecision(2)})`);
+    (p === null ? "" : `: ${chance(adjusted?.mass_mae ?? p)} (paired bootstrap ${probability(p, adjusted?.mass_mae)})`);
   return `${model} against ${baseline}: accuracy ${classes}\nmass MAE ${mass}`;
 }

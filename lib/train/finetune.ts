@@ -2,6 +2,7 @@
 
 import type { RunConfig } from "../config/keys.ts";
 import { DataError } from "../data/errors.ts";
+import { balancedWeights } from "../data/event_weights.ts";
 import { power } from "../elementary.ts";
 import { headOutputs, ImageMap } from "../eval/image_map.ts";
 import { measure, MEASURES } from "../eval/measures.ts";
@@ -17,7 +18,7 @@ import { HEADS, isHead } from "../nn/heads.ts";
 import { layerOf } from "../nn/linear_vit.ts";
 import type { History } from "../weights/history.ts";
 import { massOf, type MassScale, massScaleOf, scaleMass } from "../weights/mass_scale.ts";
-import type { WeightsInfo } from "../weights/weights_info.ts";
+import { MASS_SCALE, type WeightsInfo } from "../weights/weights_info.ts";
 import { ImageViews } from "../tensor/ops/images.ts";
 import { crossEntropy, smoothL1 } from "../tensor/ops/losses.ts";
 import { recordTotal } from "../tensor/ops/record.ts";
@@ -60,6 +61,16 @@ export class Finetune extends Method {
   readonly #scale: MassScale;
   readonly #label: PlacedTensor;
   readonly #goal: PlacedTensor;
+  /** (images): what each counts, if they have weights. */
+  readonly #rowWeight: PlacedTensor | undefined;
+  /** (classes): what each counts beside that, if they are balanced. */
+  readonly #classWeight: PlacedTensor | undefined;
+  /** The same as numbers, 1 if they are not balanced. */
+  readonly #classWeights: readonly number[];
+  /** Mean weight of the training images. */
+  readonly #meanWeight: number;
+  /** Whether the images have classes and masses. */
+  readonly #known: { readonly labels: boolean; readonly mass: boolean };
   readonly #predictor: ImageMap<"logits" | "mass">;
 
   /**
@@ -69,7 +80,7 @@ export class Finetune extends Method {
    */
   constructor(gpu: Gpu, config: RunConfig, data: LabelledData, start: StateDict, exchange: Exchange = ALONE) {
     const columns = Object.keys(COLUMN).length;
-    const { model: { depth }, training: { layer_decay: decay } } = config;
+    const { model: { depth, num_classes: classes }, training: { layer_decay: decay } } = config;
     const rates: MethodOptions["rates"] = {
       groupOf: ({ name }) => isHead(name) ? 1 : 0,
       factorOf: ({ name }) => power(decay, depth + 1 - layerOf(name, depth)),
@@ -78,7 +89,19 @@ export class Finetune extends Method {
     const { images } = this.division;
     this.#exchange = exchange;
     this.#data = data;
-    this.#scale = massScaleOf(Array.from(this.images, (i) => data.mass[i]!), config.training.log_target);
+    const of = (values: ArrayLike<number>) => Array.from(this.images, (i) => values[i]!);
+    this.#known = { labels: !Number.isNaN(data.labels[0]), mass: !Number.isNaN(data.mass[0]) };
+    this.#scale = this.#known.mass
+      ? massScaleOf(of(data.mass), config.training.log_target)
+      : { massMean: 0, massStd: 1, massLog: config.training.log_target };
+    this.#meanWeight = data.weights ? of(data.weights).reduce((sum, weight) => sum + weight, 0) / this.images.length : 1;
+    const balanced = config.training.class_weights === "balanced" && this.#known.labels;
+    this.#classWeights = balanced
+      ? balancedWeights(of(data.labels), Array.from(this.images, (i) => this.#weightOf(i)), classes)
+      : new Array<number>(classes).fill(1);
+    this.#classWeight = balanced ? createTensor(gpu, "class weights", [classes]) : undefined;
+    if (this.#classWeight) write(gpu, this.#classWeight, Float32Array.from(this.#classWeights));
+    this.#rowWeight = data.weights && createTensor(gpu, "event weights", [images]);
     this.buffers = new BatchBuffers(gpu, data.images, images, data.resident);
     this.#label = createTensor(gpu, "label", [images], "u32");
     this.#goal = createTensor(gpu, "mass goal", [images]);
@@ -94,7 +117,8 @@ export class Finetune extends Method {
   override prepare(batch: StagedBatch, numbers: StepNumbers): void {
     const { labels, mass } = this.#data;
     write(this.gpu, this.#label, Uint32Array.from(batch.images, (i) => labels[i]!));
-    write(this.gpu, this.#goal, Float32Array.from(batch.images, (i) => scaleMass(mass[i]!, this.#scale)));
+    write(this.gpu, this.#goal, Float32Array.from(batch.images, (i) => this.#known.mass ? scaleMass(mass[i]!, this.#scale) : 0));
+    if (this.#rowWeight) write(this.gpu, this.#rowWeight, Float32Array.from(batch.images, (i) => this.#weightOf(i)));
     super.prepare(batch, numbers);
   }
 
@@ -118,23 +142,29 @@ export class Finetune extends Method {
     const images = steps * this.division.images;
     return {
       loss: this.#total(sums[COLUMN.crossEntropy]! / steps, sums[COLUMN.smoothL1]! / steps),
-      acc: sums[COLUMN.correct]! / images,
-      mae: sums[COLUMN.distance]! / images * (this.#scale.massLog ? 1 : this.#scale.massStd),
+      ...(this.#known.labels && { acc: sums[COLUMN.correct]! / images }),
+      ...(this.#known.mass && { mae: sums[COLUMN.distance]! / images * (this.#scale.massLog ? 1 : this.#scale.massStd) }),
     };
   }
 
   /** The same on the validation images, without augmentation. */
-  async validate(options: WorkOptions = {}): Promise<{ loss: number; acc: number; mae: number }> {
+  async validate(options: WorkOptions = {}): Promise<Record<string, number> & { loss: number }> {
     const { split, labels, mass } = this.#data;
     const { logits, mass: predicted } = await this.#predict(split.val, options);
     const classes = this.model.config.num_classes;
     const truth = Array.from(split.val, (i) => labels[i]!);
     const goal = Array.from(split.val, (i) => scaleMass(mass[i]!, this.#scale));
     const chosen = truth.map((_, i) => argmax(logits.subarray(i * classes, (i + 1) * classes)));
+    const weights = Array.from(split.val, (i) => this.#weightOf(i));
+    const shares = weights.map((weight, i) => weight * (this.#classWeights[truth[i]!] ?? 1));
+    const { labels: hasLabels, mass: hasMass } = this.#known;
     return {
-      loss: this.#total(crossEntropyLoss(logits, truth), smoothL1Loss(predicted, goal)),
-      acc: accuracy(chosen, truth),
-      mae: this.#massError(predicted, goal),
+      loss: this.#total(
+        hasLabels ? crossEntropyLoss(logits, truth, shares) : 0,
+        hasMass ? smoothL1Loss(predicted, goal, weights) : 0,
+      ),
+      ...(hasLabels && { acc: accuracy(chosen, truth, weights) }),
+      ...(hasMass && { mae: this.#massError(predicted, goal, weights) }),
       ...this.#monitored(logits, predicted),
     };
   }
@@ -147,13 +177,20 @@ export class Finetune extends Method {
   override info(history: History): Omit<WeightsInfo, "trainedOn"> {
     const { training } = this.config;
     const untrained = Object.values(HEADS).filter(({ lossWeight }) => training[lossWeight] === 0).map(({ predicts }) => predicts);
-    return { model: this.model.config, ...this.#scale, ...pixelScale(this.config), history, assumed: [], untrained };
+    return {
+      model: this.model.config,
+      ...this.#scale,
+      ...pixelScale(this.config),
+      history,
+      assumed: this.#known.mass ? [] : MASS_SCALE,
+      untrained,
+    };
   }
 
   /** Frees the buffers. */
   override [Symbol.dispose](): void {
     this.#predictor[Symbol.dispose]();
-    for (const { storage } of [this.#label, this.#goal]) storage.place.buffer.destroy();
+    for (const tensor of [this.#label, this.#goal, this.#rowWeight, this.#classWeight]) tensor?.storage.place.buffer.destroy();
     super[Symbol.dispose]();
   }
 
@@ -174,9 +211,13 @@ export class Finetune extends Method {
       augmentation,
     );
     const { logits, mass } = model.heads(tape, model.features(tape, images));
-    const classes = crossEntropy(tape, logits, this.#label, training.lambda_cls, training.label_smoothing);
+    const rows = this.#rowWeight;
+    const classes = crossEntropy(tape, logits, this.#label, training.lambda_cls, training.label_smoothing, {
+      rows,
+      classes: this.#classWeight,
+    });
     const { massMean: mean, massStd: std, massLog } = this.#scale;
-    const masses = smoothL1(tape, mass, this.#goal, training.lambda_reg, massLog ? { mean, std } : undefined);
+    const masses = smoothL1(tape, mass, this.#goal, training.lambda_reg, massLog ? { mean, std } : undefined, rows);
     recordTotal(tape, classes.loss, this.results, COLUMN.crossEntropy, scale);
     recordTotal(tape, masses.loss, this.results, COLUMN.smoothL1, scale);
     recordTotal(tape, classes.correct, this.results, COLUMN.correct);
@@ -204,11 +245,11 @@ export class Finetune extends Method {
   #monitored(logits: Float32Array, predicted: Float32Array): Record<string, number> {
     const name = this.config.training.monitor;
     if (!Object.hasOwn(MEASURES, name)) return {};
-    const { split: { val }, labels, mass } = this.#data, classes = this.model.config.num_classes;
+    const { split: { val }, labels, mass, weights } = this.#data, classes = this.model.config.num_classes;
     const results = new TestResults(classes, val.length), scale = { path: "validation", ...this.#scale };
     val.forEach((image, i) => {
       const scores = logits.subarray(i * classes, (i + 1) * classes);
-      results.add(imagePrediction(image, scores, predicted[i]!, scale), labels[image]!, mass[image]!);
+      results.add(imagePrediction(image, scores, predicted[i]!, scale), labels[image]!, mass[image]!, weights?.[image]);
     });
     const value = measure(results)[name] ?? null;
     if (value === null) throw new DataError(`training.monitor ${name} is not defined on the ${val.length} validation images`);
@@ -217,9 +258,16 @@ export class Finetune extends Method {
   }
 
   /** Mean distance of masses in GeV. */
-  #massError(predicted: ArrayLike<number>, goal: readonly number[]): number {
+  #massError(predicted: ArrayLike<number>, goal: readonly number[], weights: readonly number[]): number {
     const scale = this.#scale, inGeV = (outputs: ArrayLike<number>) => Array.from(outputs, (output) => massOf(output, scale));
-    return scale.massLog ? meanAbsoluteError(inGeV(predicted), inGeV(goal)) : meanAbsoluteError(predicted, goal) * scale.massStd;
+    return scale.massLog
+      ? meanAbsoluteError(inGeV(predicted), inGeV(goal), weights)
+      : meanAbsoluteError(predicted, goal, weights) * scale.massStd;
+  }
+
+  /** What an image counts: its weight over the mean of the training images, so that learning rates mean what they do without. */
+  #weightOf(image: number): number {
+    return (this.#data.weights?.[image] ?? 1) / this.#meanWeight;
   }
 
   #total(crossEntropy: number, smoothL1: number): number {

@@ -21,6 +21,8 @@ const FREE_KEYS = [
   "data.num_workers",
   "data.labelled_path",
   "data.unlabelled_path",
+  "data.class_of",
+  "data.test_path",
   "data.cache_dir",
   "data.gpu_share",
   "training.checkpoint_minutes",

@@ -16,8 +16,12 @@ const ACTIVE_MAE = ["active_mae.target", ...MAE.map((key) => `active_${key}`)];
 const PRETRAINING = ["data.unlabelled_path", "training.method", "training.lr"];
 const FINETUNING = [
   "data.labelled_path",
+  "data.class_of",
   "data.keys.labels",
   "data.keys.mass",
+  "data.keys.weight",
+  "data.test_path",
+  "training.class_weights",
   "training.backbone_lr",
   "training.head_lr",
   "training.lambda_cls",

@@ -5,7 +5,7 @@ import { summarise } from "../eval/summary.ts";
 import { TestResults } from "../eval/test_results.ts";
 import type { WorkOptions } from "../interrupted.ts";
 import { drawSections } from "../report/sections.ts";
-import { training } from "../report/sections/training_curves.ts";
+import { curveFigures } from "../report/sections/training_curves.ts";
 import { element, escapeText, type Figure, figureElement } from "../report/svg.ts";
 import { measureRows } from "../report/words.ts";
 import type { Weights } from "../weights/weights.ts";
@@ -38,8 +38,7 @@ export async function drawReport(
 
 /** Training curves so far. */
 export function drawCurves(history: Readonly<Record<string, readonly number[]>>): string {
-  // nothing else of a model is drawn by this part of a report
-  return drawn(training.draw([{ name: "this run", history } as unknown as Parameters<typeof training.draw>[0][number]]));
+  return drawn(curveFigures([{ name: "this run", history }]));
 }
 
 function drawn(figures: readonly Figure[]): string {

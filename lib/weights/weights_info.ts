@@ -81,7 +81,10 @@ export function encodeInfo(info: WeightsInfo): Record<string, string> {
   const model = Object.entries(info.model).filter(([key]) => !assumed.some((name) => name === `model.${key}`));
   return {
     format: "l2vit",
-    version: info.model.tokens === "active" || massLog || transform !== "linear" || trainedOn.some(({ fold }) => fold) ? "3" : "2",
+    version: info.model.tokens === "active" || massLog || transform !== "linear" ||
+        trainedOn.some(({ fold, testPath }) => fold ?? testPath)
+      ? "3"
+      : "2",
     model: JSON.stringify(Object.fromEntries(model)),
     ...(known("mass_mean") && { mass_mean: String(massMean) }),
     ...(known("mass_std") && { mass_std: String(massStd) }),

@@ -40,6 +40,34 @@ gpuTest("crossEntropy() is log-sum-exp minus the label's logit, for logits near 
   });
 });
 
+gpuTest("losses of weighted rows and classes are those of each row, times its weight and that of its class", async (gpu) => {
+  const [rows, classes] = [4, 3], values = randoms(rows * classes, 7);
+  const labels = [2, 0, 1, 2], row = [0.5, 3, 0.25, 2], ofClass = [2, 0.5, 4], ones = (n: number) => new Array<number>(n).fill(1);
+  const run = async (weights: { rows: readonly number[]; classes: readonly number[] } | undefined) => {
+    const logits = placed(gpu, "logits", [rows, classes], values), mass = placed(gpu, "mass", [rows], values.subarray(0, rows));
+    const label = createTensor(gpu, "label", [rows], "u32");
+    write(gpu, label, Uint32Array.from(labels));
+    const tape = new Tape(gpu, { training: true });
+    tape.watch(logits);
+    tape.watch(mass);
+    const given = weights &&
+      { rows: placed(gpu, "rows", [rows], weights.rows), classes: placed(gpu, "classes", [classes], weights.classes) };
+    const { loss, correct } = crossEntropy(tape, logits, label, 0.7, 0.1, given);
+    const goal = placed(gpu, "goal", [rows], [0, 5, -1, 0]), smooth = smoothL1(tape, mass, goal, 2, undefined, given?.rows);
+    tape.backward(loss, smooth.loss);
+    const kept = [loss, correct, tape.gradient(logits)!, smooth.loss, smooth.distance, tape.gradient(mass)!].map((x) =>
+      keep(tape, x)
+    );
+    tape.compile({ poison: true }).run();
+    return await Promise.all(kept.map((x) => read(gpu, x)));
+  };
+  const plain = await run(undefined), both = row.map((weight, i) => weight * ofClass[labels[i]!]!);
+  assertEquals(await run({ rows: ones(rows), classes: ones(classes) }), plain);
+  const weighted = await run({ rows: row, classes: ofClass });
+  const factors = [both, row, both.flatMap((weight) => [weight, weight, weight]), row, row, row];
+  plain.forEach((of, k) => assertClose(weighted[k]!, Array.from(of, (x, i) => x * factors[k]![i]!), `output ${k}`, 1e-6));
+});
+
 gpuTest("smoothL1() is quadratic within 1 and linear beyond", async (gpu) => {
   const goal = [0, 0, 0, 0, 5];
   const predicted = [0.5, -0.25, 3, -1, 5];

@@ -22,6 +22,23 @@ describe("parseConfig()", () => {
     ]);
     assertEquals([config.training.epochs, config.data.shuffle, config.output.dir], [2, false, "runs/x"]);
   });
+  it("reads paths and classes as text, lists, or keys and values", () => {
+    const [paths, classes] = ["a.h5,b*.h5", "q*.h5: 0, t*.h5: 1"];
+    for (const labelled of ["[a.h5, 'b*.h5']", '"a.h5,b*.h5"', "\n    - a.h5\n    - b*.h5"]) {
+      assertEquals(parseConfig(`data:\n  labelled_path: ${labelled}\n`, "c.yaml").data.labelled_path, paths);
+    }
+    for (const set of ["a.h5,b*.h5", "[a.h5, b*.h5]"]) {
+      assertEquals(parseConfig("", "c.yaml", [`data.labelled_path=${set}`]).data.labelled_path, paths);
+    }
+    for (const classOf of ["{q*.h5: 0, t*.h5: 1}", "\n    q*.h5: 0\n    t*.h5: 1"]) {
+      const config = parseConfig(`data:\n  class_of: ${classOf}\n`, "c.yaml");
+      assertEquals(config.data.class_of, classes);
+      assertEquals(parseConfig(formatConfig(config), "c.yaml"), config);
+    }
+    assertEquals(parseConfig("", "c.yaml", [`data.class_of={${classes}}`]).data.class_of, classes);
+    refuses("data:\n  labelled_path: {a: b}\n", "data.labelled_path must be a path or a list of paths");
+    refuses("data:\n  class_of: {q*: top}\n", "data.class_of must be a class for each pattern");
+  });
   it("names an unknown key and the nearest one", () =>
     refuses("training:\n  epoch: 3\n", `"training.epoch". Did you mean "training.epochs"?`));
   it("names an unknown key of --set", () => refuses("", `Did you mean "model.depth"?`, ["model.dept=3"]));

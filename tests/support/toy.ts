@@ -37,9 +37,9 @@ export const FINETUNE_TOY: readonly string[] = [
   ].flatMap((pair) => ["--set", pair]),
 ];
 
-/** Writes labelled (or, without labels, unlabelled) images. */
-export function writeToy(path: string, count: number, labelled = true): void {
-  const random = new Random(4, 60);
+/** Writes labelled (or, without labels, unlabelled) images; another seed gives others. */
+export function writeToy(path: string, count: number, labelled = true, seed = 4): void {
+  const random = new Random(seed, 60);
   const shapes = [{ name: "jet", shape: [count, SIZE, SIZE, CHANNELS] }];
   if (labelled) { for (const name of ["Y", "m"]) shapes.push({ name, shape: [count, 1] }); }
   using writer = new Hdf5Writer(path, shapes);

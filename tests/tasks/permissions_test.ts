@@ -24,6 +24,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   mpi: [READS_DATA, ...writes("cache", "weights", "runs")],
   eval: [READS_DATA, ...writes("cache", "reports")],
   predict: [READS_DATA, ...writes("cache", "runs", "reports")],
+  report: writes("reports"),
   explain: [READS_DATA, ...writes("cache", "reports")],
   probe: [READS_DATA, ...writes("cache")],
   convert: writes("weights", "runs"),

@@ -73,16 +73,48 @@ Deno.test("eval, predict and explain agree on a trained model, and with plain fo
 
   await t.step("report.html and its figures show those numbers, and need no network or script", () => {
     const page = textOf(workspace, "reports/report.html");
-    for (const heading of ["Confusion", "Scores", "ROC and calibration", "Predicted and true mass", "Mass residuals", "Training"]) {
+    for (
+      const heading of [
+        "Confusion",
+        "Class by class",
+        "Scores",
+        "ROC and calibration",
+        "Efficiency at fixed background rejection",
+        "Predicted and true mass",
+        "Mass residuals",
+        "Mass response and resolution by true mass",
+        "Training",
+        "How this was made",
+      ]
+    ) {
       assertStringIncludes(page, `<h2>${heading}</h2>`);
     }
     const foreign = /NaN|undefined|Infinity|<script|https?:\/\/(?!www\.w3\.org\/2000\/svg)/;
     assert(!foreign.test(page), "the page holds a script, a link or no number");
     assertStringIncludes(page, scratch.accuracy.toFixed(4));
     const figure = (name: string) => textOf(workspace, `reports/figures/${name}.svg`);
-    const counts = [...figure("confusion-scratch").matchAll(/>(\d+) images</g)].map(([, count]) => Number(count));
+    const counts = [...figure("confusion-scratch").matchAll(/>(\d+) images?</g)].map(([, count]) => Number(count));
     assertEquals(counts, scratch.confusion.flat());
     assertStringIncludes(figure("roc"), `AUC ${scratch.roc_auc.toFixed(4)}`);
+  });
+
+  await t.step("report makes the same page again from the files of eval, and says how both were made", async () => {
+    const { stdout } = await succeed(workspace, "report", "reports", "--out", "reports/again");
+    const [page, again] = ["reports/report.html", "reports/again/report.html"].map((path) => textOf(workspace, path)) as [
+      string,
+      string,
+    ];
+    const numbers = (of: string) => of.slice(of.indexOf("<h1>"), of.indexOf("How this was made"));
+    assertEquals(numbers(again), numbers(page));
+    assertStringIncludes(stdout, scratch.accuracy.toFixed(4));
+    const command = `deno task eval --scratch ${WEIGHTS} --data data/toy.h5`;
+    for (const text of [command, "Data", "SHA-256", "embed_dim: 16", "divided by class with seed 42"]) {
+      assertStringIncludes(page, text);
+    }
+    for (const text of ["deno task report reports --out reports/again", command]) assertStringIncludes(again, text);
+    const figure = (name: string) => textOf(workspace, `reports/again/figures/${name}.svg`);
+    assertEquals(figure("roc"), textOf(workspace, "reports/figures/roc.svg"));
+    assertStringIncludes(await fail(workspace, "report", "runs/a"), "there is no metrics.json");
   });
 
   await t.step("explain predicts the same, and its table adds up to its numbers", async () => {

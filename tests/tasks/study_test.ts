@@ -44,6 +44,12 @@ Deno.test("a study's table is that of its members, which differ in their seeds a
   }
   assertEquals(members.map(({ name }: { name: string }) => name), ["seed-42", "seed-43", "seed-44"]);
 
+  const reported = await succeed(workspace, "report", "runs/s", "--out", "reports/s");
+  const page = new TextDecoder().decode(workspace.read("reports/s/report.html"));
+  for (const text of ["3 members of s", "Members", "deno task study", `${measures.roc_auc.mean.toFixed(4)} \u00b1`]) {
+    assertStringIncludes(page, text);
+  }
+
   const weights = [42, 43, 44].map((seed) => `runs/s/seed-${seed}/best.safetensors`).join();
   await succeed(workspace, "eval", "--model", `all=${weights}`, "--format", "csv,json");
   const ensemble = columns(workspace, "reports/predictions.csv");
@@ -54,6 +60,8 @@ Deno.test("a study's table is that of its members, which differ in their seeds a
     });
   }
   assertEquals(ensemble["index"], tables[0]!["index"]);
+  // the report of the study is that of its members' mean
+  assertStringIncludes(reported.stdout, json(workspace, "reports/metrics.json").models.all.mass_mae.toFixed(2));
 
   const again = [...STUDY, "--set", "training.label_smoothing=0.2", "--seeds", "3", "--out", "runs/t", "--against", "runs/s"];
   await succeed(workspace, "study", ...again);

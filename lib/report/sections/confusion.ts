@@ -1,7 +1,7 @@
 /** @file Confusion matrices. */
 
 import { NOT_DEFINED } from "../../format.ts";
-import { className, type DrawnModel, percent, type Section } from "../section.ts";
+import { className, countOf, type DrawnModel, percent, type Section } from "../section.ts";
 import { element, escapeText, type Figure, label } from "../svg.ts";
 
 /** A confusion matrix for each model. */
@@ -9,7 +9,7 @@ export const confusion: Section = {
   heading: "Confusion",
   caption: "Rows are true classes, columns predicted ones. A good model has full cells on the diagonal; " +
     "compare the two off the diagonal to see which mistake it prefers.",
-  draw: (models) => models.map(confusionFigure),
+  draw: (models) => models.filter(({ results }) => results.hasLabels).map(confusionFigure),
 };
 
 /** A model's confusion matrix: rows are true classes, cells shares of the row. */
@@ -21,9 +21,9 @@ function confusionFigure({ file, name, summary: { confusion, values: { accuracy 
     return row.map((count, predicted) => {
       const share = total === 0 ? 0 : count / total, text = total === 0 ? "no image" : percent(share);
       const x = left + predicted * cell, y = top + truth * cell;
-      const tells = `true ${className(truth, classes)}, predicted ${
-        className(predicted, classes)
-      }: ${count} images, ${text} of the row`;
+      const tells = `true ${className(truth, classes)}, predicted ${className(predicted, classes)}: ${
+        countOf(count)
+      }, ${text} of the row`;
       const ink = share > 0.55 ? "var(--paper)" : "var(--ink)";
       const centred = { "text-anchor": "middle", style: `fill:${ink}` };
       return element("rect", { x, y, width: cell, height: cell, fill: "var(--panel)" }) +
@@ -33,7 +33,7 @@ function confusionFigure({ file, name, summary: { confusion, values: { accuracy 
           element("title", {}, escapeText(tells)),
         ) +
         label(x + cell / 2, y + cell / 2 - 2, text, { ...centred, "font-size": 18, "font-weight": 600 }) +
-        label(x + cell / 2, y + cell / 2 + 18, `${count} images`, centred);
+        label(x + cell / 2, y + cell / 2 + 18, countOf(count), centred);
     });
   });
   const axes = confusion.map((_, c) => {

@@ -1,12 +1,11 @@
 /** @file Figures of the mass: predicted against true, and residuals by true mass. */
 
-import { quantile } from "../../eval/bootstrap.ts";
+import { type Bin, equalBins, type Middle, middleOf } from "../../eval/response.ts";
 import type { TestResults } from "../../eval/test_results.ts";
 import { formatReal } from "../../format.ts";
-import { firstNumbers } from "../../arrays.ts";
 import { Chart, rangeOf, series } from "../chart.ts";
 import { sequential } from "../colours.ts";
-import { type DrawnModel, legendOf, type Section } from "../section.ts";
+import { countOf, type DrawnModel, legendOf, type Section } from "../section.ts";
 import { element, escapeText, type Figure } from "../svg.ts";
 
 const CELLS = 70;
@@ -19,6 +18,7 @@ export const predictedMass: Section = {
   caption: "Each mark is a small cell of the plane, yellow where most images lie. On the dashed line prediction and truth agree; " +
     "a flat band means that the model falls back on a mean.",
   draw(models) {
+    if (!models.every(({ results }) => results.hasMass)) return [];
     const domain = rangeOf(massesOf(models));
     return models.map((model) => massFigure(model, domain));
   },
@@ -29,11 +29,14 @@ export const residuals: Section = {
   heading: "Mass residuals",
   caption: "Points are medians, bars hold the middle 68 % of the images, in bins with equally many images. Points off zero are a " +
     "bias at that mass; the length of a bar is the resolution.",
-  draw: (models) => [residualFigure(models)],
+  draw: (models) => models.every(({ results }) => results.hasMass) ? [residualFigure(models)] : [],
 };
 
 /** Predicted against true mass; each mark is a small cell, its colour tells how many images are in it. */
-function massFigure({ file, name, results: { mass, trueMass }, summary }: DrawnModel, domain: readonly [number, number]): Figure {
+function massFigure(
+  { file, name, results: { mass, trueMass, weights }, summary }: DrawnModel,
+  domain: readonly [number, number],
+): Figure {
   const chart = new Chart({
     title: `${name}: mean error ${formatReal(summary.values["mass_mae"], 2)} GeV`,
     x: { label: "true mass (GeV)", domain },
@@ -42,15 +45,15 @@ function massFigure({ file, name, results: { mass, trueMass }, summary }: DrawnM
   });
   const [low, high] = domain, width = (high - low) / CELLS;
   const cellOf = (value: number) => Math.max(0, Math.min(CELLS - 1, Math.floor((value - low) / width)));
-  const counts = new Uint32Array(CELLS * CELLS);
-  for (let i = 0; i < mass.length; i++) counts[cellOf(mass[i]!) * CELLS + cellOf(trueMass[i]!)]!++;
-  const most = counts.reduce((a, b) => Math.max(a, b), 0);
+  const counts = new Float64Array(CELLS * CELLS);
+  for (let i = 0; i < mass.length; i++) counts[cellOf(mass[i]!) * CELLS + cellOf(trueMass[i]!)]! += weights[i]!;
+  const filled = counts.filter((count) => count > 0).sort(), least = filled[0]!, most = filled.at(-1)!;
   counts.forEach((count, cell) => {
     if (count === 0) return;
     const x = low + (cell % CELLS) * width, y = low + Math.floor(cell / CELLS) * width;
     const range = (from: number) => `${formatReal(from, 0)} to ${formatReal(from + width, 0)} GeV`;
-    const tells = `true ${range(x)}, predicted ${range(y)}: ${count} image${count === 1 ? "" : "s"}`;
-    const shade = most === 1 ? 0 : Math.log(count) / Math.log(most);
+    const tells = `true ${range(x)}, predicted ${range(y)}: ${countOf(count)}`;
+    const shade = most === least ? 0 : Math.log(count / least) / Math.log(most / least);
     chart.point(x + width / 2, y + width / 2, sequential(shade), tells, 2.6);
   });
   chart.guide([low, low], [high, high]);
@@ -83,11 +86,11 @@ function residualFigure(models: readonly DrawnModel[]): Figure {
   chart.guide([first!.from, 0], [last.to, 0]);
   for (const { name, i, bins } of bars) {
     const { colour } = series(i);
-    for (const { from, to, low, median, high, images } of bins) {
+    for (const { from, to, low, median, high, rows } of bins) {
       // models side by side within a bin
       const x = from + (to - from) * (i + 1) / (bars.length + 1);
       const tells =
-        `${name}, true mass ${formatReal(from, 0)} to ${formatReal(to, 0)} GeV, ${images} images: median ${
+        `${name}, true mass ${formatReal(from, 0)} to ${formatReal(to, 0)} GeV, ${countOf(rows.length)}: median ${
           formatReal(median, 1)
         } GeV, ` +
         `68 % between ${formatReal(low, 1)} and ${formatReal(high, 1)} GeV`;
@@ -107,28 +110,10 @@ function residualFigure(models: readonly DrawnModel[]): Figure {
   return chart.figure("mass-residuals");
 }
 
-interface ResidualBin {
-  readonly from: number;
-  readonly to: number;
-  readonly images: number;
-  readonly low: number;
-  readonly median: number;
-  readonly high: number;
-}
+/** A bin of true mass with the middle of its residuals. */
+type ResidualBin = Middle & Bin;
 
-function residualBins({ mass, trueMass }: TestResults): ResidualBin[] {
-  const order = firstNumbers(trueMass.length).sort((a, b) => trueMass[a]! - trueMass[b]!);
-  const bins = Math.min(BINS, order.length);
-  return Array.from({ length: bins }, (_, b) => {
-    const rows = order.subarray(Math.floor(b * order.length / bins), Math.floor((b + 1) * order.length / bins));
-    const residuals = Float64Array.from(rows, (i) => mass[i]! - trueMass[i]!).sort();
-    return {
-      from: trueMass[rows[0]!]!,
-      to: trueMass[rows.at(-1)!]!,
-      images: rows.length,
-      low: quantile(residuals, 0.16),
-      median: quantile(residuals, 0.5),
-      high: quantile(residuals, 0.84),
-    };
-  });
+function residualBins(results: TestResults): ResidualBin[] {
+  const { mass, trueMass } = results;
+  return equalBins(trueMass, BINS).map((bin) => ({ ...bin, ...middleOf(results, bin.rows, (row) => mass[row]! - trueMass[row]!) }));
 }

@@ -1,6 +1,6 @@
 /** @file What scores are worth at every threshold: ROC curves and calibration. */
 
-import { calibration, rocCurve, type RocPoint } from "../../eval/curves.ts";
+import { calibration, rocCurve, type RocPoint, wilsonInterval } from "../../eval/curves.ts";
 import { formatReal } from "../../format.ts";
 import { Chart, series } from "../chart.ts";
 import { type DrawnModel, legendOf, percent, type Section } from "../section.ts";
@@ -11,10 +11,10 @@ export const ranking: Section = {
   heading: "ROC and calibration",
   caption:
     "ROC: the share of tops kept against the share of other jets that slip through, for every threshold; the curve further " +
-    "up and left is better, the dashed diagonal is a guess. Calibration: whether a score of 0.8 means that 80 % are tops; points " +
-    "above the diagonal are too modest, below it too sure. Bars are one standard error.",
+    "up and left is better, the dashed diagonal is a guess, thin curves are members of an ensemble. Calibration: whether a score of 0.8 means that 80 % are tops; points " +
+    "above the diagonal are too modest, below it too sure. Bars are 95 % intervals (Wilson).",
   draw(models) {
-    if (models.some(({ results }) => results.classes !== 2)) return [];
+    if (models.some(({ results }) => results.classes !== 2 || !results.hasLabels)) return [];
     const bothClasses = models.every(({ summary }) => summary.values["roc_auc"] !== null);
     return [...(bothClasses ? [rocFigure(models)] : []), calibrationFigure(models)];
   },
@@ -23,7 +23,10 @@ export const ranking: Section = {
 /** Smallest step along an axis of the ROC curve that is drawn: a tenth of a pixel. */
 const ROC_STEP = 1 / 4000;
 
-/** ROC curves of all models. */
+/** How curves of members look beside that of their mean. */
+const THIN = { width: 0.8, opacity: 0.45 };
+
+/** ROC curves of all models, and thin those of their members. */
 function rocFigure(models: readonly DrawnModel[]): Figure {
   const chart = new Chart({
     title: "ROC curves",
@@ -33,8 +36,12 @@ function rocFigure(models: readonly DrawnModel[]): Figure {
     square: true,
   });
   chart.guide([0, 0], [1, 1]);
-  models.forEach(({ name, results }, i) => {
+  models.forEach(({ name, results, members = [] }, i) => {
     const { colour, dash } = series(i);
+    for (const member of members) {
+      const points = thinned(rocCurve(member), []).drawn.map(({ fpr, tpr }): [number, number] => [fpr, tpr]);
+      chart.line(points, { colour, dash: undefined }, THIN);
+    }
     const { drawn, marked } = thinned(rocCurve(results), [0.3, 0.5, 0.7, 0.8, 0.9, 0.95]);
     chart.line(drawn.map(({ fpr, tpr }): [number, number] => [fpr, tpr]), { colour, dash });
     for (const { fpr, tpr, threshold } of marked) {
@@ -73,9 +80,8 @@ function calibrationFigure(models: readonly DrawnModel[]): Figure {
     const { colour, dash } = series(i);
     const bins = calibration(results);
     chart.line(bins.map(({ claimed, found }): [number, number] => [claimed, found]), { colour, dash });
-    for (const { claimed, found, images } of bins) {
-      const error = Math.sqrt(found * (1 - found) / images);
-      chart.interval(claimed, found - error, found + error, colour);
+    for (const { claimed, found, images, effective } of bins) {
+      chart.interval(claimed, ...wilsonInterval(found, effective), colour);
       chart.point(
         claimed,
         found,

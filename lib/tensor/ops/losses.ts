@@ -29,7 +29,8 @@ const NT_XENT = kernelOf("nt_xent", ntXentSource);
  * @param label (B), class numbers
  * @param weight factor of the mean in the total loss
  * @param smoothing part of the label's share that all classes get alike, as PyTorch's label_smoothing
- * @returns loss (B), and 1 for each row whose largest logit is the label's
+ * @param weights what each row counts (B), and each class beside that (classes); 1 where not given
+ * @returns loss (B), and 1, or the row's weight, for each row whose largest logit is the label's
  */
 export function crossEntropy(
   tape: Tape,
@@ -37,6 +38,7 @@ export function crossEntropy(
   label: Tensor,
   weight = 1,
   smoothing = 0,
+  weights: { readonly rows?: Tensor | undefined; readonly classes?: Tensor | undefined } = {},
 ): { loss: Loss; correct: Tensor } {
   const [rows, classes] = logits.shape as [number, number];
   const loss: Loss = { ...tape.tensor("cross entropy", [rows]), isLoss: true };
@@ -46,8 +48,22 @@ export function crossEntropy(
     kernel: CROSS_ENTROPY,
     entry: "forward",
     label: loss.storage.label,
-    constants: { CLASSES: classes, WEIGHT: weight, SMOOTHING: smoothing },
-    bindings: { logits, label, loss, correct, dlogits },
+    constants: {
+      CLASSES: classes,
+      WEIGHT: weight,
+      SMOOTHING: smoothing,
+      WEIGHTED: weights.rows !== undefined,
+      BALANCED: weights.classes !== undefined,
+    },
+    bindings: {
+      logits,
+      label,
+      loss,
+      correct,
+      dlogits,
+      row_weight: weights.rows ?? tape.unused,
+      class_weight: weights.classes ?? tape.unused,
+    },
     extent: () => ({ workgroups: workgroupsFor(rows), turns: 3 * turnsOf(classes) }),
   });
   tape.derive(loss, [logits], () => tape.accumulate(logits, dlogits));
@@ -61,6 +77,7 @@ export function crossEntropy(
  * @param goal (B)
  * @param weight factor of the mean in the total loss
  * @param logarithms if both are logarithms, less `mean` and over `std`: the distance is then that of what they are logarithms of
+ * @param rowWeight what each row counts (B); 1 if not given
  * @returns loss (B), and |prediction - goal|
  */
 export function smoothL1(
@@ -69,6 +86,7 @@ export function smoothL1(
   goal: Tensor,
   weight = 1,
   logarithms?: { readonly mean: number; readonly std: number },
+  rowWeight?: Tensor,
 ): { loss: Loss; distance: Tensor } {
   const rows = sizeOf(goal.shape);
   const loss: Loss = { ...tape.tensor("smooth L1", [rows]), isLoss: true };
@@ -78,8 +96,14 @@ export function smoothL1(
     kernel: SMOOTH_L1,
     entry: "forward",
     label: loss.storage.label,
-    constants: { WEIGHT: weight, LOG: logarithms !== undefined, MEAN: logarithms?.mean ?? 0, STD: logarithms?.std ?? 1 },
-    bindings: { prediction, goal, loss, distance, dprediction },
+    constants: {
+      WEIGHT: weight,
+      LOG: logarithms !== undefined,
+      MEAN: logarithms?.mean ?? 0,
+      STD: logarithms?.std ?? 1,
+      WEIGHTED: rowWeight !== undefined,
+    },
+    bindings: { prediction, goal, loss, distance, dprediction, row_weight: rowWeight ?? tape.unused },
     extent: () => ({ workgroups: workgroupsFor(rows) }),
   });
   tape.derive(loss, [prediction], () => tape.accumulate(prediction, dprediction));

@@ -5,7 +5,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DataError } from "../../../lib/data/errors.ts";
 import { hdf5Memory } from "../../../lib/data/hdf5.ts";
 import { Hdf5Writer } from "../../../lib/disk/hdf5_writer.ts";
-import type { JetNames } from "../../../lib/data/jet_file.ts";
+import type { JetNames } from "../../../lib/data/jets.ts";
 import { packInMemory } from "../../../lib/data/pack_memory.ts";
 import { unpack } from "../../../lib/data/entries.ts";
 import { FileError } from "../../../lib/io/file_error.ts";

@@ -2,9 +2,11 @@
 
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { Bootstrap, quantile } from "../../../lib/eval/bootstrap.ts";
-import { calibration, calibrationError, rocCurve } from "../../../lib/eval/curves.ts";
-import { binomialTest, onlyOneRight } from "../../../lib/eval/mcnemar.ts";
+import { balancedWeights } from "../../../lib/data/event_weights.ts";
+import { calibration, calibrationError, efficiencyAt, rocCurve, wilsonInterval } from "../../../lib/eval/curves.ts";
+import { binomialTest, holm, onlyOneRight } from "../../../lib/eval/mcnemar.ts";
 import { measure, MEASURES } from "../../../lib/eval/measures.ts";
+import { responseBins } from "../../../lib/eval/response.ts";
 import { Sampler } from "../../../lib/eval/sample.ts";
 import { Interrupted } from "../../../lib/interrupted.ts";
 import { summarise } from "../../../lib/eval/summary.ts";
@@ -16,8 +18,13 @@ type Values = Record<string, number>;
 const golden: Columns & {
   counts: number[];
   other: number[];
+  weights: number[];
   once: Values;
   counted: Values;
+  weighted: Values;
+  balanced: number[];
+  efficiencies: [rejection: number, signal: number][];
+  wilson: [count: number, of: number, low: number, high: number][];
   confusion: number[][];
   mcnemar: number;
 } = JSON.parse(
@@ -26,11 +33,11 @@ const golden: Columns & {
 const results = resultsOf(golden);
 const other = resultsOf({ ...golden, predicted: golden.other });
 
-function resultsOf({ labels, predicted, scores, trueMass, mass }: Columns, classes = 2): TestResults {
+function resultsOf({ labels, predicted, scores, trueMass, mass }: Columns, classes = 2, weights?: number[]): TestResults {
   const results = new TestResults(classes, labels.length);
   labels.forEach((label, i) => {
     const prediction = { class: predicted[i]!, probabilities: [1 - scores[i]!, scores[i]!], mass: mass[i]! };
-    results.add(prediction, label, trueMass[i]!);
+    results.add(prediction, label, trueMass[i]!, weights?.[i]);
   });
   return results;
 }
@@ -47,6 +54,67 @@ Deno.test("measure() of a resample is scikit-learn's with sample weights", () =>
   const values = measure(results, golden.counts);
   for (const [name, wanted] of Object.entries(golden.counted)) {
     assertAlmostEquals(values[name]!, wanted, 1e-12 * Math.max(1, wanted), name);
+  }
+});
+
+Deno.test("measures, ROC curve and calibration of weighted images are scikit-learn's, and images of weight 0 might be missing", () => {
+  const weighted = resultsOf(golden, 2, golden.weights), values = measure(weighted);
+  for (const [name, wanted] of Object.entries(golden.weighted)) {
+    assertAlmostEquals(values[name]!, wanted, 1e-12 * Math.max(1, wanted), name);
+  }
+  let area = 0, before = { fpr: 0, tpr: 0 };
+  for (const point of rocCurve(weighted)) {
+    area += (point.fpr - before.fpr) * (point.tpr + before.tpr) / 2;
+    before = point;
+  }
+  assertAlmostEquals(area, golden.weighted["roc_auc"]!, 1e-12);
+  assertEquals(before, { ...before, fpr: 1, tpr: 1 });
+  const some = golden.weights.map((weight, i) => i % 3 === 0 ? 0 : weight), kept = (_: number, i: number) => i % 3 !== 0;
+  const columns = ["labels", "scores", "predicted", "trueMass", "mass"] as const;
+  const left = Object.fromEntries(columns.map((name) => [name, golden[name].filter(kept)])) as Columns;
+  const with0 = measure(resultsOf(golden, 2, some)), without = measure(resultsOf(left, 2, some.filter(kept)));
+  for (const [name, value] of Object.entries(with0)) assertAlmostEquals(value!, without[name]!, 1e-9, name);
+});
+
+Deno.test("balancedWeights() is scikit-learn's compute_class_weight, and counts event weights", () => {
+  const ones = golden.labels.map(() => 1);
+  balancedWeights(golden.labels, ones, 2).forEach((weight, c) => assertAlmostEquals(weight, golden.balanced[c]!, 1e-12));
+  assertEquals(balancedWeights([0, 0, 1, 1], [1, 2, 4, 2], 3), [1.5, 0.75, 1]);
+});
+
+Deno.test("wilsonInterval() is scipy's, within 0 and 1 and never empty", () => {
+  for (const [count, of, low, high] of golden.wilson) {
+    const interval = wilsonInterval(count / of, of);
+    [low, high].forEach((end, i) => assertAlmostEquals(interval[i]!, end, 1e-12));
+  }
+});
+
+Deno.test("efficiencyAt() is the point of scikit-learn's ROC curve, of weighted images too", () => {
+  for (const [rejection, signal] of golden.efficiencies) {
+    assertAlmostEquals(efficiencyAt(resultsOf(golden, 2, golden.weights), 1 / rejection)!.signal, signal, 1e-12);
+  }
+});
+
+Deno.test("holm() raises probabilities in their order, and leaves out what is not defined", () => {
+  assertEquals(holm([0.01, 0.04, 0.03, 0.005]).map((p) => Number(p!.toFixed(12))), [0.03, 0.06, 0.06, 0.02]);
+  assertEquals(holm([null, 0.5, 0.9]), [null, 1, 1]);
+});
+
+Deno.test("responseBins() gives median and width of predicted over true mass where they are known", () => {
+  const count = 600, made = new TestResults(2, count);
+  // predicted is 1.1 times the true mass, give or take a tenth that grows evenly within each bin
+  for (let i = 0; i < count; i++) {
+    const mass = 50 + i, share = (i % 100) / 99;
+    made.add({ class: 0, probabilities: [1, 0], mass: mass * (1 + 0.2 * share) }, 0, mass);
+  }
+  const bins = responseBins(made, made.trueMass, 6);
+  assertEquals(
+    bins.map(({ from, to, rows }) => [from, to, rows.length]),
+    [0, 1, 2, 3, 4, 5].map((b) => [50 + 100 * b, 149 + 100 * b, 100]),
+  );
+  for (const { response, resolution } of bins) {
+    assertAlmostEquals(response.median, 1.1, 1e-9);
+    assertAlmostEquals(resolution, 0.34 * 0.2 / 1.1, 1e-9);
   }
 });
 

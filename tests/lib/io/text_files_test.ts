@@ -1,7 +1,7 @@
 /** @file Text files that are written: CSV, JSON, and files that are complete or absent. */
 
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { csvLine } from "../../../lib/io/csv.ts";
+import { csvLine, parseCsv as readCsv } from "../../../lib/io/csv.ts";
 import { exists } from "../../../lib/disk/files.ts";
 import { formatJson } from "../../../lib/io/json.ts";
 import { PendingFile } from "../../../lib/disk/pending_file.ts";
@@ -37,6 +37,7 @@ Deno.test("csvLine() writes cells that every reader of CSV finds again", () => {
   ];
   const rows = [names, [...names].reverse(), ["1", "-0.5", "1e-320"]];
   assertEquals(parseCsv(rows.map(csvLine).join("")), rows);
+  assertEquals(readCsv(rows.map(csvLine).join("")), rows);
   assertEquals(csvLine(["a", 0.1, 5e-324, -1]), "a,0.1,5e-324,-1\n");
 });
 

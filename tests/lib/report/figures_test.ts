@@ -101,14 +101,14 @@ for (const [name, { rows, classes }] of Object.entries(SPLITS)) {
     const histories = { a: { val_loss: [NaN, 1, Infinity], train_loss: [2] }, b: { val_acc: [0.5] } };
     const { models, summary } = await reported(results, histories);
     const parts = drawSections(models);
-    const page = reportPage({ data: "f.h5", seed: 1, models, comparisons: summary.comparisons, notes: [] }, parts);
+    const page = reportPage({ data: "f.h5", seed: 1, models, comparisons: summary.comparisons, notes: [], made: [] }, parts);
     const texts = [page, measuresTable(summary.models), ...summary.comparisons.map(describeComparison)];
     const figures = parts.flatMap((part) => part.figures);
     for (const text of [...texts, ...figures.map(figureDocument)]) {
       assert(!/NaN|undefined|Infinity|null/.test(text), text.slice(0, 2000));
     }
     assertEquals(figuresOf(page), figures.map((figure) => `figures/${figure.name}.svg`));
-    for (const heading of ["Confusion", "Predicted and true mass", "Mass residuals", "Training"]) {
+    for (const heading of ["Confusion", "Class by class", "Predicted and true mass", "Mass residuals", "Training"]) {
       assertStringIncludes(page, heading);
     }
     for (const { label, definition } of Object.values(MEASURES)) {
@@ -124,7 +124,7 @@ Deno.test("figures of many images are small: a ROC curve of 200,000 points, mass
   const rows = Array.from({ length: 200_000 }, (_, i) => [i % 2, random.uniform(), 100 + random.normal(), 100 + random.normal()]);
   const { models: [few] } = await reported(new Map([["a", resultsOf(rows.slice(0, 100))]]), {});
   const models = [{ ...few!, results: resultsOf(rows) }];
-  const page = reportPage({ data: "f.h5", seed: 1, models, comparisons: [], notes: [] }, drawSections(models));
+  const page = reportPage({ data: "f.h5", seed: 1, models, comparisons: [], notes: [], made: [] }, drawSections(models));
   assert(page.length < 2e6, `${page.length} characters`);
 });
 

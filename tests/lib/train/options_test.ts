@@ -47,6 +47,6 @@ variantsTest(
     assertStateClose(again, fixture.state("after."), "put back,", TOLERANCE);
     const { mae } = await method.withMean(() => method.validate());
     // in GeV: the masses are from 80 to 250
-    assert(mae > 1 && mae < 170, `a mass error of ${mae} GeV`);
+    assert(mae! > 1 && mae! < 170, `a mass error of ${mae} GeV`);
   },
 );

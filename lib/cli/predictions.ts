@@ -1,0 +1,76 @@
+/** @file Predictions that deno task eval has written, read again. */
+
+import { type ImagePrediction, meanPrediction } from "../eval/predict.ts";
+import { TestResults } from "../eval/test_results.ts";
+import { parseCsv } from "../io/csv.ts";
+import { UsageError } from "./task.ts";
+
+/** What is known of an image: class, mass in GeV, weight, transverse momentum in GeV. */
+type Truth = readonly [label: number, mass: number, weight: number, pt: number];
+
+/** A model's predictions and what is true. */
+export interface Predicted {
+  readonly predictions: readonly ImagePrediction[];
+  readonly truth: readonly Truth[];
+}
+
+/**
+ * Reads predictions.csv.
+ *
+ * @returns a model by its name, in the order of the file
+ * @throws {UsageError} if the file is none of deno task eval
+ */
+export function readPredictions(path: string): Map<string, Predicted> {
+  const [titles = [], ...rows] = readRows(path);
+  const column = (title: string) => titles.indexOf(title);
+  const missing = ["model", "index", "class", "mass", "label", "mass_true"].find((title) => column(title) < 0);
+  if (missing !== undefined) throw new UsageError(`${path}: it has no column ${missing}: this is no table of deno task eval`);
+  const numbered = (prefix: string) => titles.flatMap((title, i) => title.startsWith(prefix) ? [i] : []);
+  const [logits, probabilities] = [numbered("logit_"), numbered("prob_")];
+  const models = new Map<string, { predictions: ImagePrediction[]; truth: Truth[] }>();
+  for (const row of rows) {
+    const number = (title: string) => Number(row[column(title)]), name = row[column("model")]!;
+    const known = (title: string, unknown: number) => column(title) < 0 || row[column(title)] === "" ? unknown : number(title);
+    const model = models.get(name) ?? { predictions: [], truth: [] };
+    models.set(name, model);
+    model.predictions.push({
+      index: number("index"),
+      logits: logits.map((i) => Number(row[i])),
+      probabilities: probabilities.map((i) => Number(row[i])),
+      class: number("class"),
+      mass: number("mass"),
+    });
+    model.truth.push([known("label", NaN), known("mass_true", NaN), known("weight", 1), known("pt", NaN)]);
+  }
+  return models;
+}
+
+function readRows(path: string): string[][] {
+  try {
+    return parseCsv(Deno.readTextFileSync(path));
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new UsageError(`${path}: ${error.message}. Evaluate again`);
+    throw error;
+  }
+}
+
+/** The predictions as measures and figures take them. */
+export function resultsOf({ predictions, truth }: Predicted): TestResults {
+  const results = new TestResults(predictions[0]!.probabilities.length, predictions.length);
+  predictions.forEach((prediction, i) => results.add(prediction, ...truth[i]!));
+  return results;
+}
+
+/** Numbers of the images, as a text that is the same for the same ones. */
+export function imagesOf({ predictions }: Predicted): string {
+  return predictions.map(({ index }) => index).join();
+}
+
+/** Mean predictions of models that were tested on the same images, one after the other for models that were tested on others. */
+export function combined(members: readonly Predicted[]): Predicted {
+  const parts = [...Map.groupBy(members, imagesOf).values()].map((alike): Predicted => ({
+    predictions: alike[0]!.predictions.map((_, i) => meanPrediction(alike.map(({ predictions }) => predictions[i]!))),
+    truth: alike[0]!.truth,
+  }));
+  return { predictions: parts.flatMap(({ predictions }) => predictions), truth: parts.flatMap(({ truth }) => truth) };
+}
