@@ -4,23 +4,16 @@ import { pauses, type WorkOptions } from "../interrupted.ts";
 import { forEachEntry, WORDS_PER_ENTRY } from "./entries.ts";
 import type { ImageSource } from "./packed.ts";
 
-/** What may move the pixels of an image. */
-export interface Moves {
-  /** Mirrors eta. */
-  readonly flipEta: boolean;
-  /** Mirrors phi. */
-  readonly flipPhi: boolean;
-  /** "phi": cyclic along phi by any number of pixels; "towers": by whole patches, and what leaves the image is lost. */
-  readonly roll: "none" | "phi" | "towers";
-}
+/** How images are shifted: cyclically along phi by any number of pixels, or by whole patches, so that what leaves the image is lost. */
+export type Roll = "none" | "phi" | "towers";
 
 const AT_ONCE = 256;
 
 /**
- * The most patches of any image that hold a pixel which is not zero, however the image is moved; 1 if there are none.
+ * The most patches of any image that hold a pixel which is not zero, however the image is mirrored or shifted; 1 if there are none.
  *
- * A roll by any number of pixels cuts an image in other places. All of them are tried. Where patches do not fill the image and it is
- * moved, other pixels fall beyond the last patch each time: the most is then what its pixels can fill.
+ * A roll by any number of pixels cuts an image in other places. All of them are tried. Where patches do not fill the image, other pixels
+ * fall beyond the last patch whenever it is moved: the most is then what its pixels can fill.
  *
  * @param patch pixels along each side of a patch
  * @throws {Interrupted} if the signal was aborted
@@ -28,14 +21,12 @@ const AT_ONCE = 256;
 export async function mostActivePatches(
   source: ImageSource,
   patch: number,
-  { flipEta, flipPhi, roll }: Moves,
+  roll: Roll,
   options: WorkOptions = {},
 ): Promise<number> {
   const { size, channels, count, encoding, mostPerImage } = source;
   const grid = Math.floor(size / patch);
-  if (size % patch !== 0 && (flipEta || flipPhi || roll !== "none")) {
-    return Math.max(1, Math.min(grid * grid, mostPerImage / WORDS_PER_ENTRY[encoding]));
-  }
+  if (size % patch !== 0) return Math.max(1, Math.min(grid * grid, mostPerImage / WORDS_PER_ENTRY[encoding]));
   const shifts = roll === "phi" ? patch : 1;
   const pause = pauses(options, "Stopped while counting active patches");
   let most = 1;

@@ -225,12 +225,12 @@ async function openPackedImages(
   for (const remark of remarks) notice?.(`${path}: ${remark}`);
   await checkScales(loader, data.norm_scale, path);
   const resident = await ResidentImages.load(gpu, loader, data.gpu_share, { progress: progress?.(`uploading ${path}`), signal });
-  const { patch_size: patch } = model, moves = { flipEta: augment.flip_eta, flipPhi: augment.flip_phi, roll: augment.roll };
+  const { patch_size: patch } = model;
   const counting = { progress: progress?.(`counting active patches of ${path}`), signal };
   return {
     images: loader,
     resident,
-    active: model.tokens === "active" ? { patch, most: await mostActivePatches(loader, patch, moves, counting) } : undefined,
+    active: model.tokens === "active" ? { patch, most: await mostActivePatches(loader, patch, augment.roll, counting) } : undefined,
     [Symbol.dispose]() {
       resident?.[Symbol.dispose]();
       loader[Symbol.dispose]();

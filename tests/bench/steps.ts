@@ -68,8 +68,8 @@ export async function benchStep(
   const config = configFor(size, batch, tokens);
   const count = Math.max(20, 2 * batch);
   const images = PackedImages.fromDense(jets(count), { channels: CHANNELS, size: SIZE });
-  const patch = config.model.patch_size, { flip_eta: flipEta, flip_phi: flipPhi, roll } = config.augment;
-  const active = { patch, most: await mostActivePatches(images, patch, { flipEta, flipPhi, roll }) };
+  const patch = config.model.patch_size;
+  const active = { patch, most: await mostActivePatches(images, patch, config.augment.roll) };
   const labels = Float64Array.from({ length: count }, (_, i) => i % 2);
   const mass = labels.map((label) => 100 + 80 * label);
   const all = Uint32Array.from({ length: count }, (_, i) => i);

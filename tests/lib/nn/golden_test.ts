@@ -35,7 +35,7 @@ async function viewsOf(
 ): Promise<ImageViews> {
   const { in_channels: channels, img_size: size, patch_size: patch } = fixture.config;
   const source = PackedImages.fromDense(channelsLast(images, shape), { channels, size });
-  const active = { patch, most: await mostActivePatches(source, patch, NO_AUGMENTATION) };
+  const active = { patch, most: await mostActivePatches(source, patch, "none") };
   const buffers = new BatchBuffers(gpu, source, source.count);
   buffers.upload(await buffers.stage(Uint32Array.from({ length: source.count }, (_, i) => i)));
   return new ImageViews(tape, buffers.tensors, { channels, size, patch, active }, { normScale: 1 }, 1, NO_AUGMENTATION);

@@ -8,7 +8,6 @@ import { sumDeviations } from "../../../lib/data/patch_sums.ts";
 import type { Gpu } from "../../../lib/gpu/device.ts";
 import type { LabelledData } from "../../../lib/input/input_images.ts";
 import type { ModelConfig } from "../../../lib/nn/config.ts";
-import { NO_AUGMENTATION } from "../../../lib/tensor/ops/images.ts";
 import { hideTokens } from "../../../lib/tensor/ops/hidden_tokens.ts";
 import { activeTokens } from "../../../lib/tensor/ops/active_tokens.ts";
 import { createStep, writeStep } from "../../../lib/tensor/step.ts";
@@ -28,6 +27,20 @@ const BATCH = 8;
 const FULL = noiseData(24);
 /** One pixel in a hundred does; the first image is empty. */
 const SPARSE = noiseData(24, (x) => Math.max(0, x - 2.3));
+/** No pixel does. */
+const NOTHING = noiseData(24, () => 0);
+/** One pixel of all does. */
+const ONE = noiseData(24, firstOf(0.5));
+
+/** Gives a value once, and then 0. */
+function firstOf(value: number): () => number {
+  let left = value;
+  return () => {
+    const now = left;
+    left = 0;
+    return now;
+  };
+}
 
 type Create = (gpu: Gpu, config: RunConfig, data: LabelledData) => Promise<Method>;
 
@@ -98,6 +111,15 @@ for (const [name, create] of Object.entries(METHODS)) {
     });
   }
 
+  gpuTest(`${name} takes a batch without any active token, and one with one`, async (gpu) => {
+    for (const data of [NOTHING, ONE]) {
+      const { losses, report, gradients, statistics } = await train(gpu, create, data, { tokens: "active" });
+      assertEquals([report[1], report[3]], [0, 0]);
+      const all = [losses, statistics, ...Array.from(gradients.values(), ({ values }) => values)];
+      assert(all.every((numbers) => numbers.every(Number.isFinite)));
+    }
+  });
+
   gpuTest(`${name} skips a batch that has more active tokens than there is room for, and its loss is no number`, async (gpu) => {
     const little = { ...FULL, active: { patch: 3, most: 5 } };
     const { losses, report } = await train(gpu, create, little, { tokens: "active" });
@@ -124,14 +146,15 @@ Deno.test("mostActivePatches() counts the patches of the fullest image, in any p
     }
     return most;
   };
-  assertEquals(await mostActivePatches(images, 3, NO_AUGMENTATION), await cut(3, [0]));
+  assertEquals(await mostActivePatches(images, 3, "none"), await cut(3, [0]));
   const anywhere = Array.from({ length: size }, (_, shift) => shift);
-  assertEquals(await mostActivePatches(images, 3, { ...NO_AUGMENTATION, roll: "phi" }), await cut(3, anywhere));
+  assertEquals(await mostActivePatches(images, 3, "phi"), await cut(3, anywhere));
   const pair = PackedImages.fromDense(Float32Array.from({ length: 144 }, (_, i) => Number(i < 2)), { channels: 1, size: 12 });
-  assertEquals(await mostActivePatches(pair, 3, NO_AUGMENTATION), 1);
-  assertEquals(await mostActivePatches(pair, 3, { ...NO_AUGMENTATION, roll: "phi" }), 2);
+  assertEquals(await mostActivePatches(pair, 3, "none"), 1);
+  assertEquals(await mostActivePatches(pair, 3, "phi"), 2);
   // patches of 5 do not fill 12 pixels, so flips change what falls beyond the last one
-  assertEquals(await mostActivePatches(FULL.images, 5, { ...NO_AUGMENTATION, flipEta: true }), 4);
+  assertEquals(await mostActivePatches(FULL.images, 5, "none"), 4);
+  assertEquals(await mostActivePatches(pair, 5, "none"), 2);
 });
 
 gpuTest("hideTokens() leaves max(1, floor(keep n + 1/2)) of n active tokens visible and hides the others", async (gpu) => {
