@@ -2,14 +2,15 @@
 //
 //   marks[b, n]  = 1 if place n of image b is active, else 0       for example by images.mark
 //   rows[b, n]   = row of the token at place n of image b, NONE if there is none
-//   table        how many tokens there are, where those of an image begin, the image and the place of each (lib/tokens.wgsl)
+//   made         how many tokens a range of images has, where those of an image begin, the image and the place of each (lib/tokens.wgsl)
 //
 // marks, rows  (B, N)
 //
 // If there are more than there is room for, there are none, and what follows from them is NaN (mean_tokens.wgsl): a batch that does not
 // fit is not cut in silence.
 //
-// count: one invocation an image; the count stands where the image's first row goes. start: one in all. number: one an image.
+// count: one invocation an image of the batch; the count stands where the tokens before it go. start: one in all. number: one an image of
+// the range.
 //
 // uses lib/invocation.wgsl, lib/tokens.wgsl
 
@@ -18,7 +19,9 @@ const NONE: u32 = 0xffffffffu;
 const NAN: u32 = 0x7fc00000u;
 
 struct Dims {
-  images: u32,
+  images: u32,   // of the batch
+  first: u32,    // images before the range
+  range: u32,    // images of the range
   capacity: u32, // tokens that there is room for
 }
 
@@ -51,33 +54,36 @@ fn start(ids: Ids) {
     made.table[image] = sum;
     sum += count;
   }
+  made.table[dims.images] = sum;
+  sum = made.table[dims.first + dims.range] - made.table[dims.first];
   let fits = sum <= dims.capacity;
   if (!fits) {
-    for (var image = 0u; image < dims.images; image++) {
+    for (var image = 0u; image <= dims.images; image++) {
       made.table[image] = 0u;
     }
     sum = 0u;
   }
-  made.table[dims.images] = sum;
   made.count = sum;
   made.capacity = dims.capacity;
   made.images = dims.images;
   made.places = N;
+  made.first_image = dims.first;
   made.spoiled = select(NAN, 0u, fits);
 }
 
 @compute @workgroup_size(WIDTH)
 fn number(ids: Ids) {
   let image = invocation(ids);
-  if (image >= dims.images) {
+  if (image >= dims.range) {
     return;
   }
   let row_images = dims.images + 1u;
   let row_places = row_images + dims.capacity;
-  var row = made.table[image];
+  var row = made.table[dims.first + image] - made.table[dims.first];
   for (var n = 0u; n < N; n++) {
-    let here = marks[image * N + n] == 1u && made.spoiled == 0u;
-    rows[image * N + n] = select(NONE, row, here);
+    let cell = (dims.first + image) * N + n;
+    let here = marks[cell] == 1u && made.spoiled == 0u;
+    rows[cell] = select(NONE, row, here);
     if (here) {
       made.table[row_images + row] = image;
       made.table[row_places + row] = n;

@@ -39,6 +39,7 @@ const AVERAGED: u32 = 1u;
 const EPS: f32 = 1e-5;
 const MOMENTUM: f32 = 0.1;
 const GELU_BACKWARD: bool = false; // of backward_input: x is gelu(pre), and the gradient of pre is wanted
+const BY_IMAGE: bool = false; // of active tokens: a segment is an image
 const RUNNING: bool = false; // predicting: the statistics do not depend on x
 
 @group(0) @binding(0) var<storage, read> x: array<Number>;
@@ -72,35 +73,35 @@ struct Dims {
   segments: u32, // of this launch
 }
 
-// The first row of a group; of the number of groups, the end of the last.
+// Rows of the batch before a group; of the number of groups, all.
 fn group_start(group: u32) -> u32 {
   if (ACTIVE) {
-    return image_start(group * (tokens.images / GROUPS), 1u);
+    return tokens_before(group * (tokens.images / GROUPS));
   } else {
     return group * dims.rows;
   }
 }
 
-// The group of a row.
+fn group_rows(group: u32) -> u32 {
+  return group_start(group + 1u) - group_start(group);
+}
+
+// The group of a row that is bound.
 fn group_of(row: u32) -> u32 {
   if (ACTIVE) {
-    return image_of(row, 1u) / (tokens.images / GROUPS);
+    return (tokens.first_image + image_of(row, 1u)) / (tokens.images / GROUPS);
   } else {
-    return row / dims.rows;
+    return (dims.first_row + row) / dims.rows;
   }
 }
 
-fn group_rows(group: u32) -> u32 {
-  if (ACTIVE) {
-    return group_start(group + 1u) - group_start(group);
+// The first row, of those that are bound, that a segment of a group takes; of the number of segments, the end of the last.
+fn segment_first(group: u32, segment: u32, segments: u32) -> u32 {
+  if (BY_IMAGE) {
+    return image_start(group * segments + segment - tokens.first_image, 1u);
   } else {
-    return dims.rows;
+    return group_start(group) - dims.first_row + segment_start(segment, group_rows(group), segments);
   }
-}
-
-// The first of a group's rows that a segment of it takes.
-fn first_row(segment: u32, segments: u32, group: u32) -> u32 {
-  return segment_start(segment, group_rows(group), segments);
 }
 
 // How many segments a group has, if all of them have so many Numbers.
@@ -118,17 +119,16 @@ fn statistics(ids: Ids) {
   let segments = segments_of(arrayLength(&partials_out));
   let group = number / segments;
   let segment = number % segments;
-  let first = first_row(segment, segments, group);
-  let last = first_row(segment + 1u, segments, group);
-  let base = (group_start(group) - dims.first_row) * DIM + at.column;
+  let first = segment_first(group, segment, segments);
+  let last = segment_first(group, segment + 1u, segments);
   var sum = Number();
   for (var r = first; r < last; r++) {
-    sum += x[base + r * DIM];
+    sum += x[r * DIM + at.column];
   }
   let m = sum / f32(max(last - first, 1u));
   var squares = Number();
   for (var r = first; r < last; r++) {
-    let d = x[base + r * DIM] - m;
+    let d = x[r * DIM + at.column] - m;
     squares = fma(d, d, squares);
   }
   partials_out[number * 2u * DIM + at.column] = m;
@@ -148,7 +148,7 @@ fn merged(group: u32, column: u32) -> Merged {
   for (var segment = 0u; segment < segments; segment++) {
     let at = (group * segments + segment) * 2u * DIM + column;
     // segments of no rows add nothing
-    let added = f32(first_row(segment + 1u, segments, group) - first_row(segment, segments, group));
+    let added = f32(segment_first(group, segment + 1u, segments) - segment_first(group, segment, segments));
     let total = max(result.count + added, 1.0);
     let delta = partials[at] - result.mean;
     result.mean += delta * added / total;
@@ -215,7 +215,7 @@ fn normalise(ids: Ids) {
     return;
   }
   let column = i % DIM;
-  let at = group_of(dims.first_row + i / DIM) * DIM + column;
+  let at = group_of(i / DIM) * DIM + column;
   y[i] = fma((x[i] - mean[at]) * rstd[at], weight[column], bias[column]);
 }
 
@@ -231,14 +231,13 @@ fn backward_sums(ids: Ids) {
   let segment = number % segments;
   let m = mean[group * DIM + at.column];
   let r = rstd[group * DIM + at.column];
-  let base = (group_start(group) - dims.first_row) * DIM + at.column;
+  let last = segment_first(group, segment + 1u, segments);
   var sum = Number();
   var sum_xhat = Number();
-  let last = first_row(segment + 1u, segments, group);
-  for (var row = first_row(segment, segments, group); row < last; row++) {
-    let g = dy[base + row * DIM];
-    sum += g;
-    sum_xhat = fma(g, (x[base + row * DIM] - m) * r, sum_xhat);
+  for (var row = segment_first(group, segment, segments); row < last; row++) {
+    let i = row * DIM + at.column;
+    sum += dy[i];
+    sum_xhat = fma(dy[i], (x[i] - m) * r, sum_xhat);
   }
   partials_out[number * 2u * DIM + at.column] = sum;
   partials_out[number * 2u * DIM + DIM + at.column] = sum_xhat;
@@ -277,7 +276,7 @@ fn backward_input(ids: Ids) {
     return;
   }
   let column = i % DIM;
-  let group = group_of(dims.first_row + i / DIM);
+  let group = group_of(i / DIM);
   let at = group * DIM + column;
   let scale = weight[column] * rstd[at];
   var result = scale * dy[i];

@@ -35,7 +35,7 @@ fn sum_segments(ids: Ids) {
   }
   let rows = in_use(arrayLength(&x)) / dims.columns;
   let last = segment_start(at.row + 1u, rows, dims.segments);
-  var sum = Number();
+  var sum = Number(nothing());
   for (var r = segment_start(at.row, rows, dims.segments); r < last; r++) {
     sum += x[r * dims.columns + at.column];
   }

@@ -212,10 +212,10 @@ fn scatter(ids: Ids) {
   }
 }
 
-// Which of the tokens of an image is at a place; NONE if there is none, or nothing is left of the place's pixels.
+// Which of the tokens of an image of the range is at a place; NONE if there is none, or nothing is left of the place's pixels.
 fn token_at(image: u32, place: u32) -> u32 {
   if (ACTIVE) {
-    let row = token_rows[image * GRID * GRID + place];
+    let row = token_rows[(tokens.first_image + image) * GRID * GRID + place];
     return select(row - image_start(image, 0u), NONE, row == NONE);
   } else {
     return place;
@@ -234,7 +234,7 @@ fn list(ids: Ids) {
   var entry = vec2<u32>();
   if (word < range.y) {
     let pixel = transform(row, word);
-    let token = token_at(row, pixel.place);
+    let token = token_at(at.row, pixel.place);
     if (pixel.kept && token != NONE) {
       entry = vec2<u32>(token * FEATURES + pixel.feature, bitcast<u32>(pixel.value));
     }

@@ -28,6 +28,11 @@ const FILLED: bool = false;
 @group(0) @binding(1) var<storage, read> rows: array<u32>;
 @group(0) @binding(2) var<storage, read> filler: array<Number>;
 @group(0) @binding(3) var<storage, read_write> y: array<Number>;
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+struct Dims {
+  range: u32, // of images that are bound at once; add_up has a sum for each
+}
 
 // The row of x that belongs to a row of y.
 fn source_of(row: u32) -> u32 {
@@ -68,7 +73,7 @@ fn missing(ids: Ids) {
 @compute @workgroup_size(WIDTH)
 fn add_up(ids: Ids) {
   let i = invocation(ids);
-  if (i >= arrayLength(&y)) {
+  if (i >= N * NUMBERS) {
     return;
   }
   var sum = Number();
@@ -78,5 +83,5 @@ fn add_up(ids: Ids) {
       sum += x[row * NUMBERS + i % NUMBERS];
     }
   }
-  y[i] = sum;
+  y[dims.range * N * NUMBERS + i] = sum;
 }

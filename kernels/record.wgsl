@@ -8,7 +8,7 @@
 // total: one workgroup, the same tree of sums every time. store_rows: one invocation an element; rows beyond
 // the end of the output are dropped (the last batch may be padded).
 //
-// uses lib/invocation.wgsl, lib/step.wgsl, lib/tokens.wgsl
+// uses lib/invocation.wgsl, lib/step.wgsl
 
 struct Dims {
   columns: u32,
@@ -25,8 +25,8 @@ var<workgroup> shared_sum: array<f32, WIDTH>;
 
 @compute @workgroup_size(WIDTH)
 fn total(ids: Ids) {
-  var sum = nothing();
-  for (var i = ids.lane; i < in_use(arrayLength(&x)); i += WIDTH) {
+  var sum = 0.0;
+  for (var i = ids.lane; i < arrayLength(&x); i += WIDTH) {
     sum += x[i];
   }
   shared_sum[ids.lane] = sum;

@@ -60,8 +60,8 @@ fn pixels(ids: Ids) {
 // What the squared errors of a token are divided by.
 fn divisor(token: u32) -> f32 {
   let images = tokens.images / GROUPS;
-  let group = image_of(token, 1u) / images;
-  return f32(GROUPS * F * (image_start((group + 1u) * images, 1u) - image_start(group * images, 1u)));
+  let group = (tokens.first_image + image_of(token, 1u)) / images;
+  return f32(GROUPS * F * (tokens_before((group + 1u) * images) - tokens_before(group * images)));
 }
 
 @compute @workgroup_size(WIDTH)

@@ -33,7 +33,7 @@ fn drop_scale(drop: Drop) -> f32 {
 // The row of an element as it is counted: an image, or a place of one.
 fn counted_row(row: u32, step: Step) -> u32 {
   if (ACTIVE) {
-    return place_of(image_of(row, 1u), step) * tokens.places + token_place(row, 1u);
+    return place_of(tokens.first_image + image_of(row, 1u), step) * tokens.places + token_place(row, 1u);
   } else {
     return place_of(row, step);
   }

@@ -4,14 +4,18 @@
 // active tokens of a batch (active_tokens.wgsl) are as many as its images happen to have. They lie one after the other, image by image,
 // at the beginning of tensors that have room for more, and a buffer says how many there are and whose: ACTIVE. What lies behind them
 // in a tensor is anything at all, and must not reach a sum.
+//
+// Tensors that an adapter cannot bind at once are bound in ranges of images. The tokens of each range begin where there is room for all
+// of those before it, and each range has a buffer of its own: its rows and images are counted from its first.
 
 struct Tokens {
-  count: u32,        // tokens of all images
+  count: u32,        // tokens of the range
   capacity: u32,     // rows that there is room for
-  images: u32,
+  images: u32,       // of the batch
   places: u32,       // of an image
+  first_image: u32,  // images of the batch before the range
   spoiled: u32,      // bits of 0, or of NaN if there was no room for all of them
-  table: array<u32>, // first row of each image, and the end of the last; then the image of each row, and then its place
+  table: array<u32>, // tokens before each image of the batch, and all; then the image of each row of the range, and then its place
 }
 
 const ACTIVE: bool = false;
@@ -45,10 +49,15 @@ fn nothing() -> f32 {
   }
 }
 
+// Tokens of the batch before an image of it; of the number of images, all.
+fn tokens_before(image: u32) -> u32 {
+  return tokens.table[image];
+}
+
 // The first row of an image; of the number of images, the end of the last. They have `each` rows if all places are tokens.
 fn image_start(image: u32, each: u32) -> u32 {
   if (ACTIVE) {
-    return tokens.table[image];
+    return tokens_before(tokens.first_image + image) - tokens_before(tokens.first_image);
   } else {
     return image * each;
   }

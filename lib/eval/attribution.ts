@@ -83,7 +83,7 @@ export class Explainer {
       const all = qkv.tokens ? toPlaces(tape, qkv) : qkv;
       this.#attention.push(keep(tape, attentionReceived(tape, all, config.num_heads, config.denominator_floor)));
     };
-    const input = config.tokens === "active" ? fromPlaces(tape, patches, views.tokens) : patches;
+    const input = config.tokens === "active" ? fromPlaces(tape, patches, views.tokens(this.#model.widest)) : patches;
     const { logits, mass } = this.#model.heads(tape, this.#model.features(tape, input, { onAttention }));
     this.#starts = {
       logits: createTensor(gpu, "gradient of logits", logits.shape),

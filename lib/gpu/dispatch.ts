@@ -23,8 +23,8 @@ export interface Storage {
   readonly within?: { readonly whole: Storage; readonly offset: number };
   /** True if it holds whole numbers, and no floats. */
   readonly integers?: boolean;
-  /** What says how much of it is in use, as kernels/lib/tokens.wgsl reads it, if not all is. */
-  readonly tokens?: Storage;
+  /** True if only the rows of active tokens are in use: what is bound as "tokens" where it is written says how many. */
+  readonly ofTokens?: boolean;
 }
 
 /** A range of a buffer. */

@@ -94,6 +94,11 @@ export class Plan implements Replay {
     this.sections = bounds.slice(1).map((last, i) => new Section(this, bounds[i]!, last));
   }
 
+  /** What a replay launches, in order (for diagnostics). */
+  get dispatches(): readonly Dispatch[] {
+    return this.#dispatches;
+  }
+
   /** Number of dispatches in a replay. */
   get length(): number {
     return this.#dispatches.length;
@@ -159,17 +164,19 @@ export class Plan implements Replay {
    * @returns the label of the first tensor that holds NaN or Infinity, or undefined if none does
    */
   async firstNonFinite(): Promise<string | undefined> {
-    const written = this.#dispatches.flatMap((dispatch, i) => this.#floats(dispatch).map((storage) => ({ i, storage })));
+    const written = this.#dispatches.flatMap((dispatch, i) =>
+      this.#floats(dispatch).map((storage) => ({ i, storage, tokens: storage.ofTokens ? dispatch.bindings["tokens"] : undefined }))
+    );
     const flags = this.#gpu.buffer(STRIDE * written.length, "non-finite flags");
-    const checks = written.map(({ storage }, i) =>
+    const checks = written.map(({ storage, tokens }, i) =>
       this.#bind({
         kernel: FINITE,
         entry: "check",
         label: storage.label,
-        constants: { ACTIVE: storage.tokens !== undefined },
+        constants: { ACTIVE: tokens !== undefined },
         bindings: {
           x: storage,
-          ...(storage.tokens && { tokens: storage.tokens }),
+          ...(tokens && { tokens }),
           flag: { label: "flag", bytes: 4, place: { buffer: flags, offset: i * STRIDE } },
         },
         workgroups: Math.ceil(storage.bytes / 4 / 64),

@@ -157,6 +157,12 @@ export class LinearViT {
     return linear(tape, x, ...this.#weights(name), options);
   }
 
+  /** The most values of a token in anything that is computed of it. */
+  get widest(): number {
+    const { in_channels, patch_size, embed_dim } = this.config;
+    return Math.max(in_channels * patch_size ** 2, 3 * embed_dim, hiddenOf(this.config));
+  }
+
   /** In how many groups batch normalisation sees what is recorded. */
   groups({ training }: Tape): number {
     return training ? this.#batchGroups?.groups ?? 1 : 1;
@@ -185,7 +191,7 @@ export class LinearViT {
   }
 
   #tokensOf(images: Tensor | ImageViews): Tokens | undefined {
-    return this.config.tokens === "active" && images instanceof ImageViews ? images.tokens : undefined;
+    return this.config.tokens === "active" && images instanceof ImageViews ? images.tokens(this.widest) : undefined;
   }
 
   #embed(tape: Tape, images: Tensor | ImageViews, name: string, tokens: Tokens | undefined): Tensor {

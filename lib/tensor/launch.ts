@@ -40,7 +40,7 @@ export interface Launch extends Pick<Dispatch, "kernel" | "entry"> {
   readonly units?: number;
   /** Those tensors. */
   readonly cut?: Bindings;
-  /** The active tokens that it works on, if not those of a tensor that it binds; null: on none. Then nothing is cut. */
+  /** The active tokens that it works on, if not those of a tensor that it binds; null: on none. */
   readonly tokens?: Tokens | null | undefined;
   /** What a range takes. */
   readonly extent: (range: Range) => Extent;

@@ -159,7 +159,7 @@ export class Tape {
   /** A tensor that lives inside the plan. It holds nothing until a dispatch writes it. */
   tensor(name: string, shape: readonly number[], dtype: DType = "f32", tokens?: Tokens): Tensor {
     const label = [...this.#scopes, name].join(".");
-    const storage = { label, bytes: bytesOf(shape), integers: dtype === "u32", ...(tokens && { tokens: tokens.table.storage }) };
+    const storage = { label, bytes: bytesOf(shape), integers: dtype === "u32", ofTokens: tokens !== undefined };
     return { shape, dtype, storage, ...(tokens && { tokens }) };
   }
 
@@ -178,9 +178,8 @@ export class Tape {
     const { kernel, entry, label = this.#scopes.join("."), constants = {}, bindings = {}, units = 1, cut = {}, extent, commit } =
       launch;
     if (commit && this.#again) return;
-    const tokens = tokensOf(launch);
-    // how many of them a range would have is not known
-    const atOnce = tokens ? units : this.atOnce(units, Object.values(cut));
+    const tokens = launch.tokens === undefined ? tokensOf(Object.values({ ...cut, ...bindings })) : launch.tokens;
+    const atOnce = this.atOnce(units, Object.values(cut), tokens ?? undefined);
     for (let first = 0, index = 0; first < units; first += atOnce, index++) {
       const range = { first, count: Math.min(atOnce, units - first), index };
       const bound = Object.fromEntries([
@@ -188,17 +187,21 @@ export class Tape {
         ...Object.entries(bindings).map(([name, { storage }]) => [name, storage] as const),
       ]);
       const dispatch = { kernel, entry, label, constants, bindings: bound, ...extent(range) };
-      (commit && this.#defersCommits ? this.#commits : this.#dispatches).push(tokens ? onTokens(dispatch, tokens) : dispatch);
+      (commit && this.#defersCommits ? this.#commits : this.#dispatches).push(
+        tokens ? onTokens(dispatch, tokens.tables[index]!) : dispatch,
+      );
     }
   }
 
   /**
    * How many units of tensors can be bound at once.
    *
-   * @param units that each of the tensors consists of
+   * @param units that each of the tensors consists of: several for an image, if they are of active tokens
+   * @param tokens active tokens whose ranges are to be kept, if not those of a tensor
    * @returns all of them if the tensors can be bound whole, or no range of them can
    */
-  atOnce(units: number, tensors: readonly Tensor[]): number {
+  atOnce(units: number, tensors: readonly Tensor[], tokens: Tokens | undefined = tokensOf(tensors)): number {
+    if (tokens && units > 1) return units / tokens.images * tokens.atOnce;
     const { maxBinding: most, limits: { minStorageBufferOffsetAlignment: alignment } } = this.gpu;
     if (tensors.every(({ storage }) => storage.bytes <= most)) return units;
     const sizes = tensors.map(({ storage }) => storage.bytes / units);
@@ -344,13 +347,13 @@ export class Tape {
   }
 }
 
-/** The active tokens that a launch works on. */
-function tokensOf({ tokens, cut = {}, bindings = {} }: Launch): Tokens | null | undefined {
-  return tokens === undefined ? Object.values({ ...cut, ...bindings }).find((x) => x.tokens)?.tokens : tokens;
+/** The active tokens that some of these tensors are of. */
+function tokensOf(tensors: readonly Tensor[]): Tokens | undefined {
+  return tensors.find((x) => x.tokens)?.tokens;
 }
 
 /** Tells a dispatch how many active tokens there are, and whose. */
-function onTokens(dispatch: Dispatch, { table }: Tokens): Dispatch {
+function onTokens(dispatch: Dispatch, table: Tensor): Dispatch {
   const { constants, bindings } = dispatch;
   return { ...dispatch, constants: { ...constants, ACTIVE: true }, bindings: { ...bindings, tokens: table.storage } };
 }
@@ -358,8 +361,8 @@ function onTokens(dispatch: Dispatch, { table }: Tokens): Dispatch {
 /** A range of the units that a tensor consists of. */
 function rangeOf(storage: Storage, { first, count }: Range, units: number): Storage {
   if (count === units) return storage;
-  const bytes = storage.bytes / units;
-  return { label: storage.label, bytes: count * bytes, within: { whole: storage, offset: first * bytes } };
+  const bytes = storage.bytes / units, { label, integers = false, ofTokens = false } = storage;
+  return { label, integers, ofTokens, bytes: count * bytes, within: { whole: storage, offset: first * bytes } };
 }
 
 function greatestCommonDivisor(a: number, b: number): number {

@@ -34,11 +34,11 @@ export interface Tokens {
   readonly places: number;
   /** Most tokens of an image. */
   readonly most: number;
-  /** Rows that there is room for. */
-  readonly capacity: number;
-  /** u32: how many they are, and whose, as kernels/lib/tokens.wgsl reads it. */
-  readonly table: Tensor;
-  /** (B, N) u32: row of the token at each place; 2^32 - 1 where there is none. */
+  /** Images that are bound at once. The tokens of each such range begin where there is room for all of those before it. */
+  readonly atOnce: number;
+  /** u32, for each range of images: how many they are, and whose, as kernels/lib/tokens.wgsl reads it. */
+  readonly tables: readonly Tensor[];
+  /** (B, N) u32: row, in its range, of the token at each place; 2^32 - 1 where there is none. */
   readonly rows: Tensor;
 }
 

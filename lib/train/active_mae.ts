@@ -47,7 +47,7 @@ export function activeMae(config: RunConfig): Objective {
       },
     },
     record(tape, vit, images, { sumDeviations }) {
-      const { tokens } = images;
+      const tokens = images.tokens(Math.max(vit.widest, 4 * decoder.dim));
       const { visible, hidden } = hideTokens(tape, tokens, 1 - mask_ratio);
       const prediction = decodeActive(tape, vit, vit.encode(tape, images, visible), tokens, { hidden }, decoder);
       const { parameters } = vit, sums = target === "sums";

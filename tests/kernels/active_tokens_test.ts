@@ -26,19 +26,19 @@ function tokensOf(gpu: Gpu, active: readonly (readonly number[])[], places: numb
   const images = active.length,
     capacity = images * most,
     flat = active.flatMap((list, image) => list.map((place) => ({ image, place })));
-  const words = new Uint32Array(5 + images + 1 + 2 * capacity);
+  const words = new Uint32Array(6 + images + 1 + 2 * capacity);
   const rows = new Uint32Array(images * places).fill(NONE);
-  words.set([flat.length, capacity, images, places, 0]);
-  active.forEach((list, image) => words[5 + image + 1] = words[5 + image]! + list.length);
+  words.set([flat.length, capacity, images, places, 0, 0]);
+  active.forEach((list, image) => words[6 + image + 1] = words[6 + image]! + list.length);
   flat.forEach(({ image, place }, row) => {
-    words[5 + images + 1 + row] = image;
-    words[5 + images + 1 + capacity + row] = place;
+    words[6 + images + 1 + row] = image;
+    words[6 + images + 1 + capacity + row] = place;
     rows[image * places + place] = row;
   });
   const table = createTensor(gpu, "tokens", [words.length], "u32"), rowsAt = createTensor(gpu, "rows", [images, places], "u32");
   write(gpu, table, words);
   write(gpu, rowsAt, rows);
-  return { images, places, most, capacity, table, rows: rowsAt };
+  return { images, places, most, atOnce: images, tables: [table], rows: rowsAt };
 }
 
 const PLACES = 9;

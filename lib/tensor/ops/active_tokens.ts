@@ -10,47 +10,59 @@
 import tokensSource from "../../../kernels/active_tokens.wgsl" with { type: "text" };
 import moveSource from "../../../kernels/move_tokens.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
+import type { Constants } from "../../gpu/wgsl.ts";
+import type { Bindings } from "../launch.ts";
 import type { Parameter } from "../parameters.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor, type Tokens } from "../tensor.ts";
-import { columnSum } from "./column_sum.ts";
+import { addPartials, columnSum } from "./column_sum.ts";
 import { numbersIn, turnsOf, workgroupsFor } from "./grid.ts";
 
 const KERNEL = kernelOf("active_tokens", tokensSource);
 const MOVE = kernelOf("move_tokens", moveSource);
 
 /** Words of `struct Tokens` in kernels/lib/tokens.wgsl before its table. */
-const HEADER = 5;
+const HEADER = 6;
 
 /**
  * The active tokens of a batch.
  *
  * @param marks (B, N) u32: 1 where a place is active, else 0
  * @param most active places of an image
+ * @param atOnce images that are bound at once; all by default
  */
-export function activeTokens(tape: Tape, marks: Tensor, most: number): Tokens {
+export function activeTokens(tape: Tape, marks: Tensor, most: number, atOnce: number = marks.shape[0]!): Tokens {
   const [images, places] = marks.shape as [number, number];
-  const capacity = images * most;
-  const table = tape.tensor("active tokens", [HEADER + images + 1 + 2 * capacity], "u32");
   const rows = tape.tensor("rows of active tokens", [images, places], "u32");
-  const launch = (entry: string, bindings: Record<string, Tensor>, items: number, turns = 0) =>
-    tape.dispatch({
-      kernel: KERNEL,
-      entry,
-      label: "active tokens",
-      constants: { N: places },
-      bindings,
-      extent: () => ({ dims: { images, capacity }, workgroups: workgroupsFor(items), turns }),
-    });
-  launch("count", { marks, made: table }, images, turnsOf(places));
-  launch("start", { made: table }, 1, 2 * turnsOf(images));
-  launch("number", { marks, made: table, rows }, images, turnsOf(places));
-  return { images, places, most, capacity, table, rows };
+  const tables = Array.from({ length: Math.ceil(images / atOnce) }, (_, index) => {
+    const first = index * atOnce, range = Math.min(atOnce, images - first), capacity = range * most;
+    const made = tape.tensor("active tokens", [HEADER + images + 1 + 2 * capacity], "u32");
+    const launch = (entry: string, bindings: Record<string, Tensor>, items: number, turns = 0) =>
+      tape.dispatch({
+        kernel: KERNEL,
+        entry,
+        label: "active tokens",
+        constants: { N: places },
+        bindings,
+        extent: () => ({ dims: { images, first, range, capacity }, workgroups: workgroupsFor(items), turns }),
+      });
+    launch("count", { marks, made }, images, turnsOf(places));
+    launch("start", { made }, 1, 2 * turnsOf(images));
+    launch("number", { marks, made, rows }, range, turnsOf(places));
+    return made;
+  });
+  return { images, places, most, atOnce, tables, rows };
+}
+
+/** Images that can be bound at once, if a place of theirs has at most so many values. */
+export function imagesAtOnce(tape: Tape, images: number, places: number, values: number): number {
+  // a range may begin at any image that a single number for each begins a range at
+  return tape.atOnce(images, [tape.tensor("all places", [images, places, values]), tape.tensor("images", [images])]);
 }
 
 /** A tensor (tokens, D) of active tokens. */
 export function tokenTensor(tape: Tape, name: string, tokens: Tokens, dim: number): Tensor {
-  return tape.tensor(name, [tokens.capacity, dim], "f32", tokens);
+  return tape.tensor(name, [tokens.images * tokens.most, dim], "f32", tokens);
 }
 
 /**
@@ -89,33 +101,34 @@ export function otherTokens(tape: Tape, x: Tensor, tokens: Tokens, filler?: Para
 function move(tape: Tape, x: Tensor, y: Tensor, filler?: Parameter): Tensor {
   const dim = y.shape.at(-1)!;
   const { type, count } = numbersIn(dim);
-  const { rows, places } = (x.tokens ?? y.tokens)!;
-  const constants = { Number: type, NUMBERS: count, N: places };
-  const size = (to: Tensor) => ({
-    tokens: to.tokens ?? null,
-    extent: () => ({ workgroups: workgroupsFor(sizeOf(to.shape) / dim * count) }),
-  });
-  const take = (from: Tensor, to: Tensor, filler?: Tensor) =>
+  const { places, images } = (x.tokens ?? y.tokens)!;
+  /** Moves, or what is like it, from rows that are all places or these. */
+  const launch = (
+    entry: string,
+    constants: Constants,
+    from: Tensor,
+    rows: Tensor | undefined,
+    to: Tensor,
+    bindings: Bindings = {},
+  ) =>
     tape.dispatch({
       kernel: MOVE,
-      entry: "take",
+      entry,
       label: to.storage.label,
-      constants: { ...constants, FROM_ALL: !from.tokens, FILLED: filler !== undefined },
-      bindings: { x: from, y: to, ...(from.tokens && { rows: from.tokens.rows }), ...(filler && { filler }) },
-      ...size(to),
+      constants: { ...constants, Number: type, NUMBERS: count, N: places, FROM_ALL: !rows },
+      units: images,
+      cut: { x: from, y: to, ...(rows && { rows }) },
+      bindings,
+      tokens: to.tokens ?? null,
+      extent: (range) => ({ workgroups: workgroupsFor(sizeOf(to.shape) / dim * count / images * range.count) }),
     });
+  const take = (from: Tensor, to: Tensor, filler?: Tensor) =>
+    launch("take", { FILLED: filler !== undefined }, from, from.tokens?.rows, to, filler && { filler });
   take(x, y, filler);
   tape.derive(y, [x, filler], (dy) => {
     if (filler) {
       const missing = tape.like(dy, `gradient of ${filler.name} by token`);
-      tape.dispatch({
-        kernel: MOVE,
-        entry: "missing",
-        label: filler.name,
-        constants,
-        bindings: { x: dy, rows, y: missing },
-        ...size(dy),
-      });
+      launch("missing", {}, dy, x.tokens!.rows, missing);
       tape.accumulateParameter(filler, (target) => columnSum(tape, missing, target));
     }
     const dx = tape.like(x, `gradient of ${x.storage.label}`);
@@ -132,15 +145,23 @@ function move(tape: Tape, x: Tensor, y: Tensor, filler?: Parameter): Tensor {
  * @param target (1, N, D)
  */
 export function addUpPlaces(tape: Tape, x: Tensor, target: Tensor): void {
-  const { images, places, rows } = x.tokens!;
+  const { images, places, rows, tables: { length: ranges } } = x.tokens!;
   const { type, count } = numbersIn(x.shape.at(-1)!);
+  const sums = ranges > 1 ? tape.tensor(`partials of ${target.storage.label}`, [ranges, ...target.shape]) : target;
   tape.dispatch({
     kernel: MOVE,
     entry: "add_up",
     label: target.storage.label,
     constants: { Number: type, NUMBERS: count, N: places },
-    bindings: { x, rows, y: target },
+    units: images,
+    cut: { x, rows },
+    bindings: { y: sums },
     tokens: null,
-    extent: () => ({ workgroups: workgroupsFor(places * count), turns: turnsOf(images) }),
+    extent: ({ index, count: some }) => ({
+      dims: { range: index },
+      workgroups: workgroupsFor(places * count),
+      turns: turnsOf(some),
+    }),
   });
+  if (ranges > 1) addPartials(tape, sums, target);
 }

@@ -5,7 +5,7 @@ import { kernelOf } from "../../gpu/kernel.ts";
 import type { Parameter } from "../parameters.ts";
 import type { Bindings, Extent, Launch, Range } from "../launch.ts";
 import type { Tape } from "../tape.ts";
-import type { PlacedTensor, Tensor } from "../tensor.ts";
+import { imagesAndTokens, type PlacedTensor, type Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { GELU_DERIVATIVE } from "./gelu.ts";
 import { lanesFor, numbersIn, segmentsFor, turnsOf, workgroupsFor, workgroupsForTable } from "./grid.ts";
@@ -44,7 +44,7 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, divi
   const { weight, bias, runningMean, runningVar } = tensors;
   const dim = weight.shape[0]!;
   const allRows = expectColumns(x, dim, weight.name);
-  const images = x.shape[0]!;
+  const [images] = imagesAndTokens(x);
   const { views = 1, groups = 1 } = division;
   const batches = tape.training ? views * groups : 1;
   if (images % batches !== 0) throw new Error(`Cannot split ${images} images of "${x.storage.label}" into ${batches} equal groups`);
@@ -52,17 +52,24 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, divi
   const label = weight.name.replace(/\.weight$/, "");
   const { type, count } = numbersIn(dim);
   // what cannot be bound at once is summed image by image
-  const byImages = moments !== undefined || (!x.tokens && tape.atOnce(images, [x]) < images);
+  const inRanges = tape.atOnce(images, [x]) < images, byImages = moments !== undefined || inRanges;
   const segments = byImages ? images / batches : segmentsFor(rows, count * batches);
   const lanes = lanesFor(tape, count);
-  const constants = { Number: type, DIM: count, GROUPS: batches, AVERAGED: groups, RUNNING: !tape.training };
+  const constants = {
+    Number: type,
+    DIM: count,
+    GROUPS: batches,
+    AVERAGED: groups,
+    RUNNING: !tape.training,
+    BY_IMAGE: inRanges && x.tokens !== undefined,
+  };
   const rowsOf = (units: number) => allRows / images * units;
   const launch = (entry: string, more: Partial<Launch> & Pick<Launch, "extent">) =>
     tape.dispatch({ kernel: KERNEL, entry, label, tokens: x.tokens, ...more, constants: { ...constants, ...more.constants } });
 
   const perColumn = (entry: string, bindings: Bindings, commit = false) => {
     const extent = {
-      dims: { rows },
+      dims: { rows, first_row: 0 },
       workgroups: workgroupsFor(count, lanes),
       turns: turnsOf(views, turnsOf(groups, turnsOf(segments))),
     };

@@ -30,6 +30,11 @@ export function drawFor(tape: Tape, { dropout = 0, path = 0 }: DropRates): Draw 
   return tape.training && (dropout > 0 || path > 0) ? { dropout, path, stream: tape.nextStream() } : undefined;
 }
 
+/** Where a launch for a range of a tensor begins to count elements; those of active tokens are counted by their places. */
+export function dropFirst(x: Tensor, first: number): number {
+  return x.tokens ? 0 : first;
+}
+
 /** The fields of `struct Drop` in kernels/lib/drop.wgsl, for a tensor of this shape. */
 export function dropDims({ stream, dropout, path }: Draw, shape: readonly number[]): Dims {
   return { stream, per_image: sizeOf(shape) / shape[0]!, rate: dropout, path_rate: path };
@@ -87,7 +92,7 @@ export function applyDrop(tape: Tape, draw: Draw, x: Tensor, residual?: Tensor):
     cut: residual ? { x, residual, y } : { x, y },
     bindings: { step: tape.step, ...(!residual && { residual: tape.unused }) },
     extent: (range) => ({
-      dims: { drop: dropDims(draw, x.shape), residual: residual !== undefined, first: range.first * count },
+      dims: { drop: dropDims(draw, x.shape), residual: residual !== undefined, first: dropFirst(x, range.first * count) },
       workgroups: workgroupsFor(count * range.count),
     }),
   });

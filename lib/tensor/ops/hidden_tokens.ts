@@ -3,6 +3,7 @@
 import hideSource from "../../../kernels/hide_tokens.wgsl" with { type: "text" };
 import targetsSource from "../../../kernels/token_targets.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
+import type { Bindings } from "../launch.ts";
 import type { Loss, Tape } from "../tape.ts";
 import { sizeOf, type Tensor, type Tokens } from "../tensor.ts";
 import { activeTokens, tokenTensor } from "./active_tokens.ts";
@@ -27,22 +28,23 @@ export interface HiddenTokens {
  * @param keep part of them that stay visible: of n, max(1, floor(keep n + 1/2))
  */
 export function hideTokens(tape: Tape, tokens: Tokens, keep: number): HiddenTokens {
-  const { images, places, most, rows } = tokens;
+  const { images, places, most, atOnce, rows } = tokens;
   const [visible, hidden] = ["visible", "hidden"].map((name) => tape.tensor(`${name} places`, [images, places], "u32"));
   tape.dispatch({
     kernel: HIDE,
     entry: "choose",
     label: "hidden tokens",
     constants: { N: places, KEEP: keep },
-    bindings: { words: randomWords(tape, images, places), rows, visible: visible!, hidden: hidden! },
+    units: images,
+    cut: { words: randomWords(tape, images, places), rows, visible: visible!, hidden: hidden! },
     tokens,
-    extent: () => ({ workgroups: workgroupsFor(images * places), turns: turnsOf(places) }),
+    extent: ({ count }) => ({ workgroups: workgroupsFor(count * places), turns: turnsOf(places) }),
   });
   // a rounding more, since a kernel's are others
   const mostVisible = Math.min(most, Math.floor(keep * most + 1.5));
   return {
-    visible: activeTokens(tape, visible!, mostVisible),
-    hidden: activeTokens(tape, hidden!, Math.max(1, Math.min(most - 1, Math.ceil((1 - keep) * most + 0.5)))),
+    visible: activeTokens(tape, visible!, mostVisible, atOnce),
+    hidden: activeTokens(tape, hidden!, Math.max(1, Math.min(most - 1, Math.ceil((1 - keep) * most + 0.5))), atOnce),
   };
 }
 
@@ -68,16 +70,20 @@ export function tokenError(tape: Tape, prediction: Tensor, x: Tensor, target: To
   const size = deviation ? channels : channels * patch ** 2;
   const loss: Loss = { ...tape.like(prediction, "token error", prediction.shape.slice(0, 1)), isLoss: true };
   const goal = tokenTensor(tape, "targets", prediction.tokens!, size);
-  const launch = (entry: string, bindings: Record<string, Tensor>, y: Tensor, turns = 0) =>
+  const launch = (entry: string, cut: Bindings, y: Tensor, turns = 0, bindings: Bindings = {}) => {
+    const units = y.shape[0]!;
     tape.dispatch({
       kernel: TARGETS,
       entry,
       label: y.storage.label,
       constants: { CHANNELS: channels, PIXELS: patch ** 2, UNIT: unit, F: size, GROUPS: groups },
+      units,
+      cut,
       bindings,
-      extent: () => ({ workgroups: workgroupsFor(sizeOf(y.shape)), turns }),
+      extent: ({ count }) => ({ workgroups: workgroupsFor(sizeOf(y.shape) / units * count), turns }),
     });
-  launch(deviation ? "sums" : "pixels", { x, target_out: goal, ...(deviation && { deviation }) }, goal, turnsOf(patch ** 2));
+  };
+  launch(deviation ? "sums" : "pixels", { x, target_out: goal }, goal, turnsOf(patch ** 2), deviation && { deviation });
   launch("forward", { prediction, goal, loss }, loss, turnsOf(size));
   tape.derive(loss, [prediction], () => {
     const dprediction = tape.like(prediction, `gradient of ${prediction.storage.label}`);

@@ -5,7 +5,7 @@ import { kernelOf } from "../../gpu/kernel.ts";
 import type { Bindings, Launch } from "../launch.ts";
 import type { Tape } from "../tape.ts";
 import type { PlacedTensor, Tensor, Tokens } from "../tensor.ts";
-import { activeTokens } from "./active_tokens.ts";
+import { activeTokens, imagesAtOnce } from "./active_tokens.ts";
 import { elementwise, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
 const KERNEL = kernelOf("images", imagesSource);
@@ -165,14 +165,19 @@ export class ImageViews {
     return this.#patches = patches;
   }
 
-  /** The patches of the views that hold something. Where they were not counted, there is room for as many as there may be. */
-  get tokens(): Tokens {
+  /**
+   * The patches of the views that hold something. Where they were not counted, there is room for as many as there may be.
+   *
+   * @param widest most values that something computed of them has for each; what is too large to be bound at once is bound in ranges
+   */
+  tokens(widest: number): Tokens {
     if (this.#tokens) return this.#tokens;
     const [images, places] = this.shape;
     const marks = this.#tape.tensor("active places", [images, places], "u32");
     this.#clear(marks);
     this.#perEntry("mark", { marks });
-    return this.#tokens = activeTokens(this.#tape, marks, Math.min(this.#mostTokens, places));
+    const most = Math.min(this.#mostTokens, places);
+    return this.#tokens = activeTokens(this.#tape, marks, most, imagesAtOnce(this.#tape, images, places, widest));
   }
 
   /**

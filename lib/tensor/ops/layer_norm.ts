@@ -10,7 +10,7 @@ import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { addPartials } from "./column_sum.ts";
-import { type Draw, drawFor, dropDims, type DropRates, residual, residualGradient } from "./dropout.ts";
+import { type Draw, drawFor, dropDims, dropFirst, type DropRates, residual, residualGradient } from "./dropout.ts";
 import { lanesFor, numbersIn, segmentsFor, segmentsOfRanges, turnsOf, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
 const BY_INVOCATION = kernelOf("layer_norm", layerNormSource);
@@ -110,7 +110,7 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
     bindings: { weight, bias, ...(draw && { step: tape.step }) },
     extent: (range) => ({
       // what is dropped, where the kernel does that
-      dims: draw ? { drop: dropDims(draw, x.shape), first: rows / images * count * range.first } : {},
+      dims: draw ? { drop: dropDims(draw, x.shape), first: dropFirst(x, rows / images * count * range.first) } : {},
       ...perRow(range),
     }),
   });

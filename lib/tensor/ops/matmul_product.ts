@@ -3,7 +3,7 @@
 import type { Dims } from "../../gpu/dims.ts";
 import type { Extent, Launch, Range } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
-import { type Draw, dropDims } from "./dropout.ts";
+import { type Draw, dropDims, dropFirst } from "./dropout.ts";
 import { turnsOf, workgroupsForTable } from "./grid.ts";
 import { type Sizes, tilesInRow, type Variant } from "./matmul_variants.ts";
 
@@ -196,7 +196,7 @@ function dimsOf(product: Product, { m, k, batches, first, firstSegment }: Share)
     row_tiles: Math.ceil(m / tm),
     segments: each,
     drop: drop && dropDims(drop, product.c.shape),
-    first,
+    first: dropFirst(product.c, first),
     first_segment: firstSegment,
   };
 }

@@ -13,12 +13,12 @@ const KERNEL = kernelOf("record", recordSource);
 const WIDTH = 64;
 
 /**
- * Writes scale * sum of x into a column of the step's row of a table. More elements than an adapter adds in one loop are summed in
- * segments before.
+ * Writes scale * sum of x into a column of the step's row of a table. Active tokens, and more elements than an adapter adds in one loop,
+ * are summed in segments before.
  */
 export function recordTotal(tape: Tape, x: Tensor, table: PlacedTensor, column: number, scale = 1): void {
   const turns = turnsOf(sizeOf(x.shape) / WIDTH) + turnsOf(Math.log2(WIDTH));
-  if (turns > tape.gpu.mostTurns) {
+  if (x.tokens || turns > tape.gpu.mostTurns) {
     const sum = tape.tensor(`sum of ${x.storage.label}`, [1]);
     columnSum(tape, { ...x, shape: [sizeOf(x.shape), 1] }, sum);
     return recordTotal(tape, sum, table, column, scale);

@@ -206,7 +206,7 @@ for (const name of ACTIVE_CASES) {
       return activeTokens(tape, marks, marks.shape[1]!);
     };
     const [hidden, visible] = [tokensWhere(0), tokensWhere(1)];
-    const prediction = decodeActive(tape, model, model.encode(tape, views, visible), views.tokens, { hidden }, decoder);
+    const prediction = decodeActive(tape, model, model.encode(tape, views, visible), views.tokens(1), { hidden }, decoder);
     const loss = tokenError(tape, prediction, fromPlaces(tape, views.patches, hidden), { channels, patch, unit: 255, deviation });
     recordTotal(tape, loss, table, 0);
     tape.backward(loss);

@@ -169,10 +169,10 @@ gpuTest("hideTokens() leaves max(1, floor(keep n + 1/2)) of n active tokens visi
   const tape = new Tape(gpu, { training: true, step });
   const { visible, hidden } = hideTokens(tape, activeTokens(tape, marks, places), keep);
   const plan = tape.compile({ poison: true });
-  const rowsOf = async ({ rows, table }: Tokens, images: number) => {
+  const rowsOf = async ({ rows, tables: [table] }: Tokens, images: number) => {
     const at = (place: { buffer: GPUBuffer; offset: number }, bytes: number) => gpu.read(place.buffer, place.offset, bytes);
     const found = new Uint32Array(await at(plan.placeOf(rows.storage), rows.storage.bytes));
-    const starts = new Uint32Array(await at(plan.placeOf(table.storage), table.storage.bytes)).slice(5, 6 + images);
+    const starts = new Uint32Array(await at(plan.placeOf(table!.storage), table!.storage.bytes)).slice(6, 7 + images);
     return { found: [...found].map((row) => row !== 2 ** 32 - 1), counts: counts.map((_, i) => starts[i + 1]! - starts[i]!) };
   };
   const draws = new Set<string>();

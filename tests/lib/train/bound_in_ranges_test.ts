@@ -4,6 +4,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { RunConfig } from "../../../lib/config/keys.ts";
 import { type Gpu, GpuError } from "../../../lib/gpu/device.ts";
 import { read } from "../../../lib/tensor/tensor.ts";
+import { activeMae } from "../../../lib/train/active_mae.ts";
 import { Finetune } from "../../../lib/train/finetune.ts";
 import type { Method } from "../../../lib/train/method.ts";
 import { Pretraining } from "../../../lib/train/pretraining.ts";
@@ -12,14 +13,29 @@ import { assertClose } from "../../support/fixtures.ts";
 import { gpuTest, withGpu } from "../../support/gpu.ts";
 import { noiseData, smallConfig } from "../../support/methods.ts";
 
-const DATA = noiseData(64, (x) => Math.max(0, x - 1.6));
+const DATA = { ...noiseData(64, (x) => Math.max(0, x - 1.6)), sumDeviations: [0.9, 1.1] };
 /** Most that may be bound: a quarter of the largest tensor, less than the tokens of a batch, more than all weights. */
 const LITTLE = 40 * 1024;
 
-const METHODS: Readonly<Record<string, (gpu: Gpu, config: RunConfig) => Method>> = {
+type Create = (gpu: Gpu, config: RunConfig) => Method;
+
+const METHODS: Readonly<Record<string, Create>> = {
   "finetuning": (gpu, config) => new Finetune(gpu, config, DATA, new Map()),
   "SimCLR": (gpu, config) => new Pretraining(gpu, config, DATA, new Map(), simclr(config)),
+  "finetuning on active tokens": active("submanifold", (gpu, config) => new Finetune(gpu, config, DATA, new Map())),
+  "active MAE": active("wide", (gpu, config) => new Pretraining(gpu, config, DATA, new Map(), activeMae(config))),
 };
+
+function active(lcm: "submanifold" | "wide", create: Create): Create {
+  return (gpu, config) => {
+    const { model, active_mae } = config;
+    return create(gpu, {
+      ...config,
+      model: { ...model, tokens: "active", lcm },
+      active_mae: { ...active_mae, decoder_embed_dim: 8 },
+    });
+  };
+}
 
 for (const [name, create] of Object.entries(METHODS)) {
   // general products and single numbers, quads
