@@ -6,6 +6,7 @@ import { TuningFile } from "../lib/disk/tuning_file.ts";
 import { runTask, UsageError } from "../lib/cli/task.ts";
 import { openGpu } from "../lib/cli/training.ts";
 import { rooted } from "../lib/cli/paths.ts";
+import { boundOf, type KernelWork, type Peak, PEAKS, simclrWork } from "../tests/bench/arithmetic.ts";
 import { benchData, type DataResult } from "../tests/bench/data.ts";
 import { measureCeilings } from "../tests/bench/ceilings.ts";
 import { benchMatmul } from "../tests/bench/matmul.ts";
@@ -13,7 +14,9 @@ import { benchRanks, efficiency, type Plan, type RankResult } from "../tests/ben
 import { benchPeers, type PeerResult } from "../tests/bench/peers.ts";
 import { benchStep, type KernelShare, type Size, type StepResult } from "../tests/bench/steps.ts";
 
-const PARTS = ["step-small", "step-full", "matmul", "kernels", "data", "mpi"] as const;
+const PARTS = ["step-small", "step-full", "tokens", "matmul", "kernels", "data", "mpi", "arithmetic"] as const;
+/** Steps that are measured: what is trained, and which tokens are computed. */
+const STEPS = [["finetune", "all"], ["finetune", "active submanifold"], ["finetune", "active wide"], ["simclr", "all"]] as const;
 
 const usage = {
   task: "bench",
@@ -22,6 +25,8 @@ const usage = {
     "only=PART": `one of ${PARTS.join(", ")}`,
     "batch=N": "images in a step",
     "steps=N": "timed steps (5; full size on a software adapter: 2)",
+    "rounds=N": "how often all steps are measured, in turn (1)",
+    "as=GPU": `with --only arithmetic: ${Object.keys(PEAKS).join(", ")} (all)`,
   },
   flags: { json: "print one JSON object", peers: "also run jax-js, and PyTorch where python3-torch is installed" },
 };
@@ -32,6 +37,7 @@ await runTask(usage, async ({ args }) => {
     throw new UsageError(`--only must be one of ${PARTS.join(", ")}: it is "${only}"`);
   }
   const wanted = (...parts: (typeof PARTS)[number][]) => only === undefined || parts.some((part) => part === only);
+  if (only === "arithmetic") return await sayArithmetic(args.get("as"), args.whole("batch", 2) ?? 128);
   const json = args.has("json");
   const reporter = new ConsoleReporter();
   const say = (text: string) => json || reporter.line(text);
@@ -60,24 +66,20 @@ await runTask(usage, async ({ args }) => {
   const steps: StepResult[] = [];
   const peers: PeerResult[] = [];
   for (const size of ["small", "full"] as const) {
-    if (!wanted(`step-${size}`, ...(size === "small" ? ["kernels" as const] : []))) continue;
-    for (
-      const [method, tokens] of [
-        ["finetune", "all"],
-        ["finetune", "active submanifold"],
-        ["finetune", "active wide"],
-        ["simclr", "all"],
-      ] as const
-    ) {
-      if (only === "kernels" && (method === "simclr" || tokens !== "all")) continue;
+    if (!wanted(`step-${size}`, "tokens", ...(size === "small" ? ["kernels" as const] : []))) continue;
+    const measured = STEPS.filter(([method, tokens]) => {
+      return only === "kernels" ? method === "finetune" && tokens === "all" : only !== "tokens" || method === "finetune";
+    });
+    const rounds = args.whole("rounds", 1) ?? 1;
+    for (const [method, tokens] of Array.from({ length: rounds }, () => measured).flat()) {
       const batch = args.whole("batch", 2) ?? defaultBatch(size, software);
       const count = args.whole("steps", 1) ?? (size === "full" && software ? 2 : 5);
       const result = await benchStep(gpu, method, tokens, size, batch, count, tuning);
       steps.push(result);
       say(describeStep(result, ceilings.gflops));
-      const all = steps.find((s) => s.method === method && s.size === size)!;
+      const all = steps.findLast((s) => s.method === method && s.size === size && s.tokens === "all")!;
       if (tokens !== "all") say(`${(result.images_per_s / all.images_per_s).toPrecision(3)} times the images of all tokens`);
-      if (only === "kernels" || (method === "finetune" && result.kernels.length > 0)) {
+      if (only === "kernels" || (only !== "tokens" && method === "finetune" && result.kernels.length > 0)) {
         say(kernelTable(result.kernels, ceilings.gflops, ceilings.gbytes));
       }
     }
@@ -107,6 +109,33 @@ await runTask(usage, async ({ args }) => {
     );
   }
 });
+
+/** What the kernels of a step compute and move, and how long that takes at least on GPUs. */
+async function sayArithmetic(as: string | undefined, batch: number): Promise<void> {
+  const peaks = as === undefined ? Object.values(PEAKS) : [PEAKS[as]].filter((peak) => peak !== undefined);
+  if (peaks.length === 0) throw new UsageError(`--as must be one of ${Object.keys(PEAKS).join(", ")}: it is "${as}"`);
+  for (const tokens of ["all", "active wide"] as const) {
+    const work = await simclrWork(tokens, batch);
+    console.log(`\nSimCLR step of ${batch} pairs, full size, ${tokens} tokens, by arithmetic:\n${arithmeticTable(work, peaks)}`);
+  }
+}
+
+function arithmeticTable(work: readonly KernelWork[], peaks: readonly Peak[]): string {
+  const giga = (x: number) => (x / 1e9).toPrecision(3);
+  const timed = work.map((kernel) => ({ kernel, bounds: peaks.map((peak) => boundOf(kernel, peak)) }))
+    .sort((a, b) => b.bounds[0]![0] - a.bounds[0]![0]);
+  const totals = peaks.map((_, i) => timed.reduce((sum, { bounds }) => sum + bounds[i]![0], 0));
+  const sum = (of: (kernel: KernelWork) => number) => giga(work.reduce((all, kernel) => all + of(kernel), 0));
+  const rows = timed.slice(0, 24).map(({ kernel: { kernel, calls, flop, bytes, integers }, bounds }) => [
+    kernel,
+    String(calls),
+    ...[flop, bytes, integers].map((x) => x > 0 ? giga(x) : ""),
+    ...bounds.map(([seconds, by], i) => `${(1000 * seconds).toFixed(2)} ${by} (${percent(seconds / totals[i]!)})`),
+  ]);
+  const all = [sum((w) => w.flop), sum((w) => w.bytes), sum((w) => w.integers), ...totals.map((t) => (1000 * t).toFixed(1))];
+  rows.push(["all kernels", String(work.reduce((calls, kernel) => calls + kernel.calls, 0)), ...all]);
+  return table(["kernel", "calls", "GFLOP", "GB", "G integers", ...peaks.map(({ name }) => `ms, ${name}`)], rows);
+}
 
 function defaultBatch(size: Size, software: boolean): number {
   if (!software) return 64;

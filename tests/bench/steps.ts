@@ -7,6 +7,7 @@ import { stratifiedSplit } from "../../lib/data/split.ts";
 import { CHANNELS, Detector, SIZE } from "../../lib/data/synth/detector.ts";
 import { JetGenerator } from "../../lib/data/synth/jets.ts";
 import type { Gpu } from "../../lib/gpu/device.ts";
+import type { Dispatch } from "../../lib/gpu/dispatch.ts";
 import { Pacer } from "../../lib/gpu/pacer.ts";
 import type { Timing } from "../../lib/gpu/plan.ts";
 import { Finetune } from "../../lib/train/finetune.ts";
@@ -114,7 +115,8 @@ export async function benchStep(
   };
 }
 
-function configFor(size: Size, batch: number, which: Tokens): RunConfig {
+/** The configuration of a step, without dropout. */
+export function configFor(size: Size, batch: number, which: Tokens): RunConfig {
   const config = defaultConfig();
   const model = size === "full" ? config.model : { ...config.model, embed_dim: 32, depth: 2, num_heads: 2 };
   const [tokens, lcm = "submanifold"] = which.split(" ") as ["all" | "active", ("submanifold" | "wide")?];
@@ -126,7 +128,7 @@ function configFor(size: Size, batch: number, which: Tokens): RunConfig {
 }
 
 /** Generated jets: as many non-zeros as in the published images, and where they are. */
-function jets(count: number): Float32Array {
+export function jets(count: number): Float32Array {
   const perImage = SIZE * SIZE * CHANNELS, pixels = new Float32Array(count * perImage);
   const generator = new JetGenerator(), detector = new Detector();
   for (let i = 0; i < count; i++) {
@@ -138,13 +140,10 @@ function jets(count: number): Float32Array {
 
 function summarise(timings: readonly Timing[]): KernelShare[] {
   const total = timings.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
-  const groups = Map.groupBy(timings, ({ kernel, dispatch: { constants } }) => {
-    const on = Object.entries(constants).filter(([, value]) => value === true).map(([name]) => name);
-    return [kernel, ...on].join(" ").toLowerCase();
-  });
+  const groups = Map.groupBy(timings, ({ dispatch }) => kernelName(dispatch));
   return [...groups].map(([kernel, calls]) => {
     const milliseconds = calls.reduce((sum, call) => sum + call.milliseconds, 0);
-    const flop = calls.reduce((sum, call) => sum + flopOf(call), 0);
+    const flop = calls.reduce((sum, call) => sum + flopOf(call.dispatch), 0);
     const bytes = calls.reduce(
       (sum, { dispatch }) => sum + Object.values(dispatch.bindings).reduce((all, s) => all + s.bytes, 0),
       0,
@@ -160,13 +159,19 @@ function summarise(timings: readonly Timing[]): KernelShare[] {
   }).sort((a, b) => b.milliseconds - a.milliseconds);
 }
 
+/** A kernel's file, entry point and switches. */
+export function kernelName({ kernel, entry, constants }: Dispatch): string {
+  const on = Object.entries(constants).filter(([, value]) => value === true).map(([name]) => name);
+  return [`${kernel.name}.${entry}`, ...on].join(" ").toLowerCase();
+}
+
 /** Multiplications and additions of kernels that do many for each value they load. */
-function flopOf({ kernel, dispatch: { dims, constants, bindings } }: Timing): number {
-  const number = (name: string) => Number(constants[name]);
-  if (/^matmul(_tiled)?\.(vectorised|general|broadcast|tiled)/.test(kernel)) {
+export function flopOf({ kernel, entry, dims, constants, bindings }: Dispatch): number {
+  const number = (name: string) => Number(constants[name]), name = `${kernel.name}.${entry}`;
+  if (/^matmul(_tiled)?\.(vectorised|general|broadcast|tiled)/.test(name)) {
     const { m, n, k, batches } = dims as Readonly<Record<"m" | "n" | "k" | "batches", number>>;
     return 2 * batches * m * n * k;
   }
-  if (/^depthwise_conv\.(forward|backward_weight)/.test(kernel)) return 2 * number("KERNEL") ** 2 * bindings["x"]!.bytes / 4;
+  if (/^depthwise_conv\.(forward|backward_weight)/.test(name)) return 2 * number("KERNEL") ** 2 * bindings["x"]!.bytes / 4;
   return 0;
 }
