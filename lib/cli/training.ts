@@ -7,6 +7,7 @@ import type { AdapterFacts } from "../gpu/adapter.ts";
 import { Gpu } from "../gpu/device.ts";
 import { openSource } from "../disk/files.ts";
 import { readStart } from "../io/source.ts";
+import { epochFigures } from "../report/epoch_figures.ts";
 import { PRETRAINING_METHODS } from "../train/methods.ts";
 import { checkTraining } from "../train/preconditions.ts";
 import type { TrainerOptions } from "../train/trainer.ts";
@@ -61,6 +62,7 @@ export function trainingOptions({ args, signal }: TaskContext): TrainingOptions 
     extend: args.has("extend"),
     mismatch: args.has("mismatch"),
     deterministicCheck: args.has("deterministic-check"),
+    draw: epochFigures,
   };
 }
 

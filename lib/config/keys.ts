@@ -165,7 +165,7 @@ export const KEYS = {
   },
   output: {
     dir: text("runs/latest", "the run's folder, also --out"),
-    tensorboard: flag(false, "curves as a file of TensorBoard's too"),
+    tensorboard: flag(false, "curves, and figures of the validation images, as a file of TensorBoard's too"),
   },
   pretrained_weights: text("", "backbone to finetune from"),
 } as const;

@@ -19,7 +19,7 @@ import { exists } from "./files.ts";
 import { type Notice, tryLock } from "./lock.ts";
 import { PendingFile } from "./pending_file.ts";
 import { encodeSafetensors, type Safetensors } from "../io/safetensors.ts";
-import { encodeFileStart, encodeScalars } from "../io/tensorboard.ts";
+import { encodeEvent, encodeFileStart, type EventPicture } from "../io/tensorboard.ts";
 import type { RunFiles } from "../train/run_files.ts";
 
 /** A folder in which another task is training. */
@@ -148,10 +148,10 @@ export class RunFolder implements RunFiles {
   }
 
   /** A run that goes on writes a file of its own, and TensorBoard takes the later of two values of a step. */
-  appendEvents({ step, ...scalars }: Record<string, number> & { readonly step: number }): void {
+  appendEvents({ step, ...scalars }: Record<string, number> & { readonly step: number }, pictures: readonly EventPicture[]): void {
     const now = Date.now() / 1000;
     this.#events ??= this.#beginEvents(now);
-    appendBytes(this.#events, encodeScalars(now, step, scalars));
+    appendBytes(this.#events, encodeEvent(now, step, scalars, pictures));
   }
 
   #beginEvents(seconds: number): string {

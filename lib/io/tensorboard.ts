@@ -1,5 +1,5 @@
 /**
- * @file Files of TensorBoard: one record after the other, each a message with some numbers of one step.
+ * @file Files of TensorBoard: one record after the other, each a message with numbers and pictures of one step.
  *
  * A record is the length of its message (8 bytes, the lowest first), a checksum of the length, the message, and a checksum of it. The
  * checksum is CRC-32C, turned by 15 bits and raised by a constant. Format: tensorflow/core/lib/io/record_writer.h; messages:
@@ -8,22 +8,49 @@
 
 import { ProtobufMessage } from "./protobuf.ts";
 
+/** Colours of a picture: red, green and blue. */
+const RGB = 3;
+
 /** The record with which a file begins. */
 export function encodeFileStart(seconds: number): Uint8Array<ArrayBuffer> {
   return record(new ProtobufMessage().double(1, seconds).bytes(3, "brain.Event:2"));
 }
 
+/** A picture of a step. */
+export interface EventPicture {
+  /** What it is called in TensorBoard. */
+  readonly name: string;
+  /** What it shows, in words. */
+  readonly description: string;
+  /** Pixels in a row. */
+  readonly width: number;
+  /** Rows. */
+  readonly height: number;
+  /** A file in the format PNG. */
+  readonly png: Uint8Array;
+}
+
 /**
- * A record of numbers.
+ * A record of numbers and pictures.
  *
  * @param seconds since 1970
  * @param step of the run
  * @param scalars by the names that they have in TensorBoard
  */
-export function encodeScalars(seconds: number, step: number, scalars: Readonly<Record<string, number>>): Uint8Array<ArrayBuffer> {
+export function encodeEvent(
+  seconds: number,
+  step: number,
+  scalars: Readonly<Record<string, number>>,
+  pictures: readonly EventPicture[] = [],
+): Uint8Array<ArrayBuffer> {
   const summary = new ProtobufMessage();
   for (const [tag, value] of Object.entries(scalars)) {
     summary.message(1, new ProtobufMessage().bytes(1, tag).float(2, value));
+  }
+  for (const { name, description, width, height, png } of pictures) {
+    const image = new ProtobufMessage().whole(1, height).whole(2, width).whole(3, RGB).bytes(4, png);
+    const metadata = new ProtobufMessage().bytes(2, name).bytes(3, description);
+    summary.message(1, new ProtobufMessage().bytes(1, name).message(4, image).message(9, metadata));
   }
   return record(new ProtobufMessage().double(1, seconds).whole(2, step).message(5, summary));
 }

@@ -72,6 +72,8 @@ export class Finetune extends Method {
   /** Whether the images have classes and masses. */
   readonly #known: { readonly labels: boolean; readonly mass: boolean };
   readonly #predictor: ImageMap<"logits" | "mass">;
+  /** Of the validation images, after an epoch. */
+  #outputs: Record<"logits" | "mass", Float32Array> | undefined;
 
   /**
    * Makes the model and compiles its plans.
@@ -150,7 +152,8 @@ export class Finetune extends Method {
   /** The same on the validation images, without augmentation. */
   async validate(options: WorkOptions = {}): Promise<Record<string, number> & { loss: number }> {
     const { split, labels, mass } = this.#data;
-    const { logits, mass: predicted } = await this.#predict(split.val, options);
+    this.#outputs = await this.#predict(split.val, options);
+    const { logits, mass: predicted } = this.#outputs;
     const classes = this.model.config.num_classes;
     const truth = Array.from(split.val, (i) => labels[i]!);
     const goal = Array.from(split.val, (i) => scaleMass(mass[i]!, this.#scale));
@@ -165,8 +168,25 @@ export class Finetune extends Method {
       ),
       ...(hasLabels && { acc: accuracy(chosen, truth, weights) }),
       ...(hasMass && { mae: this.#massError(predicted, goal, weights) }),
-      ...this.#monitored(logits, predicted),
+      ...this.#monitored(),
     };
+  }
+
+  /**
+   * What was predicted of the validation images last.
+   *
+   * @internal
+   */
+  override get validated(): TestResults | undefined {
+    if (!this.#outputs) return undefined;
+    const { logits, mass: predicted } = this.#outputs, classes = this.model.config.num_classes;
+    const { split: { val }, labels, mass, weights } = this.#data;
+    const results = new TestResults(classes, val.length), scale = { path: "validation", ...this.#scale };
+    val.forEach((image, i) => {
+      const scores = logits.subarray(i * classes, (i + 1) * classes);
+      results.add(imagePrediction(image, scores, predicted[i]!, scale), labels[image]!, mass[image]!, weights?.[image]);
+    });
+    return results;
   }
 
   /**
@@ -242,17 +262,14 @@ export class Finetune extends Method {
   }
 
   /** The measure that decides, if it is none of those that are always known. */
-  #monitored(logits: Float32Array, predicted: Float32Array): Record<string, number> {
+  #monitored(): Record<string, number> {
     const name = this.config.training.monitor;
-    if (!Object.hasOwn(MEASURES, name)) return {};
-    const { split: { val }, labels, mass, weights } = this.#data, classes = this.model.config.num_classes;
-    const results = new TestResults(classes, val.length), scale = { path: "validation", ...this.#scale };
-    val.forEach((image, i) => {
-      const scores = logits.subarray(i * classes, (i + 1) * classes);
-      results.add(imagePrediction(image, scores, predicted[i]!, scale), labels[image]!, mass[image]!, weights?.[image]);
-    });
+    const results = Object.hasOwn(MEASURES, name) && this.validated;
+    if (!results) return {};
     const value = measure(results)[name] ?? null;
-    if (value === null) throw new DataError(`training.monitor ${name} is not defined on the ${val.length} validation images`);
+    if (value === null) {
+      throw new DataError(`training.monitor ${name} is not defined on the ${results.labels.length} validation images`);
+    }
     // an infinite rejection is as good as any
     return { [name]: Math.min(value, Number.MAX_VALUE) };
   }

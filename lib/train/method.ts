@@ -2,6 +2,7 @@
 
 import type { RunConfig } from "../config/keys.ts";
 import { trainingSeed } from "../config/seeds.ts";
+import type { TestResults } from "../eval/test_results.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { MOST_PENDING } from "../gpu/pacer.ts";
 import type { Plan } from "../gpu/plan.ts";
@@ -281,6 +282,15 @@ export abstract class Method {
    * @throws {Interrupted} if the signal was aborted
    */
   abstract validate(options?: WorkOptions): Promise<Record<string, number> & { loss: number }>;
+
+  /**
+   * What was predicted of the validation images last, where the truth about them is known.
+   *
+   * @internal
+   */
+  get validated(): TestResults | undefined {
+    return undefined;
+  }
 
   /**
    * What is known about the weights, for their file.

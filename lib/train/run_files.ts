@@ -2,6 +2,7 @@
 
 import type { RunConfig } from "../config/keys.ts";
 import type { Safetensors } from "../io/safetensors.ts";
+import type { EventPicture } from "../io/tensorboard.ts";
 
 /** The files of a run, by names that are paths where there is a disk. */
 export interface RunFiles {
@@ -29,8 +30,8 @@ export interface RunFiles {
   writeConfig(config: RunConfig): void;
   /** Adds a line to the metrics. */
   appendMetrics(values: Record<string, number>): void;
-  /** Adds an epoch's numbers to a file that TensorBoard reads. */
-  appendEvents(values: Record<string, number> & { readonly step: number }): void;
+  /** Adds an epoch's numbers and pictures to a file that TensorBoard reads. */
+  appendEvents(values: Record<string, number> & { readonly step: number }, pictures: readonly EventPicture[]): void;
   /** Drops lines of epochs beyond the one a run resumes from. */
   trimMetrics(epochs: number): void;
 }

@@ -8,9 +8,11 @@
 
 import type { RunConfig } from "../config/keys.ts";
 import { trainingSeed } from "../config/seeds.ts";
+import type { TestResults } from "../eval/test_results.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
 import { sha256 } from "../data/fingerprint.ts";
+import type { EventPicture } from "../io/tensorboard.ts";
 import { Interrupted } from "../interrupted.ts";
 import { batchesOf } from "../input/batches.ts";
 import { Random, STREAMS } from "../random.ts";
@@ -53,6 +55,8 @@ export interface TrainerOptions {
   readonly deterministicCheck?: boolean;
   /** Ties this process to others that train with it; a run of one process by default. */
   readonly exchange?: Exchange;
+  /** Draws what was predicted of the validation images after an epoch, for TensorBoard. */
+  readonly draw?: (results: TestResults) => Promise<EventPicture[]>;
 }
 
 /** Trains a method's model from a state on. */
@@ -289,7 +293,10 @@ export class Trainer {
       images_per_s: imagesPerSecond,
     };
     this.#folder.appendMetrics(metrics);
-    if (this.#config.output.tensorboard) this.#folder.appendEvents(metrics);
+    if (this.#config.output.tensorboard) {
+      const { validated } = this.#method;
+      this.#folder.appendEvents(metrics, validated ? await this.#options.draw?.(validated) ?? [] : []);
+    }
     await this.#saveEpoch(improved);
     await this.#exchange.same("The weights", () => hashOf(this.#gpu, this.#method.model.parameters.values));
     this.#reporter.line(

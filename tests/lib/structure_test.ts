@@ -21,7 +21,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   input: ["config", "data", "io", "nn", "tensor", "gpu"],
   weights: ["config", "data", "io", "nn", "tensor"],
   eval: ["config", "data", "input", "io", "nn", "tensor", "gpu", "weights"],
-  report: ["data", "eval", "weights"],
+  report: ["data", "eval", "io", "weights"],
   disk: ["config", "data", "gpu", "input", "io", "nn", "tensor", "train", "weights"],
   train: ["config", "data", "eval", "gpu", "input", "io", "nn", "tensor", "weights"],
   web: ["config", "data", "eval", "gpu", "input", "io", "nn", "report", "train", "weights"],

@@ -134,6 +134,8 @@ Deno.test("training.monitor decides which weights are best, and training.keep ho
   }
   const files = [...Deno.readDirSync(`${workspace.root}runs/a`)].filter(({ name }) => name.startsWith("events.out.tfevents."));
   assertEquals(files.length, 1);
+  const events = new TextDecoder("latin1").decode(workspace.read(`runs/a/${files[0]!.name}`));
+  assertEquals(events.split("PNG\r\n").length - 1, 2 * 7, "two pictures an epoch");
   const errors = lines.map((line): number => JSON.parse(line).val_mass_rmse);
   const order = errors.map((_, i) => i).sort((a, b) => errors[a]! - errors[b]!).map((i) => i + 1);
   const kept = [...Deno.readDirSync(`${workspace.root}runs/a`)].map(({ name }) => name).filter((name) => name.startsWith("epoch-"));
