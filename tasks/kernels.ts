@@ -1,6 +1,7 @@
 /** @file deno task kernels: what the adapter gets of kernels. */
 
-import { kernels, kernelText, modelKernels, specialisationText } from "../lib/cli/kernels.ts";
+import { kernels, kernelText } from "../lib/cli/kernels.ts";
+import { modelKernels } from "../lib/cli/model_kernels.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask } from "../lib/cli/task.ts";
 import { makeFolder, writeFileAtomic } from "../lib/disk/atomic.ts";
@@ -15,7 +16,7 @@ const usage = {
     "out=DIR": "write files there instead, such as reports/kernels",
   },
   repeated: ["set"],
-  flags: { all: "every kernel as the published model's plans use it, on this adapter and on GPUs" },
+  flags: { all: "every kernel that plans use, for every kind of adapter, compiled by this one" },
 };
 
 await runTask(usage, async ({ args }) => {
@@ -23,11 +24,11 @@ await runTask(usage, async ({ args }) => {
   const texts = new Map<string, string>();
   if (args.has("all")) {
     const counts = new Map<string, number>();
-    for (const used of await modelKernels()) {
-      const title = `${used.kernel.name}.${used.entry}`;
+    for (const [text, { specialisation: { kernel, entry }, kinds }] of await modelKernels()) {
+      const title = `${kernel.name}.${entry}`;
       const number = (counts.get(title) ?? 0) + 1;
       counts.set(title, number);
-      texts.set(`${title}.${number}`, specialisationText(used));
+      texts.set(`${title}.${number}`, text.replace("\n", `\n// ${kinds.join(", ")}\n`));
     }
   } else if (name !== undefined) texts.set(name, kernelText(name, { entry: args.get("entry"), set: args.all("set") }));
   else for (const [kernel, entries] of kernels()) console.log(`${kernel}: ${entries.join(", ")}`);

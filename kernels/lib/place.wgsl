@@ -13,6 +13,7 @@ const PLACED: bool = false; // true: the images are a part of the batch
 fn place_of(row: u32, step: Step) -> u32 {
   if (PLACED) {
     return row / step.images * step.batch_images + step.first_image + row % step.images;
+  } else {
+    return row;
   }
-  return row;
 }

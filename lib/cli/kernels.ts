@@ -1,26 +1,10 @@
 /** @file The work of deno task kernels: the text that the adapter gets of kernels. */
 
-import { defaultConfig, type RunConfig } from "../config/keys.ts";
-import { PackedImages } from "../data/packed.ts";
-import { Gpu, type GpuOptions } from "../gpu/device.ts";
 import { type Kernel, kernelOf, type Specialisation } from "../gpu/kernel.ts";
 import { type Constants, entriesOf, type NumberType, specialise } from "../gpu/wgsl.ts";
-import { Finetune } from "../train/finetune.ts";
-import { activeMae } from "../train/active_mae.ts";
-import { mae } from "../train/mae.ts";
-import { type Objective, Pretraining } from "../train/pretraining.ts";
-import { simclr } from "../train/simclr.ts";
 import { UsageError } from "./task.ts";
 
 const FOLDER = new URL("../../kernels/", import.meta.url);
-
-/** Images of a data set that plans are made for. */
-const IMAGES = 4;
-/** Adapters for which a model's plans differ. */
-const ADAPTERS: readonly GpuOptions[] = [{}, { software: false, subgroup: [0, 0] }, { software: false, subgroup: [32, 32] }];
-
-/** Which tokens models compute. */
-const MODELS = [{ tokens: "all" }, { tokens: "active", lcm: "submanifold" }, { tokens: "active", lcm: "wide" }] as const;
 
 /** What is wanted of a kernel. */
 export interface KernelOptions {
@@ -50,39 +34,6 @@ export function kernelText(name: string, { entry, set }: KernelOptions): string 
     throw new UsageError(`Kernel ${name} has no entry point "${entry}": it has ${entries.join(", ")}`);
   }
   return tidy(specialise(readKernel(name).source, Object.fromEntries(set.map(constantOf)), entry));
-}
-
-/**
- * Every specialisation that plans of training and validation use, by each method, on all tokens and on active ones, on this adapter and
- * on GPUs without subgroups and with subgroups of one size.
- *
- * @param config sizes of the model: those of the published one by default
- */
-export async function modelKernels(config: RunConfig = defaultConfig()): Promise<Specialisation[]> {
-  const sizes: RunConfig = { ...config, data: { ...config.data, batch_size: 2 } };
-  const { in_channels: channels, img_size: size } = config.model;
-  const images = PackedImages.fromDense(new Float32Array(IMAGES * channels * size * size), { channels, size });
-  const numbers = Uint32Array.from({ length: IMAGES }, (_, i) => i);
-  const split = { train: numbers, val: numbers, test: numbers }, sumDeviations = Array.from<number>({ length: channels }).fill(1);
-  const data = { images, labels: numbers.map((i) => i % 2), mass: numbers, split, sumDeviations };
-  const found = new Map<string, Specialisation>();
-  for (const options of ADAPTERS) {
-    using gpu = await Gpu.open(options);
-    for (const model of MODELS) {
-      const own = { ...sizes, model: { ...sizes.model, ...model } };
-      new Finetune(gpu, own, data, new Map())[Symbol.dispose]();
-      for (const objective of objectivesOf(own)) new Pretraining(gpu, own, data, new Map(), objective)[Symbol.dispose]();
-    }
-    for (const used of gpu.pipelines.launched) found.set(specialisationText(used), used);
-  }
-  return [...found.values()];
-}
-
-/** The ways to pretrain a model. */
-function objectivesOf(config: RunConfig): Objective[] {
-  if (config.model.tokens === "all") return [simclr(config), mae(config)];
-  const targets = ["sums", "pixels"] as const;
-  return [simclr(config), ...targets.map((target) => activeMae({ ...config, active_mae: { ...config.active_mae, target } }))];
 }
 
 /** A specialisation as the adapter gets it, below a line that says what it is. */

@@ -73,29 +73,35 @@ export interface Opened {
  * Asks for optional features: all together, else those that can be had. What the list of a browser's adapter leaves out it has
  * not; that of wgpu is not complete, so each is tried.
  *
+ * @param guaranteed true for the limits that every adapter has, instead of all that this one has
  * @throws {NoAdapterError} if there is no adapter, or it gives no device
  */
-export async function openDevice(): Promise<Opened> {
+export async function openDevice(guaranteed = false): Promise<Opened> {
+  const raised = guaranteed ? [] : RAISED;
   const first = await requestAdapter(), { features } = first;
   const wanted = isStandard(features) ? FEATURES.filter((feature) => has(features, feature)) : [...FEATURES, NATIVE];
-  const all = await requestDevice(wanted, first);
+  const all = await requestDevice(wanted, raised, first);
   if (!(all instanceof Error)) return all;
   const granted: string[] = [];
   for (const feature of wanted) {
-    const one = await requestDevice([feature]);
+    const one = await requestDevice([feature], raised);
     if (one instanceof Error) continue;
     one.device.destroy();
     granted.push(feature);
   }
-  const opened = await requestDevice(granted);
+  const opened = await requestDevice(granted, raised);
   if (opened instanceof Error) throw new NoAdapterError(`The adapter gives no device: ${opened.message}. ${REMEDY}`);
   return opened;
 }
 
-/** A device with these features, or why there is none. Each takes an adapter of its own: an adapter gives one device. */
-async function requestDevice(features: readonly string[], from?: GPUAdapter): Promise<Opened | Error> {
+/** A device with these features and raised limits, or why there is none. Each takes an adapter of its own: an adapter gives one device. */
+async function requestDevice(
+  features: readonly string[],
+  raised: readonly (typeof RAISED)[number][],
+  from?: GPUAdapter,
+): Promise<Opened | Error> {
   const adapter = from ?? await requestAdapter();
-  const requiredLimits = Object.fromEntries(RAISED.map((name) => [name, adapter.limits[name]]));
+  const requiredLimits = Object.fromEntries(raised.map((name) => [name, adapter.limits[name]]));
   try {
     const requiredFeatures = features as GPUFeatureName[];
     return { adapter, device: await adapter.requestDevice({ requiredLimits, requiredFeatures, label: "l2vit" }), features };

@@ -24,6 +24,8 @@ export interface GpuOptions {
   readonly workgroupsInRow?: number;
   /** Most turns that the loops of an invocation may take. */
   readonly mostTurns?: number;
+  /** True: no more than what the standard guarantees on every adapter. */
+  readonly guaranteed?: boolean;
 }
 
 /** The adapter refused a command, ran out of memory or was lost. */
@@ -115,7 +117,7 @@ export class Gpu {
    * ```
    */
   static async open(options: GpuOptions = {}): Promise<Gpu> {
-    return new Gpu(await openDevice(), options);
+    return new Gpu(await openDevice(options.guaranteed), options);
   }
 
   /**

@@ -19,7 +19,7 @@ export class Declarations {
    * Starts with nothing declared.
    *
    * @param seed of the weights; the same seed gives the same weights on every machine. Left out, there are no first
-   * values: for those who want the shapes alone, of whatever size
+   * values: for those who want the shapes alone, of whatever size, or load all values
    */
   constructor(seed?: number) {
     this.#random = seed === undefined ? undefined : new Random(seed, STREAMS.weights);

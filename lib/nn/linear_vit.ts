@@ -35,7 +35,7 @@ import { Declarations } from "./layers.ts";
 
 /** Settings of a new model. */
 export interface LinearViTOptions {
-  /** Seed of the first weights; 0 by default. */
+  /** Seed of the first weights; left out, there are none, for those who load others or want a plan alone. */
   readonly seed?: number;
   /** Parameters beside the model's own, such as a projection head's: they share the optimiser and the file. */
   readonly extra?: (declarations: Declarations) => void;
@@ -63,7 +63,7 @@ export class LinearViT {
   readonly #recompute: boolean;
 
   /**
-   * Makes a model with random weights.
+   * Makes a model, with random weights if there is a seed for them.
    *
    * @throws {RangeError} if sizes do not fit together
    * @example
@@ -77,7 +77,7 @@ export class LinearViT {
     this.config = config;
     this.#batchGroups = options.batchGroups;
     this.#recompute = options.recompute ?? false;
-    const declarations = new Declarations(options.seed ?? 0);
+    const declarations = new Declarations(options.seed);
     declareModel(declarations, config);
     options.extra?.(declarations);
     this.parameters = new Parameters(gpu, declarations.all);

@@ -29,7 +29,7 @@ export interface Declaration {
   readonly name: string;
   /** Sizes of the axes. */
   readonly shape: readonly number[];
-  /** Values at the start. */
+  /** Values at the start; none if all are loaded later. */
   readonly initial: Float32Array;
   /** True for running statistics. */
   readonly running?: boolean;
@@ -73,7 +73,8 @@ export class Parameters {
         next.parameters += elements;
       }
     }
-    this.load(new Map(declarations.map(({ name, shape, initial }) => [name, { shape, values: initial }])));
+    const first = declarations.filter(({ initial }) => initial.length > 0);
+    this.load(new Map(first.map(({ name, shape, initial }) => [name, { shape, values: initial }])));
   }
 
   /** Every parameter, in the order of declaration. */

@@ -282,6 +282,11 @@ export class Tape {
     return work;
   }
 
+  /** True if the adapter lets a launch bind so many tensors, and the table of active tokens where that is what they are of. */
+  mayBind(count: number, { tokens }: Tensor): boolean {
+    return count + (tokens ? 1 : 0) <= this.gpu.limits.maxStorageBuffersPerShaderStage;
+  }
+
   /** The gradient of a tensor, as far as it has been collected. */
   gradient(x: Tensor): Tensor | undefined {
     return this.#gradients.get(x.storage);

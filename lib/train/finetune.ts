@@ -78,9 +78,10 @@ export class Finetune extends Method {
   /**
    * Makes the model and compiles its plans.
    *
-   * @param start weights to begin with; others are drawn from the seed
+   * @param start weights to begin with; others are drawn from the seed. Undefined: there are none, for those who want the
+   * plans alone
    */
-  constructor(gpu: Gpu, config: RunConfig, data: LabelledData, start: StateDict, exchange: Exchange = ALONE) {
+  constructor(gpu: Gpu, config: RunConfig, data: LabelledData, start: StateDict | undefined, exchange: Exchange = ALONE) {
     const columns = Object.keys(COLUMN).length;
     const { model: { depth, num_classes: classes }, training: { layer_decay: decay } } = config;
     const rates: MethodOptions["rates"] = {

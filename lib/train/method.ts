@@ -30,8 +30,8 @@ export const TABLE_ROWS: number = MOST_PENDING;
 
 /** What a method needs beyond its configuration and its images. */
 export interface MethodOptions {
-  /** Weights to begin with; others are drawn from the seed. */
-  readonly start: StateDict;
+  /** Weights to begin with; others are drawn from the seed. Undefined: there are none, for those who want the plans alone. */
+  readonly start: StateDict | undefined;
   /** Columns of the table of results. */
   readonly columns: number;
   /** How the model differs from the plain one. */
@@ -117,9 +117,9 @@ export abstract class Method {
       ...model,
       batchGroups: { views, groups },
       recompute,
-      seed: trainingSeed(config),
+      ...(start && { seed: trainingSeed(config) }),
     });
-    this.model.parameters.load(start);
+    if (start) this.model.parameters.load(start);
     const { weight_decay: weightDecay, clip_norm: clipNorm, ema } = config.training;
     this.optimiser = new AdamW(gpu, this.model.parameters, { weightDecay, clipNorm, ...rates });
     this.#mean = ema === 0 ? undefined : new RunningMean(gpu, this.model.parameters, ema);

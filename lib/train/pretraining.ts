@@ -78,13 +78,14 @@ export class Pretraining extends Method {
   /**
    * Makes the model and compiles its plans.
    *
-   * @param start weights to begin with; others are drawn from the seed
+   * @param start weights to begin with; others are drawn from the seed. Undefined: there are none, for those who want the plans
+   * alone
    */
   constructor(
     gpu: Gpu,
     config: RunConfig,
     data: UnlabelledData,
-    start: StateDict,
+    start: StateDict | undefined,
     objective: Objective,
     exchange: Exchange = ALONE,
   ) {

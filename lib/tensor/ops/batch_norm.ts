@@ -116,7 +116,7 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, divi
     );
     if (!tape.wants(x)) return;
     const dx = tape.like(x, `gradient of ${x.storage.label}`);
-    const pre = GELU_DERIVATIVE.valueIn(tape.take(x, [GELU_DERIVATIVE]));
+    const pre = GELU_DERIVATIVE.valueIn(tape.take(x, tape.mayBind(8, x) ? [GELU_DERIVATIVE] : []));
     perElement("backward_input", { x, dy, dx, ...(pre && { pre }) }, { mean, rstd, weight, sums }, {
       GELU_BACKWARD: pre !== undefined,
     });

@@ -61,8 +61,8 @@ export function residualNorm(
   bias: Parameter,
   options: LayerNormOptions = {},
 ): { sum: Tensor; normed: Tensor } {
-  // an invocation that has a row to itself gains nothing by it, and this is a kernel less to compile
-  if ((options.by ?? workerFor(tape.gpu.adapter)) === "invocation") {
+  // an invocation that has a row to itself gains nothing by one kernel for both, and this is a kernel less to compile
+  if (!tape.mayBind(8, x) || (options.by ?? workerFor(tape.gpu.adapter)) === "invocation") {
     const sum = residual(tape, x, branch, rates);
     return { sum, normed: layerNorm(tape, sum, weight, bias, options) };
   }
