@@ -1,5 +1,6 @@
 /** @file How much each channel deposits in a patch: the scale of what masked pretraining on active patches predicts. */
 
+import { log } from "../elementary.ts";
 import { pauses, type WorkOptions } from "../interrupted.ts";
 import { forEachEntry } from "./entries.ts";
 import type { ImageSource } from "./packed.ts";
@@ -45,9 +46,9 @@ export async function sumDeviations(
         if (filled[n] === 0) continue;
         patches++;
         for (let c = 0; c < channels; c++) {
-          const log = Math.log1p(Math.max(0, sums[n * channels + c]!));
-          total[c] = total[c]! + log;
-          squares[c] = squares[c]! + log * log;
+          const value = log(1 + Math.max(0, sums[n * channels + c]!));
+          total[c] = total[c]! + value;
+          squares[c] = squares[c]! + value * value;
         }
       }
     }
