@@ -16,14 +16,25 @@ struct Drop {
   path_rate: f32,
 }
 
+const DROP_ELEMENTS: bool = true; // false: rate is 0, and nothing is drawn
+const DROP_PATHS: bool = true;    // false: path_rate is 0, likewise
+
 // Nothing here branches on a rate: a driver may compile a kernel anew for each value of a uniform that alone decides a branch.
 fn kept_elements(drop: Drop, quad: u32, step: Step) -> vec4<bool> {
-  let words = philox(vec4<u32>(quad, drop.stream, step.step, 0u), step.seed);
-  return vec4<f32>(uniform01(words.x), uniform01(words.y), uniform01(words.z), uniform01(words.w)) >= vec4<f32>(drop.rate);
+  if (DROP_ELEMENTS) {
+    let words = philox(vec4<u32>(quad, drop.stream, step.step, 0u), step.seed);
+    return vec4<f32>(uniform01(words.x), uniform01(words.y), uniform01(words.z), uniform01(words.w)) >= vec4<f32>(drop.rate);
+  } else {
+    return vec4<bool>(true);
+  }
 }
 
 fn kept_path(drop: Drop, image: u32, step: Step) -> bool {
-  return uniform01(philox(vec4<u32>(image, drop.stream, step.step, 1u), step.seed).x) >= drop.path_rate;
+  if (DROP_PATHS) {
+    return uniform01(philox(vec4<u32>(image, drop.stream, step.step, 1u), step.seed).x) >= drop.path_rate;
+  } else {
+    return true;
+  }
 }
 
 fn drop_scale(drop: Drop) -> f32 {

@@ -98,14 +98,14 @@ function workOf(dispatches: readonly Dispatch[], share: number): Map<string, Ker
       calls: calls.length,
       flop: sum((dispatch) => used(dispatch) * flopOf(dispatch)),
       bytes: sum(({ bindings }) => Object.values(bindings).reduce((all, x) => all + x.bytes * (x.ofTokens ? share : 1), 0)),
-      integers: sum((dispatch) => used(dispatch) * 2 * PHILOX * quadsDrawn(dispatch)),
+      integers: sum((dispatch) => used(dispatch) * PHILOX * draws(dispatch)),
     }];
   }));
 }
 
-/** Fours of elements for which dropout draws: twice, for elements and for their image. */
-function quadsDrawn({ kernel, constants, bindings }: Dispatch): number {
-  if (!constants["DROP"] && kernel.name !== "dropout") return 0;
+/** Draws of dropout and drop path: both are for four elements at a time. */
+function draws({ kernel, constants, bindings }: Dispatch): number {
+  const each = ["DROP_ELEMENTS", "DROP_PATHS"].filter((name) => constants[name] === true).length;
   const written = Object.entries(bindings).filter(([name]) => kernel.bindings.get(name)!.access === "read_write");
-  return Math.max(...written.map(([, { bytes }]) => bytes)) / 16;
+  return each * Math.max(...written.map(([, { bytes }]) => bytes)) / 16;
 }

@@ -3,6 +3,7 @@
 import dropoutSource from "../../../kernels/dropout.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
 import type { Dims } from "../../gpu/dims.ts";
+import type { Constants } from "../../gpu/wgsl.ts";
 import { type Work, WorkKind } from "../deferred.ts";
 import type { Tape } from "../tape.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
@@ -33,6 +34,11 @@ export function drawFor(tape: Tape, { dropout = 0, path = 0 }: DropRates): Draw 
 /** Where a launch for a range of a tensor begins to count elements; those of active tokens are counted by their places. */
 export function dropFirst(x: Tensor, first: number): number {
   return x.tokens ? 0 : first;
+}
+
+/** Constants of kernels that apply a draw: what is never left out is not drawn. */
+export function dropConstants(tape: Tape, { dropout, path }: Draw): Constants {
+  return { DROP_ELEMENTS: dropout > 0, DROP_PATHS: path > 0, ...tape.placement };
 }
 
 /** The fields of `struct Drop` in kernels/lib/drop.wgsl, for a tensor of this shape. */
@@ -87,7 +93,7 @@ export function applyDrop(tape: Tape, draw: Draw, x: Tensor, residual?: Tensor):
     kernel: KERNEL,
     entry: "apply",
     label: y.storage.label,
-    constants: { Number: type, QUADS: quads, ...tape.placement },
+    constants: { Number: type, QUADS: quads, ...dropConstants(tape, draw) },
     units: x.shape[0]!,
     cut: residual ? { x, residual, y } : { x, y },
     bindings: { step: tape.step, ...(!residual && { residual: tape.unused }) },

@@ -10,7 +10,7 @@ import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expectColumns } from "./add.ts";
 import { addPartials } from "./column_sum.ts";
-import { type Draw, drawFor, dropDims, dropFirst, type DropRates, residual, residualGradient } from "./dropout.ts";
+import { type Draw, drawFor, dropConstants, dropDims, dropFirst, type DropRates, residual, residualGradient } from "./dropout.ts";
 import { lanesFor, numbersIn, segmentsFor, segmentsOfRanges, turnsOf, workgroupsFor, workgroupsForTable } from "./grid.ts";
 
 const BY_INVOCATION = kernelOf("layer_norm", layerNormSource);
@@ -104,7 +104,11 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
   tape.dispatch({
     ...worker,
     entry: "forward",
-    constants: { ...worker.constants, ...(sumOf && { RESIDUAL: true, DROP: draw !== undefined }), ...(draw && tape.placement) },
+    constants: {
+      ...worker.constants,
+      ...(sumOf && { RESIDUAL: true, DROP: draw !== undefined }),
+      ...(draw && dropConstants(tape, draw)),
+    },
     units: images,
     cut: { ...(sumOf ? { ...sumOf.terms, x_out: x } : { x }), y, mean_out: mean, rstd_out: rstd },
     bindings: { weight, bias, ...(draw && { step: tape.step }) },

@@ -8,6 +8,7 @@ import type { Bindings, Launch } from "../launch.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { addPartials } from "./column_sum.ts";
+import { dropConstants } from "./dropout.ts";
 import { turnsOf, workgroupsFor } from "./grid.ts";
 import {
   countOf,
@@ -177,7 +178,13 @@ function epilogueOf(
   if (!geluPre && !geluBackward && !drop && !residual) return undefined;
   const tensors = Object.entries({ pre_out: geluPre, pre: geluBackward, residual, step: drop && tape.step });
   return {
-    constants: { GELU: !!geluPre, GELU_BACKWARD: !!geluBackward, DROP: !!drop, RESIDUAL: !!residual, ...(drop && tape.placement) },
+    constants: {
+      GELU: !!geluPre,
+      GELU_BACKWARD: !!geluBackward,
+      DROP: !!drop,
+      RESIDUAL: !!residual,
+      ...(drop && dropConstants(tape, drop)),
+    },
     bindings: Object.fromEntries(tensors.filter((entry): entry is [string, Tensor] => entry[1] !== undefined)),
   };
 }
