@@ -4,7 +4,7 @@ import { kernels, kernelText } from "../lib/cli/kernels.ts";
 import { modelKernels } from "../lib/cli/model_kernels.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { runTask } from "../lib/cli/task.ts";
-import { makeFolder, writeFileAtomic } from "../lib/disk/atomic.ts";
+import { makeOutputFolder, writeFileAtomic } from "../lib/disk/atomic.ts";
 
 const usage = {
   task: "kernels",
@@ -19,12 +19,14 @@ const usage = {
   flags: { all: "every kernel that plans use, for every kind of adapter, compiled by this one" },
 };
 
-await runTask(usage, async ({ args }) => {
+await runTask(usage, async ({ args, signal }) => {
   const [name] = args.positional;
+  const out = args.get("out"), folder = out === undefined ? undefined : rooted(out);
+  using _folder = folder === undefined ? undefined : makeOutputFolder(folder);
   const texts = new Map<string, string>();
   if (args.has("all")) {
     const counts = new Map<string, number>();
-    for (const [text, { specialisation: { kernel, entry }, kinds }] of await modelKernels()) {
+    for (const [text, { specialisation: { kernel, entry }, kinds }] of await modelKernels(undefined, undefined, signal)) {
       const title = `${kernel.name}.${entry}`;
       const number = (counts.get(title) ?? 0) + 1;
       counts.set(title, number);
@@ -32,10 +34,7 @@ await runTask(usage, async ({ args }) => {
     }
   } else if (name !== undefined) texts.set(name, kernelText(name, { entry: args.get("entry"), set: args.all("set") }));
   else for (const [kernel, entries] of kernels()) console.log(`${kernel}: ${entries.join(", ")}`);
-  const out = args.get("out");
-  if (out === undefined) return texts.forEach((text) => console.log(text));
-  const folder = rooted(out);
-  makeFolder(folder);
+  if (folder === undefined) return texts.forEach((text) => console.log(text));
   for (const [title, text] of texts) writeFileAtomic(`${folder}/${title}.wgsl`, text);
   console.log(`${texts.size} files are in ${folder}`);
 });

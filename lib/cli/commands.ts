@@ -14,7 +14,7 @@ import { checkData, openResume, type Origin, type Run, train } from "../train/ru
 import { ALONE, type Exchange } from "../train/exchange.ts";
 import { objectiveOf } from "../train/methods.ts";
 import type { TrainingImages } from "../input/input_images.ts";
-import { checkClasses, checkMasses, checkSize, stepsPerEpoch } from "../train/preconditions.ts";
+import { checkClasses, checkDecay, checkMasses, checkSize, stepsPerEpoch } from "../train/preconditions.ts";
 import { Pretraining } from "../train/pretraining.ts";
 import { rooted } from "./paths.ts";
 import type { TrainingOptions, TrainingSetup } from "./training.ts";
@@ -34,6 +34,8 @@ export async function pretrain(
   const objective = objectiveOf(config);
   checkMonitor(config, objective.metrics);
   checkSize(config, objective.model.extra);
+  checkDecay(config, ["lr"]);
+  objective.checkBinding?.(gpu.maxBinding);
   const origin = await originOf(setup, options, "");
   const place = placeOf(config.data.unlabelled_path, config);
   const check = ({ train }: DataFacts) => checkBatch(config, train);
@@ -52,6 +54,7 @@ export async function finetune(
   remarks?.forEach((line) => reporter.line(line));
   const { exchange = ALONE } = options;
   checkMonitor(config, FINETUNE_MEASURES);
+  checkDecay(config, ["backbone_lr", "head_lr"]);
   const origin = await originOf(setup, options, config.pretrained_weights);
   const place = labelledPlace(config);
   const check = ({ train, labels, mass }: DataFacts) => {

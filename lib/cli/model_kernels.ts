@@ -12,6 +12,7 @@ import { Explainer } from "../eval/attribution.ts";
 import { Gpu, GpuError, type GpuOptions } from "../gpu/device.ts";
 import type { Specialisation } from "../gpu/kernel.ts";
 import { enabled } from "../gpu/pipelines.ts";
+import { pauses } from "../interrupted.ts";
 import type { LabelledData } from "../input/input_images.ts";
 import type { ProductQuestion } from "../tensor/ops/matmul.ts";
 import { nameOf, type Variant, variantsFor } from "../tensor/ops/matmul_variants.ts";
@@ -71,16 +72,19 @@ const RECIPES: readonly Recipe[] = [
  * @param config sizes of the model: those of the published one by default
  * @param kinds names of {@linkcode KINDS}
  * @throws {GpuError} if this adapter refuses one, or has anything to say about it
+ * @throws {Interrupted} if the signal was aborted
  */
 export async function modelKernels(
   config: RunConfig = defaultConfig(),
   kinds: readonly string[] = Object.keys(KINDS),
+  signal?: AbortSignal,
 ): Promise<Map<string, ModelKernel>> {
   const found = new Map<string, ModelKernel>();
   const asked = new Set<string>();
+  const pause = pauses({ signal }, "Stopped while kernels were compiled");
   for (const kind of kinds) {
     using gpu = await Gpu.open(KINDS[kind]);
-    await recordPlans(gpu, config);
+    await recordPlans(gpu, config, pause);
     const questions = gpu.choices.open.map(({ question, details }) => ({
       question,
       shapes: shapesFor(gpu, details as ProductQuestion),
@@ -90,7 +94,7 @@ export async function modelKernels(
     const key = JSON.stringify(questions);
     for (let round = 1; round < rounds && !asked.has(key); round++) {
       gpu.choices.answer(Object.fromEntries(questions.map(({ question, shapes }) => [question, shapes[round % shapes.length]!])));
-      await recordPlans(gpu, config);
+      await recordPlans(gpu, config, pause);
     }
     asked.add(key);
     for (const specialisation of gpu.pipelines.launched) {
@@ -98,6 +102,7 @@ export async function modelKernels(
       const known = found.get(text);
       if (known) known.kinds.push(kind);
       else {
+        await pause(0, 1);
         await compile(gpu, text);
         found.set(text, { specialisation, kinds: [kind] });
       }
@@ -113,7 +118,7 @@ function shapesFor({ adapter }: Gpu, { sizes, layout }: ProductQuestion): string
 }
 
 /** Makes the plans of each recipe, which the device takes note of. */
-async function recordPlans(gpu: Gpu, config: RunConfig): Promise<void> {
+async function recordPlans(gpu: Gpu, config: RunConfig, pause: ReturnType<typeof pauses>): Promise<void> {
   const data = emptyData(config);
   for (const { model, training, explained } of RECIPES) {
     // a block without drop path, and one with it
@@ -126,7 +131,10 @@ async function recordPlans(gpu: Gpu, config: RunConfig): Promise<void> {
     };
     using finetune = new Finetune(gpu, own, data, undefined);
     if (explained) new Explainer(gpu, await finetune.weights(), data)[Symbol.dispose]();
-    for (const objective of objectivesOf(own)) new Pretraining(gpu, own, data, undefined, objective)[Symbol.dispose]();
+    for (const objective of objectivesOf(own)) {
+      await pause(0, 1);
+      new Pretraining(gpu, own, data, undefined, objective)[Symbol.dispose]();
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import { Interrupted } from "../interrupted.ts";
 import { explainAnywhere } from "../disk/system_error.ts";
 import { whileHeard } from "./console.ts";
 import { rootProblem } from "./paths.ts";
-import { listenForSignals } from "./signals.ts";
+import { listenForSignals, type StopRequest } from "./signals.ts";
 
 /** A command line, or a setting of the environment, that cannot be used. */
 export class UsageError extends Error {
@@ -55,7 +55,7 @@ export interface Arguments {
 /** What a task gets to work with. */
 export interface TaskContext {
   readonly args: Arguments;
-  /** Aborted at the first Ctrl-C, or other signal that asks to stop. */
+  /** Aborted at the first Ctrl-C, or other signal that asks to stop; a task that does not ask for it has nothing to keep, and ends at once. */
   readonly signal: AbortSignal;
 }
 
@@ -85,7 +85,7 @@ export async function runTask(
     const problem = rootProblem();
     if (problem !== undefined) throw new UsageError(problem);
     const args = readArguments(usage, Deno.args);
-    if (args) await main({ args, signal: stop.signal });
+    if (args) await main(contextOf(args, stop));
   } catch (error) {
     const first = firstOf(error);
     code = first instanceof Interrupted && stop.code !== undefined ? stop.code : 1;
@@ -94,6 +94,18 @@ export async function runTask(
   }
   ending.leave(code);
   Deno.exit(code);
+}
+
+function contextOf(args: Arguments, stop: StopRequest): TaskContext {
+  const end = () => Deno.exit(stop.code);
+  stop.signal.addEventListener("abort", end);
+  return {
+    args,
+    get signal() {
+      stop.signal.removeEventListener("abort", end);
+      return stop.signal;
+    },
+  };
 }
 
 /** The usage as text. */

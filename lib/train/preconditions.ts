@@ -38,17 +38,6 @@ export function checkTraining(config: RunConfig): void {
       "training.lambda_cls and training.lambda_reg are both 0: there is nothing to learn. Set one of them to 1",
     );
   }
-  const { weight_decay, lr, backbone_lr, head_lr } = config.training;
-  // of rates above 1 the decay is not what is wrong
-  const decay = weight_decay * Math.min(1, Math.max(lr, backbone_lr, head_lr));
-  if (decay >= 1) {
-    throw new ConfigError(
-      `training.weight_decay ${weight_decay} times the learning rate is ${
-        Number(decay.toPrecision(3))
-      }: a step would turn weights around ` +
-        "instead of making them smaller. Use a smaller training.weight_decay, such as 0.01",
-    );
-  }
   const { augment: { roll, max_towers }, model: { img_size, patch_size } } = config;
   if (roll === "towers" && max_towers >= Math.floor(img_size / patch_size)) {
     throw new ConfigError(
@@ -57,6 +46,24 @@ export function checkTraining(config: RunConfig): void {
       } towers out of itself. Use fewer, such as 2`,
     );
   }
+}
+
+/**
+ * Checks that a step makes weights smaller.
+ *
+ * @param rates keys of the learning rates that weights are trained with
+ * @throws {ConfigError} if it would turn them around
+ */
+export function checkDecay({ training }: Pick<RunConfig, "training">, rates: readonly ("lr" | "backbone_lr" | "head_lr")[]): void {
+  const { weight_decay } = training;
+  // of rates above 1 the decay is not what is wrong
+  const decay = weight_decay * Math.min(1, Math.max(...rates.map((key) => training[key])));
+  if (decay < 1) return;
+  throw new ConfigError(
+    `training.weight_decay ${weight_decay} times the learning rate is ${
+      Number(decay.toPrecision(3))
+    }: a step would turn weights around instead of making them smaller. Use a smaller training.weight_decay, such as 0.01`,
+  );
 }
 
 /**

@@ -48,6 +48,14 @@ export interface Objective {
    */
   readonly model: Omit<LinearViTOptions, "seed">;
   /**
+   * Refuses a batch with what cannot be computed in parts, and is more than the adapter binds at once.
+   *
+   * @param most bytes that it binds
+   * @throws {ConfigError} with the largest batch
+   * @internal
+   */
+  checkBinding?(most: number): void;
+  /**
    * Records the loss of a batch.
    *
    * @param images views * B, the first views of all images first

@@ -2,6 +2,7 @@
 
 import type { RunConfig } from "../config/keys.ts";
 import { ConfigError } from "../config/parse.ts";
+import { formatBytes } from "../format.ts";
 import { declareProjection, project } from "../nn/projection_head.ts";
 import { ntXent } from "../tensor/ops/losses.ts";
 import { wholeBatch } from "../tensor/ops/part_sums.ts";
@@ -26,6 +27,7 @@ export function simclr(config: RunConfig): Objective {
     augmentation: contrastiveAugmentation(config),
     batchesPerStep: 2,
     model: { extra: (declarations) => declareProjection(declarations, embed_dim, projection_dim) },
+    checkBinding: (most) => checkSimilarities(config, most),
     record(tape, model, images) {
       const z = wholeBatch(tape, project(tape, model, model.features(tape, images)));
       const { loss, correct } = ntXent(tape, z, temperature);
@@ -33,4 +35,15 @@ export function simclr(config: RunConfig): Objective {
       return { loss, metrics: { loss: [loss, scale], acc: [correct, scale] } };
     },
   };
+}
+
+/** Every view is compared with every other one of the batch, in one piece. */
+function checkSimilarities({ training: { accumulate }, data: { batch_size } }: RunConfig, most: number): void {
+  const bytes = Float32Array.BYTES_PER_ELEMENT * (2 * accumulate * batch_size) ** 2;
+  if (bytes <= most) return;
+  throw new ConfigError(
+    `data.batch_size is ${batch_size}: the similarities of all views take ${formatBytes(bytes)}, and the adapter binds at most ${
+      formatBytes(most)
+    }. Use at most ${Math.floor(batch_size * Math.sqrt(most / bytes))}`,
+  );
 }

@@ -1,6 +1,7 @@
 /** @file Signals of terminals and batch systems: the state is saved, the exit code says which, and no debugger listens. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { existsSync } from "node:fs";
 import { readResume } from "../support/files.ts";
 import { Workspace } from "../support/tasks.ts";
 import { FINETUNE_TOY, writeToy } from "../support/toy.ts";
@@ -98,5 +99,23 @@ Deno.test({
     const output = await child.output();
     assertEquals(output.code, 143);
     await assertSaved(workspace, output);
+  },
+});
+
+Deno.test({
+  ...UNIX,
+  name: "work that has nothing to save ends at the first signal too",
+  fn: async () => {
+    using workspace = new Workspace();
+    const kernels = workspace.command("kernels", "--all", "--out", "reports/kernels").spawn();
+    assert(await until(kernels, () => existsSync(`${workspace.root}reports/kernels`)), "it has ended before");
+    kernels.kill("SIGINT");
+    const bench = workspace.command("bench", "--only", "step-full").spawn();
+    const reader = bench.stdout.getReader();
+    assert(!(await reader.read()).done, "it has ended before");
+    bench.kill("SIGTERM");
+    reader.releaseLock();
+    assertEquals([(await kernels.output()).code, (await bench.output()).code], [130, 143]);
+    assertEquals(existsSync(`${workspace.root}reports/kernels`), false);
   },
 });

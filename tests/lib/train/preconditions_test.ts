@@ -4,8 +4,16 @@ import { ConfigError } from "../../../lib/config/parse.ts";
 import { keysOf } from "../../../lib/config/schema.ts";
 import { DataError } from "../../../lib/data/errors.ts";
 import { UNUSED_KEYS } from "../../../lib/train/unused_keys.ts";
+import { simclr } from "../../../lib/train/simclr.ts";
 import { objectiveOf, PRETRAINING_METHODS } from "../../../lib/train/methods.ts";
-import { checkClasses, checkMasses, checkSize, checkTraining, stepsPerEpoch } from "../../../lib/train/preconditions.ts";
+import {
+  checkClasses,
+  checkDecay,
+  checkMasses,
+  checkSize,
+  checkTraining,
+  stepsPerEpoch,
+} from "../../../lib/train/preconditions.ts";
 
 const jets = Float64Array.from({ length: 400 }, (_, i) => 80 + i % 2 * 100 + i % 7);
 
@@ -82,13 +90,29 @@ Deno.test("checkSize() counts what is trained beside the model", () => {
   }
 });
 
-Deno.test("checkTraining() refuses a decay that turns weights around", () => {
+Deno.test("checkDecay() refuses a decay that turns weights around, by the learning rates that are used", () => {
   for (const [key, rate] of [["lr", 1e-3], ["backbone_lr", 0.1], ["head_lr", 1]] as const) {
-    const config = defaultConfig();
+    const config = defaultConfig(), other = key === "lr" ? "head_lr" : "lr";
     Object.assign(config.training, { [key]: rate, weight_decay: 0.9 / rate });
-    checkTraining(config);
+    checkDecay(config, [key]);
     config.training.weight_decay = 1.1 / rate;
-    assertThrows(() => checkTraining(config), ConfigError, "times the learning rate is 1.1: a step would turn weights around");
+    assertThrows(() => checkDecay(config, [key]), ConfigError, "times the learning rate is 1.1: a step would turn weights around");
+    Object.assign(config.training, { [other]: 0.5 / config.training.weight_decay });
+    checkDecay(config, [other]);
+  }
+});
+
+Deno.test("SimCLR says before anything is read how large a batch the adapter can compare", () => {
+  for (const [accumulate, most] of [[1, 2896], [4, 724]] as const) {
+    const config = defaultConfig();
+    const check = (batch_size: number) => {
+      Object.assign(config.data, { batch_size });
+      Object.assign(config.training, { accumulate });
+      simclr(config).checkBinding!(2 ** 27);
+    };
+    check(most);
+    assertThrows(() => check(10_000), ConfigError, `the adapter binds at most 134.2 MB. Use at most ${most}`);
+    assertThrows(() => check(most + 1), ConfigError, `Use at most ${most}`);
   }
 });
 
