@@ -8,11 +8,11 @@ import type { Gpu } from "../gpu/device.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import { decodeResume, freshState, type Resume, type RunState, UnusableCheckpoint } from "./checkpoint.ts";
 import { whyFinished } from "./ending.ts";
-import { ALONE, type Exchange } from "./exchange.ts";
+import { ALONE, ofFirst } from "./exchange.ts";
 import type { Method } from "./method.ts";
 import type { RunFiles } from "./run_files.ts";
 import { type Reporter, Trainer, type TrainerOptions } from "./trainer.ts";
-import { createTuned, tuningOf, type TuningOptions, type TuningStore } from "./tuning.ts";
+import { createTuned, type TuningStore } from "./tuning.ts";
 
 /** Keys that may change between a run and its continuation. */
 const FREE_KEYS = [
@@ -77,7 +77,7 @@ export async function train(
 ): Promise<RunState> {
   const { resume } = run.origin;
   const { exchange = ALONE } = options;
-  const begun = await shared(exchange, resume?.state);
+  const begun = await ofFirst(exchange, resume?.state ?? null);
   if (begun?.finished) {
     run.begin?.();
     reporter.line(`This run is complete (${begun.finished}); its weights are in ${folder.best}. Start anew with --fresh`);
@@ -104,42 +104,17 @@ export async function train(
   return await trainer.run();
 }
 
-/** What rank 0 has, for all ranks. */
-async function shared<Value>(exchange: Exchange, mine: Value | undefined): Promise<Value | undefined> {
-  return JSON.parse(await exchange.broadcastText(JSON.stringify(mine ?? null))) ?? undefined;
-}
-
 /** The method with the variants of kernels that the run began with, or else those that suit the adapter. */
 async function createMethod(
   gpu: Gpu,
   { training }: RunConfig,
-  run: Run,
-  { signal, line, exchange = ALONE }: TrainerOptions & Pick<Reporter, "line">,
+  { create, origin, tunings }: Run,
+  options: TrainerOptions & Pick<Reporter, "line">,
 ): Promise<Method> {
-  const first = await exchange.inTurn(async () =>
-    exchange.rank === 0 ? await createFirst(gpu, training, run, { signal, line }) : undefined
-  );
-  const tuning = await shared(exchange, tuningOf(gpu));
-  if (first) return first;
-  gpu.choices.answer(tuning?.adapter === gpu.adapter.name ? tuning.choices : {});
-  return run.create(new Map());
-}
-
-/** The same on rank 0, which tells the others what it has chosen: variants round differently. */
-async function createFirst(
-  gpu: Gpu,
-  training: RunConfig["training"],
-  { origin, tunings, ...run }: Run,
-  { signal, line }: Omit<TuningOptions, "tunings">,
-): Promise<Method> {
-  const { resume } = origin;
-  const create = () => run.create(resume ? new Map() : origin.start);
-  const begun = resume?.tuning;
+  const { resume } = origin, begun = resume?.tuning;
   const untuned = training.tune === "off" || (resume && !begun);
   const fixed = untuned ? {} : begun?.adapter === gpu.adapter.name ? begun.choices : undefined;
-  if (!fixed) return await createTuned(gpu, create, { tunings, signal, line });
-  gpu.choices.answer(fixed);
-  return create();
+  return await createTuned(gpu, () => create(resume ? new Map() : origin.start), { ...options, fixed, tunings });
 }
 
 /**

@@ -10,6 +10,7 @@ import { Interrupted } from "../interrupted.ts";
 import { isRecord } from "../io/json.ts";
 import type { ProductQuestion } from "../tensor/ops/matmul.ts";
 import { fastestVariant } from "../tensor/ops/matmul_tuning.ts";
+import { ALONE, type Exchange, ofFirst } from "./exchange.ts";
 
 /** Variants by the question that they answer. */
 export type Answers = Readonly<Record<string, string>>;
@@ -36,12 +37,16 @@ export interface TuningStore {
 
 /** Where choices are kept, and who is told. */
 export interface TuningOptions {
+  /** Choices to be used as they are: nothing is measured. */
+  readonly fixed?: Answers | undefined;
   /** None keeps them for this run alone. */
   readonly tunings?: TuningStore | undefined;
   /** When it is aborted, measuring ends. */
   readonly signal?: AbortSignal | undefined;
   /** Receives a line that stays. */
   readonly line: (text: string) => void;
+  /** Ties this process to others, for all of which rank 0 chooses. */
+  readonly exchange?: Exchange | undefined;
 }
 
 /** The choices that a run has used so far. */
@@ -74,15 +79,25 @@ export function parseTuning(text: string | undefined): Tuning | undefined {
  * @throws {Interrupted} if the signal was aborted
  */
 export async function createTuned<T extends Disposable>(gpu: Gpu, create: () => T, options: TuningOptions): Promise<T> {
-  gpu.choices.answer(options.tunings?.answersOf(gpu.adapter.name) ?? {});
+  const { fixed, tunings, exchange = ALONE } = options;
+  const first = exchange.rank === 0;
+  const known = first ? fixed ?? tunings?.answersOf(gpu.adapter.name) : undefined;
+  await answerAlike(gpu, exchange, known);
   const made = create();
-  if (gpu.choices.open.length === 0) return made;
+  if (!await ofFirst(exchange, fixed === undefined && gpu.choices.open.length > 0)) return made;
   made[Symbol.dispose]();
-  await answerOpenQuestions(gpu, options);
+  const measured = await exchange.inTurn(async () => first ? await measureOpenQuestions(gpu, options) : undefined);
+  await answerAlike(gpu, exchange, measured);
   return create();
 }
 
-async function answerOpenQuestions(gpu: Gpu, options: TuningOptions): Promise<void> {
+/** Gives all ranks the answers of rank 0; a rank with another adapter takes the variants that are its default. */
+async function answerAlike({ adapter, choices }: Gpu, exchange: Exchange, answers: Answers = {}): Promise<void> {
+  const theirs = await ofFirst(exchange, { adapter: adapter.name, choices: answers });
+  choices.answer(theirs.adapter === adapter.name ? theirs.choices : {});
+}
+
+async function measureOpenQuestions(gpu: Gpu, options: TuningOptions): Promise<Answers> {
   const open = gpu.choices.open as OpenQuestion<ProductQuestion>[];
   const { tunings, line, signal } = options;
   line(`First use of this adapter at these sizes: measuring variants of ${open.length} matrix products`);
@@ -99,8 +114,8 @@ async function answerOpenQuestions(gpu: Gpu, options: TuningOptions): Promise<vo
     if (time < 1) faster++;
     for (const variant of wrong) line(`Left out, since it computes wrong numbers on this adapter: ${variant} for ${question}`);
   }
-  gpu.choices.answer(answers);
   line(`${faster} of them run faster than by default${tunings ? `; ${tunings.keep(gpu.adapter.name, answers)}` : ""}`);
+  return answers;
 }
 
 /** True for variants by question. */
