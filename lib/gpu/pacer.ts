@@ -88,8 +88,13 @@ export class Pacer {
 
   /** Waits for everything that was submitted. */
   async drain(): Promise<void> {
+    if (this.#pending > 0) await this.#gpu.finish();
+    this.waited();
+  }
+
+  /** Takes note that everything that was submitted is done, since something else has waited for it. */
+  waited(): void {
     if (this.#pending === 0) return;
-    await this.#gpu.finish();
     const each = (performance.now() - this.#since) / this.#pending;
     this.#window = Math.max(1, Math.min(MOST_PENDING, 2 * this.#window, Math.floor(this.#target / each)));
     this.#pending = 0;
