@@ -10,7 +10,7 @@ import { boundOf, type KernelWork, type Peak, PEAKS, simclrWork } from "../tests
 import { benchData, type DataResult } from "../tests/bench/data.ts";
 import { measureCeilings } from "../tests/bench/ceilings.ts";
 import { benchMatmul } from "../tests/bench/matmul.ts";
-import { benchRanks, efficiency, type Plan, type RankResult } from "../tests/bench/mpi.ts";
+import { benchRanks, constantsOf, efficiency, efficiencyOf, type Plan, type RankResult } from "../tests/bench/mpi.ts";
 import { benchPeers, type PeerResult } from "../tests/bench/peers.ts";
 import { benchStep, type KernelShare, type Size, type StepResult } from "../tests/bench/steps.ts";
 
@@ -172,29 +172,33 @@ function dataTable(results: readonly DataResult[]): string {
 
 /** What was measured here, in milliseconds. */
 function ranksTable(results: Awaited<ReturnType<typeof benchRanks>>): string {
-  const alone = results.find((result) => result.ranks === 1);
+  const alone = results.find((result): result is RankResult => "step" in result && result.ranks === 1);
+  const headings = ["ranks", "wait", "read-back of 20 MB", "sum", "upload", "exchange", "hash", "small step", "efficiency"];
   const rows = results.map((result) => {
-    if ("note" in result) return [String(result.ranks), `not run: ${result.note}`, "", "", "", ""];
-    const { ranks, exchange, sum, hash, step } = result;
-    const speed = alone && "step" in alone ? percent(alone.step / step / ranks) : "";
-    return [String(ranks), ...[exchange, sum, hash, step].map((milliseconds) => milliseconds.toFixed(1)), speed];
+    if ("note" in result) return [String(result.ranks), `not run: ${result.note}`, ...headings.slice(2).map(() => "")];
+    const { ranks, wait, readBack, sum, upload, exchange, hash, step } = result;
+    const times = [wait, readBack, sum, upload, exchange, hash, step].map((milliseconds) => milliseconds.toFixed(1));
+    return [String(ranks), ...times, alone ? percent(efficiencyOf(result, alone)) : ""];
   });
-  return table(["ranks", "exchange of 20 MB", "its sum", "hash", "small step", "efficiency"], rows);
+  return `Milliseconds\n${table(headings, rows)}`;
 }
 
-/** What a larger model would take on GPUs: see README, Several GPUs. */
+/** What a larger model would take on GPUs, from what was measured here with 2 ranks: see README, Several GPUs. */
 function planTable(results: Awaited<ReturnType<typeof benchRanks>>): string {
   const measured = results.find((result): result is RankResult => "sum" in result && result.ranks === 2);
-  const host = (measured?.sum ?? 40) / 1000;
+  if (!measured) return "";
+  const constants = constantsOf(measured);
   const rows = [10, 25, 100].map((gigabits) => {
-    const plan: Plan = { ...PLAN, host, network: gigabits / 8 * 1e9 };
+    const plan: Plan = { ...PLAN, ...constants, network: gigabits / 8 * 1e9 };
     return [`${gigabits} Gbit/s`, ...RANKS.map((ranks) => percent(efficiency(ranks, plan)))];
   });
-  return table(["efficiency of ranks", ...RANKS.map(String)], rows);
+  const [waits, host] = [constants.waits, constants.host].map((seconds) => (1000 * seconds).toFixed(0));
+  return `Planned, with ${waits} ms of waiting and ${host} ms on the host as measured here, the rest assumed\n` +
+    table(["efficiency of ranks", ...RANKS.map(String)], rows);
 }
 
-/** 40 GFLOP an image at 5 TFLOP/s, 32 images a rank, 20 MB of gradients, PCIe at 12 GB/s, and two waits of 11 ms. */
-const PLAN = { gflop: 40, gflops: 5000, images: 32, bytes: 20e6, bus: 12e9, waits: 0.022 };
+/** 40 GFLOP an image at 5 TFLOP/s, 32 images a rank, 20 MB of gradients, PCIe at 12 GB/s. */
+const PLAN = { gflop: 40, gflops: 5000, images: 32, bytes: 20e6, bus: 12e9 };
 const RANKS = [2, 4, 8, 16, 64];
 
 function percent(share: number): string {

@@ -7,10 +7,18 @@ export interface RankResult {
   readonly ranks: number;
   /** The library of MPI. */
   readonly version: string;
-  /** Read-back, sum and upload of a gradient of 20 MB. */
-  readonly exchange: number;
-  /** The sum in it. */
+  /** Whether the adapter is the cores of the CPU, which ranks share. */
+  readonly software: boolean;
+  /** A read-back of one number: what waiting for the adapter takes. */
+  readonly wait: number;
+  /** Read-back of a gradient of 20 MB, that wait included. */
+  readonly readBack: number;
+  /** Its sum. */
   readonly sum: number;
+  /** Its upload, without a wait. */
+  readonly upload: number;
+  /** All of that together, as a step does it. */
+  readonly exchange: number;
   /** A hash of as many numbers, once an epoch. */
   readonly hash: number;
   /** A finetune step of the small model, 16 images in all. */
@@ -19,6 +27,16 @@ export interface RankResult {
 
 const RANK = new URL("./mpi_rank.ts", import.meta.url).pathname;
 const LIBRARY = new URL("../../tasks/mpi_library.sh", import.meta.url).pathname;
+
+/** Share of what so many ranks could compute at best; where they share the cores of a CPU, that is what one computes. */
+export function efficiencyOf({ ranks, software, step }: RankResult, alone: RankResult): number {
+  return alone.step / step / (software ? 1 : ranks);
+}
+
+/** Seconds of the exchange that do not depend on the network: waits for the adapter, and what the host copies and adds. */
+export function constantsOf({ wait, readBack, sum, upload }: RankResult): Pick<Plan, "waits" | "host"> {
+  return { waits: wait / 1000, host: (readBack - wait + sum + upload) / 1000 };
+}
 
 /** Measures with 1 and with 2 ranks; what is not installed is said. */
 export async function benchRanks(): Promise<(RankResult | { readonly ranks: number; readonly note: string })[]> {
@@ -48,7 +66,7 @@ export interface Plan {
   readonly bus: number;
   /** Bytes a second of a rank into the network. */
   readonly network: number;
-  /** Seconds of each step that do not depend on anything: two waits for the adapter. */
+  /** Seconds of each step that do not depend on anything: a wait for the adapter. */
   readonly waits: number;
   /** Seconds in which the host copies and adds the gradient. */
   readonly host: number;

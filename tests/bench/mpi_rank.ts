@@ -8,7 +8,7 @@ import { Gpu } from "../../lib/gpu/device.ts";
 import { Pacer } from "../../lib/gpu/pacer.ts";
 import { World } from "../../lib/mpi/world.ts";
 import { Random } from "../../lib/random.ts";
-import { createTensor } from "../../lib/tensor/tensor.ts";
+import { createTensor, read, write } from "../../lib/tensor/tensor.ts";
 import { Finetune } from "../../lib/train/finetune.ts";
 import { RankExchange } from "../../lib/train/rank_exchange.ts";
 import { StepRunner } from "../../lib/train/step_runner.ts";
@@ -37,8 +37,14 @@ async function time(work: () => Promise<unknown>): Promise<number> {
   return times.sort((a, b) => a - b)[STEPS >> 1]!;
 }
 
-const gradient = createTensor(gpu, "gradient", [GRADIENT]);
+const gradient = createTensor(gpu, "gradient", [GRADIENT]), number = createTensor(gpu, "number", [1]);
 const host = new Float32Array(GRADIENT);
+const wait = await time(() => read(gpu, number));
+const readBack = await time(() => read(gpu, gradient));
+const upload = await time(() => {
+  write(gpu, gradient, host);
+  return gpu.finish();
+});
 const whole = await time(() => exchange.mean(gpu, [gradient]));
 const sum = await time(() => world.sum(host, 0.5));
 const hash = await time(() => Promise.resolve(createHash("sha256").update(new Uint8Array(host.buffer)).digest("hex")));
@@ -66,7 +72,8 @@ const train = async () => {
 await train();
 await train();
 const trained = await time(train);
-const result: RankResult = { ranks: world.size, version: world.version, exchange: whole, sum, hash, step: trained };
+const parts = { wait, readBack, sum, upload: Math.max(0, upload - wait), exchange: whole, hash, step: trained };
+const result: RankResult = { ranks: world.size, version: world.version, software: gpu.adapter.software, ...parts };
 if (world.rank === 0) console.log(JSON.stringify(result));
 world.finalize();
 Deno.exit();
