@@ -1,7 +1,17 @@
-/** @file One of the processes of world_test.ts: does what its first argument names, and prints what came of it as a line of JSON. */
+/**
+ * @file One of the processes of world_test.ts: does what its first argument names, one thing after the other, and prints what came of it
+ * as lines of JSON.
+ */
 
 import { createHash } from "node:crypto";
+import { hideWaylandWarning } from "../../lib/cli/task.ts";
+import { Gpu } from "../../lib/gpu/device.ts";
 import { World } from "../../lib/mpi/world.ts";
+import { RankExchange } from "../../lib/train/rank_exchange.ts";
+import { train } from "../support/parts.ts";
+
+/** Methods whose steps processes compute: one of each kind of exchange. */
+export const TRAINED: readonly string[] = ["finetuning", "SimCLR", "MAE"];
 
 /** Numbers whose sum depends on the order of the summands. */
 export function numbersOf(rank: number, count = 10_007): Float32Array<ArrayBuffer> {
@@ -24,6 +34,20 @@ const DEEDS: Readonly<Record<string, (world: World) => Promise<unknown>>> = {
     const gathered = await world.gather(Float32Array.of(rank, 10 * rank));
     await world.barrier();
     return { rank, size, node, version, sums: hashOf(sums), word: new TextDecoder().decode(word), gathered: [...gathered] };
+  },
+
+  /** Trains by some methods; rank 0 writes the numbers to a file, once it is sure that all ranks have the same. */
+  async train(world) {
+    hideWaylandWarning();
+    using gpu = await Gpu.open();
+    const exchange = new RankExchange(world);
+    const methods: Record<string, Record<string, number[]>> = {};
+    for (const name of TRAINED) {
+      const trained = Object.entries(await train(gpu, name, {}, exchange));
+      methods[name] = Object.fromEntries(trained.map(([what, numbers]) => [what, [...numbers]]));
+      await exchange.same(`Numbers of ${name}`, () => Promise.resolve(JSON.stringify(methods[name])));
+    }
+    if (world.rank === 0) Deno.writeTextFileSync(Deno.args[4]!, JSON.stringify(methods));
   },
 
   /** Rank 1 never comes; what is printed meanwhile shows that timers go on. */
@@ -51,7 +75,7 @@ const DEEDS: Readonly<Record<string, (world: World) => Promise<unknown>>> = {
 };
 
 if (import.meta.main) {
-  const [deed, library, ranks, patience] = Deno.args as [string, string, string, string];
+  const [deeds, library, ranks, patience] = Deno.args as [string, string, string, string];
   try {
     const world: World = new World({
       library,
@@ -62,9 +86,12 @@ if (import.meta.main) {
       },
     });
     world.expect(Number(ranks));
-    const result = await DEEDS[deed]!(world);
-    // one write a line: processes share a pipe
-    Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(result)}\n`));
+    for (const deed of deeds.split(",")) {
+      const result = await DEEDS[deed]!(world);
+      // one write a line: processes share a pipe
+      if (result !== undefined) Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(result)}\n`));
+    }
+    Deno.stdout.writeSync(new TextEncoder().encode("done\n"));
     world.finalize();
     Deno.exit(0);
   } catch (error) {

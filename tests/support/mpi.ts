@@ -14,7 +14,7 @@ export interface Launcher {
 }
 
 /** Ranks are more than cores here, and tests may be root's. */
-const LAUNCHERS: readonly Launcher[] = [
+export const LAUNCHERS: readonly Launcher[] = [
   {
     name: "Open MPI",
     package: "openmpi-bin",
@@ -61,18 +61,26 @@ export async function runRanks(launcher: Launcher, ranks: number, program: strin
 }
 
 /** A test for each launcher; where one is not installed, a test whose name says that it was not run, and why. */
-export function testRanks(name: string, body: (launcher: Launcher) => Promise<void>): void {
+export function testRanks(
+  name: string,
+  body: (launcher: Launcher) => Promise<void>,
+  options: Omit<Deno.TestDefinition, "fn" | "name"> = {},
+): void {
   for (const launcher of LAUNCHERS) {
     const why = missing(launcher);
-    if (why === undefined) Deno.test(`${name} (${launcher.name})`, () => body(launcher));
+    if (why === undefined) Deno.test({ ...options, name: `${name} (${launcher.name})`, fn: () => body(launcher) });
     else Deno.test(`not run, since ${why}: ${name} (${launcher.name})`, () => {});
   }
 }
 
+const libraries = new Map<Launcher, Promise<string>>();
+
 /** The file of a launcher's library, as the program finds it. */
 export async function libraryOf(launcher: Launcher): Promise<string> {
-  const { stdout } = await runRanks(launcher, 1, "sh tasks/mpi_library.sh", { cwd: REPOSITORY });
-  return stdout.trim();
+  const asked = libraries.get(launcher) ??
+    runRanks(launcher, 1, "sh tasks/mpi_library.sh", { cwd: REPOSITORY }).then(({ stdout }) => stdout.trim());
+  libraries.set(launcher, asked);
+  return await asked;
 }
 
 const REPOSITORY = new URL("../../", import.meta.url).pathname;
