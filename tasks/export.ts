@@ -9,11 +9,10 @@ import { sha256 } from "../lib/data/fingerprint.ts";
 import { makeFolder, writeFileAtomic } from "../lib/disk/atomic.ts";
 import { exists } from "../lib/disk/files.ts";
 import { encodeTorch } from "../lib/io/torch_writer.ts";
-import { isOwn } from "../lib/weights/find_model.ts";
 import { IMAGE_AXES, imagesShape, ONNX_OPSET } from "../lib/weights/onnx_graph.ts";
 import { encodeOnnx } from "../lib/weights/onnx_model.ts";
 import { readTensors } from "../lib/disk/weight_files.ts";
-import { weightsOf } from "../lib/weights/weights.ts";
+import { isOwn, weightsOf } from "../lib/weights/weights.ts";
 import { describeKnown } from "../lib/weights/weights_info.ts";
 
 const usage = {

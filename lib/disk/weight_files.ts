@@ -3,7 +3,8 @@
 import { dirname } from "node:path";
 import type { Safetensors } from "../io/safetensors.ts";
 import { decodeWeightFile, type WeightFile, WeightFileError } from "../io/weight_file.ts";
-import { decodeTensors, decodeWeights, type Weights, WeightsError, type WeightSource } from "../weights/weights.ts";
+import { decodeTensors, decodeWeights, type WeightSource } from "../weights/file_weights.ts";
+import { type Weights, WeightsError } from "../weights/weights.ts";
 import { openSource } from "./files.ts";
 
 /** Names that save_pretrained() gives to weights; beside a file of another name, the configuration may be any model's. */

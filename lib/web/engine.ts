@@ -2,7 +2,7 @@
  * @file The Worker behind the page: adapter, jets and weights are here, so that the page answers whatever is computed.
  *
  * Nothing in it is the page's own: files are read, events predicted and explained, and models trained by the code of the tasks.
- * What the first look at the page does not need is imported when it is wanted: HDF5, figures of a report, training.
+ * What the first look at the page does not need is imported when it is wanted: what reads files that are dropped, figures of a report, training.
  */
 
 /// <reference lib="dom" />
@@ -13,17 +13,14 @@ import { firstNumbers } from "../arrays.ts";
 import { Gpu } from "../gpu/device.ts";
 import { Interrupted } from "../interrupted.ts";
 import { csvLine } from "../io/csv.ts";
-import { decodeLayout, isSafetensors, SafetensorsError } from "../io/safetensors.ts";
-import { type ByteSource, MemorySource, readRange, readStart } from "../io/source.ts";
-import { isTorch } from "../io/torch.ts";
-import { readZipDirectory, ZipError } from "../io/zip.ts";
+import { decodeSafetensors } from "../io/safetensors.ts";
 import { readsImages } from "../nn/config.ts";
 import { explanationFigure } from "../report/explanation_figure.ts";
 import { figureElement } from "../report/svg.ts";
-import { decodeWeights, type Weights } from "../weights/weights.ts";
+import { type Weights, weightsOf } from "../weights/weights.ts";
 import { describeAssumed, describeUntrained } from "../weights/weights_info.ts";
 import { BlobSource } from "./blob_source.ts";
-import { decodeJets, holdsJets, type Jets, type LabelledJets, readJets } from "./shown_jets.ts";
+import { decodeJets, type Jets, type LabelledJets } from "./shown_jets.ts";
 import type { Calls, FromEngine, Loaded, News, ToEngine } from "./protocol.ts";
 
 /** This end of the channel to the page; the DOM's types know the other end alone. */
@@ -58,12 +55,17 @@ const calls: { [Name in keyof Calls]: (given: Calls[Name]["given"], context: Con
       return new Uint8Array(await response.arrayBuffer());
     }));
     jets = decodeJets("built-in example", data!);
-    weights = decodeWeights({ path: "built-in model", bytes: new MemorySource(model!) });
+    weights = weightsOf("built-in model", decodeSafetensors(model!));
     return { adapter: gpu.adapter, loaded: loaded() };
   },
 
   async take(files, { tell }) {
-    for (const file of files) await take(file.name, new BlobSource(file), tell);
+    const { readDropped } = await import("./dropped_file.ts");
+    for (const file of files) {
+      const progress = (done: number, total: number) => tell({ progress: [`reading ${file.name}`, done, total] });
+      const read = await readDropped(file.name, new BlobSource(file), progress);
+      await ("images" in read ? takeJets(read) : takeWeights(read));
+    }
     return loaded();
   },
 
@@ -128,7 +130,7 @@ const calls: { [Name in keyof Calls]: (given: Calls[Name]["given"], context: Con
   },
 
   async use(file) {
-    await takeWeights(decodeWeights({ path: "trained here", bytes: new MemorySource(file) }));
+    await takeWeights(weightsOf("trained here", decodeSafetensors(file)));
     return loaded();
   },
 };
@@ -149,29 +151,6 @@ async function drawExplanation(index: number): Promise<string> {
   const title = `Event ${index}: class ${chosen}${truth(labels?.[index]?.toString())} with probability ` +
     `${probabilities[chosen]!.toFixed(3)}, mass ${predicted.toFixed(1)} GeV${truth(mass?.[index]?.toFixed(1))}`;
   return figureElement(explanationFigure("event", title, explanation, images, model.model.patch_size));
-}
-
-/** Takes a file for what it is, whatever its name says; the name of one that is damaged says who explains it. */
-async function take(name: string, file: ByteSource, tell: Context["tell"]): Promise<void> {
-  const start = readStart(file, 512), read = (from: number, to: number) => readRange(file, from, to);
-  const isExample = () => isSafetensors(start) && holdsJets(decodeLayout(file.size, read).metadata);
-  const isCheckpoint = () =>
-    isTorch(start) && readZipDirectory(file.size, read).some((entry) => /(^|\/)data\.pkl$/.test(entry.name));
-  if (holds(isExample)) return takeJets(decodeJets(name, readStart(file)));
-  if (holds(isCheckpoint) || isSafetensors(start) || /\.(pt|pth|bin|safetensors)$/i.test(name)) {
-    return takeWeights(decodeWeights({ path: name, bytes: file }));
-  }
-  await takeJets(await readJets(name, file, (done, total) => tell({ progress: [`reading ${name}`, done, total] })));
-}
-
-/** False where a file is too damaged to tell. */
-function holds(test: () => boolean): boolean {
-  try {
-    return test();
-  } catch (error) {
-    if (error instanceof SafetensorsError || error instanceof ZipError) return false;
-    throw error;
-  }
 }
 
 async function takeJets(taken: Jets): Promise<void> {

@@ -6,27 +6,45 @@ import { JetGenerator } from "../data/synth/jets.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Interrupted } from "../interrupted.ts";
 import type { Reporter } from "../train/trainer.ts";
-import { encodeJets, type LabelledJets } from "./shown_jets.ts";
-import { trainOnJets } from "./training.ts";
+import { decodeJets, encodeJets, type LabelledJets } from "./shown_jets.ts";
+import { type TrainingChoice, trainOnJets } from "./training.ts";
 
-/** Jets to train on, and others to show. */
-const TRAINED_ON = 1000, SHOWN = 400;
 const SEED = 20;
-const CHOICE = { epochs: 14, seed: 42, width: 48, depth: 2 };
+
+/** Jets to train on, others to show, and the training. */
+interface Example {
+  readonly trainedOn: number;
+  readonly shown: number;
+  readonly choice: TrainingChoice;
+}
+const WHOLE: Example = { trainedOn: 1000, shown: 400, choice: { epochs: 14, seed: 42, width: 48, depth: 2 } };
+const QUICK: Example = { trainedOn: 120, shown: 40, choice: { epochs: 1, seed: 42, width: 16, depth: 1 } };
 
 /**
  * Makes the example, the same on one adapter each time.
  *
+ * @param quick true for a small one, whose model has hardly learned anything
  * @returns its files
  */
 export async function makeExample(
   gpu: Gpu,
   reporter: Reporter,
   signal: AbortSignal,
+  quick: boolean,
 ): Promise<{ example: Uint8Array<ArrayBuffer>; model: Uint8Array<ArrayBuffer> }> {
-  const training = await generateJets("generated jets", SEED, 0, TRAINED_ON, signal);
-  const shown = await generateJets("built-in example", SEED, TRAINED_ON, SHOWN, signal);
-  return { example: await encodeJets(shown), model: await trainOnJets(gpu, training, CHOICE, { reporter, signal }) };
+  const { trainedOn, shown, choice } = quick ? QUICK : WHOLE;
+  const training = await generateJets("generated jets", SEED, 0, trainedOn, signal);
+  const others = await generateJets("built-in example", SEED, trainedOn, shown, signal);
+  return { example: await encodeJets(others), model: await trainOnJets(gpu, training, choice, { reporter, signal }) };
+}
+
+/** True for jets of such an example, as far as their number tells. */
+export function isExample(jets: Uint8Array, quick: boolean): boolean {
+  try {
+    return decodeJets("example", jets).images.count === (quick ? QUICK : WHOLE).shown;
+  } catch {
+    return false;
+  }
 }
 
 /**

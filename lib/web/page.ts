@@ -238,8 +238,8 @@ function listen(): void {
 
 /** Why there is no adapter, for whoever looks at a page. */
 const NO_WEBGPU =
-  "This browser offers no WebGPU. Chrome and Edge 113 or later have it, Firefox 141 (Windows) and Safari 26 too; on Linux " +
-  "Chrome may want it switched on at chrome://flags/#enable-unsafe-webgpu";
+  "This browser offers no WebGPU. Chrome and Edge have it, from 140 on with all that this page needs; on Linux Chrome may want it " +
+  "switched on at chrome://flags/#enable-unsafe-webgpu";
 
 async function start(): Promise<void> {
   listen();

@@ -7,15 +7,8 @@
  *     mass      (N) f32      mass of each image in GeV
  */
 
-import { findEmpty, remarksOn } from "../data/empty.ts";
-import { DataError } from "../data/errors.ts";
-import { readData } from "../data/formats.ts";
-import { JetFile } from "../data/jet_file.ts";
-import { packInMemory } from "../data/pack_memory.ts";
 import { PackedImages } from "../data/packed.ts";
-import type { Progress } from "../interrupted.ts";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor, storeFloats, toNumbers } from "../io/safetensors.ts";
-import type { ByteSource } from "../io/source.ts";
 
 /** Images with what is known of them. */
 export interface Jets {
@@ -33,20 +26,6 @@ export interface Jets {
 
 /** Jets with classes and masses. */
 export type LabelledJets = Jets & { readonly labels: Float64Array; readonly mass: Float64Array };
-
-/**
- * Reads and packs the jets of a data file.
- *
- * @throws {DataError} as deno task inspect says it
- */
-export async function readJets(name: string, file: ByteSource, progress?: Progress): Promise<Jets> {
-  using jets = JetFile.of(await readData(name, file));
-  const scalars = (["labels", "mass"] as const).map((quantity) => jets.has(quantity) ? jets.readScalars(quantity) : undefined);
-  const images = await packInMemory(jets, progress);
-  const empty = findEmpty(images, jets.fills);
-  if (empty.count === images.count) throw new DataError(`${name}: all ${images.count} images are empty`);
-  return { name, images, labels: scalars[0], mass: scalars[1], remarks: remarksOn(jets, empty, images.count) };
-}
 
 const FORMAT = "l2vit-jets";
 

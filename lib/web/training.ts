@@ -37,7 +37,7 @@ export interface TrainingOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The configuration of a run in a page: as `deno task finetune --config configs/page/train.yaml` has it. */
+/** The configuration of a run in a page: the defaults of `deno task finetune` but for what suits a small model. */
 export function pageConfig({ images: { size, channels }, labels }: LabelledJets, choice: TrainingChoice): RunConfig {
   const config = defaultConfig();
   const classes = labels.reduce((most, label) => Math.max(most, label), 1) + 1;

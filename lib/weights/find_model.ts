@@ -10,7 +10,7 @@ import { shorten } from "../format.ts";
 import { Opaque } from "../io/pickle_values.ts";
 import { TensorView } from "../io/tensor_view.ts";
 import type { WeightFile } from "../io/weight_file.ts";
-import { HEADS } from "../nn/heads.ts";
+import { isOwn } from "./weights.ts";
 
 /** A model in a file. */
 export interface FoundModel {
@@ -26,15 +26,8 @@ export interface FoundModel {
 const MARKER = "patch_embed.proj.weight";
 /** What PyTorch puts into names: of DataParallel, torch.compile, fully sharded training and checkpointed blocks. */
 const WRAPPER = /(?<=^|[./])(?:module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\./g;
-/** Names of an L2ViT's tensors; what has other names, such as a projection head, is no part of it. */
-const OWN = new RegExp(`^(patch_embed|pos_embed|blocks|norm|${Object.keys(HEADS).join("|")})(\\.|$)`);
 /** Models that a message names. */
 const MOST_NAMED = 8;
-
-/** True if a tensor of this name belongs to an L2ViT, if to any model. */
-export function isOwn(name: string): boolean {
-  return OWN.test(name);
-}
 
 /**
  * Finds the model.

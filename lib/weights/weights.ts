@@ -1,21 +1,16 @@
 /**
- * @file Weight files: a model's tensors under PyTorch's names, with what we know about them in the metadata.
+ * @file Weights: a model's tensors under PyTorch's names, with what we know about them in the metadata.
  *
- * Files that PyTorch wrote have no metadata: every size is then read off the tensors' shapes, and the rest from what lies beside.
+ * Those that PyTorch wrote have no metadata: every size is then read off the tensors' shapes.
  */
 
 import { shorten } from "../format.ts";
 import { encodeSafetensors, type Safetensors, SafetensorsError, type StoredTensor, storeFloats } from "../io/safetensors.ts";
-import type { ByteSource } from "../io/source.ts";
-import { decodeWeightFile, WeightFileError } from "../io/weight_file.ts";
 import type { StateDict } from "../tensor/parameters.ts";
-import { factsOf } from "./checkpoint_facts.ts";
 import type { ModelConfig } from "../nn/config.ts";
-import { findModel, isOwn } from "./find_model.ts";
 import { finiteFloats } from "./finite.ts";
-import { isHead } from "../nn/heads.ts";
+import { HEADS, isHead } from "../nn/heads.ts";
 import { shapesOf } from "../nn/linear_vit.ts";
-import { factsOfConfig } from "./pretrained_config.ts";
 import { decodeInfo, encodeInfo, type WeightsInfo } from "./weights_info.ts";
 
 /** A weight file that does not fit. The message names the file, the tensor, and what to do. */
@@ -32,27 +27,12 @@ export interface Weights extends WeightsInfo {
   readonly state: StateDict;
 }
 
+/** Names of an L2ViT's tensors; what has other names, such as a projection head, is no part of it. */
+const OWN = new RegExp(`^(patch_embed|pos_embed|blocks|norm|${Object.keys(HEADS).join("|")})(\\.|$)`);
 const COUNTER = ".num_batches_tracked";
-/** Bytes of a model's tensors: this many times those of the file, where tensors share numbers, and so many more. */
-const MOST_COPIES = 4, MOST_BYTES = 64 * 2 ** 20;
-
-/** A weight file as it is read. */
-export interface WeightSource {
-  /** What it is called in messages. */
-  readonly path: string;
-  /** What it holds: a .safetensors file, or a checkpoint of PyTorch (.pt). */
-  readonly bytes: ByteSource;
-  /** Text of the config.json that lies beside it. */
-  readonly config?: string | undefined;
-}
-
-/**
- * Reads a weight file.
- *
- * @throws {WeightsError} if it is broken, no L2ViT, or holds a number that is not finite
- */
-export function decodeWeights(source: WeightSource): Weights {
-  return weightsOf(source.path, decodeTensors(source));
+/** True if a tensor of this name belongs to an L2ViT, if to any model. */
+export function isOwn(name: string): boolean {
+  return OWN.test(name);
 }
 
 /**
@@ -80,29 +60,9 @@ export function weightsOf(path: string, { tensors, metadata }: Safetensors): Wei
   }
 }
 
-/**
- * Reads the model's tensors of a weight file, and what the file says about them.
- *
- * @param key which model of a file with several
- * @throws {WeightsError} naming the file
- */
-export function decodeTensors({ path, bytes: source, config }: WeightSource, key?: string): Safetensors {
-  try {
-    const file = decodeWeightFile(source);
-    const model = findModel(file, key);
-    const bytes = [...model.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
-    if (bytes > MOST_COPIES * file.size + MOST_BYTES) throw new Error("its tensors take many times the bytes of the file");
-    const tensors = new Map([...model.tensors].map(([name, tensor]) => [name, tensor.dense()]));
-    const beside = config === undefined ? {} : factsOfConfig(config, model);
-    return { tensors, metadata: { ...beside, ...factsOf(file, model), ...file.metadata } };
-  } catch (error) {
-    throw errorIn(path, error as Error);
-  }
-}
-
-/** An error about what a file holds, with the file's name; any other as it is. */
-function errorIn(path: string, error: Error): Error {
-  const ofContents: unknown[] = [Error, WeightFileError, SafetensorsError];
+/** An error about what weights hold, with the name of their file; any other as it is. */
+export function errorIn(path: string, error: Error): Error {
+  const ofContents: unknown[] = [Error, SafetensorsError];
   return ofContents.includes(error.constructor) ? new WeightsError(`${path}: ${error.message}`) : error;
 }
 

@@ -88,6 +88,11 @@ export class Browser implements AsyncDisposable {
     await this.#send("DOM.setFileInputFiles", { nodeId, files: paths });
   }
 
+  /** Presses a key. */
+  async press(key: string): Promise<void> {
+    for (const type of ["keyDown", "keyUp"]) await this.#send("Input.dispatchKeyEvent", { type, key });
+  }
+
   /** Clicks, and waits for the file that is saved then. */
   async save(selector: string, name: string): Promise<Uint8Array> {
     await this.evaluate(`document.querySelector(${JSON.stringify(selector)}).click()`);

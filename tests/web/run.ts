@@ -11,10 +11,11 @@ import { openSource } from "../../lib/disk/files.ts";
 import { serveFolder } from "../../lib/disk/serve.ts";
 import { writeSynthetic } from "../../lib/disk/write_synthetic.ts";
 import { Gpu } from "../../lib/gpu/device.ts";
-import { type LabelledJets, readJets } from "../../lib/web/shown_jets.ts";
+import { readJets } from "../../lib/web/dropped_file.ts";
+import type { LabelledJets } from "../../lib/web/shown_jets.ts";
 import { trainOnJets } from "../../lib/web/training.ts";
 import { temporaryFolder } from "../support/files.ts";
-import { succeed, Workspace } from "../support/tasks.ts";
+import { fail, succeed, Workspace } from "../support/tasks.ts";
 import { Browser } from "./chromium.ts";
 
 const CHOICE = { epochs: 2, seed: 3, width: 16, depth: 1 };
@@ -45,20 +46,40 @@ await browser.evaluate(`${fields.join(";")}; document.getElementById('train').cl
 await browser.until("document.body.classList.contains('trained')");
 const trained = await browser.save("#save", "trained-in-the-page.safetensors");
 using gpu = await Gpu.open();
-using file = openSource(data);
 const reporter = { line: () => {}, progress: () => {} };
-assertEquals(trained, await trainOnJets(gpu, await readJets("jets.h5", file) as LabelledJets, CHOICE, { reporter }));
+const jets = await readJets("jets.h5", openSource(data)) as LabelledJets;
+assertEquals(trained, await trainOnJets(gpu, jets, CHOICE, { reporter }));
 console.log("A model trained in the page and one trained in Deno: the same weights, byte for byte");
 
-Deno.writeTextFileSync(`${folder.path}/foreign.h5`, "no data");
-await browser.choose([`${folder.path}/foreign.h5`]);
-await browser.until("document.getElementById('status').textContent.startsWith('foreign.h5')");
-assertEquals(await status(), "foreign.h5: this is not an HDF5 file");
-const cut = Deno.readFileSync(`${FIXTURES}torch/model.pt`);
-Deno.writeFileSync(`${folder.path}/cut.pt`, cut.subarray(0, cut.length - 100));
-await browser.choose([`${folder.path}/cut.pt`]);
-await browser.until("document.getElementById('status').textContent.startsWith('cut.pt')");
-console.log(`Files that are cut or foreign are refused in one line: ${await status()}`);
+const shown = () => browser.evaluate("Number(document.querySelector('[aria-selected=true][data-event]').dataset.event)");
+const title = (event: number) => browser.until(`document.getElementById('event').textContent.includes('Event ${event}:')`);
+for (const key of ["ArrowRight", "ArrowRight", "ArrowLeft"]) await browser.press(key);
+await browser.until("document.querySelector('[data-event=\"1\"][aria-selected=true]') !== null");
+await title(1);
+await browser.evaluate("[...document.querySelectorAll('.head button')].find((head) => head.textContent === 'mass').click()");
+await browser.press("ArrowLeft");
+await browser.until("document.querySelector('[data-event=\"1\"][aria-selected=true]') === null");
+const masses = fromPage.trim().split("\n").slice(1).map((line) => Number(line.split(",").at(-1)));
+const order = Array.from(masses.keys()).toSorted((a, b) => masses[b]! - masses[a]!);
+assertEquals(await shown(), order[order.indexOf(1) - 1]);
+await title(order[order.indexOf(1) - 1]!);
+console.log("Left and right go through the events, in the order of the table");
+
+/** A damaged file, and the task that reads files of its kind with the folder that it reads them from. */
+const damaged = [
+  ["foreign.h5", new TextEncoder().encode("no data"), "inspect", "data"],
+  ["cut.h5", Deno.readFileSync(data).subarray(0, 100_000), "inspect", "data"],
+  ["cut.pt", Deno.readFileSync(`${FIXTURES}torch/model.pt`).subarray(0, -100), "convert", "weights"],
+] as const;
+for (const [name, bytes, task, place] of damaged) {
+  const path = `${workspace.root}${place}/${name}`;
+  Deno.writeFileSync(path, bytes);
+  await browser.choose([path]);
+  await browser.until(`document.getElementById('status').textContent.startsWith('${name}')`);
+  const line = await fail(workspace, task, `${place}/${name}`, ...(task === "convert" ? ["weights/none.safetensors"] : []));
+  assertEquals(await status(), line.replace(/^.*?error: /, "").replaceAll(path, name).replaceAll(`${place}/${name}`, name).trim());
+}
+console.log("Files that are cut or foreign are refused in the line of the command line");
 
 for (const look of [{ width: 1280, height: 900 }, { width: 1280, height: 900, dark: true }, { width: 390, height: 844 }]) {
   await browser.look(look);

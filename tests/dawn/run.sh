@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Node with Dawn, and Deno with wgpu, on one driver: the README's example gives the same weights, bit for bit, and the golden tests pass.
+# The driver is Chromium's software one (apt-get install chromium), or that which VK_DRIVER_FILES names. Node 24 is fetched where there is an older one.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+export VK_DRIVER_FILES="${VK_DRIVER_FILES:-/usr/lib/chromium/vk_swiftshader_icd.json}"
+npm ci --silent --prefix tests/dawn
+node24() {
+  if [ "$(node --version | sed 's/v\([0-9]*\).*/\1/')" -ge 24 ]; then node "$@"; else npx --yes --package=node@24.11.1 node "$@"; fi
+}
+bundle() { deno bundle --quiet --no-lock --platform=deno --output="tests/dawn/bundled_$1.js" "$2"; }
+
+deno run --no-lock --allow-read tests/dawn/example.ts > tests/dawn/bundled_example.ts
+bundle example tests/dawn/bundled_example.ts
+bundle golden tests/lib/nn/golden_test.ts
+in_deno=$(deno run --quiet --no-lock --no-check --config deno.json --allow-env --allow-read tests/dawn/bundled_example.ts)
+in_node=$(node24 tests/dawn/node.js tests/dawn/bundled_example.js)
+echo "The README's example, hash of its weights in Deno and in Node: $in_deno $in_node"
+[ "$in_deno" = "$in_node" ]
+node24 tests/dawn/node.js tests/dawn/bundled_golden.js
