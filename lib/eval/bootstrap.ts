@@ -121,7 +121,7 @@ export function resample(counts: Uint32Array, random: Random): void {
 }
 
 /** a - b; two infinities do not differ. */
-function difference(a: number, b: number): number {
+export function difference(a: number, b: number): number {
   return a === b ? 0 : a - b;
 }
 

@@ -7,7 +7,7 @@
  */
 
 import { Random, STREAMS } from "../random.ts";
-import { type Difference, differenceOf, type Interval, resample } from "./bootstrap.ts";
+import { type Difference, difference, differenceOf, type Interval, resample } from "./bootstrap.ts";
 import { byMeasure, MEASURES, type MeasureValues } from "./measures.ts";
 import { Sampler } from "./sample.ts";
 import type { TestResults } from "./test_results.ts";
@@ -16,11 +16,11 @@ import type { TestResults } from "./test_results.ts";
 export interface Spread {
   /** Members that define it. */
   readonly members: number;
-  /** Its mean over them; null if there are none. */
+  /** Its mean over them; null if there are none, infinite if it is so for any. */
   readonly mean: number | null;
-  /** Standard deviation from member to member (of a sample, over n - 1); null for fewer than two. */
+  /** Standard deviation from member to member (of a sample, over n - 1); null for fewer than two, and if one is infinite. */
   readonly deviation: number | null;
-  /** 95 % interval of the mean, by Student's t; null for fewer than two. */
+  /** 95 % interval of the mean, by Student's t; null in the same cases. */
   readonly interval: Interval | null;
 }
 
@@ -32,7 +32,7 @@ export function spreadOf(values: readonly (number | null)[]): Spread {
   const known = values.filter((value) => value !== null), members = known.length;
   if (members === 0) return { members, mean: null, deviation: null, interval: null };
   const mean = known.reduce((sum, value) => sum + value, 0) / members;
-  if (members === 1) return { members, mean, deviation: null, interval: null };
+  if (members === 1 || !Number.isFinite(mean)) return { members, mean, deviation: null, interval: null };
   const deviation = Math.sqrt(known.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (members - 1));
   const half = studentQuantile(members - 1) * deviation / Math.sqrt(members);
   return { members, mean, deviation, interval: [mean - half, mean + half] };
@@ -61,7 +61,7 @@ export function compareStudies(
     const samples = samplers[pair]!.map((sampler) => sampler.sample(counts));
     return byMeasure((_, { value }) => {
       const [first, second] = samples.map(value);
-      return first === null || second === null ? NaN : first! - second!;
+      return first === null || second === null ? NaN : difference(first!, second!);
     });
   };
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;

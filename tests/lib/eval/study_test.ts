@@ -13,6 +13,8 @@ Deno.test("spreadOf() gives mean, deviation and interval of the values that are 
   assertEquals([members, mean, deviation], [3, 2, 1]);
   assertAlmostEquals(interval![1] - 2, 4.302652730 / Math.sqrt(3), 1e-8);
   assertEquals(spreadOf([null]), { members: 0, mean: null, deviation: null, interval: null });
+  // no background passes for any of them
+  assertEquals(spreadOf([Infinity, Infinity, 3]), { members: 3, mean: Infinity, deviation: null, interval: null });
   assertEquals(spreadOf([5]), { members: 1, mean: 5, deviation: null, interval: null });
 });
 
@@ -36,4 +38,6 @@ Deno.test("compareStudies() finds a difference that is there, and none where the
   assert(same.interval![0] < 0 && same.interval![1] > 0, `interval ${same.interval}`);
   const itself = results(0.8, 10, 1);
   assertEquals(compareStudies([[itself, itself]], ["a"], 1)["mass_mae"], { difference: 0, interval: [0, 0], p: 1 });
+  const perfect = results(1, 10, 1), infinite = compareStudies([[perfect, perfect]], ["a"], 1)["background_rejection"];
+  assertEquals(infinite, { difference: 0, interval: [0, 0], p: 1 });
 });
