@@ -66,6 +66,11 @@ export interface ReportTable {
   readonly rows: readonly (readonly string[])[];
 }
 
+/** So many images in a table, or what they count together. */
+export function countCell(count: number): string {
+  return Number.isInteger(count) ? String(count) : formatReal(count, 2);
+}
+
 /** A share with its interval, such as "81.2 % [79.0, 83.1]"; {@linkcode NOT_DEFINED} of no images. */
 export function shareCell(share: number, images: number): string {
   if (images === 0) return NOT_DEFINED;

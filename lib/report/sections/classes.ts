@@ -2,7 +2,7 @@
 
 import { effectiveImages } from "../../eval/curves.ts";
 import { formatReal } from "../../format.ts";
-import { className, countOf, type DrawnModel, type Section, shareCell } from "../section.ts";
+import { className, countCell, type DrawnModel, type Section, shareCell } from "../section.ts";
 
 /** A table with a row for each class. */
 export const byClass: Section = {
@@ -23,7 +23,7 @@ function rowsOf({ name, results, summary: { confusion } }: DrawnModel, several: 
     const total = sum(row), claimed = sum(confusion.map((of) => of[c]!)), effective = effectiveImages(results, c);
     return [
       `${several ? `${name}, ` : ""}${className(c, confusion.length)}`,
-      countOf(total),
+      countCell(total),
       shareCell(row[c]! / total, effective),
       shareCell(row[c]! / claimed, claimed === 0 || total === 0 ? 0 : claimed * effective / total),
       ...(hasMass ? massErrors(results, c) : []),

@@ -17,14 +17,18 @@ export const efficiencies: Section = {
   tabulate(models) {
     if (models.some(({ results, summary }) => results.classes !== 2 || summary.values["roc_auc"] === null)) return undefined;
     const background = effectiveImages(models[0]!.results, 0);
-    const rows = REJECTIONS.filter((rejection) => rejection <= background).map((rejection) => [
-      `1 in ${rejection}`,
-      ...models.flatMap(({ results }) => {
+    const rejections = REJECTIONS.filter((rejection) => rejection <= background);
+    if (rejections.length === 0) return undefined;
+    const rows = models.flatMap(({ name, results }) =>
+      rejections.map((rejection) => {
         const { signal, threshold } = efficiencyAt(results, 1 / rejection)!;
-        return [shareCell(signal, effectiveImages(results, 1)), threshold === Infinity ? "none" : formatReal(threshold, 3)];
-      }),
-    ]);
-    if (rows.length === 0) return undefined;
-    return { columns: ["class 0 that passes", ...models.flatMap(({ name }) => [name, `score of ${name}`])], rows };
+        return [
+          `${models.length > 1 ? `${name}, ` : ""}1 in ${rejection}`,
+          shareCell(signal, effectiveImages(results, 1)),
+          threshold === Infinity ? "none" : formatReal(threshold, 3),
+        ];
+      })
+    );
+    return { columns: ["class 0 that passes", "class 1 that is kept", "score above"], rows };
   },
 };

@@ -3,7 +3,7 @@
 import { type ResponseBin, responseBins } from "../../eval/response.ts";
 import { formatReal } from "../../format.ts";
 import { Chart, rangeOf, series } from "../chart.ts";
-import { countOf, type DrawnModel, legendOf, percent, type ReportTable, type Section, shareCell } from "../section.ts";
+import { countCell, countOf, type DrawnModel, legendOf, percent, type ReportTable, type Section, shareCell } from "../section.ts";
 import type { Figure } from "../svg.ts";
 
 const BINS = 6;
@@ -122,7 +122,7 @@ function binTable(all: Binned, { label }: Quantity): ReportTable {
   const rows = all.flatMap(({ model: { name, results }, bins }) =>
     bins.map(({ from, to, rows, response, resolution }) => [
       `${all.length > 1 ? `${name}, ` : ""}${formatReal(from, 0)} to ${formatReal(to, 0)}`,
-      countOf(rows.length),
+      countCell(rows.length),
       ...(hasLabels ? [accuracyCell(results, rows)] : []),
       formatReal(response.median, 3),
       Number.isFinite(resolution) ? percent(resolution) : formatReal(null, 0),
