@@ -86,7 +86,7 @@ figure{margin:0}
 svg.figure{display:block;width:100%;max-width:520px;height:auto}
 dt{font-weight:600;margin-top:.7em}
 dd{margin:0}
-code,dd{overflow-wrap:anywhere}
+p,code,dd{overflow-wrap:anywhere}
 pre{overflow-x:auto;background:var(--panel);padding:8px 12px;font-size:.85em}
 @media screen and (max-width:640px){thead{display:none}table,tbody{display:block}
 tr{display:block;border-bottom:1px solid var(--line);padding:6px 0}
