@@ -59,6 +59,12 @@ export interface TrainerOptions {
   readonly draw?: (results: TestResults) => Promise<EventPicture[]>;
 }
 
+/** What is known of an epoch, by name. */
+interface EpochMetrics {
+  readonly train: Record<string, number>;
+  readonly val: Record<string, number> & { readonly loss: number };
+}
+
 /** Trains a method's model from a state on. */
 export class Trainer {
   readonly #gpu: Gpu;
@@ -246,63 +252,76 @@ export class Trainer {
     );
   }
 
+  /** Evaluates an epoch, writes what there is to say of it, and begins the next one. */
   async #endEpoch(imagesPerSecond: number): Promise<void> {
-    const state = this.#state;
-    const { training } = this.#config;
-    const steps = state.stepInEpoch - state.skipped;
-    if (steps === 0 && state.skipped > 0) {
+    const state = this.#state, { epochs } = this.#config.training;
+    const { skipped } = state, steps = Math.max(1, state.stepInEpoch - skipped), gradientNorm = state.norms / steps;
+    const metrics = await this.#evaluateEpoch(steps);
+    const improved = this.#nextEpoch(metrics);
+    await this.#writeMetrics({
+      gradient_norm: gradientNorm,
+      skipped_steps: skipped,
+      adapter_mib: Math.round(this.#gpu.memory.bytes / 2 ** 20),
+      images_per_s: imagesPerSecond,
+    });
+    await this.#saveEpoch(improved);
+    await this.#exchange.same("The weights", () => hashOf(this.#gpu, this.#method.model.parameters.values));
+    this.#reporter.line(
+      `epoch ${state.epoch}/${epochs}  ${describe("train", metrics.train)}  ${describe("val", metrics.val)}  ` +
+        `${imagesPerSecond.toPrecision(3)} images/s${improved ? "  best" : ""}${skipped ? `  ${skipped} steps skipped` : ""}`,
+    );
+  }
+
+  /**
+   * Metrics of the steps of an epoch, and of the validation images after it.
+   *
+   * @throws {TrainingError} if they are not finite
+   */
+  async #evaluateEpoch(steps: number): Promise<EpochMetrics> {
+    const { epoch, skipped, stepInEpoch, sums } = this.#state;
+    if (skipped > 0 && skipped === stepInEpoch) {
       throw new TrainingError(
-        `All ${state.skipped} steps of epoch ${state.epoch + 1} had numbers that are not finite, the first in ` +
-          `${await this.#badTensor()}. ${this.#remedy}`,
-      );
-    }
-    const train = this.#method.summarise(state.sums, Math.max(1, steps));
-    const val = await this.#validate();
-    if (!Number.isFinite(val.loss)) {
-      throw new TrainingError(
-        `The validation loss is ${val.loss} in epoch ${state.epoch + 1}; the first tensor that is not finite is ${await this
-          .#badTensor()}. ` +
+        `All ${skipped} steps of epoch ${epoch + 1} had numbers that are not finite, the first in ${await this.#badTensor()}. ` +
           this.#remedy,
       );
     }
+    const val = await this.#validate();
+    if (!Number.isFinite(val.loss)) {
+      throw new TrainingError(
+        `The validation loss is ${val.loss} in epoch ${epoch + 1}; the first tensor that is not finite is ` +
+          `${await this.#badTensor()}. ${this.#remedy}`,
+      );
+    }
+    return { train: this.#method.summarise(sums, steps), val };
+  }
+
+  /** Takes an epoch's metrics into the state, and begins the next one; true if the weights are the best up to now. */
+  #nextEpoch({ train, val }: EpochMetrics): boolean {
+    const state = this.#state, { training } = this.#config;
     for (const [prefix, metrics] of Object.entries({ train, val })) {
       for (const [name, value] of Object.entries(metrics)) (state.history[`${prefix}_${name}`] ??= []).push(value);
     }
     const monitored = val[training.monitor]!;
     const improved = isBetter(training.monitor, monitored, state.best);
-    const skipped = state.skipped;
     state.best = improved ? monitored : state.best;
     state.stale = improved ? 0 : state.stale + 1;
     state.epoch++;
-    state.stepInEpoch = 0;
+    [state.stepInEpoch, state.norms, state.skipped] = [0, 0, 0];
     state.sums.fill(0);
-    const norm = state.norms / Math.max(1, steps);
-    state.norms = 0;
-    state.skipped = 0;
     state.finished = whyFinished(state, training);
-    const [lr] = this.#method.learningRates(learningRateFactor(state.epoch - 1, training.warmup_epochs, training.epochs));
-    const named = Object.fromEntries(Object.keys(state.history).map((name) => [name, state.history[name]!.at(-1)!]));
-    const metrics = {
-      epoch: state.epoch,
-      step: state.step,
-      lr: lr!,
-      ...named,
-      gradient_norm: norm,
-      skipped_steps: skipped,
-      adapter_mib: Math.round(this.#gpu.memory.bytes / 2 ** 20),
-      images_per_s: imagesPerSecond,
-    };
+    return improved;
+  }
+
+  /** Writes the newest value of each curve, and what else is known of the epoch that has ended. */
+  async #writeMetrics(more: Record<string, number>): Promise<void> {
+    const { epoch, step, history } = this.#state, { training, output } = this.#config;
+    const [lr] = this.#method.learningRates(learningRateFactor(epoch - 1, training.warmup_epochs, training.epochs));
+    const curves = Object.fromEntries(Object.entries(history).map(([name, values]) => [name, values.at(-1)!]));
+    const metrics = { epoch, step, lr: lr!, ...curves, ...more };
     this.#folder.appendMetrics(metrics);
-    if (this.#config.output.tensorboard) {
-      const { validated } = this.#method;
-      this.#folder.appendEvents(metrics, validated ? await this.#options.draw?.(validated) ?? [] : []);
-    }
-    await this.#saveEpoch(improved);
-    await this.#exchange.same("The weights", () => hashOf(this.#gpu, this.#method.model.parameters.values));
-    this.#reporter.line(
-      `epoch ${state.epoch}/${training.epochs}  ${describe("train", train)}  ${describe("val", val)}  ` +
-        `${imagesPerSecond.toPrecision(3)} images/s${improved ? "  best" : ""}${skipped ? `  ${skipped} steps skipped` : ""}`,
-    );
+    if (!output.tensorboard) return;
+    const { validated } = this.#method;
+    this.#folder.appendEvents(metrics, validated ? await this.#options.draw?.(validated) ?? [] : []);
   }
 
   async #validate(): Promise<Record<string, number> & { loss: number }> {
