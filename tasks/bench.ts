@@ -86,11 +86,11 @@ await runTask(usage, async ({ args }) => {
     if (args.has("peers")) {
       for (const peer of await benchPeers(size)) {
         peers.push(peer);
-        const ours = steps.find((s) => s.method === "finetune" && s.size === size)!.images_per_s;
+        const ours = steps.find((s) => s.method === "finetune" && s.size === size && s.tokens === peer.tokens)!.images_per_s;
         const ratio = peer.images_per_s === null
           ? `not run: ${peer.note}`
           : `${peer.images_per_s} images/s; this is ${(ours / peer.images_per_s).toPrecision(3)} times that`;
-        say(`${peer.peer}, finetune step, ${size}: ${ratio}`);
+        say(`${peer.peer}, finetune step, ${peer.tokens} tokens, ${size}: ${ratio}`);
       }
     }
   }

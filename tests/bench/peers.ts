@@ -1,10 +1,12 @@
 /** @file The same step in what users would run instead: jax-js on the same adapter, PyTorch on the CPU. */
 
-import type { Size } from "./steps.ts";
+import type { Size, Tokens } from "./steps.ts";
 
 /** A peer's rate, or why there is none. */
 export interface PeerResult {
   readonly peer: string;
+  /** Which tokens it computes. */
+  readonly tokens: Tokens;
   readonly size: Size;
   readonly images_per_s: number | null;
   readonly note: string;
@@ -23,15 +25,15 @@ const SIZES = {
 export async function benchPeers(size: Size): Promise<PeerResult[]> {
   const jax = ["run", "-A", "--quiet", "--config", `${PEERS}deno.json`, `${PEERS}jax_js_step.ts`, ...SIZES[size], "--steps", "2"];
   const torch = [`${PEERS}bench_torch.py`, "--size", size, "--batch", size === "small" ? "32" : "8", "--steps", "3"];
+  const ofJax = await runPeer("deno", jax), ofTorch = await runPeer(PYTHON, torch);
+  const result = (peer: string, tokens: Tokens, { output, note }: Awaited<ReturnType<typeof runPeer>>, key: string) => {
+    return { peer, tokens, size, images_per_s: output ? Number(output[key]) : null, note };
+  };
   return [
-    await one("jax-js WebGPU", size, "deno", jax, "images_per_s"),
-    await one("PyTorch CPU", size, PYTHON, torch, "finetune_images_per_s"),
+    result("jax-js WebGPU", "all", ofJax, "images_per_s"),
+    result("PyTorch CPU", "all", ofTorch, "finetune_images_per_s"),
+    result("PyTorch CPU, packed", "active wide", ofTorch, "active_images_per_s"),
   ];
-}
-
-async function one(peer: string, size: Size, command: string, args: string[], key: string): Promise<PeerResult> {
-  const { output, note } = await runPeer(command, args);
-  return { peer, size, images_per_s: output ? Number(output[key]) : null, note };
 }
 
 /** What a program's last line of output says, or why there is none. */
