@@ -78,7 +78,10 @@ await runTask(usage, async ({ args }) => {
       steps.push(result);
       say(describeStep(result, ceilings.gflops));
       const all = steps.findLast((s) => s.method === method && s.size === size && s.tokens === "all")!;
-      if (tokens !== "all") say(`${(result.images_per_s / all.images_per_s).toPrecision(3)} times the images of all tokens`);
+      if (tokens !== "all") {
+        const times = result.images_per_s / all.images_per_s, saved = all.processor_ms / result.processor_ms;
+        say(`${times.toPrecision(3)} times the images of all tokens; by processor time ${saved.toPrecision(3)} times`);
+      }
       if (only === "kernels" || (only !== "tokens" && method === "finetune" && result.kernels.length > 0)) {
         say(kernelTable(result.kernels, ceilings.gflops, ceilings.gbytes));
       }

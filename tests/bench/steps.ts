@@ -1,5 +1,6 @@
 /** @file Whole training steps at the small and the full size, and what they spend their time on. */
 
+import process from "node:process";
 import { defaultConfig, type RunConfig } from "../../lib/config/keys.ts";
 import { mostActivePatches } from "../../lib/data/active_patches.ts";
 import { PackedImages } from "../../lib/data/packed.ts";
@@ -27,6 +28,8 @@ export interface StepResult {
   readonly batch: number;
   /** Images a second, median of the timed steps; for SimCLR pairs of views. */
   readonly images_per_s: number;
+  /** Processor time of the process, the least of the timed steps: what a step takes of a software adapter, whatever else the machine does. */
+  readonly processor_ms: number;
   /** Milliseconds from the first line to the end of the first step, compilation included. */
   readonly first_step_ms: number;
   /** Bytes of the plan's own tensors. */
@@ -95,11 +98,13 @@ export async function benchStep(
   const first = performance.now() - started;
   // the pacer needs a few steps to know how long they take
   for (let i = 1; i < WARM_UP; i++) await step(i);
-  const times: number[] = [];
+  const times: number[] = [], processor: number[] = [];
   for (let i = 0; i < steps; i++) {
-    const begun = performance.now();
+    const begun = performance.now(), used = process.cpuUsage();
     await step(WARM_UP + i);
     times.push(performance.now() - begun);
+    const { user, system } = process.cpuUsage(used);
+    processor.push((user + system) / 1000);
   }
   const median = times.sort((a, b) => a - b)[steps >> 1]!;
   const peak = gpu.memory.peak;
@@ -107,6 +112,7 @@ export async function benchStep(
   return {
     ...{ method, tokens, size, batch },
     images_per_s: 1000 * batch / median,
+    processor_ms: Math.min(...processor),
     first_step_ms: first,
     plan_bytes: trained.plan.bytes,
     peak_bytes: peak,
