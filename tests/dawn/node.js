@@ -31,6 +31,7 @@ let failed = 0;
 for (const { name, fn } of tests) {
   try {
     await fn();
+    console.log(`${name} ... ok`);
   } catch (error) {
     failed++;
     console.error(`${name}: ${error.stack}`);

@@ -7,6 +7,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { hideWaylandWarning } from "../../lib/cli/task.ts";
 import { openSource } from "../../lib/disk/files.ts";
 import { serveFolder } from "../../lib/disk/serve.ts";
 import { writeSynthetic } from "../../lib/disk/write_synthetic.ts";
@@ -45,6 +46,7 @@ const fields = Object.entries(CHOICE).map(([id, value]) => `document.getElementB
 await browser.evaluate(`${fields.join(";")}; document.getElementById('train').click()`);
 await browser.until("document.body.classList.contains('trained')");
 const trained = await browser.save("#save", "trained-in-the-page.safetensors");
+hideWaylandWarning();
 using gpu = await Gpu.open();
 const reporter = { line: () => {}, progress: () => {} };
 const jets = await readJets("jets.h5", openSource(data)) as LabelledJets;
