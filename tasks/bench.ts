@@ -18,6 +18,10 @@ const PARTS = ["step-small", "step-full", "tokens", "matmul", "kernels", "data",
 /** Steps that are measured: what is trained, and which tokens are computed. */
 const STEPS = [["finetune", "all"], ["finetune", "active submanifold"], ["finetune", "active wide"], ["simclr", "all"]] as const;
 
+/** 40 GFLOP an image at 5 TFLOP/s, 32 images a rank, 20 MB of gradients, PCIe at 12 GB/s. */
+const PLAN = { gflop: 40, gflops: 5000, images: 32, bytes: 20e6, bus: 12e9 };
+const RANKS = [2, 4, 8, 16, 64];
+
 const usage = {
   task: "bench",
   summary: "measure kernels and training steps against what the adapter can do",
@@ -199,10 +203,6 @@ function planTable(results: Awaited<ReturnType<typeof benchRanks>>): string {
   return `Planned, with ${waits} ms of waiting and ${host} ms on the host as measured here, the rest assumed\n` +
     table(["efficiency of ranks", ...RANKS.map(String)], rows);
 }
-
-/** 40 GFLOP an image at 5 TFLOP/s, 32 images a rank, 20 MB of gradients, PCIe at 12 GB/s. */
-const PLAN = { gflop: 40, gflops: 5000, images: 32, bytes: 20e6, bus: 12e9 };
-const RANKS = [2, 4, 8, 16, 64];
 
 function percent(share: number): string {
   return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;

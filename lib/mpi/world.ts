@@ -22,6 +22,9 @@ export interface WorldOptions {
   readonly overdue: (what: string) => void;
 }
 
+/** What a sum is computed in: everybody's numbers as they are sent, everybody's of this rank's part, and their sum. */
+type Room = Readonly<Record<"all" | "received" | "mine", Float32Array<ArrayBuffer>>>;
+
 /** The processes of a run. */
 export class World {
   /** Number of this process, from 0. */
@@ -34,6 +37,7 @@ export class World {
   readonly version: string;
   readonly #library: MpiLibrary;
   readonly #options: WorldOptions;
+  #kept: Room | undefined;
 
   /**
    * Joins the others.
@@ -93,11 +97,8 @@ export class World {
 
   async #sumOf(values: Float32Array<ArrayBuffer>, factor: number): Promise<void> {
     const { functions: { MPI_Alltoall, MPI_Allgather }, constants: { world, byte } } = this.#library;
-    const share = Math.ceil(values.length / this.size);
-    const bytes = 4 * share;
-    const sent = new Float32Array(share * this.size),
-      received = new Float32Array(share * this.size),
-      mine = new Float32Array(share);
+    const share = Math.ceil(values.length / this.size), bytes = 4 * share;
+    const { all: sent, received, mine } = this.#room(share);
     sent.set(values);
     await this.#wait("a sum", "MPI_Alltoall", MPI_Alltoall(sent, bytes, byte, received, bytes, byte, world));
     for (let i = 0; i < share; i++) {
@@ -107,6 +108,13 @@ export class World {
     }
     await this.#wait("a sum", "MPI_Allgather", MPI_Allgather(mine, bytes, byte, sent, bytes, byte, world));
     values.set(sent.subarray(0, values.length));
+  }
+
+  /** Room for a sum, kept for the next one: new pages take the system longer than the sum. */
+  #room(share: number): Room {
+    if (this.#kept?.mine.length === share) return this.#kept;
+    const [all, received] = [new Float32Array(share * this.size), new Float32Array(share * this.size)];
+    return this.#kept = { all, received, mine: new Float32Array(share) };
   }
 
   /** The numbers of all ranks, one after the other; all ranks bring as many. */
