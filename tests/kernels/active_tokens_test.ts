@@ -44,9 +44,10 @@ function tokensOf(gpu: Gpu, active: readonly (readonly number[])[], places: numb
 const PLACES = 9;
 const ALL = Array.from({ length: PLACES }, (_, n) => n);
 
+const SOME = "some of each image";
 /** Active places of four images, and the room for each image. */
 const BATCHES: Readonly<Record<string, readonly [active: readonly (readonly number[])[], most: number]>> = {
-  "some of each image": [[[1, 4, 8], [0, 2, 3, 5, 7], [3], [0, 1, 2, 3, 4, 5, 8]], 9],
+  [SOME]: [[[1, 4, 8], [0, 2, 3, 5, 7], [3], [0, 1, 2, 3, 4, 5, 8]], 9],
   "as many as there is room for": [[[1, 4], [0, 7], [3, 8], [0, 1]], 2],
   "images without any": [[[], [2, 5, 6], [], [0, 8]], 5],
   "one in all": [[[], [], [4], []], 3],
@@ -139,7 +140,8 @@ const OPS: Readonly<Record<string, TokenOp>> = {
 
 for (const [name, [active, most]] of Object.entries(BATCHES)) {
   for (const [what, op] of Object.entries(OPS)) {
-    for (const dim of what === "linear attention" ? [4, 12] : [5, 8]) {
+    const dims = what === "linear attention" ? [4, 12] : [8, 5];
+    for (const dim of name === SOME ? dims : dims.slice(0, 1)) {
       variantsTest(`${what} of active tokens, ${name}, ${dim} values each`, async (gpu) => {
         const tokens = tokensOf(gpu, active, PLACES, most);
         const cells = active.flatMap((places, image) => places.map((place) => (image * PLACES + place) * dim));
@@ -176,7 +178,7 @@ for (const [name, [active, most]] of Object.entries(BATCHES)) {
 }
 
 variantsTest("dropout of a path leaves out the active tokens of whole images", async (gpu) => {
-  const [active, most] = BATCHES["some of each image"]!, dim = 4;
+  const [active, most] = BATCHES[SOME]!, dim = 4;
   const step = createStep(gpu);
   writeStep(gpu, step, { seed: 3, step: 1 });
   const tape = new Tape(gpu, { training: true, step });

@@ -5,7 +5,7 @@ import { activeTokens, fromPlaces, otherTokens, toPlaces } from "../../lib/tenso
 import { addRepeated } from "../../lib/tensor/ops/add.ts";
 import { hideTokens, tokenError } from "../../lib/tensor/ops/hidden_tokens.ts";
 import { ImageViews, NO_AUGMENTATION } from "../../lib/tensor/ops/images.ts";
-import type { Tokens } from "../../lib/tensor/tensor.ts";
+import type { Tensor, Tokens } from "../../lib/tensor/tensor.ts";
 import { assertEvery, type LargeRun, largeTest } from "../support/large.ts";
 
 /** So many images that the loop over them ends on any adapter. */
@@ -82,21 +82,19 @@ largeTest("active tokens are moved, filled in and added up", {
   assertEvery(dplace, (i) => sums[i]!, "gradient of place", 1e-3);
 });
 
-const TARGETS = { sums: "token_targets.sums", pixels: "token_targets.pixels" } as const;
+const TARGETS = ["sums", "pixels", "forward", "backward"].map((entry) => `token_targets.${entry}`);
 
-for (const [target, entry] of Object.entries(TARGETS)) {
-  largeTest(`tokenError() of ${target} is its formula, forward and backward`, {
-    many: [entry, "token_targets.forward", "token_targets.backward"],
-  }, async (run) => {
-    const tokens = activeTokens(run.tape, run.placed("all", [IMAGES, PLACES], new Uint32Array(ALL).fill(1), "u32"), PLACES);
-    const [x, values] = run.input("x", [IMAGES, PLACES, 1], 1, Math.abs), [guess, p] = run.input("guess", [IMAGES, PLACES, 1], 2);
-    const deviation = target === "sums" ? run.placed("deviation", [1], Float32Array.of(0.7)) : undefined;
-    const prediction = fromPlaces(run.tape, guess, tokens), patches = fromPlaces(run.tape, x, tokens);
-    const loss = tokenError(run.tape, prediction, patches, { channels: 1, patch: 1, unit: 255, deviation });
-    run.tape.backward(loss);
-    const { l, dguess } = await run.compute({ l: loss, dguess: run.tape.gradient(guess)! });
-    const error = (i: number) => p[i]! - Math.log1p(255 * values[i]!) / (target === "sums" ? 0.7 : Math.log(256));
-    assertEvery(l.map((value) => value * ALL), (i) => error(i) ** 2, "loss", 1e-4);
-    assertEvery(dguess.map((value) => value * ALL), (i) => 2 * error(i), "gradient of the prediction", 1e-4);
-  });
-}
+largeTest("tokenError() of sums and of pixels is its formula, forward and backward", { many: TARGETS }, async (run) => {
+  const tokens = activeTokens(run.tape, run.placed("all", [IMAGES, PLACES], new Uint32Array(ALL).fill(1), "u32"), PLACES);
+  const [x, values] = run.input("x", [IMAGES, PLACES, 1], 1, Math.abs), [guess, p] = run.input("guess", [IMAGES, PLACES, 1], 2);
+  const prediction = fromPlaces(run.tape, guess, tokens), patches = fromPlaces(run.tape, x, tokens);
+  const lossOf = (deviation?: Tensor) => tokenError(run.tape, prediction, patches, { channels: 1, patch: 1, unit: 255, deviation });
+  const sums = lossOf(run.placed("deviation", [1], Float32Array.of(0.7))), pixels = lossOf();
+  run.tape.backward(sums, pixels);
+  const found = await run.compute({ sums, pixels, dguess: run.tape.gradient(guess)! });
+  const errors = (scale: number) => values.map((v, i) => p[i]! - Math.log1p(255 * v) / scale);
+  const [ofSums, ofPixels] = [errors(0.7), errors(Math.log(256))];
+  assertEvery(found.sums.map((value) => value * ALL), (i) => ofSums[i]! ** 2, "loss of sums", 1e-4);
+  assertEvery(found.pixels.map((value) => value * ALL), (i) => ofPixels[i]! ** 2, "loss of pixels", 1e-4);
+  assertEvery(found.dguess.map((value) => value * ALL), (i) => 2 * (ofSums[i]! + ofPixels[i]!), "gradient of the prediction", 1e-4);
+});

@@ -6,7 +6,10 @@ import { decodeSafetensors, encodeSafetensors, type StoredTensor, toFloats } fro
 import { readWeights } from "../../../lib/disk/weight_files.ts";
 import { encodeWeights, WeightsError, weightsOf } from "../../../lib/weights/weights.ts";
 import { decodeInfo, describeAssumed, describeUntrained, encodeInfo, NO_HEADS } from "../../../lib/weights/weights_info.ts";
+import type { ModelConfig } from "../../../lib/nn/config.ts";
+import { encodeOnnx } from "../../../lib/weights/onnx_model.ts";
 import { temporaryFolder } from "../../support/files.ts";
+import { infoOf, randomState, SMALL_MODEL } from "../../support/weights.ts";
 
 const MODEL = new URL("../../fixtures/torch/model.safetensors", import.meta.url).pathname;
 const { tensors: TENSORS } = decodeSafetensors(Deno.readFileSync(MODEL));
@@ -164,4 +167,10 @@ describe("describeUntrained()", () => {
     assertEquals(decodeInfo(trained(null), shapes).untrained, NO_HEADS.untrained);
     assertEquals(decodeInfo(trained("1"), shapes).untrained, []);
   });
+});
+
+Deno.test("encodeOnnx() refuses a model of active tokens", () => {
+  const model: ModelConfig = { ...SMALL_MODEL, tokens: "active" };
+  const weights = { ...infoOf(model), path: "w.safetensors", state: randomState(model, 1) };
+  assertThrows(() => encodeOnnx(weights, "channels-last", ""), WeightsError, "w.safetensors: it computes active tokens alone");
 });
