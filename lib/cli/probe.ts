@@ -39,8 +39,10 @@ export async function probe(
   { neighbours, images, ...options }: ProbeOptions,
   reporter: ConsoleReporter,
 ): Promise<Summary> {
-  const place = labelledPlace(config);
-  using data = await openLabelled(gpu, config, place, {
+  // it learns from one part of these images and is tested on another, even where others are for testing
+  const divided = { ...config, data: { ...config.data, test_path: "" } };
+  const place = labelledPlace(divided);
+  using data = await openLabelled(gpu, divided, place, {
     progress: reporter.counting,
     notice: (line) => reporter.line(line),
     ...options,
@@ -63,6 +65,7 @@ export async function probe(
       labels: pick(data.labels, both),
       classes: weights.model.num_classes,
       mass: pick(data.mass, both),
+      weights: data.weights && pick(data.weights, both),
       split: { train: all.subarray(0, train.length), test: all.subarray(train.length) },
     };
     const nearest = await neighbourProbe(known, neighbours, work(`neighbours, ${name}`));

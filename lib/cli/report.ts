@@ -145,7 +145,7 @@ function readStudy(folder: string): Saved {
     return {
       name: images === null ? name : `${name}, ${images} images`,
       predicted: combined(ofMembers.map(({ predicted }) => predicted)),
-      members: ofMembers.map(({ predicted }) => predicted),
+      members: of.length > 1 ? ofMembers.map(({ predicted }) => predicted) : undefined,
       weights: ofMembers.flatMap(({ weights }) => weights),
       seen: { labelled: total("labelled"), unlabelled: total("unlabelled") },
     };

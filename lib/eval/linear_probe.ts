@@ -22,6 +22,8 @@ export interface ProbeData {
   readonly classes: number;
   /** Mass of each image in GeV. */
   readonly mass: ArrayLike<number>;
+  /** What each image counts in the measures; 1 if not given. */
+  readonly weights?: ArrayLike<number> | undefined;
   /** Fitted on the training images, tested on the test images. */
   readonly split: Pick<Split, "train" | "test">;
 }
@@ -50,7 +52,12 @@ export async function linearProbe(data: ProbeData, options: LinearProbeOptions =
   for (const image of test) {
     const row = rows.row(image), shares = fitted.map((classifier) => sigmoid(dot(classifier, row)));
     const probabilities = classes === 2 ? [1 - shares[0]!, shares[0]!] : shares;
-    results.add({ class: argmax(probabilities), probabilities, mass: dot(regressor, row) }, labels[image]!, mass[image]!);
+    results.add(
+      { class: argmax(probabilities), probabilities, mass: dot(regressor, row) },
+      labels[image]!,
+      mass[image]!,
+      data.weights?.[image],
+    );
   }
   return results;
 }

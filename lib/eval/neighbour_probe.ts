@@ -33,7 +33,12 @@ export async function neighbourProbe(data: ProbeData, neighbours: number, option
       probabilities[labels[train[i]!]!]! += 1 / k;
       sum += mass[train[i]!]!;
     }
-    results.add({ class: argmax(probabilities), probabilities, mass: sum / k }, labels[image]!, mass[image]!);
+    results.add(
+      { class: argmax(probabilities), probabilities, mass: sum / k },
+      labels[image]!,
+      mass[image]!,
+      data.weights?.[image],
+    );
     if (n % IMAGES === 0) await pause(n, test.length);
   }
   return results;

@@ -34,7 +34,10 @@ export function textChart(title: string, curves: readonly TextCurve[], columns: 
     return `${label.padStart(width)} \u2502${Array.from(row, (bits) => String.fromCharCode(EMPTY + bits)).join("")}`;
   });
   const last = curves.map(({ name, values }) => `${name} ${values.at(-1)?.toPrecision(4) ?? "-"}`).join("   ");
-  return [title, ...lines, `${" ".repeat(width)} \u2514${"\u2500".repeat(columns)} epoch ${epochs}`, last].join("\n");
+  const axis = ` epoch ${epochs}`;
+  return [title, ...lines, `${" ".repeat(width)} \u2514${"\u2500".repeat(Math.max(0, columns - axis.length))}${axis}`, last].join(
+    "\n",
+  );
 }
 
 /** Points of a curve, the ones between two values included. */

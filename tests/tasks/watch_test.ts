@@ -48,6 +48,7 @@ Deno.test("textChart() draws a falling curve from the upper left to the lower ri
   assertEquals(lines[0], "Loss");
   const plot = lines.slice(1, 4).map((line) => line.slice(line.indexOf("\u2502") + 1));
   assert(plot[0]![0] !== "\u2800" && plot[0]!.at(-1) === "\u2800" && plot[2]!.at(-1) !== "\u2800", plot.join("\n"));
+  assertEquals(new Set(lines.slice(1, 5).map(({ length }) => length)).size, 1, "the axis is as long as the lines above it");
   assertStringIncludes(lines.at(-1)!, "a 1.000");
   assertEquals(textChart("Loss", [{ name: "a", values: [NaN] }], 10, 3), "Loss: no epoch yet");
 });

@@ -89,15 +89,6 @@ Deno.test("event weights: equal ones change nothing, images of weight 0 might be
     "runs/n",
   );
   assertStringIncludes(negative, 'dataset "bad" (data.keys.weight) holds -0.5 at row 7');
-  const none = await fail(
-    workspace,
-    "finetune",
-    ...TRAIN,
-    ...set("data.labelled_path=data/toy.h5", "data.keys.weight=w"),
-    "--out",
-    "runs/n",
-  );
-  assertStringIncludes(none, "there is no dataset w for weight");
 });
 
 Deno.test("data.test_path: nothing is taken from the images for training, and the test file is judged as a whole", async () => {
@@ -118,6 +109,9 @@ Deno.test("data.test_path: nothing is taken from the images for training, and th
   assertEquals([test.images, test.whole, test.seen], [30, true, { a: { labelled: 0, unlabelled: 0 } }]);
   const { stdout: _, ...same } = await evaluated("--data", "data/test.h5", "--all");
   assertEquals(same.models, test.models);
+  // a probe divides the images that were trained on
+  const { stdout: probed } = await succeed(workspace, "probe", "--weights", "runs/f/best.safetensors", "--neighbours", "3");
+  assertStringIncludes(probed, "was trained or validated on 16 of these 16 images");
   // all images that the model was trained on
   assertEquals((await evaluated("--data", "data/toy.h5", "--all")).seen, { a: { labelled: 80, unlabelled: 0 } });
   assertStringIncludes(

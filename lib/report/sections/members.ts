@@ -23,7 +23,7 @@ export const members: Section = {
       }),
     ]);
     return {
-      columns: ["measure", ...several.flatMap(({ name, members }) => [`${members!.length} members of ${name}`, `their mean`])],
+      columns: ["measure", ...several.flatMap(({ name, members }) => [`${members!.length} members of ${name}`, "mean prediction"])],
       rows,
     };
   },

@@ -1,7 +1,7 @@
 /** @file Training curves, from the histories that weight files carry. */
 
 import { CURVES } from "../../weights/history.ts";
-import { Chart, rangeOf, series } from "../chart.ts";
+import { Chart, rangeOf, series, ticksOf } from "../chart.ts";
 import type { DrawnModel, Section } from "../section.ts";
 import type { Figure } from "../svg.ts";
 
@@ -26,9 +26,11 @@ export function curveFigures(models: readonly Pick<DrawnModel, "name" | "history
     );
     if (curves.length === 0) return [];
     const epochs = Math.max(...curves.map(({ values }) => values.at(-1)![0]));
+    // room for the marks of the first and the last
+    const domain = [0.5, epochs + 0.5] as const;
     const chart = new Chart({
       title,
-      x: { label: "epoch", domain: [Math.min(1, epochs - 1), epochs] },
+      x: { label: "epoch", domain, ticks: ticksOf({ domain }).filter(Number.isInteger) },
       y: { label, domain: rangeOf(curves.flatMap(({ values }) => values.map(([, value]) => value))) },
       legend: curves.map(({ name, part, colour }) => ({
         text: `${name}, ${part === "train" ? "training" : "validation"}`,
