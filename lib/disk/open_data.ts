@@ -96,7 +96,8 @@ export async function openLabelled(
   const loader = await openMatching(config, place);
   return await guarded(loader, async () => {
     const { labels, mass, weights, pt } = await readTruth(loader, config, path, options);
-    const all = whole ? testOnly(loader.count) : divided(labels, config, path), split = weights ? counting(all, weights) : all;
+    const all = whole ? testOnly(loader.count) : divided(labels, config, path),
+      split = weights ? counting(all, weights, path) : all;
     options.check?.({ ...factsOf(loader), ...split, labels, mass });
     const opened = await openPackedImages(gpu, config, loader, place, options);
     const known = { path: config.data.labelled_path, labels: await labelsFingerprint(labels, mass, weights), split: all };
@@ -116,10 +117,16 @@ function testOnly(count: number): Split {
   return { train: new Uint32Array(), val: new Uint32Array(), test: firstNumbers(count) };
 }
 
-/** The split without images of weight 0. */
-function counting({ train, val, test }: Split, weights: Float64Array): Split {
-  const of = (part: Uint32Array) => part.filter((image) => weights[image]! > 0);
-  return { train: of(train), val: of(val), test: of(test) };
+/** The split without images of weight 0; @throws {DataError} if no image of a part is left */
+function counting({ train, val, test }: Split, weights: Float64Array, path: string): Split {
+  const of = (part: Uint32Array, purpose: string) => {
+    const kept = part.filter((image) => weights[image]! > 0);
+    if (kept.length > 0 || part.length === 0) return kept;
+    throw new DataError(
+      `${path}: all ${part.length} images for ${purpose} have a weight of 0 (data.keys.weight). Give some of them a weight`,
+    );
+  };
+  return { train: of(train, "training"), val: of(val, "validation"), test: of(test, "testing") };
 }
 
 /** Opens images without labels, 5 % of them for validation. */

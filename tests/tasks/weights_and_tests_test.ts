@@ -49,6 +49,7 @@ Deno.test("event weights: equal ones change nothing, images of weight 0 might be
     m,
     w,
     same: all.map(() => 3),
+    few: all.map((i) => i === 7 ? 1 : 0),
     bad: all.map((i) => i === 7 ? -0.5 : 1),
   });
   await rewrite(`${at}toy.h5`, `${at}left.h5`, kept, { Y, m, w });
@@ -80,15 +81,12 @@ Deno.test("event weights: equal ones change nothing, images of weight 0 might be
   // the weights know by which numbers they were weighed
   await succeed(workspace, "eval", "--model", "a=runs/w/best.safetensors", "--format", "csv");
   assertStringIncludes(new TextDecoder().decode(workspace.read("reports/predictions.csv")), "mass_true,weight");
-  const negative = await fail(
-    workspace,
-    "finetune",
-    ...TRAIN,
-    ...set("data.labelled_path=data/weighted.h5", "data.keys.weight=bad"),
-    "--out",
-    "runs/n",
-  );
-  assertStringIncludes(negative, 'dataset "bad" (data.keys.weight) holds -0.5 at row 7');
+  const refused = (weight: string) => {
+    const weighted = set("data.labelled_path=data/weighted.h5", `data.keys.weight=${weight}`);
+    return fail(workspace, "finetune", ...TRAIN, ...weighted, "--out", "runs/n");
+  };
+  assertStringIncludes(await refused("bad"), 'dataset "bad" (data.keys.weight) holds -0.5 at row 7');
+  assertStringIncludes(await refused("few"), "have a weight of 0 (data.keys.weight)");
 });
 
 Deno.test("data.test_path: nothing is taken from the images for training, and the test file is judged as a whole", async () => {
