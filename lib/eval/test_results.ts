@@ -21,10 +21,8 @@ export class TestResults {
   readonly weights: Float64Array;
   /** Transverse momentum in GeV, NaN if it is not known. */
   readonly pt: Float64Array;
-  /** Whether the true classes are known; those of the labels are 0 otherwise. */
-  hasLabels = true;
-  /** Whether any image counts otherwise than once. */
-  weighted = false;
+  #hasLabels = true;
+  #weighted = false;
   #added = 0;
   #order: Uint32Array | undefined;
 
@@ -39,6 +37,16 @@ export class TestResults {
     [this.labels, this.predicted] = [new Uint32Array(images), new Uint32Array(images)];
     [this.scores, this.trueMass, this.mass] = [new Float64Array(images), new Float64Array(images), new Float64Array(images)];
     [this.weights, this.pt] = [new Float64Array(images), new Float64Array(images)];
+  }
+
+  /** Whether the true classes are known; the labels are 0 if they are not. */
+  get hasLabels(): boolean {
+    return this.#hasLabels;
+  }
+
+  /** Whether any image counts otherwise than once. */
+  get weighted(): boolean {
+    return this.#weighted;
   }
 
   /** Whether the true masses are known. */
@@ -70,8 +78,8 @@ export class TestResults {
     this.labels[row] = label;
     this.weights[row] = weight;
     this.pt[row] = pt;
-    if (Number.isNaN(label)) this.hasLabels = false;
-    if (weight !== 1) this.weighted = true;
+    if (Number.isNaN(label)) this.#hasLabels = false;
+    if (weight !== 1) this.#weighted = true;
     this.predicted[row] = prediction.class;
     this.scores[row] = prediction.probabilities[1]!;
     this.trueMass[row] = trueMass;
