@@ -10,6 +10,7 @@ import type { RunConfig } from "../config/keys.ts";
 import { trainingSeed } from "../config/seeds.ts";
 import type { Difference, Interval } from "../eval/bootstrap.ts";
 import { MEASURES, type MeasureValues } from "../eval/measures.ts";
+import { holm } from "../eval/mcnemar.ts";
 import { compareStudies, type Spread, spreads } from "../eval/study.ts";
 import { formatReal, NOT_DEFINED } from "../format.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -278,11 +279,13 @@ function spreadRows({ spreads }: StudyGroup): string[][] {
 }
 
 function differenceRows(differences: Record<string, Difference | null>): string[][] {
-  const rows = Object.entries(MEASURES).map(([name, { label, digits }]) => {
+  const shown = (p: number | null) => p === null ? NOT_DEFINED : p.toPrecision(2);
+  const corrected = holm(Object.keys(MEASURES).map((name) => differences[name]?.p ?? null));
+  const rows = Object.entries(MEASURES).map(([name, { label, digits }], i) => {
     const found = differences[name];
-    if (!found) return [label, NOT_DEFINED, "", ""];
+    if (!found) return [label, NOT_DEFINED, "", "", ""];
     const { difference, interval, p } = found;
-    return [label, formatReal(difference, digits), ends(interval, digits), p === null ? NOT_DEFINED : p.toPrecision(2)];
+    return [label, formatReal(difference, digits), ends(interval, digits), shown(p), shown(corrected[i]!)];
   });
-  return [["difference", "mean", "95 %", "p"], ...rows];
+  return [["difference", "mean", "95 %", "p", "with Holm's correction"], ...rows];
 }

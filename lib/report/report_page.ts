@@ -142,8 +142,8 @@ function termList(heading: string, entries: ReportInput["made"]): string {
   return element("section", {}, element("h2", {}, heading), element("dl", {}, ...list));
 }
 
-/** A table of a section. On a phone each row is a block of lines, its first cell the heading. */
-function tableElement({ columns, rows }: ReportTable): string {
+/** A table for a page. On a phone each row is a block of lines, its first cell the heading. */
+export function tableElement({ columns, rows }: ReportTable): string {
   const head = columns.map((column) => element("th", { scope: "col" }, escapeText(column)));
   const body = rows.map((row) => {
     return element("tr", {}, ...row.map((cell, i) => element("td", i === 0 ? {} : { "data-model": columns[i] }, escapeText(cell))));

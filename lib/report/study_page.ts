@@ -3,7 +3,7 @@
 import { MEASURES, type MeasureValues } from "../eval/measures.ts";
 import type { Spread } from "../eval/study.ts";
 import { Chart, rangeOf, series } from "./chart.ts";
-import { pageDocument } from "./report_page.ts";
+import { pageDocument, tableElement } from "./report_page.ts";
 import { element, escapeText, type Figure, namedFigures } from "./svg.ts";
 
 /** Members that were trained on the same number of images. */
@@ -60,14 +60,8 @@ export function learningCurves(groups: readonly StudyGroup[]): Figure[] {
 
 /** The page. */
 export function studyPage(tables: readonly StudyTable[], figures: readonly Figure[]): string {
-  const sections = tables.map(({ title, rows: [headings, ...rows] }) => {
-    const head = element("tr", {}, ...headings!.map((text) => element("th", { scope: "col" }, escapeText(text))));
-    const body = rows.map((row) => {
-      const cells = row.map((text, i) => element("td", i === 0 ? {} : { "data-model": headings![i] }, escapeText(text)));
-      return element("tr", {}, ...cells);
-    });
-    const drawn = element("table", {}, element("thead", {}, head), element("tbody", {}, ...body));
-    return element("section", {}, element("h2", {}, escapeText(title)), element("div", { class: "scroll" }, drawn));
+  const sections = tables.map(({ title, rows: [columns = [], ...rows] }) => {
+    return element("section", {}, element("h2", {}, escapeText(title)), tableElement({ columns, rows }));
   });
   const drawn = namedFigures(figures);
   return pageDocument("L2ViT: a study", [
@@ -76,7 +70,7 @@ export function studyPage(tables: readonly StudyTable[], figures: readonly Figur
       "p",
       {},
       "Means over members on their test images; the deviation is that from member to member, the interval of the mean is Student's. " +
-        "Differences and their p are from resamples of members and images together.",
+        "Differences and their p are from resamples of members and images together; with Holm's correction they hold for all measures at once.",
     ),
     ...sections,
     ...(drawn.length > 0
