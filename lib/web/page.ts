@@ -78,7 +78,9 @@ async function show(now: Loaded): Promise<void> {
     new Option("every class", ""),
     ...Array.from({ length: now.classes }, (_, c) => new Option(`class ${c}`, String(c))),
   );
-  get<HTMLInputElement>("wrong").disabled = now.labels === undefined;
+  const wrong = get<HTMLInputElement>("wrong");
+  wrong.disabled = now.labels === undefined;
+  wrong.checked &&= !wrong.disabled;
   get<HTMLButtonElement>("train").disabled = !now.labels || !now.mass;
   applyFilter();
   if (!now.jets || !now.weights) return say(now.jets ? "Now drop weights that read these jets" : "Now drop jets");
@@ -111,18 +113,23 @@ function count(): void {
 async function explain(): Promise<void> {
   if (explaining) return;
   explaining = true;
-  get("event").classList.add("waiting");
+  const place = get("event");
+  place.classList.add("waiting");
+  if (!place.hasChildNodes()) place.textContent = "Computing what the prediction rests on";
   try {
     let drawn: typeof wanted;
     while (drawn !== wanted) {
       drawn = wanted;
       const figure = drawn ? await engine.ask("explain", drawn.event) : "";
       // another event may be in sight by now, or other jets
-      if (!drawn || drawn.of === loaded) get("event").innerHTML = figure;
+      if (!drawn || drawn.of === loaded) place.innerHTML = figure;
     }
+  } catch (error) {
+    place.replaceChildren();
+    throw error;
   } finally {
     explaining = false;
-    get("event").classList.remove("waiting");
+    place.classList.remove("waiting");
   }
 }
 

@@ -31,10 +31,15 @@ export function gpuTest(name: string, fn: (gpu: Gpu) => Promise<void>, options?:
   Deno.test({ name, sanitizeResources: false, fn: async () => await fn(await testGpu(options)) });
 }
 
-/** Registers a test twice: with the kernels that suit the adapter, and with those for GPUs. */
-export function variantsTest(name: string, fn: (gpu: Gpu) => Promise<void>): void {
+/**
+ * Registers a test twice: with the kernels that suit the adapter, and with those for GPUs.
+ *
+ * @param guaranteed true for a third time, with those for GPUs that have no more than the guaranteed limits
+ */
+export function variantsTest(name: string, fn: (gpu: Gpu) => Promise<void>, guaranteed = false): void {
   gpuTest(name, fn);
   gpuTest(`${name}, by the kernels for GPUs`, fn, { software: false });
+  if (guaranteed) gpuTest(`${name}, with the guaranteed limits`, fn, { software: false, guaranteed });
 }
 
 /** Runs work on a device of its own. */
