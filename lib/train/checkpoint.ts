@@ -6,7 +6,8 @@ import { sha256 } from "../data/fingerprint.ts";
 import { parseTrainedOn, type TrainedOn } from "../data/provenance.ts";
 import { shorten } from "../format.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { decodeSafetensors, type Safetensors, type StoredTensor, storeFloats, toFloats } from "../io/safetensors.ts";
+import { fileKind } from "../io/file_kind.ts";
+import { decodeSafetensors, isSafetensors, type Safetensors, type StoredTensor, storeFloats, toFloats } from "../io/safetensors.ts";
 import { isRecord } from "../io/json.ts";
 import { type History, readCurve, readHistory } from "../weights/history.ts";
 import { encodeModel } from "../weights/weights.ts";
@@ -123,6 +124,9 @@ export function hashOfResume({ tensors, metadata }: Safetensors): Promise<string
  * @throws {UnusableCheckpoint} if they are not what was written
  */
 async function decodeChecked(bytes: Uint8Array, path: string): Promise<Safetensors> {
+  if (!isSafetensors(bytes)) {
+    throw new UnusableCheckpoint(`${path} is not a file to resume from: it is ${fileKind(bytes) ?? "of no known format"}`);
+  }
   let contents: Safetensors;
   try {
     contents = decodeSafetensors(bytes);
