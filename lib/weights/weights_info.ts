@@ -20,7 +20,8 @@ import type { MassScale } from "./mass_scale.ts";
 
 /**
  * Raised when the meaning of a key changes. Version 1 did not say what the weights were trained on; before version 3 images were
- * only divided, masses never logarithms and data never parts of a cross-validation: and all tokens were computed: files for which that holds are still written as version 2.
+ * only divided, masses never logarithms, data never parts of a cross-validation, and all tokens computed: files for which that holds
+ * are still written as version 2.
  */
 const VERSION = 3;
 
