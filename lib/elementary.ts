@@ -1,9 +1,9 @@
 /**
  * @file Exponential, logarithm, sine and cosine from sums, products and quotients alone.
  *
- * The standard fixes the bits of those, and of square roots, in every program. It leaves Math.exp and its kin to each: Deno and Chromium differ in
- * the last digit of some values. What is trained, predicted or kept in a file rests on these instead, so that it has the same bits
- * wherever it is computed. They are within a unit in the last place or two of the true values.
+ * The standard fixes the bits of those, and of square roots, in every program. It leaves Math.exp and its kin to each: Deno and
+ * Chromium differ in the last digit of some values. What is trained, predicted or kept in a file rests on these instead, so that it
+ * has the same bits wherever it is computed. They are within a unit in the last place or two of the true values.
  *
  * Each takes its argument to a short interval around 0, exactly or nearly so, by parts of ln 2 or pi/2 in two words; there a Taylor
  * series has few terms.

@@ -1,9 +1,9 @@
 /**
  * @file Every kernel that models are computed with, for every kind of adapter, each compiled by this one.
  *
- * Which kernels there are follows from the sizes of a model, its recipe, and what an adapter is: whether it computes on the CPU, how wide
- * its subgroups are, and what it allows beyond that which the standard guarantees. So the plans of several models are made as if this
- * adapter were of each kind, and what they launch is collected. Where a product may be computed in several ways, all are.
+ * Which kernels there are follows from the sizes of a model, its recipe, and what an adapter is: whether it computes on the CPU, how
+ * wide its subgroups are, and what it allows beyond that which the standard guarantees. So the plans of several models are made as if
+ * this adapter were of each kind, and what they launch is collected. Where a product may be computed in several ways, all are.
  */
 
 import { defaultConfig, type RunConfig } from "../config/keys.ts";
@@ -28,7 +28,10 @@ const IMAGES = 4;
 
 const gpuWith = (least: number, most = least): GpuOptions => ({ software: false, subgroup: [least, most] });
 
-/** Kinds of adapters, as what this one is taken for. What is allowed everywhere comes first: those after it share most kernels with it. */
+/**
+ * Kinds of adapters, as what this one is taken for. What is allowed everywhere comes first: those after it share most kernels with it,
+ * which need not be compiled again.
+ */
 export const KINDS: Readonly<Record<string, GpuOptions>> = {
   "GPU with guaranteed limits": { ...gpuWith(0), guaranteed: true },
   "GPU without subgroups": gpuWith(0),

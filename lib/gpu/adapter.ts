@@ -94,7 +94,7 @@ export async function openDevice(guaranteed = false): Promise<Opened> {
   return opened;
 }
 
-/** A device with these features and raised limits, or why there is none. Each takes an adapter of its own: an adapter gives one device. */
+/** A device with these features and raised limits, or why there is none. Each takes its own adapter, since one gives one device. */
 async function requestDevice(
   features: readonly string[],
   raised: readonly (typeof RAISED)[number][],

@@ -1,8 +1,8 @@
 /**
  * @file The Worker behind the page: adapter, jets and weights are here, so that the page answers whatever is computed.
  *
- * Nothing in it is the page's own: files are read, events predicted and explained, and models trained by the code of the tasks.
- * What the first look at the page does not need is imported when it is wanted: what reads files that are dropped, figures of a report, training.
+ * Nothing in it is the page's own: files are read, events predicted and explained, and models trained by the code of the tasks. What the
+ * first look at the page does not need is imported when it is wanted: what reads files that are dropped, figures of a report, training.
  */
 
 /// <reference lib="dom" />

@@ -1,5 +1,6 @@
 /**
- * @file Weights of files: ours, and those of PyTorch and Hugging Face, where the model has to be found, and what is known of it may lie beside.
+ * @file Weights of files: ours, and those of PyTorch and Hugging Face, where the model has to be found, and what is known of it may lie
+ * beside.
  */
 
 import type { Safetensors } from "../io/safetensors.ts";

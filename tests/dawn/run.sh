@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Node with Dawn, and Deno with wgpu, on one driver: the README's example gives the same weights, bit for bit, and the golden tests pass.
-# The driver is Chromium's software one (apt-get install chromium), or that which VK_DRIVER_FILES names. Node 24 is fetched where there is an older one.
+# Node with Dawn, and Deno with wgpu, on one driver: the README's example gives the same weights, and the golden tests pass.
+# The driver is Chromium's software one (apt-get install chromium), or that which VK_DRIVER_FILES names. Node 24 is fetched where an
+# older one is installed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
