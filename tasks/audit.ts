@@ -9,7 +9,7 @@ const usage = {
   task: "audit",
   summary: "list every package with version, licence, integrity and reason; exit 1 if deno.lock, deno.json or an import has others",
 };
-/** Programs of their own: peers of the benchmark, run by --peers alone, ONNX Runtime, run by the test of exported models, and Dawn in Node. */
+/** Programs of their own: peers, run by deno task bench --peers alone; ONNX Runtime, run by the test of exported models; Dawn in Node. */
 const NOT_OURS = ["tests/bench/peers/", "tests/onnx_runtime/", "tests/dawn/"];
 
 await runTask(usage, () => {
