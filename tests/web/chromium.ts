@@ -1,9 +1,10 @@
 /** @file Headless Chromium with its software Vulkan driver, driven by its debugging protocol. */
 
-/** Debian's program; `enable-unsafe-webgpu` since a software adapter is not offered without. */
+/** Debian's program; `enable-unsafe-webgpu` since a software adapter is not offered without; shared memory is small in containers. */
 const FLAGS = [
   "--headless=new",
   "--no-sandbox",
+  "--disable-dev-shm-usage",
   "--enable-unsafe-webgpu",
   "--use-webgpu-adapter=swiftshader",
   "--remote-debugging-port=0",
