@@ -79,12 +79,15 @@ export class Ranks implements Ending {
   }
 
   leave(code: number): void {
-    if (!this.#world) return;
-    if (code === 0 || this.#together || this.#alike) this.#world.finalize();
+    const world = this.#world;
+    if (!world) return;
+    // MPICH's mpirun may end with 0 after a signal that was sent to it, whatever the ranks end with, unless one of them aborts
+    const forgotten = this.#together && world.family === "MPICH" && world.rank === 0;
+    if (!forgotten && (code === 0 || this.#together || this.#alike)) world.finalize();
     else {
       // a launcher that is told to end all may drop what it has not yet passed on
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, MOMENT.heard);
-      this.#world.abort(code);
+      world.abort(code);
     }
   }
 }

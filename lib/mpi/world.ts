@@ -7,7 +7,7 @@
  * A partner that hangs would be waited for without end, so each wait has a bound.
  */
 
-import { MpiError, type MpiLibrary, openLibrary, readText } from "./library.ts";
+import { type Family, MpiError, type MpiLibrary, openLibrary, readText } from "./library.ts";
 
 /** Numbers that are summed at once: a count of bytes has 31 bits. */
 const MOST_AT_ONCE = 2 ** 24;
@@ -35,6 +35,8 @@ export class World {
   readonly node: string;
   /** The library, such as "Open MPI v4.1.4". */
   readonly version: string;
+  /** Which constants the library has. */
+  readonly family: Family;
   readonly #library: MpiLibrary;
   readonly #options: WorldOptions;
   #kept: Room | undefined;
@@ -50,6 +52,7 @@ export class World {
     this.#library = library;
     this.#options = options;
     this.version = library.version;
+    this.family = library.family;
     const out = new Int32Array(1);
     this.#check(functions.MPI_Init_thread(0n, 0n, serialized, out), "MPI_Init_thread");
     if (out[0]! < serialized) {

@@ -31,11 +31,11 @@ function copyFolder(workspace: Workspace, from: string, to: string): void {
   }
 }
 
-/** A signal that reaches one rank stops both, with the state saved once. */
-async function stopByRank1(run: RankedRun): Promise<void> {
+/** A signal that reaches one rank, or the launcher where that gives ranks the time, stops both, with the state saved once. */
+async function stop(run: RankedRun, launcher: Launcher): Promise<void> {
   const child = run.start(ENDLESS);
   await run.epochs(child, 1);
-  await run.kill(child, "TERM", 1);
+  await (launcher.name === "MPICH" ? run.killLauncher("TERM") : run.kill(child, "TERM", 1));
   const { code, stderr } = await child.output();
   const text = new TextDecoder().decode(stderr);
   assertNotEquals(code, 0);
@@ -77,7 +77,7 @@ testRanks(
     using run = new RankedRun(launcher);
     // one of each: tests/mpi/kills.ts kills many times, by either launcher
     if (launcher.name === "Open MPI") await run.killAtRandom(ENDLESS, new Random(18, 1));
-    await stopByRank1(run);
+    await stop(run, launcher);
     const limit = launcher.name === "Open MPI"
       ? await trainWhole(run, launcher)
       : await hang(run, async () => await trainWhole(run, launcher));

@@ -1,6 +1,7 @@
 /** @file Processes that mpirun has started: what they tell one another, what they compute together, and how they end. */
 
 import { assertEquals, assertNotEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { sharedAdapters } from "../../lib/cli/ranks.ts";
 import { MpiError, NOT_FOUND, openLibrary } from "../../lib/mpi/library.ts";
 import { temporaryFolder } from "../support/files.ts";
 import { testGpu } from "../support/gpu.ts";
@@ -88,4 +89,10 @@ for (const deed of ["fail", "die"]) {
 
 Deno.test("no library, and a file that is none, are named with what to do", () => {
   assertThrows(() => openLibrary(NOT_FOUND), MpiError, "No library of MPI was found. Install one");
+});
+
+Deno.test("ranks of one machine whose GPUs have one name are warned that it may be one GPU", () => {
+  const warnings = sharedAdapters([["a", "H100"], ["b", "H100"], ["a", "H100"], ["b", ""], ["b", ""]]);
+  assertEquals(warnings.length, 1);
+  assertStringIncludes(warnings[0]!, "Warning: ranks 0, 2 run on H100 of a, which is one GPU unless each was given its own");
 });

@@ -112,6 +112,11 @@ export class RankedRun {
     }
   }
 
+  /** Sends a signal to what has started the ranks. */
+  async killLauncher(signal: string): Promise<void> {
+    await byTask(`kill -s ${signal} ${(await byTask(`pgrep -f '^mpirun.*${this.first.root}'`)).trim()}`);
+  }
+
   /**
    * Kills one of two ranks that train without an end, drawn by lot, at a moment that is drawn too: while they start, or not before there
    * is a new checkpoint to go on from.
