@@ -27,10 +27,10 @@ Deno.test({
   sanitizeResources: false,
   fn: async () => {
     using gpu = await Gpu.open();
-    const broken = DOUBLE.replace("2.0 * x", "2.0 * nothing");
+    const broken = DOUBLE.replace("2.0 * x", "2.0 * no_such_number");
     new Plan(gpu, [dispatch(broken, { x: storage("x", 16), y: storage("y", 16) })]).run();
     const error = await assertRejects(() => gpu.finish(), GpuError, "refused kernel probe.main");
-    assertStringIncludes(error.message, "nothing");
+    assertStringIncludes(error.message, "no_such_number");
     assertThrows(() => gpu.check(), GpuError);
   },
 });
