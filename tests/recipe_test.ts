@@ -9,7 +9,7 @@ const REPOSITORY = new URL("../", import.meta.url).pathname;
 const OF_KERNELS = [
   "tests/lib/gpu/kernel_test.ts",
   "tests/lib/gpu/wgsl_test.ts",
-  "tests/lib/gpu/grid_test.ts",
+  "tests/lib/gpu/launch_bounds_test.ts",
   "tests/lib/structure_test.ts",
   "tests/kernels/every_entry_test.ts",
 ];
