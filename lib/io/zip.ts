@@ -82,7 +82,8 @@ export function openZip(file: Uint8Array): { readonly names: readonly string[]; 
     read(name) {
       const entry = entries.get(name);
       if (!entry) return undefined;
-      const hindrance = entry.hindrance ?? (entry.deflated ? "compressed" : undefined);
+      const hindrance = entry.hindrance ??
+        (entry.deflated ? "compressed. Unpack it, then pack it without: zip -0 -r NEW FOLDER" : undefined);
       if (hindrance !== undefined) throw new ZipError(`entry "${shorten(name)}" is ${hindrance}`);
       const contents = file.subarray(entry.start, entry.stop);
       if (crc32(contents) !== entry.crc) throw new ZipError(`entry "${shorten(name)}" is damaged: its checksum is wrong`);
