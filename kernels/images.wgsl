@@ -197,16 +197,21 @@ fn transform(row: u32, word: u32) -> Pixel {
   return Pixel((r / PATCH) * GRID + c / PATCH, (channel * PATCH + r % PATCH) * PATCH + c % PATCH, x, kept);
 }
 
-@compute @workgroup_size(WIDTH)
-fn scatter(ids: Ids) {
-  let at = cell(ids, dims.most);
+// The entry of a cell of the range of rows, transformed as its row is; not kept where the row has no such entry.
+fn pixel_at(at: Cell) -> Pixel {
   let row = dims.first_row + at.row;
   let range = ranges[row % arrayLength(&ranges)];
   let word = range.x + WORDS * at.column;
   if (at.row >= dims.rows || word >= range.y) {
-    return;
+    return Pixel(0u, 0u, 0.0, false);
   }
-  let pixel = transform(row, word);
+  return transform(row, word);
+}
+
+@compute @workgroup_size(WIDTH)
+fn scatter(ids: Ids) {
+  let at = cell(ids, dims.most);
+  let pixel = pixel_at(at);
   if (pixel.kept) {
     patches[(at.row * GRID * GRID + pixel.place) * FEATURES + pixel.feature] = pixel.value;
   }
@@ -228,14 +233,11 @@ fn list(ids: Ids) {
   if (at.row >= dims.rows || at.column >= dims.most) {
     return;
   }
-  let row = dims.first_row + at.row;
-  let range = ranges[row % arrayLength(&ranges)];
-  let word = range.x + WORDS * at.column;
+  let pixel = pixel_at(at);
   var entry = vec2<u32>();
-  if (word < range.y) {
-    let pixel = transform(row, word);
+  if (pixel.kept) {
     let token = token_at(at.row, pixel.place);
-    if (pixel.kept && token != NONE) {
+    if (token != NONE) {
       entry = vec2<u32>(token * FEATURES + pixel.feature, bitcast<u32>(pixel.value));
     }
   }
@@ -245,13 +247,7 @@ fn list(ids: Ids) {
 @compute @workgroup_size(WIDTH)
 fn mark(ids: Ids) {
   let at = cell(ids, dims.most);
-  let row = dims.first_row + at.row;
-  let range = ranges[row % arrayLength(&ranges)];
-  let word = range.x + WORDS * at.column;
-  if (at.row >= dims.rows || word >= range.y) {
-    return;
-  }
-  let pixel = transform(row, word);
+  let pixel = pixel_at(at);
   if (pixel.kept && pixel.value != 0.0) {
     atomicStore(&marks[at.row * GRID * GRID + pixel.place], 1u);
   }

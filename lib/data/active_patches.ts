@@ -1,13 +1,13 @@
 /** @file How many patches of an image hold something: the room that a batch of them takes, known before anything is computed. */
 
-import { pauses, type WorkOptions } from "../interrupted.ts";
+import { firstNumbers } from "../arrays.ts";
+import type { WorkOptions } from "../interrupted.ts";
+import { forEachImage } from "./each_image.ts";
 import { forEachEntry, WORDS_PER_ENTRY } from "./entries.ts";
 import type { ImageSource } from "./packed.ts";
 
 /** How images are shifted: cyclically along phi by any number of pixels, or by whole patches, so that what leaves the image is lost. */
 export type Roll = "none" | "phi" | "towers";
-
-const AT_ONCE = 256;
 
 /**
  * The most patches of any image that hold a pixel which is not zero, however the image is mirrored or shifted; 1 if there are none.
@@ -28,22 +28,17 @@ export async function mostActivePatches(
   const grid = Math.floor(size / patch);
   if (size % patch !== 0) return Math.max(1, Math.min(grid * grid, mostPerImage / WORDS_PER_ENTRY[encoding]));
   const shifts = roll === "phi" ? patch : 1;
-  const pause = pauses(options, "Stopped while counting active patches");
   let most = 1;
-  for (let first = 0; first < count; first += AT_ONCE) {
-    const images = Array.from({ length: Math.min(AT_ONCE, count - first) }, (_, i) => first + i);
-    const { offsets, words } = await source.batch(images);
-    for (const i of images.keys()) {
-      // which columns of each row of patches hold something
-      const filled = new Uint8Array(grid * size);
-      forEachEntry(words.subarray(offsets[i], offsets[i + 1]), encoding, (position, value) => {
-        const pixel = Math.floor(position / channels), row = Math.floor(pixel / size / patch);
-        if (row < grid && value !== 0) filled[row * size + pixel % size] = 1;
-      });
-      for (let shift = 0; shift < shifts; shift++) most = Math.max(most, filledPatches(filled, size, patch, shift));
-    }
-    await pause(first + images.length, count);
-  }
+  const visit = (words: Uint32Array) => {
+    // which columns of each row of patches hold something
+    const filled = new Uint8Array(grid * size);
+    forEachEntry(words, encoding, (position, value) => {
+      const pixel = Math.floor(position / channels), row = Math.floor(pixel / size / patch);
+      if (row < grid && value !== 0) filled[row * size + pixel % size] = 1;
+    });
+    for (let shift = 0; shift < shifts; shift++) most = Math.max(most, filledPatches(filled, size, patch, shift));
+  };
+  await forEachImage(source, firstNumbers(count), visit, options, "Stopped while counting active patches");
   return most;
 }
 

@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { ReportFolder } from "../../../lib/cli/report_folder.ts";
 import { walk } from "../../../lib/disk/files.ts";
 import { temporaryFolder } from "../../support/files.ts";
+import { delay } from "../../support/waiting.ts";
 
 const SCRIPT = new URL("../../support/publish.ts", import.meta.url).pathname;
 
@@ -99,7 +100,7 @@ Deno.test("a process that is killed while it publishes leaves files of one repor
   for (let round = 0; round < 15; round++) {
     const child = publisher(temporary.path, "ab"[round % 2]!, 1_000_000);
     await child.stdout.getReader().read();
-    await new Promise((resolve) => setTimeout(resolve, 3 * round));
+    await delay(3 * round);
     child.kill("SIGKILL");
     await child.status;
     const reports = reportsIn(temporary.path);
