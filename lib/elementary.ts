@@ -18,6 +18,11 @@ const QUARTER_TURN = [1.57079632673412561417, 6.07710050650619224932e-11] as con
 const double = new Float64Array(1), halves = new Uint32Array(double.buffer);
 /** Which half is the upper one. */
 const UPPER = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 1 : 0;
+/** Cosines of an angle that is turned on by 0, 1, 2 and 3 quarters. */
+const turned = new Float64Array(4);
+
+/** 2^k at place k + 1023, for k from -1023 to 1023: quicker to look up than to put together from bits. */
+const POWERS = powersOfTwo();
 
 /** e^x. */
 export function exp(x: number): number {
@@ -27,21 +32,18 @@ export function exp(x: number): number {
   const value = 1 + (high + (r * r * expSeries(r) - low));
   // in two steps, since neither the largest nor the smallest results are a product with one power of two
   const half = Math.trunc(k / 2);
-  return value * powerOfTwo(half) * powerOfTwo(k - half);
+  return value * POWERS[1023 + half]! * POWERS[1023 + k - half]!;
 }
 
 /** Natural logarithm of x. */
 export function log(x: number): number {
   if (!(x > 0) || x === Infinity) return x === 0 ? -Infinity : x > 0 ? x : NaN;
-  const isSmall = x < 1e-300;
-  double[0] = isSmall ? x * 18014398509481984 : x; // by 2^54
-  let k = (halves[UPPER]! >>> 20) - 1023 - (isSmall ? 54 : 0);
-  halves[UPPER] = (halves[UPPER]! & 0xfffff) | 0x3ff00000;
-  let m = double[0];
-  if (m > Math.SQRT2) {
-    m /= 2;
-    k++;
-  }
+  const isSmall = x < 1e-300, normal = isSmall ? x * 18014398509481984 : x; // by 2^54
+  double[0] = normal;
+  const exponent = (halves[UPPER]! >>> 20) - 1023, mantissa = normal * POWERS[1023 - exponent]!;
+  // a number, since a processor guesses half of the branches here wrong
+  const isLarge = Number(mantissa > Math.SQRT2);
+  const m = mantissa * POWERS[1023 - isLarge]!, k = exponent + isLarge - (isSmall ? 54 : 0);
   // log m = 2 artanh s
   const s = (m - 1) / (m + 1), squared = s * s;
   return k * LN2[0] + (2 * s + (2 * s * squared * artanhSeries(squared) + k * LN2[1]));
@@ -58,20 +60,18 @@ export function power(b: number, n: number): number {
 
 /** Cosine of an angle of a few turns. */
 export function cos(angle: number): number {
-  return cosineAfter(angle, 0);
+  return cosAndSin(angle)[0];
 }
 
-/** Sine of an angle of a few turns. */
-export function sin(angle: number): number {
-  return cosineAfter(angle, 3);
-}
-
-/** Cosine of an angle that is turned on by so many quarters. */
-function cosineAfter(angle: number, quarters: number): number {
+/** Cosine and sine of an angle of a few turns. */
+export function cosAndSin(angle: number): readonly [cosine: number, sine: number] {
   const k = Math.round(angle / (Math.PI / 2)), r = (angle - k * QUARTER_TURN[0]) - k * QUARTER_TURN[1], squared = r * r;
-  const quarter = (k + quarters) & 3;
-  const value = quarter % 2 === 0 ? 1 + squared * cosineSeries(squared) : r + r * squared * sineSeries(squared);
-  return quarter === 0 || quarter === 3 ? value : -value;
+  const cosine = 1 + squared * cosineSeries(squared), sine = r + r * squared * sineSeries(squared);
+  turned[0] = cosine;
+  turned[1] = -sine;
+  turned[2] = -cosine;
+  turned[3] = sine;
+  return [turned[k & 3]!, turned[(k + 3) & 3]!];
 }
 
 /** (e^x - 1 - x) / x^2, by Horner's rule like the others. */
@@ -135,9 +135,12 @@ function sineSeries(z: number): number {
   return sum;
 }
 
-/** 2^k, for k from -1022 to 1023. */
-function powerOfTwo(k: number): number {
-  halves[UPPER] = (k + 1023) << 20;
-  halves[1 - UPPER] = 0;
-  return double[0]!;
+function powersOfTwo(): Float64Array {
+  const powers = new Float64Array(2047);
+  powers[1023] = 1;
+  for (let k = 1; k <= 1023; k++) {
+    powers[1023 + k] = 2 * powers[1022 + k]!;
+    powers[1023 - k] = powers[1024 - k]! / 2;
+  }
+  return powers;
 }

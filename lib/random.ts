@@ -5,16 +5,21 @@
  * only on (key, counter), so a run goes on exactly after a restart and gives the same on every machine.
  */
 
-import { cos, log, sin } from "./elementary.ts";
+import { cosAndSin, log } from "./elementary.ts";
 
 /** What random numbers are drawn for: each purpose counts in a stream of its own. */
 export const STREAMS = { weights: 1, shuffle: 2, synth: 4, bootstrap: 5 } as const;
 
-/** Four 32-bit words. */
-export type Words = [number, number, number, number];
-
-/** Four 32-bit words for a 128-bit counter under a 64-bit key. */
-export function philox(counter: readonly [number, number, number, number], key: readonly [number, number]): Words {
+/**
+ * Four 32-bit words for a 128-bit counter under a 64-bit key.
+ *
+ * @param words is overwritten by them, and returned
+ */
+export function philox(
+  counter: readonly [number, number, number, number],
+  key: readonly [number, number],
+  words: Uint32Array = new Uint32Array(4),
+): Uint32Array {
   let [c0, c1, c2, c3] = counter;
   let [k0, k1] = key;
   for (let round = 0; round < 10; round++) {
@@ -27,7 +32,11 @@ export function philox(counter: readonly [number, number, number, number], key: 
     k0 = (k0 + 0x9E3779B9) | 0;
     k1 = (k1 + 0xBB67AE85) | 0;
   }
-  return [c0 >>> 0, c1 >>> 0, c2 >>> 0, c3 >>> 0];
+  words[0] = c0;
+  words[1] = c1;
+  words[2] = c2;
+  words[3] = c3;
+  return words;
 }
 
 /** Upper 32 bits of the 64-bit product of two 32-bit words; no partial sum exceeds 32 bits. */
@@ -44,9 +53,10 @@ export class Random {
   readonly #stream: number;
   readonly #sequence: number;
   #block = 0;
-  #words: Words = [0, 0, 0, 0];
+  readonly #words = new Uint32Array(4);
   #used = 4;
-  #spare: number | undefined;
+  #spare = 0;
+  #hasSpare = false;
 
   /**
    * Starts the sequence.
@@ -63,11 +73,14 @@ export class Random {
 
   /** A word, uniform over 0 ... 2^32 - 1. */
   word(): number {
-    if (this.#used === 4) {
-      this.#words = philox([this.#block++, this.#stream, this.#sequence, 0], this.#key);
-      this.#used = 0;
-    }
+    if (this.#used === 4) this.#draw();
     return this.#words[this.#used++]!;
+  }
+
+  /** The next four words; apart from {@linkcode word}, which is short enough then to become a part of its callers. */
+  #draw(): void {
+    philox([this.#block++, this.#stream, this.#sequence, 0], this.#key, this.#words);
+    this.#used = 0;
   }
 
   /** A number in [0, 1) with 32 random bits. */
@@ -82,15 +95,12 @@ export class Random {
 
   /** A number of the standard normal distribution (Box and Muller). */
   normal(): number {
-    if (this.#spare !== undefined) {
-      const value = this.#spare;
-      this.#spare = undefined;
-      return value;
-    }
+    this.#hasSpare = !this.#hasSpare;
+    if (!this.#hasSpare) return this.#spare;
     const radius = Math.sqrt(-2 * log(1 - this.uniform()));
-    const angle = 2 * Math.PI * this.uniform();
-    this.#spare = radius * sin(angle);
-    return radius * cos(angle);
+    const [cosine, sine] = cosAndSin(2 * Math.PI * this.uniform());
+    this.#spare = radius * sine;
+    return radius * cosine;
   }
 
   /** Puts an array in random order, in place (Fisher and Yates). */

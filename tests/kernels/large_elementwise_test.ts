@@ -188,7 +188,7 @@ largeTest("randomMask() draws what the host draws", { many: ["random_mask.draw",
   const [keep, restore] = [new Uint32Array(found.keep.buffer), new Uint32Array(found.restore.buffer)];
   const { seed, step } = LARGE_STEP;
   for (let b = 0; b < images; b++) {
-    const words = [0, 1, 2].map((n) => philox([3 * b + n, 0, step, 0], [seed, 0])[0]);
+    const words = [0, 1, 2].map((n) => philox([3 * b + n, 0, step, 0], [seed, 0])[0]!);
     for (let n = 0; n < 3; n++) {
       const place = words.filter((word, m) => word < words[n]! || (word === words[n] && m < n)).length;
       if (restore[3 * b + n] !== place || (place < 2 && keep[2 * b + place] !== n)) {
