@@ -1,7 +1,7 @@
 /** @file The page of a study: tables of means and deviations, and learning curves. */
 
 import { MEASURES, type MeasureValues } from "../eval/measures.ts";
-import type { Spread } from "../eval/study.ts";
+import type { Spread } from "../eval/spread.ts";
 import { Chart, rangeOf, series } from "./chart.ts";
 import { pageDocument, tableElement } from "./report_page.ts";
 import { element, escapeText, type Figure, namedFigures } from "./svg.ts";
@@ -69,7 +69,8 @@ export function studyPage(tables: readonly StudyTable[], figures: readonly Figur
     element(
       "p",
       {},
-      "Means over members on their test images; the deviation is that from member to member, the interval of the mean is Student's. " +
+      "Means over members on their test images; the deviation is that from member to member, the interval of the mean is Student's, of members from " +
+        "several weights that of two crossed effects. " +
         "Differences and their p are from resamples of members and images together; with Holm's correction they hold for all measures at once.",
     ),
     ...sections,

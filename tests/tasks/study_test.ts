@@ -1,6 +1,6 @@
 /** @file Studies as a user runs them: several runs of one recipe, what they say together, and ensembles of them. */
 
-import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { exists } from "../../lib/disk/files.ts";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
 import { FINETUNE_TOY, writeToy } from "../support/toy.ts";
@@ -71,6 +71,40 @@ Deno.test("a study's table is that of its members, which differ in their seeds a
     await fail(workspace, "study", ...STUDY, "--folds", "2", "--out", "runs/u", "--against", "runs/s"),
     "has no member fold-0",
   );
+
+  // the weights of the first two members as backbones
+  const backbones = [42, 43].map((seed) => `runs/s/seed-${seed}/best.safetensors`);
+  const from = [
+    ...STUDY,
+    "--seeds",
+    "2",
+    "--pretrained",
+    backbones.join(),
+    "--out",
+    "runs/v",
+    "--against",
+    "runs/s",
+    "--against",
+    "runs/t",
+  ];
+  await succeed(workspace, "study", ...from);
+  const found = json(workspace, "runs/v/study.json");
+  const wide = found.groups[0].measures.mass_mae,
+    of = (name: string) => found.members.find((member: { name: string }) => member.name === name);
+  assertEquals(found.members.map(({ name, way }: { name: string; way: string }) => [name, way]), [
+    ["weights-1-seed-42", "seed-42"],
+    ["weights-1-seed-43", "seed-43"],
+    ["weights-2-seed-42", "seed-42"],
+    ["weights-2-seed-43", "seed-43"],
+  ]);
+  assertAlmostEquals(
+    found.comparisons[0].differences.mass_mae.difference,
+    wide.mean - (json(workspace, "runs/s/study.json").members.slice(0, 2) as { measures: { mass_mae: number } }[])
+      .reduce((sum, { measures: { mass_mae } }) => sum + mass_mae / 2, 0),
+    1e-9,
+  );
+  assertEquals(found.comparisons.map(({ against }: { against: string }) => against), ["runs/s", "runs/t"]);
+  assert(of("weights-1-seed-42").measures.mass_mae !== of("weights-2-seed-42").measures.mass_mae);
 });
 
 Deno.test("parts of a cross-validation test each image once, and numbers of training images make a learning curve", async () => {
@@ -92,4 +126,35 @@ Deno.test("parts of a cross-validation test each image once, and numbers of trai
     columns(workspace, "runs/s/train-40-fold-1/predictions.csv")["index"],
   );
   assertStringIncludes(await fail(workspace, "study", ...STUDY), "say what the members differ in");
+  assertStringIncludes(await fail(workspace, "study", ...STUDY, "--pretrained", "a,a"), "--pretrained: a is there twice");
+});
+
+Deno.test("random splits of a study train on other images each, with a seed of their own, and are tested on a file of its own if there is one", async () => {
+  using workspace = new Workspace();
+  writeToy(`${workspace.root}data/toy.h5`, 60);
+  writeToy(`${workspace.root}data/test.h5`, 20, true, 9);
+  await succeed(
+    workspace,
+    "study",
+    ...STUDY,
+    "--splits",
+    "2",
+    "--set",
+    "data.test_path=data/test.h5",
+    "--max-train",
+    "20",
+    "--out",
+    "runs/s",
+  );
+  const tested = [42, 43].map((seed) => {
+    const folder = `runs/s/train-20-split-${seed}`;
+    const configuration = new Map<string, string>(json(workspace, `${folder}/metrics.json`).made).get(
+      `Configuration of train-20-split-${seed}`,
+    )!;
+    assertMatch(configuration, new RegExp(`  split_seed: ${seed}\n`));
+    assertMatch(configuration, new RegExp(`training:\n  method: simclr\n  seed: ${seed}\n`));
+    return columns(workspace, `${folder}/predictions.csv`)["index"]!;
+  });
+  assertEquals(tested[0], tested[1]);
+  assertEquals(tested[0]!.length, 20);
 });

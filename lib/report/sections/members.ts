@@ -1,7 +1,7 @@
 /** @file The models that an ensemble or a study is made of: how much they differ, and what their mean gains. */
 
 import { measure, MEASURES } from "../../eval/measures.ts";
-import { spreadOf } from "../../eval/study.ts";
+import { spreadOf } from "../../eval/spread.ts";
 import { formatReal } from "../../format.ts";
 import type { Section } from "../section.ts";
 
