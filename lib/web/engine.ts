@@ -108,7 +108,7 @@ const calls: { [Name in keyof Calls]: (given: Calls[Name]["given"], context: Con
 
   async report(_, { signal, tell }) {
     const [model, { labels, mass, name }] = ready();
-    if (!labels || !mass) throw new Error(`${name} has no labels and masses, so there is nothing to compare with`);
+    if (!labels && !mass) throw new Error(`${name} has neither labels nor masses, so there is nothing to compare with`);
     const progress = (done: number, total: number) => tell({ progress: ["95 % intervals", done, total] });
     const { drawReport } = await import("./report.ts");
     return await drawReport(model, predictions, labels, mass, { signal, progress });

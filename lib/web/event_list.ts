@@ -19,6 +19,7 @@ const TITLES: Readonly<Record<Column, string>> = {
 /** Columns that need the truth. */
 const TRUTH: readonly Column[] = ["label", "truth", "error"];
 const ROW_HEIGHT = 30;
+const ALL = [-Infinity, Infinity] as const;
 /** Rows beyond those in sight, so that scrolling shows no gaps. */
 const BEYOND = 8;
 
@@ -32,6 +33,8 @@ export interface Filter {
   readonly score: readonly [number, number];
   /** Least and most of the mass in GeV. */
   readonly mass: readonly [number, number];
+  /** The same of the size of its error. */
+  readonly error: readonly [number, number];
 }
 
 /** The table. */
@@ -43,7 +46,7 @@ export class EventList {
   #columns: Partial<Record<Column, Float64Array>> = {};
   #count = 0;
   #shown = new Uint32Array(0);
-  #filter: Filter = { class: undefined, wrong: false, score: [0, 1], mass: [-Infinity, Infinity] };
+  #filter: Filter = { class: undefined, wrong: false, score: [0, 1], mass: ALL, error: ALL };
   #sort: { column: Column; up: boolean } = { column: "event", up: true };
   #chosen = -1;
   #due = false;
@@ -127,12 +130,12 @@ export class EventList {
   }
 
   #arrange(): void {
-    const { class: wanted, wrong, score, mass } = this.#filter, columns = this.#columns;
+    const { class: wanted, wrong, score, mass, error } = this.#filter, columns = this.#columns;
     const within = (value: number, [least, most]: readonly [number, number]) =>
       Number.isNaN(value) || (value >= least && value <= most);
     const shown = Uint32Array.from({ length: this.#count }, (_, i) => i).filter((i) =>
       (wanted === undefined || columns.class![i] === wanted) && within(columns.score![i]!, score) &&
-      within(columns.mass![i]!, mass) &&
+      within(columns.mass![i]!, mass) && within(Math.abs(columns.error?.[i] ?? NaN), error) &&
       (!wrong || (columns.label !== undefined && columns.class![i] !== columns.label[i]))
     );
     const by = columns[this.#sort.column]!, sign = this.#sort.up ? 1 : -1;

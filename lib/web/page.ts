@@ -81,6 +81,11 @@ async function show(now: Loaded): Promise<void> {
   const wrong = get<HTMLInputElement>("wrong");
   wrong.disabled = now.labels === undefined;
   wrong.checked &&= !wrong.disabled;
+  for (const id of ["error-from", "error-to"]) {
+    const field = get<HTMLInputElement>(id);
+    field.disabled = now.mass === undefined;
+    if (field.disabled) field.value = "";
+  }
   get<HTMLButtonElement>("train").disabled = !now.labels || !now.mass;
   applyFilter();
   if (!now.jets || !now.weights) return say(now.jets ? "Now drop weights that read these jets" : "Now drop jets");
@@ -97,8 +102,8 @@ async function show(now: Loaded): Promise<void> {
   get<HTMLButtonElement>("csv").disabled = false;
   count();
   list.move(1);
-  if (now.labels && now.mass) await drawReport();
-  else get("figures").textContent = "Figures compare predictions with the truth: these jets have no labels and masses.";
+  if (now.labels || now.mass) await drawReport();
+  else get("figures").textContent = "Figures compare predictions with the truth: these jets have neither labels nor masses.";
   if (status.className !== "error") say(took);
 }
 
@@ -149,6 +154,7 @@ function applyFilter(): void {
     wrong: get<HTMLInputElement>("wrong").checked,
     score: [number("score-from", -Infinity), number("score-to", Infinity)],
     mass: [number("mass-from", -Infinity), number("mass-to", Infinity)],
+    error: [number("error-from", -Infinity), number("error-to", Infinity)],
   });
   count();
 }
@@ -208,7 +214,7 @@ function listen(): void {
   for (const tab of document.querySelectorAll<HTMLElement>("[role=tab]")) {
     tab.addEventListener("click", () => turnTo(tab.dataset["part"]!));
   }
-  for (const id of ["class", "wrong", "score-from", "score-to", "mass-from", "mass-to"]) {
+  for (const id of ["class", "wrong", "score-from", "score-to", "mass-from", "mass-to", "error-from", "error-to"]) {
     get(id).addEventListener("input", applyFilter);
   }
   stop.addEventListener("click", () => work?.abort());

@@ -14,16 +14,18 @@ import type { Weights } from "../weights/weights.ts";
 const SEED = 42;
 const NAME = "this model";
 
-/** Measures with their intervals, then every figure that the events allow. */
+/** Measures with their intervals, then every figure that the events allow; labels or masses may be missing. */
 export async function drawReport(
   { model, history, path }: Weights,
   predictions: readonly ImagePrediction[],
-  labels: Float64Array,
-  mass: Float64Array,
+  labels: Float64Array | undefined,
+  mass: Float64Array | undefined,
   options: WorkOptions,
 ): Promise<string> {
   const results = new TestResults(model.num_classes, predictions.length);
-  for (const prediction of predictions) results.add(prediction, labels[prediction.index]!, mass[prediction.index]!);
+  for (const prediction of predictions) {
+    results.add(prediction, labels?.[prediction.index] ?? NaN, mass?.[prediction.index] ?? NaN);
+  }
   const summary = (await summarise(new Map([[NAME, results]]), SEED, options)).models.get(NAME)!;
   const sections = drawSections([{ name: NAME, results, summary, history, weights: path, seen: { labelled: 0, unlabelled: 0 } }]);
   const rows = measureRows([summary]).map(({ label, cells: [cell] }) =>

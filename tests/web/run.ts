@@ -67,6 +67,22 @@ assertEquals(await shown(), order[order.indexOf(1) - 1]);
 await title(order[order.indexOf(1) - 1]!);
 console.log("Left and right go through the events, in the order of the table");
 
+/** Sets a field as a user does. */
+const set = (id: string, value: string) =>
+  browser.evaluate(`(() => {
+    const field = document.getElementById(${JSON.stringify(id)});
+    field.value = ${JSON.stringify(value)};
+    field.dispatchEvent(new Event("input"));
+  })()`);
+const { mass: truth } = jets, errors = masses.map((mass, i) => Math.abs(mass - truth[i]!));
+await set("error-from", "20");
+assertEquals(
+  await browser.evaluate("document.getElementById('count').textContent"),
+  `${errors.filter((error) => error >= 20).length} of 120 events`,
+);
+await set("error-from", "");
+console.log("Events are filtered by the size of their error");
+
 /** A damaged file, and the task that reads files of its kind with the folder that it reads them from. */
 const damaged = [
   ["foreign.h5", new TextEncoder().encode("no data"), "inspect", "data"],
