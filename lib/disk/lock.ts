@@ -19,8 +19,8 @@ export interface LockOptions {
   readonly elsewhere?: string;
 }
 
-/** Times that a lock's file may be removed by others while it is taken. */
-const MOST_TRIES = 100;
+/** Times that a file may be removed or moved by others while it is taken. */
+export const MOST_TRIES = 100;
 /** Milliseconds between two looks at a lock that another process holds. */
 const LOOK_EVERY = 250;
 /** Milliseconds between two lines that say that it is still held. */

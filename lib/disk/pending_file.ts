@@ -6,7 +6,7 @@
  */
 
 import { readAt, removeIfPossible, writeAll } from "./files.ts";
-import { holdFile } from "./lock.ts";
+import { holdFile, MOST_TRIES } from "./lock.ts";
 import { FileError } from "../io/file_error.ts";
 import { explaining, systemCode } from "./system_error.ts";
 
@@ -108,14 +108,25 @@ function isFolder(path: string): boolean {
 function openBeside(path: string): { file: Deno.FsFile; name: string } {
   for (let n = 1;; n++) {
     const name = n === 1 ? `${path}.partial` : `${path}.${n}.partial`;
+    const file = openAlone(name);
+    if (!file) continue;
+    file.truncateSync(0);
+    return { file, name };
+  }
+}
+
+/** A file of this name that no other process writes to; none if one does, or might. */
+function openAlone(name: string): Deno.FsFile | undefined {
+  for (let tries = 1;; tries++) {
     const { file, isNew } = openNewOrOld(name);
-    const hold = file ? holdFile(file, name) : "busy";
+    if (!file) return undefined;
+    const hold = holdFile(file, name);
     // where there are no locks, only a file that was not there can be known to be nobody's
-    if (file && (hold === "held" || (isNew && hold !== "busy"))) {
-      file.truncateSync(0);
-      return { file, name };
-    }
-    file?.close();
+    if (hold === "held" || (hold === "unknown" && isNew)) return file;
+    // one that is never that of its name is on a file system that cannot tell them apart
+    if (hold === "gone" && tries === MOST_TRIES) return file;
+    file.close();
+    if (hold !== "gone") return undefined;
   }
 }
 

@@ -9,6 +9,7 @@ import { Gpu } from "../../lib/gpu/device.ts";
 import { World } from "../../lib/mpi/world.ts";
 import { RankExchange } from "../../lib/train/rank_exchange.ts";
 import { train } from "../support/parts.ts";
+import { delay } from "../support/waiting.ts";
 
 /** Methods whose steps processes compute: one of each kind of exchange. */
 export const TRAINED: readonly string[] = ["finetuning", "SimCLR", "MAE"];
@@ -52,7 +53,7 @@ const DEEDS: Readonly<Record<string, (world: World) => Promise<unknown>>> = {
 
   /** Rank 1 never comes; what is printed meanwhile shows that timers go on. */
   async wait(world) {
-    if (world.rank === 1) await new Promise((resolve) => setTimeout(resolve, 60_000));
+    if (world.rank === 1) await delay(60_000);
     let turns = 0;
     setInterval(() => ++turns === 5 && console.log(JSON.stringify({ rank: world.rank, turns })), 20);
     await world.barrier();

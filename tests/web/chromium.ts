@@ -1,5 +1,7 @@
 /** @file Headless Chromium with its software Vulkan driver, driven by its debugging protocol. */
 
+import { delay } from "../support/waiting.ts";
+
 /** Debian's program; `enable-unsafe-webgpu` since a software adapter is not offered without; shared memory is small in containers. */
 const FLAGS = [
   "--headless=new",
@@ -75,7 +77,7 @@ export class Browser implements AsyncDisposable {
   async until(condition: string): Promise<void> {
     for (let i = 0; i < 1200; i++) {
       if (await this.evaluate(condition)) return;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await delay(100);
     }
     throw new Error(
       `${condition} did not come about; the page says: ${await this.evaluate("document.getElementById('status').textContent")}`,
@@ -103,7 +105,7 @@ export class Browser implements AsyncDisposable {
         // a download has another name until it is complete
         return Deno.readFileSync(path);
       } catch {
-        await new Promise((resolve) => setTimeout(resolve, 100));
+        await delay(100);
       }
     }
     throw new Error(`${name} was not saved`);

@@ -66,6 +66,21 @@ Deno.test("processes that write the same file many times leave a whole one, and 
   assertEquals(files(folder.path), ["write.ts", "x"]);
 });
 
+Deno.test("a new file that another process has taken, filled and put in its place before it was locked is left alone", () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/x`;
+  let others = 0;
+  using _overtaken = refusing("tryLockSync", () => {
+    if (others++ === 0) writeFileAtomic(path, "another's");
+  });
+  using file = new PendingFile(path);
+  assertEquals(Deno.readTextFileSync(path), "another's");
+  file.write("now");
+  file.complete();
+  file.place();
+  assertEquals([Deno.readTextFileSync(path), files(folder.path)], ["now", ["x"]]);
+});
+
 Deno.test("writeFileAtomic() writes over what a killed process has left", () => {
   using folder = temporaryFolder();
   const path = `${folder.path}/x`;
