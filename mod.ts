@@ -59,12 +59,13 @@
  * async function evaluate(path: string, data: LabelledData) {
  *   using gpu = await Gpu.open();
  *   const weights = readWeights(path), { test } = data.split;
- *   const results = new TestResults(weights.model.num_classes, test.length);
+ *   const results = new TestResults(weights.model.num_classes, test.length, weights.targets);
  *   for await (const prediction of predictImages(gpu, weights, data, test, 64)) {
- *     results.add(prediction, data.labels[prediction.index]!, data.mass[prediction.index]!);
+ *     const { index } = prediction, truth = data.targets.map(({ values }) => values[index]!);
+ *     results.add(prediction, data.labels[index]!, truth);
  *   }
  *   using explainer = new Explainer(gpu, weights, data);
- *   const { toMass } = await explainer.explain(test[0]!);
+ *   const { toTargets: [toMass] } = await explainer.explain(test[0]!);
  *   return { measures: measure(results), toMass };
  * }
  * ```
@@ -105,6 +106,7 @@ export type { PackedStore } from "./lib/disk/packed_store.ts";
 export type { Notice } from "./lib/disk/lock.ts";
 export { randomSplit, type Split, type SplitShares, stratifiedSplit } from "./lib/data/split.ts";
 export { writeSynthetic } from "./lib/disk/write_synthetic.ts";
+export { MASS, type Target, type TargetValues } from "./lib/data/targets.ts";
 export { DataError } from "./lib/data/errors.ts";
 export type { InputImages, LabelledData, TrainingImages } from "./lib/input/input_images.ts";
 export type { ActivePatches } from "./lib/tensor/ops/images.ts";
@@ -123,7 +125,7 @@ export { readWeights } from "./lib/disk/weight_files.ts";
 export { encodeWeights, type Weights, WeightsError } from "./lib/weights/weights.ts";
 export type { Assumable, WeightsInfo } from "./lib/weights/weights_info.ts";
 export type { Head } from "./lib/nn/heads.ts";
-export type { MassScale } from "./lib/weights/mass_scale.ts";
+export type { ScaledTarget, TargetScale } from "./lib/weights/target_scale.ts";
 export type { PixelScale, Transform } from "./lib/tensor/ops/images.ts";
 export type { ModelConfig } from "./lib/nn/config.ts";
 export type { StateDict } from "./lib/tensor/parameters.ts";
@@ -132,12 +134,12 @@ export type { TrainedOn } from "./lib/data/provenance.ts";
 // predictions and what they are worth
 export { Explainer, type Explanation } from "./lib/eval/attribution.ts";
 export { type Measure, measure, MEASURES, type MeasureValues } from "./lib/eval/measures.ts";
-export type { MassSums, Ranking, Sample } from "./lib/eval/sample.ts";
+export type { Ranking, Sample, TargetSums } from "./lib/eval/sample.ts";
 export { OutputError } from "./lib/eval/outputs.ts";
 export { type ImagePrediction, predictImages, type PredictOptions } from "./lib/eval/predict.ts";
-export type { Comparison, Difference, Interval, Intervals } from "./lib/eval/bootstrap.ts";
+export type { Adjusted, Comparison, Difference, Interval, Intervals } from "./lib/eval/bootstrap.ts";
 export { type ModelSummary, summarise, type Summary } from "./lib/eval/summary.ts";
-export { TestResults } from "./lib/eval/test_results.ts";
+export { TargetColumn, TestResults } from "./lib/eval/test_results.ts";
 
 // long work
 export { Interrupted, type Progress, type WorkOptions } from "./lib/interrupted.ts";

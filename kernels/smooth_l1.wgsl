@@ -1,13 +1,14 @@
-// Smooth L1 loss of each row (Girshick, arXiv:1504.08083), and its gradient.
+// Smooth L1 loss of each row (Girshick, arXiv:1504.08083), and its gradient, for one of several targets.
 //
 //   d       = prediction - goal
 //   loss    = d^2 / 2          where |d| < 1,   |d| - 1/2  elsewhere
-//   dprediction = clamp(d, -1, 1) WEIGHT / B
+//   dprediction = clamp(d, -1, 1) WEIGHT / (B TARGETS)
 //   distance    = |d|, or |exp(STD prediction + MEAN) - exp(STD goal + MEAN)| of logarithms (LOG)
 //
-// All three are multiplied by the row's weight, if rows have weights (WEIGHTED). WEIGHT is the factor of the mean loss in the total.
+// All three are multiplied by the row's weight, if rows have weights (WEIGHTED). WEIGHT is the factor in the total of the mean over rows
+// and targets. Of tensors with a column for each target, TARGET alone is read and written.
 //
-// prediction, goal, loss, distance, dprediction, row_weight  (B)
+// prediction, goal, loss, dprediction  (B, TARGETS)      distance, row_weight  (B)
 //
 // One invocation a row.
 //
@@ -18,6 +19,8 @@ const LOG: bool = false;
 const MEAN: f32 = 0.0;
 const STD: f32 = 1.0;
 const WEIGHTED: bool = false;
+const TARGETS: u32 = 1u;
+const TARGET: u32 = 0u;
 
 @group(0) @binding(0) var<storage, read> prediction: array<f32>;
 @group(0) @binding(1) var<storage, read> goal: array<f32>;
@@ -29,20 +32,21 @@ const WEIGHTED: bool = false;
 @compute @workgroup_size(WIDTH)
 fn forward(ids: Ids) {
   let row = invocation(ids);
-  let rows = arrayLength(&goal);
+  let rows = arrayLength(&distance);
   if (row >= rows) {
     return;
   }
-  let d = prediction[row] - goal[row];
-  loss[row] = select(abs(d) - 0.5, 0.5 * d * d, abs(d) < 1.0);
+  let at = row * TARGETS + TARGET;
+  let d = prediction[at] - goal[at];
+  loss[at] = select(abs(d) - 0.5, 0.5 * d * d, abs(d) < 1.0);
   distance[row] = abs(d);
   if (LOG) {
-    distance[row] = abs(exp(STD * prediction[row] + MEAN) - exp(STD * goal[row] + MEAN));
+    distance[row] = abs(exp(STD * prediction[at] + MEAN) - exp(STD * goal[at] + MEAN));
   }
-  dprediction[row] = clamp(d, -1.0, 1.0) * WEIGHT / f32(rows);
+  dprediction[at] = clamp(d, -1.0, 1.0) * WEIGHT / f32(rows * TARGETS);
   if (WEIGHTED) {
-    loss[row] *= row_weight[row];
+    loss[at] *= row_weight[row];
     distance[row] *= row_weight[row];
-    dprediction[row] *= row_weight[row];
+    dprediction[at] *= row_weight[row];
   }
 }

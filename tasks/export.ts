@@ -5,11 +5,12 @@ import { ConsoleReporter } from "../lib/cli/console.ts";
 import { rooted } from "../lib/cli/paths.ts";
 import { type Arguments, runTask, UsageError } from "../lib/cli/task.ts";
 import { openWeights, WEIGHT_OPTIONS } from "../lib/cli/weight_options.ts";
+import type { Target } from "../lib/data/targets.ts";
 import { sha256 } from "../lib/data/fingerprint.ts";
 import { makeFolder, writeFileAtomic } from "../lib/disk/atomic.ts";
 import { exists } from "../lib/disk/files.ts";
 import { encodeTorch } from "../lib/io/torch_writer.ts";
-import { IMAGE_AXES, imagesShape, ONNX_OPSET } from "../lib/weights/onnx_graph.ts";
+import { IMAGE_AXES, imagesShape, ONNX_OPSET, outputNames } from "../lib/weights/onnx_graph.ts";
 import { encodeOnnx } from "../lib/weights/onnx_model.ts";
 import { readTensors } from "../lib/disk/weight_files.ts";
 import { isOwn, weightsOf } from "../lib/weights/weights.ts";
@@ -54,8 +55,21 @@ async function onnx(args: Arguments, reporter: ConsoleReporter): Promise<Encoded
   const { weights } = openWeights(args.need("weights"), "export", args, reporter);
   const file = encodeOnnx(weights, axes, await sha256(Deno.readFileSync(weights.path)));
   const { model } = weights, classes = `(N, ${model.num_classes})`;
-  const outputs = `logits ${classes}, probabilities ${classes} and mass (N) in GeV`;
-  return { file, contents: `ONNX of operation set ${ONNX_OPSET}: images (${imagesShape(model, axes).join(", ")}) to ${outputs}` };
+  const names = outputNames(weights.targets).map((name, t) => `${name} (N)${inOwnUnit(weights.targets[t]!)}`);
+  const outputs = [`logits ${classes}`, `probabilities ${classes}`, ...names];
+  return {
+    file,
+    contents: `ONNX of operation set ${ONNX_OPSET}: images (${imagesShape(model, axes).join(", ")}) to ${joined(outputs)}`,
+  };
+}
+
+function inOwnUnit({ unit }: Target): string {
+  return unit === "" ? "" : ` in ${unit}`;
+}
+
+/** "a, b and c". */
+function joined(words: readonly string[]): string {
+  return `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
 function torch(args: Arguments): Encoded {

@@ -1,4 +1,4 @@
-/** @file deno task predict: classes and masses of the images of a file. */
+/** @file deno task predict: classes and masses, or other targets, of the images of a file. */
 
 import { dirname } from "node:path";
 import { placeOf } from "../lib/cli/commands.ts";
@@ -20,7 +20,7 @@ const FIRST_COLUMN = "index,";
 
 const usage = {
   task: "predict",
-  summary: "write class scores and mass of every image of a file",
+  summary: "write class scores and mass, or other targets, of every image of a file",
   options: {
     "weights=FILE": "weights from deno task finetune, or from PyTorch",
     "data=FILE": "file with images, HDF5 or NumPy, or several",
@@ -43,7 +43,7 @@ await runTask(usage, async ({ args, signal }) => {
   using gpu = await openGpu(reporter);
   const place = placeOf(args.need("data"), config);
   using data = await openImages(gpu, config, place, { progress: reporter.counting, notice: (line) => reporter.line(line), signal });
-  file.write(csvLine(csvHeader(weights.model.num_classes)));
+  file.write(csvLine(csvHeader(weights.model.num_classes, weights.targets)));
   const options = { progress: reporter.counting("predicting"), signal, flips };
   const { count } = data.images;
   for await (const prediction of predictImages(gpu, weights, data, firstNumbers(count), config.data.batch_size, options)) {

@@ -17,8 +17,8 @@ const usage = {
 await runTask(usage, async ({ args, signal }) => {
   const reporter = new ConsoleReporter(), out = rooted(args.get("out") ?? "reports");
   const folders = args.positional.map((folder) => rooted(folder.replace(/\/+$/, "")));
-  const { models, comparisons } = await report(folders, out, reporter, signal);
-  reporter.line(measuresTable(models));
-  for (const comparison of comparisons) reporter.line(`\n${describeComparison(comparison)}`);
+  const summary = await report(folders, out, reporter, signal);
+  reporter.line(measuresTable(summary));
+  for (const comparison of summary.comparisons) reporter.line(`\n${describeComparison(comparison, summary.targets)}`);
   reporter.line(`\nIn ${out}: report.html (open it in a browser) and its figures as SVG in figures/`);
 });

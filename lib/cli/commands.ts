@@ -1,20 +1,23 @@
 /** @file The work of the training tasks, for those tasks and for the demonstration. */
 
 import type { RunConfig } from "../config/keys.ts";
+import { targetNames } from "../config/targets.ts";
 import { DataError } from "../data/errors.ts";
+import { isKnown, MASS, type Target } from "../data/targets.ts";
 import { checkPatterns, dataFiles, withClasses } from "../disk/data_paths.ts";
 import { TuningFile } from "../disk/tuning_file.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { StateDict } from "../tensor/parameters.ts";
+import { errorName } from "../weights/history.ts";
 import type { RunState } from "../train/checkpoint.ts";
 import { type DataFacts, type DataPlace, type Known, openLabelled, type OpenOptions, openUnlabelled } from "../disk/open_data.ts";
-import { Finetune, FINETUNE_MEASURES } from "../train/finetune.ts";
+import { Finetune, finetuneMeasures } from "../train/finetune.ts";
 import { checkMonitor } from "../train/monitor.ts";
 import { checkData, openResume, type Origin, type Run, train } from "../train/run.ts";
 import { ALONE, type Exchange } from "../train/exchange.ts";
 import { objectiveOf } from "../train/methods.ts";
 import type { TrainingImages } from "../input/input_images.ts";
-import { checkClasses, checkDecay, checkMasses, checkSize, stepsPerEpoch } from "../train/preconditions.ts";
+import { checkClasses, checkDecay, checkSize, checkTarget, stepsPerEpoch } from "../train/preconditions.ts";
 import { Pretraining } from "../train/pretraining.ts";
 import { rooted } from "./paths.ts";
 import type { TrainingOptions, TrainingSetup } from "./training.ts";
@@ -53,20 +56,27 @@ export async function finetune(
   const { config, reporter, remarks } = setup;
   remarks?.forEach((line) => reporter.line(line));
   const { exchange = ALONE } = options;
-  checkMonitor(config, FINETUNE_MEASURES);
+  checkMonitor(config, finetuneMeasures(targetsOf(config)));
   checkDecay(config, ["backbone_lr", "head_lr"]);
   const origin = await originOf(setup, options, config.pretrained_weights);
   const place = labelledPlace(config);
-  const check = ({ train, labels, mass }: DataFacts) => {
+  const check = ({ train, labels, targets = [] }: DataFacts) => {
     checkBatch(config, train);
     checkClasses(labels!, train, config, place.path);
-    const known = { acc: labels![0]!, mae: mass![0]! } as Record<string, number>;
-    checkMonitor(config, FINETUNE_MEASURES.filter((name) => !Number.isNaN(known[name])));
-    if (!Number.isNaN(mass![0])) checkMasses(mass!, place.path, config.training.log_target);
+    const known = targets.filter(isKnown), unknown = targets.filter((target) => !isKnown(target));
+    const missing = [...(Number.isNaN(labels![0]) ? ["acc"] : []), ...unknown.map((target) => errorName(targets, target))];
+    checkMonitor(config, finetuneMeasures(targets).filter((name) => !missing.includes(name)));
+    for (const target of known) checkTarget(target, place.path, config.training.log_target);
   };
   using data = await exchange.inTurn(() => openLabelled(gpu, config, place, openingOf(setup, check, options)));
   const create = (weights: StateDict) => new Finetune(gpu, config, data, weights, exchange);
   return await begin(gpu, setup, { create, origin, data, what: "weights" }, place, options);
+}
+
+/** Targets by their names alone: the data say their units. */
+function targetsOf({ data }: RunConfig): Target[] {
+  const names = targetNames(data);
+  return names.length > 0 ? names.map((name) => ({ name, unit: "" })) : [MASS];
 }
 
 /** How data are opened: told of while it lasts, and looked at before images are packed. */

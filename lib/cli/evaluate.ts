@@ -3,7 +3,8 @@
 import type { RunConfig } from "../config/keys.ts";
 import { ConfigError } from "../config/parse.ts";
 import type { ImageSize } from "../data/packed.ts";
-import { csvHeader, csvRow, meanPrediction, predictEnsemble, type PredictOptions } from "../eval/predict.ts";
+import { isMassAlone, listTargets, sameTargets, type Target } from "../data/targets.ts";
+import { columnNames, csvHeader, csvRow, meanPrediction, predictEnsemble, type PredictOptions } from "../eval/predict.ts";
 import { summarise, type Summary, summaryRecord } from "../eval/summary.ts";
 import { TestResults } from "../eval/test_results.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -71,21 +72,24 @@ export async function evaluate(
   reporter: ConsoleReporter,
   { formats = REPORT_FORMATS, all = false, flips = false, task = "eval", signal }: EvaluateOptions = {},
 ): Promise<Summary> {
-  checkClasses(candidates);
+  checkOutputsAlike(candidates);
   using folder = new ReportFolder(out);
   const rows = formats.includes("csv") ? folder.begin("predictions.csv") : undefined;
   const separate = config.data.test_path !== "", whole = separate || all;
-  const place = separate ? testPlace(config) : labelledPlace(config);
+  const place = separate ? testPlace(config) : labelledPlace(config), { targets } = candidates[0]!.members[0]!;
   using data = await openLabelled(gpu, config, place, {
     progress: reporter.counting,
     notice: (line) => reporter.line(line),
-    check: (images) => candidates.forEach((candidate) => checkImages(candidate, place.path, images)),
+    check: (images) => {
+      candidates.forEach((candidate) => checkImages(candidate, place.path, images));
+      checkUnits(targets, images.targets ?? [], place.path);
+    },
     lenient: true,
     whole,
     ...(signal && { signal }),
   });
   const { seed, batch_size: batch } = config.data, images = data.split.test.length;
-  rows?.write(csvLine(["model", ...csvHeader(config.model.num_classes), ...truthHeader(data)]));
+  rows?.write(csvLine(["model", ...csvHeader(config.model.num_classes, targets), ...truthHeader(data, targets)]));
   const judged = new Map<string, Judged>();
   for (const candidate of candidates) {
     const options = { progress: reporter.counting(candidate.name), signal, flips };
@@ -97,7 +101,8 @@ export async function evaluate(
   if (flips) assumed.push("Predictions are means over the four flips of each image");
   const notes = [...assumed, ...warnings], made = await describeMaking(task, gpu.adapter, place.path, data.trainedOn, candidates);
   const weights = new Map(candidates.map(({ name, members }) => [name, members.map(({ path }) => path)]));
-  const facts = { data: place.path, seed, whole, notes, seen, weights, made };
+  const named = isMassAlone(targets) ? {} : { targets: summary.targets };
+  const facts = { data: place.path, seed, whole, ...named, notes, seen, weights, made };
   if (formats.includes("json")) folder.begin("metrics.json").write(formatJson({ ...facts, images, ...summaryRecord(summary) }));
   if (formats.includes("html")) {
     const reported = candidates.map(({ name, members }) => ({ name, ...judged.get(name)!, history: members[0]!.history }));
@@ -106,8 +111,8 @@ export async function evaluate(
   await folder.publish((line) => reporter.line(line));
   reporter.line(`${whole ? "All images" : "Test split"} of ${place.path}: ${images} images; 95 % intervals by bootstrap\n`);
   for (const warning of warnings) reporter.line(`${warning}\n`);
-  reporter.line(measuresTable(summary.models, seen));
-  for (const comparison of summary.comparisons) reporter.line(`\n${describeComparison(comparison)}`);
+  reporter.line(measuresTable(summary, seen));
+  for (const comparison of summary.comparisons) reporter.line(`\n${describeComparison(comparison, summary.targets)}`);
   reporter.line(`\nIn ${out}: ${formats.map((format) => WRITTEN[format]).join(", ")}`);
   return summary;
 }
@@ -145,37 +150,52 @@ async function resultsOf(
   rows: PendingFile | undefined,
   options: PredictOptions,
 ): Promise<Judged> {
-  const { labels, mass, weights, pt, split: { test } } = data;
-  const empty = () => new TestResults(members[0]!.model.num_classes, test.length);
+  const { labels, targets, weights, pt, split: { test } } = data;
+  const empty = () => new TestResults(members[0]!.model.num_classes, test.length, members[0]!.targets);
   const results = empty(), ofMembers = members.map(empty);
   for await (const predictions of predictEnsemble(gpu, members, data, test, batch, options)) {
     const mean = meanPrediction(predictions), { index } = mean;
-    const truth = [labels[index]!, mass[index]!, weights?.[index], pt?.[index]] as const;
+    const truth = [labels[index]!, targets.map(({ values }) => values[index]!), weights?.[index], pt?.[index]] as const;
     results.add(mean, ...truth);
     predictions.forEach((prediction, i) => ofMembers[i]!.add(prediction, ...truth));
-    const known = truth.filter((value) => value !== undefined).map((value) => Number.isNaN(value) ? "" : value);
+    const known = truth.flat().filter((value) => value !== undefined).map((value) => Number.isNaN(value) ? "" : value);
     rows?.write(csvLine([name, ...csvRow(mean), ...known]));
   }
   return { results, members: members.length > 1 ? ofMembers : undefined };
 }
 
 /** Columns of what is known of an image. */
-function truthHeader({ weights, pt }: LabelledData): string[] {
-  return ["label", "mass_true", ...(weights ? ["weight"] : []), ...(pt ? ["pt"] : [])];
+function truthHeader({ weights, pt }: LabelledData, targets: readonly Target[]): string[] {
+  return ["label", ...columnNames(targets).map((name) => `${name}_true`), ...(weights ? ["weight"] : []), ...(pt ? ["pt"] : [])];
 }
 
-/** Refuses models that tell different classes apart. */
-function checkClasses(candidates: readonly Candidate[]): void {
+/** Refuses models that tell different classes apart, or predict different targets. */
+function checkOutputsAlike(candidates: readonly Candidate[]): void {
   const all = candidates.flatMap(({ name, members }) => members.map((weights) => ({ name, weights })));
-  const classesOf = ({ weights }: { weights: Weights }) => weights.model.num_classes;
-  const describe = ({ name, weights }: { name: string; weights: Weights }) =>
-    `"${name}" (${weights.path}) knows ${weights.model.num_classes} classes`;
-  const [first] = all, other = all.find((model) => classesOf(model) !== classesOf(first!));
+  const [first] = all, { model: { num_classes: classes }, targets } = first!.weights;
+  const otherClasses = all.find(({ weights }) => weights.model.num_classes !== classes);
+  const other = otherClasses ?? all.find(({ weights }) => !sameTargets(weights.targets, targets));
   if (!other) return;
+  const describe = ({ name, weights }: { name: string; weights: Weights }) => {
+    const what = otherClasses ? `knows ${weights.model.num_classes} classes` : `predicts ${listTargets(weights.targets)}`;
+    return `"${name}" (${weights.path}) ${what}`;
+  };
   throw new ConfigError(
     `${describe(first!)} and ${
       describe(other)
     }: they cannot be evaluated together. Evaluate each by itself, with an --out of its own`,
+  );
+}
+
+/** Refuses data whose targets are in other units than those that are predicted. */
+function checkUnits(predicted: readonly Target[], known: readonly Target[], path: string): void {
+  const t = predicted.findIndex(({ unit }, t) => unit !== known[t]!.unit);
+  if (t < 0) return;
+  const [ours, theirs] = [predicted[t]!, known[t]!].map(({ unit }) => unit || "no unit") as [string, string];
+  throw new ConfigError(
+    `${path}: "${
+      known[t]!.name
+    }" is in ${theirs}, and the models predict it in ${ours}. Store it in ${ours}, with that as its attribute "unit"`,
   );
 }
 
@@ -195,9 +215,12 @@ function checkImages({ name, members }: Candidate, data: string, images: ImageSi
  *
  * @param seen images of the test set that models have met: those are marked
  */
-export function measuresTable(models: Summary["models"], seen: ReadonlyMap<string, SeenImages> = new Map()): string {
+export function measuresTable(
+  { models, targets }: Pick<Summary, "models" | "targets">,
+  seen: ReadonlyMap<string, SeenImages> = new Map(),
+): string {
   const title = (name: string) => name + (hasSeen(seen.get(name) ?? { labelled: 0, unlabelled: 0 }) ? SEEN_MARK : "");
-  const rows = measureRows([...models.values()]).map(({ label, cells }) => {
+  const rows = measureRows([...models.values()], targets).map(({ label, cells }) => {
     return [label, ...cells.map(({ value, interval }) => `${value} ${interval}`.trimEnd())];
   });
   return table(["", ...[...models.keys()].map(title)], rows);

@@ -3,6 +3,7 @@
 import type { RunConfig } from "../config/keys.ts";
 import { DataError } from "../data/errors.ts";
 import type { ImageSize } from "../data/packed.ts";
+import { digitsOf, inUnit, shortValue, type Target, withUnit } from "../data/targets.ts";
 import { channelName } from "../data/statistics.ts";
 import { Explainer, type Explanation } from "../eval/attribution.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -57,34 +58,45 @@ export async function explain(
     },
     ...options,
   }, true);
-  const { images } = file;
+  const { images } = file, { targets } = weights;
+  const headings = targets.flatMap((target) => [inUnit(`to ${target.name}`, target), "share"]);
   using explainer = new Explainer(gpu, weights, file);
   const stem = place.path.split("/").at(-1)!.replace(/\.[^.]*$/, "");
   for (const index of indices) {
     const explanation = await explainer.explain(index, wanted);
-    const title = describePrediction(explanation, file);
+    const title = describePrediction(explanation, file, targets);
     reporter.line(title);
-    reporter.line(table(["channel", "to class", "share", "to mass (GeV)", "share"], channelRows(explanation, images.channels)));
+    reporter.line(table(["channel", "to class", "share", ...headings], channelRows(explanation, images.channels, targets)));
     const path = `${out}/${stem}-${index}`;
-    const figure = explanationFigure(`explained-${index}`, title, explanation, images, weights.model.patch_size);
+    const figure = explanationFigure(`explained-${index}`, title, explanation, images, weights);
     writeFileAtomic(`${path}.svg`, figureDocument(figure));
-    writeFileAtomic(`${path}.csv`, contributionsCsv(explanation, images));
+    writeFileAtomic(`${path}.csv`, contributionsCsv(explanation, images, targets));
     reporter.line(`A picture in ${path}.svg, every contribution in ${path}.csv\n`);
   }
 }
 
-function describePrediction({ prediction, explained }: Explanation, known: Pick<OpenedImages, "labels" | "mass">): string {
-  const { index, class: chosen, probabilities, mass } = prediction;
+function describePrediction(
+  { prediction, explained }: Explanation,
+  known: Pick<OpenedImages, "labels" | "targets">,
+  targets: readonly Target[],
+): string {
+  const { index, class: chosen, probabilities } = prediction;
   const trueClass = known.labels && ` (true: ${known.labels[index]})`;
-  const trueMass = known.mass && ` (true: ${known.mass[index]!.toFixed(1)})`;
+  const values = targets.map((target, t) => {
+    const truth = known.targets?.[t]?.[index], shown = (value: number) => shortValue(value, target);
+    return `${target.name} ${withUnit(shown(prediction.targets[t]!), target)}${
+      truth === undefined ? "" : ` (true: ${shown(truth)})`
+    }`;
+  });
   const why = explained === chosen ? "" : `; explained: class ${explained}, probability ${probabilities[explained]!.toFixed(3)}`;
   return `Image ${index}: class ${chosen}${trueClass ?? ""} with probability ${probabilities[chosen]!.toFixed(3)}, ` +
-    `mass ${mass.toFixed(1)} GeV${trueMass ?? ""}${why}`;
+    `${values.join(", ")}${why}`;
 }
 
 /** Sum of each channel's contributions, and its share of the sum of their sizes. */
-function channelRows({ toClass, toMass }: Explanation, channels: number): string[][] {
-  const columns = [{ values: toClass, digits: 3 }, { values: toMass, digits: 1 }].map(({ values, digits }) => {
+function channelRows({ toClass, toTargets }: Explanation, channels: number, targets: readonly Target[]): string[][] {
+  const ofTargets = toTargets.map((values, t) => ({ values, digits: digitsOf(targets[t]!) }));
+  const columns = [{ values: toClass, digits: 3 }, ...ofTargets].map(({ values, digits }) => {
     const sums = new Float64Array(channels), sizes = new Float64Array(channels);
     values.forEach((value, i) => {
       sums[i % channels]! += value;
@@ -100,12 +112,19 @@ function channelRows({ toClass, toMass }: Explanation, channels: number): string
 }
 
 /** A row for each value of the image that is not zero. */
-function contributionsCsv({ values, toClass, toMass, explained }: Explanation, { size, channels }: ImageSize): string {
-  const lines = [csvLine(["row", "column", "channel", "value", `to_class_${explained}`, "to_mass_gev"])];
+function contributionsCsv(
+  { values, toClass, toTargets, explained }: Explanation,
+  { size, channels }: ImageSize,
+  targets: readonly Target[],
+): string {
+  const titles = targets.map(({ name, unit }) => `to_${name}${unit === "" ? "" : `_${unit.toLowerCase()}`}`);
+  const lines = [csvLine(["row", "column", "channel", "value", `to_class_${explained}`, ...titles])];
   values.forEach((value, i) => {
     if (value === 0) return;
     const pixel = Math.floor(i / channels);
-    lines.push(csvLine([Math.floor(pixel / size), pixel % size, i % channels, value, toClass[i]!, toMass[i]!]));
+    lines.push(
+      csvLine([Math.floor(pixel / size), pixel % size, i % channels, value, toClass[i]!, ...toTargets.map((of) => of[i]!)]),
+    );
   });
   return lines.join("");
 }

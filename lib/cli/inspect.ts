@@ -11,6 +11,7 @@ import type { ImageGroup } from "../data/image_group.ts";
 import { labelProblem } from "../data/labels.ts";
 import { packGroup } from "../data/pack_group.ts";
 import { compareWithPublished, datasetRows, PUBLISHED_FILES, type PublishedKind } from "../disk/published.ts";
+import { MASS } from "../data/targets.ts";
 import { type Split, stratifiedSplit } from "../data/split.ts";
 import { CHANNEL_NAMES, describe, hasPublishedChannels, ImageStatistics } from "../data/statistics.ts";
 import { linearProbe } from "../eval/linear_probe.ts";
@@ -187,7 +188,7 @@ async function reportFloor(
     reporter.line(`\nA floor for any model, by ${FEATURES.length} hand-made features, is left out: ${why}`);
     return;
   }
-  const results = await linearProbe({ features, labels, classes: 2, mass, split }, {
+  const results = await linearProbe({ features, labels, classes: 2, targets: [{ ...MASS, values: mass }], split }, {
     squares: true,
     progress: reporter.counting("regressions", "rows"),
     signal,

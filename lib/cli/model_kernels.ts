@@ -56,6 +56,8 @@ export interface ModelKernel {
 interface Recipe {
   readonly model: Partial<RunConfig["model"]>;
   readonly training?: Partial<RunConfig["training"]>;
+  /** Names of targets, if they are not the mass alone. */
+  readonly targets?: string;
   readonly explained?: boolean;
 }
 
@@ -66,7 +68,7 @@ const RECIPES: readonly Recipe[] = [
   { model: { tokens: "active", lcm: "wide" } },
   { model: { head_hidden: 64 }, training: { ema: 0.999, accumulate: 2, recompute: "blocks", freeze_epochs: 1 } },
   // sizes that are no multiples of four
-  { model: { embed_dim: 18, num_heads: 2, mlp_ratio: 1.5, num_classes: 3 }, explained: true },
+  { model: { embed_dim: 18, num_heads: 2, mlp_ratio: 1.5, num_classes: 3 }, targets: "m,pT", explained: true },
 ];
 
 /**
@@ -122,13 +124,13 @@ function shapesFor({ adapter }: Gpu, { sizes, layout }: ProductQuestion): string
 
 /** Makes the plans of each recipe, which the device takes note of. */
 async function recordPlans(gpu: Gpu, config: RunConfig, pause: ReturnType<typeof pauses>): Promise<void> {
-  const data = emptyData(config);
-  for (const { model, training, explained } of RECIPES) {
+  for (const { model, training, targets = "", explained } of RECIPES) {
+    const data = emptyData(config, targets.split(","));
     // a block without drop path, and one with it
     const sizes = { ...config.model, depth: Math.min(2, config.model.depth), ...model };
     const own: RunConfig = {
       ...config,
-      data: { ...config.data, batch_size: 2 },
+      data: { ...config.data, batch_size: 2, keys: { ...config.data.keys, targets } },
       model: sizes,
       training: { ...config.training, ...training },
     };
@@ -142,11 +144,15 @@ async function recordPlans(gpu: Gpu, config: RunConfig, pause: ReturnType<typeof
 }
 
 /** Images without a pixel: plans do not depend on them. */
-function emptyData({ model: { in_channels: channels, img_size: size } }: RunConfig): LabelledData & { sumDeviations: number[] } {
+function emptyData(
+  { model: { in_channels: channels, img_size: size } }: RunConfig,
+  names: readonly string[],
+): LabelledData & { sumDeviations: number[] } {
   const images = PackedImages.fromDense(new Float32Array(IMAGES * channels * size * size), { channels, size });
   const numbers = Uint32Array.from({ length: IMAGES }, (_, i) => i);
   const split = { train: numbers, val: numbers, test: numbers }, sumDeviations = Array.from<number>({ length: channels }).fill(1);
-  return { images, labels: numbers.map((i) => i % 2), mass: numbers, split, sumDeviations };
+  const targets = names.map((name) => ({ name, unit: "", values: numbers }));
+  return { images, labels: numbers.map((i) => i % 2), targets, split, sumDeviations };
 }
 
 /** The ways to pretrain a model. */

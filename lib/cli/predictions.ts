@@ -1,12 +1,13 @@
 /** @file Predictions that deno task eval has written, read again. */
 
+import type { Target } from "../data/targets.ts";
 import { type ImagePrediction, meanPrediction } from "../eval/predict.ts";
 import { TestResults } from "../eval/test_results.ts";
 import { parseCsv } from "../io/csv.ts";
 import { UsageError } from "./task.ts";
 
-/** What is known of an image: class, mass in GeV, weight, transverse momentum in GeV. */
-type Truth = readonly [label: number, mass: number, weight: number, pt: number];
+/** What is known of an image: class, targets, weight, transverse momentum in GeV. */
+type Truth = readonly [label: number, targets: readonly number[], weight: number, pt: number];
 
 /** A model's predictions and what is true. */
 export interface Predicted {
@@ -23,14 +24,18 @@ export interface Predicted {
 export function readPredictions(path: string): Map<string, Predicted> {
   const [titles = [], ...rows] = readRows(path);
   const column = (title: string) => titles.indexOf(title);
-  const missing = ["model", "index", "class", "mass", "label", "mass_true"].find((title) => column(title) < 0);
+  const missing = ["model", "index", "class", "label"].find((title) => column(title) < 0);
   if (missing !== undefined) throw new UsageError(`${path}: it has no column ${missing}: this is no table of deno task eval`);
+  // targets have any names: they are what stands between class and label, and as many after it are true
+  const firstTarget = column("class") + 1, count = column("label") - firstTarget, firstTrue = column("label") + 1;
+  const targetsFrom = (first: number) => Array.from({ length: count }, (_, t) => first + t);
   const numbered = (prefix: string) => titles.flatMap((title, i) => title.startsWith(prefix) ? [i] : []);
   const [logits, probabilities] = [numbered("logit_"), numbered("prob_")];
   const models = new Map<string, { predictions: ImagePrediction[]; truth: Truth[] }>();
   for (const row of rows) {
     const number = (title: string) => Number(row[column(title)]), name = row[column("model")]!;
-    const known = (title: string, unknown: number) => column(title) < 0 || row[column(title)] === "" ? unknown : number(title);
+    const valueIn = (i: number, unknown: number) => i < 0 || row[i] === "" ? unknown : Number(row[i]);
+    const known = (title: string, unknown: number) => valueIn(titles.indexOf(title, firstTrue + count), unknown);
     const model = models.get(name) ?? { predictions: [], truth: [] };
     models.set(name, model);
     model.predictions.push({
@@ -38,9 +43,14 @@ export function readPredictions(path: string): Map<string, Predicted> {
       logits: logits.map((i) => Number(row[i])),
       probabilities: probabilities.map((i) => Number(row[i])),
       class: number("class"),
-      mass: number("mass"),
+      targets: targetsFrom(firstTarget).map((i) => Number(row[i])),
     });
-    model.truth.push([known("label", NaN), known("mass_true", NaN), known("weight", 1), known("pt", NaN)]);
+    model.truth.push([
+      valueIn(column("label"), NaN),
+      targetsFrom(firstTrue).map((i) => valueIn(i, NaN)),
+      known("weight", 1),
+      known("pt", NaN),
+    ]);
   }
   return models;
 }
@@ -54,9 +64,13 @@ function readRows(path: string): string[][] {
   }
 }
 
-/** The predictions as measures and figures take them. */
-export function resultsOf({ predictions, truth }: Predicted): TestResults {
-  const results = new TestResults(predictions[0]!.probabilities.length, predictions.length);
+/**
+ * The predictions as measures and figures take them.
+ *
+ * @param targets names and units; the mass in GeV by default
+ */
+export function resultsOf({ predictions, truth }: Predicted, targets?: readonly Target[]): TestResults {
+  const results = new TestResults(predictions[0]!.probabilities.length, predictions.length, targets);
   predictions.forEach((prediction, i) => results.add(prediction, ...truth[i]!));
   return results;
 }

@@ -64,7 +64,7 @@ export async function probe(
       features: new Matrix(weights.model.embed_dim, features),
       labels: pick(data.labels, both),
       classes: weights.model.num_classes,
-      mass: pick(data.mass, both),
+      targets: data.targets.map(({ values, ...target }) => ({ ...target, values: pick(values, both) })),
       weights: data.weights && pick(data.weights, both),
       split: { train: all.subarray(0, train.length), test: all.subarray(train.length) },
     };
@@ -98,7 +98,7 @@ export async function probe(
   const seen = seenImages(weights.trainedOn, data, test);
   const warnings = [...describeSeen(weights.path, seen, test.length), ...missingClasses(trained.linear)];
   for (const warning of warnings) reporter.line(`${warning}\n`);
-  reporter.line(measuresTable(summary.models));
+  reporter.line(measuresTable(summary));
   return summary;
 }
 

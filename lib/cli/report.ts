@@ -4,6 +4,7 @@
  */
 
 import type { SeenImages } from "../eval/overlap.ts";
+import { listTargets, MASS, sameTargets, type Target } from "../data/targets.ts";
 import { summarise, type Summary } from "../eval/summary.ts";
 import { exists } from "../disk/files.ts";
 import { readWeights } from "../disk/weight_files.ts";
@@ -25,6 +26,8 @@ export interface EvaluationFacts {
   readonly seed: number;
   /** True if all images of the data were judged. */
   readonly whole: boolean;
+  /** What is predicted beside the class, if it is not the mass alone. */
+  readonly targets?: readonly Target[];
   /** What a reader has to know before the numbers. */
   readonly notes: readonly string[];
   /** How many of the images each model had met. */
@@ -43,7 +46,7 @@ export function writeReport(
   folder: ReportFolder,
   { data, seed, whole, notes, seen, weights, made }: EvaluationFacts,
   models: readonly JudgedModel[],
-  { models: summaries, comparisons }: Summary,
+  { models: summaries, comparisons, targets }: Summary,
 ): void {
   const reported = models.map((model): ReportModel => ({
     ...model,
@@ -51,11 +54,11 @@ export function writeReport(
     weights: weights.get(model.name)!.join(", "),
     seen: seen.get(model.name)!,
   }));
-  const parts = drawSections(reported);
+  const parts = drawSections(reported, targets);
   for (const figure of parts.flatMap(({ figures }) => figures)) {
     folder.begin(`figures/${figure.name}.svg`).write(figureDocument(figure));
   }
-  const input: ReportInput = { data, seed: whole ? undefined : seed, models: reported, comparisons, notes, made };
+  const input: ReportInput = { data, seed: whole ? undefined : seed, models: reported, targets, comparisons, notes, made };
   folder.begin("report.html").write(reportPage(input, parts));
 }
 
@@ -89,12 +92,13 @@ export async function report(
 ): Promise<Summary> {
   const saved = folders.map((folder) => exists(`${folder}/study.json`) ? readStudy(folder) : readEvaluation(folder));
   const models = renamed(saved);
-  checkImages(models);
   const [{ facts }] = saved as [Saved];
+  checkTargets(saved);
+  checkImages(models);
   const judged = models.map(({ name, predicted, members, weights }): JudgedModel => ({
     name,
-    results: resultsOf(predicted),
-    members: members?.map(resultsOf),
+    results: resultsOf(predicted, facts.targets),
+    members: members?.map((member) => resultsOf(member, facts.targets)),
     history: exists(weights[0]!) ? readWeights(weights[0]!).history : {},
   }));
   const results = new Map(judged.map(({ name, results }) => [name, results]));
@@ -161,6 +165,14 @@ function renamed(saved: readonly Saved[]): SavedModel[] {
     const isTaken = all.some((other) => other.model !== model && other.model.name === model.name);
     return isTaken ? { ...model, name: `${model.name} (${folder})` } : model;
   });
+}
+
+function checkTargets([first, ...others]: readonly Saved[]): void {
+  const targetsOf = ({ facts: { targets = [MASS] } }: Saved) => targets;
+  const other = others.find((saved) => !sameTargets(targetsOf(saved), targetsOf(first!)));
+  if (!other) return;
+  const [a, b] = [first!, other].map((saved) => `${saved.folder} is about ${listTargets(targetsOf(saved))}`);
+  throw new UsageError(`${a}, and ${b}: make a report of each by itself`);
 }
 
 function checkImages(models: readonly SavedModel[]): void {

@@ -1,12 +1,15 @@
 /** @file The work of deno task watch: curves of runs from their metrics.jsonl, as a page or in characters. */
 
+import { MASS, type Target } from "../data/targets.ts";
 import { exists } from "../disk/files.ts";
+import { readWeightFile } from "../disk/weight_files.ts";
 import { isRecord } from "../io/json.ts";
 import { pageDocument } from "../report/report_page.ts";
 import { curveFigures } from "../report/sections/training_curves.ts";
 import { element, escapeText, namedFigures } from "../report/svg.ts";
 import { textChart } from "../report/text_chart.ts";
-import { CURVES, type History } from "../weights/history.ts";
+import { type Curve, curvesOf, type History } from "../weights/history.ts";
+import { namedTargets } from "../weights/target_info.ts";
 import { rooted } from "./paths.ts";
 import { UsageError } from "./task.ts";
 
@@ -15,6 +18,8 @@ export interface WatchedRun {
   readonly name: string;
   /** Curves, such as "val_loss": a value for each epoch. */
   readonly history: History;
+  /** What it learns beside classes. */
+  readonly targets: readonly Target[];
   /** The last epoch's numbers; none before the first. */
   readonly last: Readonly<Record<string, number>> | undefined;
 }
@@ -48,7 +53,18 @@ export function readRun(path: string): WatchedRun {
       curve.push(typeof value === "number" ? value : NaN);
     }
   }
-  return { name: path, history, last: epochs.at(-1) as WatchedRun["last"] };
+  return { name: path, history, targets: targetsOf(rooted(path)), last: epochs.at(-1) as WatchedRun["last"] };
+}
+
+/** Targets as the run's weights name them; the mass as long as there are none. */
+function targetsOf(folder: string): readonly Target[] {
+  const path = `${folder}/latest.safetensors`;
+  return (exists(path) ? namedTargets(readWeightFile(path).metadata) : undefined) ?? [MASS];
+}
+
+/** Curves that any of the runs has. */
+function curvesOfAll(runs: readonly WatchedRun[]): Readonly<Record<string, Curve>> {
+  return Object.assign({}, ...runs.map(({ targets }) => curvesOf(targets)));
 }
 
 function parsed(line: string): Record<string, unknown>[] {
@@ -65,14 +81,14 @@ export function watchPage(runs: readonly WatchedRun[]): string {
   return pageDocument("L2ViT: runs", [
     element("h1", {}, "L2ViT: runs"),
     ...runs.map((run) => element("p", {}, escapeText(describeRun(run)))),
-    element("div", { class: "figures" }, ...namedFigures(curveFigures(runs))),
+    element("div", { class: "figures" }, ...namedFigures(curveFigures(runs, curvesOfAll(runs)))),
   ]);
 }
 
 /** The same curves in characters. */
 export function watchText(runs: readonly WatchedRun[], columns: number): string {
   const width = Math.max(20, Math.min(120, columns - 14));
-  const charts = Object.entries(CURVES).flatMap(([key, { title }]) => {
+  const charts = Object.entries(curvesOfAll(runs)).flatMap(([key, { title }]) => {
     const curves = runs.flatMap(({ name, history }) => {
       const values = history[`val_${key}`];
       return values ? [{ name, values }] : [];

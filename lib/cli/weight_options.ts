@@ -2,7 +2,9 @@
 
 import type { RunConfig } from "../config/keys.ts";
 import { parseConfig } from "../config/parse.ts";
-import { checkModel } from "../nn/config.ts";
+import { targetNames } from "../config/targets.ts";
+import { isMassAlone, listTargets } from "../data/targets.ts";
+import { checkModel, modelOf } from "../nn/config.ts";
 import { readWeights } from "../disk/weight_files.ts";
 import { fitWeights, type Weights, WeightsError } from "../weights/weights.ts";
 import { ASSUMABLE, type Assumable, describeAssumed, describeUntrained, MASS_SCALE } from "../weights/weights_info.ts";
@@ -39,7 +41,7 @@ const IMAGES = [
   "data.gpu_share",
   "data.keys.images",
 ];
-const TRUTH = ["data.keys.labels", "data.keys.mass", "data.keys.weight"];
+const TRUTH = ["data.keys.labels", "data.keys.mass", "data.keys.targets", "data.keys.weight"];
 const SPLIT = ["data.labelled_path", "data.class_of", "data.seed"];
 
 /** Keys that `--set` takes, task by task: those that the task uses and that the file's tensors do not tell. */
@@ -92,20 +94,34 @@ function overrideWeights(weights: Weights, args: Pick<Arguments, "all">, keys: r
   if (unused !== undefined) {
     throw new UsageError(`--set ${unused}: this task does not use that key; it takes ${keys.join(", ")}`);
   }
-  const isMass = (pair: string) => MASS_SCALE.some((key) => key === keyOf(pair));
-  const known = { model: weights.model, data: { norm_scale: weights.normScale, transform: weights.transform } };
-  const config = parseConfig(JSON.stringify(known), weights.path, given.filter((pair) => !isMass(pair)));
-  const { projection_dim: _, ...model } = config.model;
+  const isScale = (pair: string) => MASS_SCALE.some((key) => key === keyOf(pair));
+  const { targets } = weights, isMass = isMassAlone(targets), scale = given.find(isScale);
+  if (scale !== undefined && !isMass) {
+    throw new UsageError(`--set ${scale}: ${weights.path} predicts ${listTargets(targets)}, and not the mass alone`);
+  }
+  const { num_targets, ...sizes } = weights.model, named = isMass ? {} : { keys: { targets: targets.map(({ name }) => name) } };
+  const known = { model: sizes, data: { norm_scale: weights.normScale, transform: weights.transform, ...named } };
+  const config = parseConfig(JSON.stringify(known), weights.path, given.filter((pair) => !isScale(pair)));
+  const { projection_dim: _, ...own } = config.model, model = { ...own, ...(num_targets !== undefined && { num_targets }) };
   checkModel(model);
-  const mass = new Map(given.filter(isMass).map((pair) => [keyOf(pair), massValue(pair)]));
+  const asked = targetNames(config.data);
+  if (asked.length > 0 && asked.length !== targets.length) {
+    throw new UsageError(
+      `${weights.path} predicts ${listTargets(targets)}: data.keys.targets has to name ${targets.length} datasets`,
+    );
+  }
+  const mass = new Map(given.filter(isScale).map((pair) => [keyOf(pair), massValue(pair)]));
   const set = new Set(given.map(keyOf));
   return {
     weights: {
       ...weights,
       model,
       ...pixelScale(config),
-      massMean: mass.get("mass_mean") ?? weights.massMean,
-      massStd: mass.get("mass_std") ?? weights.massStd,
+      targets: targets.map((target) => ({
+        ...target,
+        mean: mass.get("mass_mean") ?? target.mean,
+        std: mass.get("mass_std") ?? target.std,
+      })),
       assumed: weights.assumed.filter((key) => !set.has(key)),
     },
     config,
@@ -163,5 +179,5 @@ export function startingWeights(
     }
     reporter.line(`${line}; taken all the same`);
   }
-  return { start: fitWeights(weights, config.model, heads), trainedOn: weights.trainedOn };
+  return { start: fitWeights(weights, modelOf(config), heads), trainedOn: weights.trainedOn };
 }

@@ -4,7 +4,7 @@
  * A new key is one entry here: type, default, check, `--help` and the README's table follow from it.
  */
 
-import { type ConfigOf, defaultsOf, flag, numbersByPattern, oneOf, paths, real, text, whole } from "./schema.ts";
+import { type ConfigOf, datasets, defaultsOf, flag, numbersByPattern, oneOf, paths, real, text, whole } from "./schema.ts";
 
 const LARGEST_SEED = 2 ** 32 - 1;
 
@@ -32,6 +32,7 @@ export const KEYS = {
       labels: text("", "the same of the labels"),
       mass: text("", "the same of the masses"),
       pt: text("", "the same of the transverse momenta"),
+      targets: datasets("names of the datasets of numbers that are learned instead of the mass, such as [m, pT]"),
       weight: text("", "name of the dataset of event weights, which losses, measures and figures then use"),
     },
     batch_size: whole(64, "images in a step"),
@@ -131,12 +132,12 @@ export const KEYS = {
     keep: whole(1, "best epochs whose weights are kept; of more than 1 each has a file epoch-N.safetensors"),
     temperature: real(0.5, "of NT-Xent", { least: 1e-6, source: "arXiv:2002.05709" }),
     lambda_cls: real(1, "weight of the cross entropy"),
-    lambda_reg: real(1, "weight of the smooth L1 loss of the mass"),
+    lambda_reg: real(1, "weight of the smooth L1 loss of the mass, or of the mean over targets"),
     class_weights: oneOf(
       ["none", "balanced"],
       "balanced: in the cross entropy all classes count alike, however many images they have, as scikit-learn's",
     ),
-    log_target: flag(false, "learns the logarithm of the mass"),
+    log_target: flag(false, "learns the logarithm of the mass, or of every target"),
     label_smoothing: real(0, "part of a label's share that all classes get alike, in the training loss", {
       most: 1,
       source: "arXiv:1512.00567",

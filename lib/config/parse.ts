@@ -10,6 +10,7 @@ import { parse, stringify } from "@std/yaml";
 import { shorten } from "../format.ts";
 import { defaultConfig, KEYS, type RunConfig } from "./keys.ts";
 import { isKey, keysOf, type Section } from "./schema.ts";
+import { targetNames } from "./targets.ts";
 
 /** A configuration that cannot be used. */
 export class ConfigError extends Error {
@@ -126,6 +127,11 @@ function checkTogether(
   }
   if (class_of !== "" && keys.labels !== "") {
     throw new ConfigError(`${source}: data.class_of and data.keys.labels both say the classes: use one of them`);
+  }
+  const targets = targetNames({ keys }), twice = targets.find((name, i) => targets.indexOf(name) < i);
+  if (twice !== undefined) throw new ConfigError(`${source}: data.keys.targets names "${shorten(twice)}" twice: name it once`);
+  if (targets.length > 0 && keys.mass !== "") {
+    throw new ConfigError(`${source}: data.keys.mass and data.keys.targets both say what is learned: use one of them`);
   }
   if (folds === 1 || fold >= Math.max(1, folds)) {
     throw new ConfigError(

@@ -47,21 +47,26 @@ export function text(initial: string, meaning: string, about: About = {}): Key<s
 
 /** A key that takes paths: one text, or a list, which becomes a text with commas. */
 export function paths(initial: string, meaning: string, about: About = {}): Key<string> {
+  return list(initial, meaning, about, "a path or a list of paths");
+}
+
+/** A key that takes names of datasets, in the same way. */
+export function datasets(meaning: string, about: About = {}): Key<string> {
+  return list("", meaning, about, "a name or a list of names");
+}
+
+function list(initial: string, meaning: string, about: About, expected: string): Key<string> {
   const reads = (value: unknown) => {
     const list = Array.isArray(value)
       ? value
       : typeof value === "string"
       ? /^\[([^\[\]]*,[^\[\]]*)\]$/.exec(value)?.[1]?.split(",")
       : undefined;
-    return list?.every((path) => typeof path === "string" && path.trim() !== "")
-      ? list.map((path) => path.trim()).join(",")
+    return list?.every((item) => typeof item === "string" && item.trim() !== "")
+      ? list.map((item) => item.trim()).join(",")
       : value;
   };
-  return {
-    ...text(initial, meaning, about),
-    reads,
-    refuses: (value) => typeof value === "string" ? undefined : "a path or a list of paths",
-  };
+  return { ...text(initial, meaning, about), reads, refuses: (value) => typeof value === "string" ? undefined : expected };
 }
 
 /** A key that takes a whole number for each of some patterns of names, as "qcd*.h5: 0, top*.h5: 1". */

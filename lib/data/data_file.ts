@@ -45,6 +45,8 @@ export interface Dataset {
   readonly place: number;
   /** The value of elements that were never written. */
   readonly fill: number;
+  /** Unit of its numbers, where the file says it beside them. */
+  readonly unit?: string | undefined;
   /** The rows that were never written, where that can be known. */
   readonly unwritten: Unwritten | undefined;
   /**

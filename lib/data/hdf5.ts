@@ -146,6 +146,7 @@ export class Hdf5File implements DataFile {
       source,
       name,
       address,
+      messages,
       extent: readExtent(source, messages),
       element,
       storage: readStorage(source, messages),

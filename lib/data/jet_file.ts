@@ -18,7 +18,7 @@ import type { JetNames, JetPart, JetQuantity, Jets, JetScalar } from "./jets.ts"
 import { isOneHot } from "./labels.ts";
 
 /** Names to look for where the user gives none. */
-const CANDIDATES: Readonly<Record<JetQuantity, readonly string[]>> = {
+const CANDIDATES: Readonly<Record<Exclude<keyof JetNames, "targets">, readonly string[]>> = {
   images: ["jet", "X_jets", "images"],
   labels: ["Y", "y", "labels"],
   mass: ["m", "mass"],
@@ -166,6 +166,18 @@ export class JetFile implements JetLayout, Jets {
     return values;
   }
 
+  unitOf(quantity: JetScalar): string | undefined {
+    return this.has(quantity) ? this.#find(quantity, (shape) => this.#isColumn(shape)).unit : undefined;
+  }
+
+  /** Names of the datasets that hold one number for each image. */
+  get columns(): string[] {
+    return this.#data.names.filter((name) => {
+      const { info } = this.#attempt(name) ?? {};
+      return info?.format !== undefined && this.#isColumn(info.shape);
+    });
+  }
+
   /** What tells this state of the file from others. */
   fingerprint(): Promise<Fingerprint> {
     return fingerprint(this.#data, this.#images);
@@ -176,11 +188,18 @@ export class JetFile implements JetLayout, Jets {
     this.#data[Symbol.dispose]();
   }
 
+  /** The name given by the user, or the usual ones, and the key that gives it. */
+  #wanted(quantity: JetQuantity): { given?: string | undefined; candidates: readonly string[]; key: keyof JetNames } {
+    const [, target] = /^target (.*)$/s.exec(quantity) ?? [], key = quantity as keyof typeof CANDIDATES;
+    if (target !== undefined) return { given: target, candidates: [], key: "targets" };
+    return { given: this.#names[key], candidates: CANDIDATES[key], key };
+  }
+
   /** The name given by the user, or all of the usual ones; of those that there are. */
   #namesOf(quantity: JetQuantity): string[] {
-    const given = this.#names[quantity];
+    const { given, candidates } = this.#wanted(quantity);
     return given === undefined
-      ? CANDIDATES[quantity].filter((name) => this.#data.kind(name) === "dataset")
+      ? candidates.filter((name) => this.#data.kind(name) === "dataset")
       : [given].filter((name) => this.#data.kind(name) !== "nothing");
   }
 
@@ -188,12 +207,12 @@ export class JetFile implements JetLayout, Jets {
   #find(quantity: JetQuantity, fits: (shape: readonly number[]) => boolean): Dataset {
     const names = this.#namesOf(quantity);
     if (names.length === 0) {
-      const wanted = this.#names[quantity] ?? CANDIDATES[quantity].join(" or ");
+      const { given, candidates, key } = this.#wanted(quantity), what = key === "targets" ? "a target" : quantity;
       throw new DataError(
-        `${this.path}: there is no dataset ${wanted} for ${quantity}; the file holds ${
+        `${this.path}: there is no dataset ${given ?? candidates.join(" or ")} for ${what}; the file holds ${
           listed(this.#data.names) || "no datasets"
         }. ` +
-          (this.#data.advice ?? `Name the right one with data.keys.${quantity}`),
+          (this.#data.advice ?? `Name the right one with data.keys.${key}`),
       );
     }
     const all = names.map((name) => ({ name, dataset: names.length > 1 ? this.#attempt(name) : undefined }));

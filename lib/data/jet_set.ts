@@ -92,6 +92,14 @@ export class JetSet implements Jets {
     return all;
   }
 
+  unitOf(quantity: JetScalar): string | undefined {
+    const [first, ...others] = this.#files.map((file) => ({ path: file.path, unit: file.unitOf(quantity) }));
+    const other = others.find(({ unit }) => unit !== first!.unit);
+    if (!other) return first!.unit;
+    const [here, there] = [first!, other].map(({ path, unit }) => `${unit === undefined ? "of no unit" : `in ${unit}`} in ${path}`);
+    throw new DataError(`${quantity.replace(/^target /, "")} is ${here}, and ${there}. Store it in one unit`);
+  }
+
   async *scan(wanted: ArrayLike<number>): AsyncGenerator<ImageGroup> {
     for (let at = 0; at < wanted.length;) {
       const [i, start] = this.#fileOf(wanted[at]!), file = this.#files[i]!, inside: number[] = [];

@@ -4,14 +4,14 @@ import type { Unwritten } from "./data_file.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import type { ImageGroup, JetLayout } from "./image_group.ts";
 
-/** What a data set may hold. */
-export type JetQuantity = "images" | "labels" | "mass" | "pt" | "weight";
+/** What a data set may hold; a target is any dataset of numbers, by its name. */
+export type JetQuantity = "images" | "labels" | "mass" | "pt" | "weight" | `target ${string}`;
 
 /** What a data set may hold once for each image. */
 export type JetScalar = Exclude<JetQuantity, "images">;
 
-/** Names of datasets given by the user. */
-export type JetNames = Partial<Record<JetQuantity, string>>;
+/** Names of datasets given by the user; of several targets with commas between them. */
+export type JetNames = Partial<Record<Exclude<JetQuantity, `target ${string}`> | "targets", string>>;
 
 /** Images of a file or of several, with what is known of each: what is packed. */
 export interface Jets extends Omit<JetLayout, "channelsFirst">, Disposable {
@@ -35,6 +35,12 @@ export interface Jets extends Omit<JetLayout, "channelsFirst">, Disposable {
    * @throws {DataError} if a file has none
    */
   readScalars(quantity: JetScalar): Float64Array;
+  /**
+   * The unit of these numbers, where the file says it beside them.
+   *
+   * @throws {DataError} if files do not agree
+   */
+  unitOf(quantity: JetScalar): string | undefined;
   /**
    * Reads images, a few at a time.
    *

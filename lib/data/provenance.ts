@@ -8,6 +8,7 @@
 import { checksum } from "./entries.ts";
 import { sha256 } from "./fingerprint.ts";
 import type { JetNames } from "./jets.ts";
+import type { TargetValues } from "./targets.ts";
 
 /** A data set that weights were trained on, and how it was divided. */
 export interface TrainedOn {
@@ -67,9 +68,13 @@ export function readChecks({ checks = "" }: TrainedOn): Set<number> {
   return new Set(new Uint32Array(Uint8Array.fromBase64(checks).buffer));
 }
 
-/** SHA-256 over the class of each image, then over the mass of each, then over the weight of each, if they have weights. */
-export function labelsFingerprint(labels: Float64Array, mass: Float64Array, weights?: Float64Array): Promise<string> {
-  return hash(labels, mass, ...(weights ? [weights] : []));
+/** SHA-256 over the class of each image, then over each target of all, such as the mass, then over the weight of each, if they have weights. */
+export function labelsFingerprint(
+  labels: Float64Array,
+  targets: readonly Pick<TargetValues, "values">[],
+  weights?: Float64Array,
+): Promise<string> {
+  return hash(labels, ...targets.map(({ values }) => Float64Array.from(values)), ...(weights ? [weights] : []));
 }
 
 /**

@@ -30,7 +30,7 @@ export class Loader implements ImageSource {
   #next = 0;
   #progress: Progress | undefined;
   #notice: Notice | undefined;
-  #facts: Facts = { count: 0, channels: 0, size: 0, has: [], parts: [] };
+  #facts: Facts = { count: 0, channels: 0, size: 0, has: [], units: {}, parts: [] };
   #packed: Packed | undefined;
   #failed: unknown;
 
@@ -101,6 +101,11 @@ export class Loader implements ImageSource {
   /** True if the file has such a dataset. */
   has(quantity: JetScalar): boolean {
     return this.#facts.has.includes(quantity);
+  }
+
+  /** The unit of a target, where the file says it beside its numbers. */
+  unitOf(target: string): string | undefined {
+    return this.#facts.units[target];
   }
 
   /**

@@ -9,7 +9,14 @@ import type { DataPart } from "./data_files.ts";
 export interface Requests {
   open: {
     given: { path: string; parts: readonly DataPart[]; names: JetNames };
-    answer: { count: number; channels: number; size: number; has: JetScalar[]; parts: readonly JetPart[] };
+    answer: {
+      count: number;
+      channels: number;
+      size: number;
+      has: JetScalar[];
+      units: Record<string, string>;
+      parts: readonly JetPart[];
+    };
   };
   scalars: { given: JetScalar; answer: Float64Array };
   pack: {

@@ -23,13 +23,16 @@ let source: PackedImages | PackedStore | undefined;
 const handlers: { [Name in keyof Requests]: (given: Requests[Name]["given"]) => Promise<Requests[Name]["answer"]> } = {
   async open({ path, parts, names }) {
     file = await openJetSet(path, parts, names);
-    const { count, channels, size } = file;
+    const { count, channels, size } = file, targets = names.targets?.split(",") ?? [];
+    const quantities = ["labels", "mass", "pt", "weight", ...targets.map((name) => `target ${name}` as const)] as const;
+    const units = targets.map((name) => [name, file!.unitOf(`target ${name}`)]).filter(([, unit]) => unit !== undefined);
     return {
       count,
       channels,
       size,
       parts: file.parts,
-      has: (["labels", "mass", "pt", "weight"] as const).filter((quantity) => file!.has(quantity)),
+      has: quantities.filter((quantity) => file!.has(quantity)),
+      units: Object.fromEntries(units),
     };
   },
   scalars: (quantity) => Promise.resolve(file!.readScalars(quantity)),

@@ -3,15 +3,16 @@
 import type { RunConfig } from "../config/keys.ts";
 import { ConfigError } from "../config/parse.ts";
 import { divisionOf, splitSeed } from "../config/seeds.ts";
+import { targetNames } from "../config/targets.ts";
 import { mostActivePatches } from "../data/active_patches.ts";
 import { sumDeviations } from "../data/patch_sums.ts";
 import { DataError } from "../data/errors.ts";
-import type { JetNames } from "../data/jets.ts";
+import type { JetNames, JetScalar } from "../data/jets.ts";
 import { hashImages, labelsFingerprint, type TrainedOn } from "../data/provenance.ts";
 import type { DataPart } from "./data_files.ts";
 import { Loader } from "./loader.ts";
 import { checkScales } from "./scale_check.ts";
-import { readTruth, type TruthOptions } from "./truth.ts";
+import { readTruth, type Truth, type TruthOptions } from "./truth.ts";
 import { firstNumbers } from "../arrays.ts";
 import { divide, randomSplit, type Split } from "../data/split.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -57,8 +58,8 @@ export interface DataFacts extends FileFacts {
   readonly val: Uint32Array;
   /** Class of each image, if labels are used. */
   readonly labels?: Float64Array;
-  /** Mass of each image in GeV, if masses are used. */
-  readonly mass?: Float64Array;
+  /** What is learned of each image beside its class, if anything is. */
+  readonly targets?: Truth["targets"];
 }
 
 /** How labelled data are opened. */
@@ -77,13 +78,14 @@ export interface Known {
 
 /** Names of datasets from the config; empty ones are looked for. */
 export function jetNames({ keys }: Pick<RunConfig["data"], "keys">): JetNames {
-  return Object.fromEntries(Object.entries(keys).filter(([, name]) => name !== ""));
+  const named = { ...keys, targets: targetNames({ keys }).join(",") };
+  return Object.fromEntries(Object.entries(named).filter(([, name]) => name !== ""));
 }
 
 /**
- * Opens labelled images and divides them as scikit-learn does. Classes or masses that are not there are NaN.
+ * Opens labelled images and divides them as scikit-learn does. Classes or targets that are not there are NaN.
  *
- * @throws {DataError} if labels or masses are missing or no class numbers
+ * @throws {DataError} if labels or targets are missing or no class numbers
  * @throws {Interrupted} if the signal was aborted
  */
 export async function openLabelled(
@@ -95,13 +97,13 @@ export async function openLabelled(
   const { path } = place, { whole = false } = options;
   const loader = await openMatching(config, place);
   return await guarded(loader, async () => {
-    const { labels, mass, weights, pt } = await readTruth(loader, config, path, options);
+    const { labels, targets, weights, pt } = await readTruth(loader, config, path, options);
     const all = whole ? testOnly(loader.count) : divided(labels, config, path),
       split = weights ? counting(all, weights, path) : all;
-    options.check?.({ ...factsOf(loader), ...split, labels, mass });
+    options.check?.({ ...factsOf(loader), ...split, labels, targets });
     const opened = await openPackedImages(gpu, config, loader, place, options);
-    const known = { path: config.data.labelled_path, labels: await labelsFingerprint(labels, mass, weights), split: all };
-    return { ...opened, labels, mass, weights, pt, split, ...await provenance(config, loader, known) };
+    const known = { path: config.data.labelled_path, labels: await labelsFingerprint(labels, targets, weights), split: all };
+    return { ...opened, labels, targets, weights, pt, split, ...await provenance(config, loader, known) };
   });
 }
 
@@ -155,14 +157,14 @@ export async function openUnlabelled(
 export interface OpenedImages extends InputImages {
   /** Class of each image, if it was asked for and the file has labels. */
   readonly labels?: Float64Array;
-  /** Mass of each image in GeV, if it was asked for and the file has masses. */
-  readonly mass?: Float64Array;
+  /** What is predicted of each image beside its class, as far as the file has it and it was asked for. */
+  readonly targets?: readonly (Float64Array | undefined)[];
 }
 
 /**
  * Opens all images of a file, to predict them.
  *
- * @param truth reads classes and masses too, where the file has them
+ * @param truth reads classes and targets too, where the file has them
  */
 export async function openImages(
   gpu: Gpu,
@@ -174,9 +176,10 @@ export async function openImages(
   const loader = await openMatching(config, place);
   return await guarded(loader, async () => {
     options.check?.(factsOf(loader));
-    const known = (["labels", "mass"] as const).filter((quantity) => truth && loader.has(quantity));
-    const scalars = await Promise.all(known.map(async (quantity) => [quantity, await loader.scalars(quantity)]));
-    return { ...await openPackedImages(gpu, config, loader, place, options), ...Object.fromEntries(scalars) };
+    const read = async (quantity: JetScalar) => truth && loader.has(quantity) ? await loader.scalars(quantity) : undefined;
+    const names = targetNames(config.data), labels = await read("labels");
+    const targets = await Promise.all(names.length > 0 ? names.map((name) => read(`target ${name}`)) : [read("mass")]);
+    return { ...await openPackedImages(gpu, config, loader, place, options), ...(labels && { labels }), targets };
   });
 }
 

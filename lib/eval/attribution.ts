@@ -1,5 +1,5 @@
 /**
- * @file What drives a prediction: how much each value of an image contributes to the class and to the mass, and how
+ * @file What drives a prediction: how much each value of an image contributes to the class and to each target, such as the mass, and how
  * much attention each of its patches receives.
  *
  * A contribution is gradient times input: value * d(output) / d(value), to first order the amount by which the output
@@ -9,6 +9,7 @@
 
 import { unpack } from "../data/entries.ts";
 import type { ImageSize } from "../data/packed.ts";
+import { inWords } from "../data/targets.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Plan } from "../gpu/plan.ts";
 import { BatchBuffers } from "../input/batches.ts";
@@ -36,8 +37,8 @@ export interface Explanation {
   readonly values: Float32Array;
   /** Contributions to the score of that class: its logit less the mean of the others; (size, size, channels). */
   readonly toClass: Float64Array;
-  /** Contributions to the mass in GeV, (size, size, channels). */
-  readonly toMass: Float64Array;
+  /** Contributions to each target in its unit, such as the mass in GeV; each (size, size, channels). */
+  readonly toTargets: readonly Float64Array[];
   /** For each block, (tokens) attention received, averaged over heads; 1 is an even share. */
   readonly attention: readonly Float32Array[];
 }
@@ -51,8 +52,8 @@ export class Explainer {
   readonly #model: LinearViT;
   readonly #buffers: BatchBuffers;
   readonly #step: PlacedTensor;
-  readonly #starts: Record<"logits" | "mass", PlacedTensor>;
-  readonly #outputs: Record<"logits" | "mass" | "patches" | "gradient", PlacedTensor>;
+  readonly #starts: Record<"logits" | "targets", PlacedTensor>;
+  readonly #outputs: Record<"logits" | "targets" | "patches" | "gradient", PlacedTensor>;
   readonly #attention: PlacedTensor[] = [];
   readonly #plan: Plan;
 
@@ -84,17 +85,17 @@ export class Explainer {
       this.#attention.push(keep(tape, attentionReceived(tape, all, config.num_heads, config.denominator_floor)));
     };
     const input = config.tokens === "active" ? fromPlaces(tape, patches, views.tokens(this.#model.widest)) : patches;
-    const { logits, mass } = this.#model.heads(tape, this.#model.features(tape, input, { onAttention }));
+    const { logits, targets } = this.#model.heads(tape, this.#model.features(tape, input, { onAttention }));
     this.#starts = {
       logits: createTensor(gpu, "gradient of logits", logits.shape),
-      mass: createTensor(gpu, "gradient of mass", mass.shape),
+      targets: createTensor(gpu, "gradient of targets", targets.shape),
     };
     tape.accumulate(logits, this.#starts.logits);
-    tape.accumulate(mass, this.#starts.mass);
+    tape.accumulate(targets, this.#starts.targets);
     tape.backward();
     this.#outputs = {
       logits: keep(tape, logits),
-      mass: keep(tape, mass),
+      targets: keep(tape, targets),
       patches: keep(tape, patches),
       gradient: keep(tape, tape.gradient(patches)!),
     };
@@ -112,25 +113,26 @@ export class Explainer {
     const staged = await this.#buffers.stage(Uint32Array.of(index));
     this.#buffers.upload(staged);
     const classes = this.#weights.model.num_classes;
-    const none = new Float32Array(classes);
-    this.#run(none, 0);
-    const { logits, mass } = this.#outputs;
+    const none = new Float32Array(classes), { targets } = this.#weights, noTarget = new Float32Array(targets.length);
+    this.#run(none, noTarget);
     const check = (name: string, values: ArrayLike<number>) => checkOutputs(this.#weights.path, name, values, [index]);
-    const scores = await read(this.#gpu, logits), scaledMass = await read(this.#gpu, mass);
+    const scores = await read(this.#gpu, this.#outputs.logits), outputs = await read(this.#gpu, this.#outputs.targets);
     check("logits", scores);
-    const prediction = imagePrediction(index, scores, scaledMass[0]!, this.#weights);
+    const prediction = imagePrediction(index, scores, outputs, this.#weights);
     const explained = wanted ?? prediction.class;
-    const toClass = await this.#contributions(none.map((_, c) => c === explained ? 1 : -1 / (classes - 1)), 0);
-    const { massStd, massLog } = this.#weights;
-    const toMass = await this.#contributions(none, massLog ? massStd * prediction.mass : massStd);
+    const toClass = await this.#contributions(none.map((_, c) => c === explained ? 1 : -1 / (classes - 1)), noTarget);
+    const toTargets: Float64Array[] = [];
+    for (const [t, { std, log }] of targets.entries()) {
+      toTargets.push(await this.#contributions(none, noTarget.with(t, log ? std * prediction.targets[t]! : std)));
+    }
     const attention = await Promise.all(this.#attention.map((received) => read(this.#gpu, received)));
     check("contribution to the class", toClass);
-    check("contribution to the mass", toMass);
+    for (const [t, target] of targets.entries()) check(`contribution to ${inWords(target)}`, toTargets[t]!);
     for (const received of attention) check("attention", received);
     const { words } = await this.#images.batch([index]);
     const { size, channels } = this.#size;
     const values = unpack(words, this.#images.encoding, size * size * channels);
-    return { prediction, explained, values, toClass, toMass, attention };
+    return { prediction, explained, values, toClass, toTargets, attention };
   }
 
   /** Frees the buffers. */
@@ -143,14 +145,14 @@ export class Explainer {
   }
 
   /** Runs the plan with these gradients of its outputs. */
-  #run(logits: Float32Array, mass: number): void {
+  #run(logits: Float32Array, targets: Float32Array): void {
     write(this.#gpu, this.#starts.logits, logits);
-    write(this.#gpu, this.#starts.mass, Float32Array.of(mass));
+    write(this.#gpu, this.#starts.targets, targets);
     this.#plan.run();
   }
 
-  async #contributions(logits: Float32Array, mass: number): Promise<Float64Array> {
-    this.#run(logits, mass);
+  async #contributions(logits: Float32Array, targets: Float32Array): Promise<Float64Array> {
+    this.#run(logits, targets);
     const patches = await read(this.#gpu, this.#outputs.patches);
     const gradient = await read(this.#gpu, this.#outputs.gradient);
     const products = Float64Array.from(patches, (value, i) => value * gradient[i]!);

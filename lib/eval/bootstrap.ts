@@ -11,7 +11,8 @@
 import { firstNumbers } from "../arrays.ts";
 import { pauses, type WorkOptions } from "../interrupted.ts";
 import { Random, STREAMS } from "../random.ts";
-import { byMeasure, MEASURES, type MeasureValues } from "./measures.ts";
+import type { Target } from "../data/targets.ts";
+import { byMeasure, measuresOf, type MeasureValues } from "./measures.ts";
 import { Sampler } from "./sample.ts";
 import type { TestResults } from "./test_results.ts";
 
@@ -48,15 +49,20 @@ export interface Comparison {
   readonly only: readonly [first: number, second: number];
   /** Exact McNemar test on those. */
   readonly mcnemar: number;
-  /** Both probabilities after Holm's correction, if there are several comparisons; null where they are not defined. */
-  readonly adjusted?: { readonly mcnemar: number | null; readonly mass_mae: number | null };
+  /** The probabilities after Holm's correction, if there are several comparisons; null where they are not defined. */
+  readonly adjusted?: Adjusted;
 }
+
+/** Probabilities after a correction: that of the classes, and those of the mean absolute errors by the names of these measures. */
+export type Adjusted = { readonly mcnemar: number | null } & Readonly<Record<string, number | null>>;
 
 /** 95 % intervals of several models' measures, and the resampled values they come from. */
 export class Bootstrap {
+  readonly #targets: readonly Target[];
   readonly #values: Readonly<Record<string, Float64Array[]>>;
 
-  private constructor(values: Readonly<Record<string, Float64Array[]>>) {
+  private constructor(targets: readonly Target[], values: Readonly<Record<string, Float64Array[]>>) {
+    this.#targets = targets;
     this.#values = values;
   }
 
@@ -68,7 +74,8 @@ export class Bootstrap {
    * @throws {Interrupted} if the signal was aborted
    */
   static async draw(models: readonly TestResults[], seed: number, options: WorkOptions = {}): Promise<Bootstrap> {
-    const values = byMeasure(() => models.map(() => new Float64Array(RESAMPLES).fill(NaN)));
+    const { targets } = models[0]!, measures = Object.entries(measuresOf(targets));
+    const values = byMeasure(targets, () => models.map(() => new Float64Array(RESAMPLES).fill(NaN)));
     const samplers = models.map((results) => new Sampler(results));
     const counts = new Uint32Array(models[0]!.labels.length);
     const pause = pauses(options);
@@ -77,16 +84,16 @@ export class Bootstrap {
       resample(counts, new Random(seed, STREAMS.bootstrap, b));
       samplers.forEach((sampler, m) => {
         const sample = sampler.sample(counts);
-        for (const [name, { value }] of Object.entries(MEASURES)) values[name]![m]![b] = value(sample) ?? NaN;
+        for (const [name, { value }] of measures) values[name]![m]![b] = value(sample) ?? NaN;
       });
       await pause(b + 1, RESAMPLES);
     }
-    return new Bootstrap(values);
+    return new Bootstrap(targets, values);
   }
 
   /** Intervals of a model. */
   intervals(model: number): Intervals {
-    return byMeasure((name) => {
+    return byMeasure(this.#targets, (name) => {
       const found = definedOf(this.#values[name]![model]!);
       return found ? middle(found) : null;
     });
@@ -94,7 +101,7 @@ export class Bootstrap {
 
   /** A model's values less another's. */
   differences(first: number, second: number, values: readonly MeasureValues[]): Comparison["differences"] {
-    return byMeasure((name) => {
+    return byMeasure(this.#targets, (name) => {
       const [a = null, b = null] = [values[first]![name], values[second]![name]];
       if (a === null || b === null) return null;
       const [left, right] = [this.#values[name]![first]!, this.#values[name]![second]!];

@@ -1,4 +1,4 @@
-/** @file What a model makes of many images, computed in batches: class scores and masses, features, or anything else of each image. */
+/** @file What a model makes of many images, computed in batches: class scores and targets such as the mass, features, or anything else of each image. */
 
 import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
@@ -18,6 +18,8 @@ import { checkOutputs } from "./outputs.ts";
 export interface MapOptions extends WorkOptions {
   /** File of the weights, named if an output is not finite. Outputs are not checked without it. */
   readonly weights?: string;
+  /** What columns of an output are called in that message, by its name; they are numbered if not given. */
+  readonly columns?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Outputs of consecutive images of a list. */
@@ -40,8 +42,8 @@ const ROWS = 4096;
  */
 export type Outputs<Name extends string> = (tape: Tape, model: LinearViT, images: ImageViews) => Record<Name, Tensor>;
 
-/** Class scores and normalised mass, each (B, width). */
-export function headOutputs(tape: Tape, model: LinearViT, images: ImageViews): Record<"logits" | "mass", Tensor> {
+/** Class scores and normalised targets, each (B, width). */
+export function headOutputs(tape: Tape, model: LinearViT, images: ImageViews): Record<"logits" | "targets", Tensor> {
   return model.heads(tape, model.features(tape, images));
 }
 
@@ -119,7 +121,8 @@ export class ImageMap<Name extends string> {
    * @throws {OutputError} if an output is not finite
    * @throws {Interrupted} if the signal was aborted
    */
-  async *pieces(images: ArrayLike<number>, { progress, signal, weights }: MapOptions = {}): AsyncGenerator<Piece<Name>> {
+  async *pieces(images: ArrayLike<number>, options: MapOptions = {}): AsyncGenerator<Piece<Name>> {
+    const { progress, signal } = options;
     const pacer = new Pacer(this.#gpu, { signal });
     const batch = this.#batch, rows = this.#rows;
     let at = 0;
@@ -133,19 +136,19 @@ export class ImageMap<Name extends string> {
       if (at % rows !== 0 && at < images.length) continue;
       const first = at - 1 - (at - 1) % rows;
       const numbers = Uint32Array.from({ length: Math.min(at, images.length) - first }, (_, i) => images[first + i]!);
-      yield { first, images: numbers, views: await this.#read(numbers, weights) };
+      yield { first, images: numbers, views: await this.#read(numbers, options) };
     }
     progress?.(images.length, images.length);
   }
 
   /** What was computed of some images, view by view. */
-  async #read(images: Uint32Array, weights: string | undefined): Promise<Record<Name, Float32Array>[]> {
+  async #read(images: Uint32Array, { weights, columns }: MapOptions): Promise<Record<Name, Float32Array>[]> {
     const views = Array.from({ length: this.#views }, () => ({}) as Record<Name, Float32Array>);
     for (const [name, output] of this.#outputs) {
       const all = await read(this.#gpu, output);
       for (const [view, outputs] of views.entries()) {
         const values = this.#ofView(all, output.shape[1]!, view, images.length);
-        if (weights !== undefined) checkOutputs(weights, name, values, images);
+        if (weights !== undefined) checkOutputs(weights, name, values, images, columns?.[name]);
         outputs[name] = values;
       }
     }

@@ -1,11 +1,12 @@
 /**
- * @file The measures of a model on a test split. A new one is an entry of {@linkcode MEASURES}: its value, interval and comparison are then in
+ * @file The measures of a model on a test split. A new one is an entry of {@linkcode OF_CLASSES} or {@linkcode ofTarget}: its value, interval and comparison are then in
  * the table of `deno task eval`, in report.html and in metrics.json.
  *
  * A measure that its images do not define is null, never a number that stands in for it: an AUC of one class, F1 of a class that
  * neither occurs nor is predicted, R2 of masses that are all the same.
  */
 
+import { inUnit, inWords, MASS, type Target } from "../data/targets.ts";
 import { type Sample, Sampler } from "./sample.ts";
 import type { TestResults } from "./test_results.ts";
 
@@ -17,14 +18,12 @@ export interface Measure {
   readonly digits: number;
   /** What it is, in a sentence. */
   readonly definition: string;
-  /** True if less of it is better. */
-  readonly falls?: boolean;
   /** Its value; null where the sample does not define it, infinite where it exceeds all numbers. */
   readonly value: (sample: Sample) => number | null;
 }
 
-/** All measures, by the name that they have in metrics.json, in the order of tables. */
-export const MEASURES: Readonly<Record<string, Measure>> = {
+/** Measures of the classes. */
+const OF_CLASSES: Readonly<Record<string, Measure>> = {
   accuracy: {
     label: "accuracy",
     digits: 4,
@@ -49,41 +48,71 @@ export const MEASURES: Readonly<Record<string, Measure>> = {
     definition: "One over the share of class 0 that passes the threshold which keeps half of class 1.",
     value: ({ ranking }) => ranking && ranking.rejection,
   },
-  mass_mae: {
-    label: "mass MAE (GeV)",
-    digits: 2,
-    definition: "Mean absolute error of the mass.",
-    falls: true,
-    value: ({ mass }) => defined(mass.absolute / mass.images),
-  },
-  mass_mse: {
-    label: "mass MSE (GeV^2)",
-    digits: 1,
-    definition: "Mean squared error of the mass.",
-    falls: true,
-    value: ({ mass }) => defined(mass.squares / mass.images),
-  },
-  mass_rmse: {
-    label: "mass RMSE (GeV)",
-    digits: 2,
-    definition: "Root of the mean squared error of the mass.",
-    falls: true,
-    value: ({ mass }) => defined(Math.sqrt(mass.squares / mass.images)),
-  },
-  mass_r2: {
-    label: "mass R2",
-    digits: 4,
-    definition: "One less the mean squared error over the variance of the true mass: 0 for a model that always says the mean.",
-    value: ({ mass }) => mass.spread === null ? null : defined(1 - mass.squares / mass.spread),
-  },
 };
+
+/**
+ * Measures of a target, by the last part of their names.
+ *
+ * @param t place of the target in the list
+ */
+function ofTarget(target: Target, t: number): Record<string, Measure> {
+  const { name, unit } = target, digits = (inGeV: number) => unit === "GeV" ? inGeV : 4;
+  return {
+    mae: {
+      label: inUnit(`${name} MAE`, target),
+      digits: digits(2),
+      definition: `Mean absolute error of ${inWords(target)}.`,
+      value: ({ targets }) => defined(targets[t]!.absolute / targets[t]!.images),
+    },
+    mse: {
+      label: inUnit(`${name} MSE`, { unit: unit && `${unit}^2` }),
+      digits: digits(1),
+      definition: `Mean squared error of ${inWords(target)}.`,
+      value: ({ targets }) => defined(targets[t]!.squares / targets[t]!.images),
+    },
+    rmse: {
+      label: inUnit(`${name} RMSE`, target),
+      digits: digits(2),
+      definition: `Root of the mean squared error of ${inWords(target)}.`,
+      value: ({ targets }) => defined(Math.sqrt(targets[t]!.squares / targets[t]!.images)),
+    },
+    r2: {
+      label: `${name} R2`,
+      digits: 4,
+      definition: "One less the mean squared error over the variance of the true " +
+        `${name}: 0 for a model that always says the mean.`,
+      value: ({ targets }) => targets[t]!.spread === null ? null : defined(1 - targets[t]!.squares / targets[t]!.spread),
+    },
+  };
+}
+
+/** All measures, by the name that they have in metrics.json, in the order of tables: those of the classes, then those of each target. */
+export function measuresOf(targets: readonly Target[]): Readonly<Record<string, Measure>> {
+  const ofTargets = targets.flatMap((target, t) => {
+    return Object.entries(ofTarget(target, t)).map(([name, measure]) => [`${target.name}_${name}`, measure] as const);
+  });
+  return { ...OF_CLASSES, ...Object.fromEntries(ofTargets) };
+}
+
+/** All measures where the mass is the one target. */
+export const MEASURES: Readonly<Record<string, Measure>> = measuresOf([MASS]);
+
+/** True if less of a measure is better, as of every error of a target. */
+export function falls(name: string): boolean {
+  return /_(mae|mse|rmse)$/.test(name);
+}
+
+/** The mean absolute error of a target, as the name of a measure. */
+export function errorMeasure({ name }: Target): string {
+  return `${name}_mae`;
+}
 
 /** Values by the name of the measure. */
 export type MeasureValues = Readonly<Record<string, number | null>>;
 
-/** Something for each measure, by its name. */
-export function byMeasure<Value>(of: (name: string, measure: Measure) => Value): Record<string, Value> {
-  return Object.fromEntries(Object.entries(MEASURES).map(([name, measure]) => [name, of(name, measure)]));
+/** Something for each measure of some targets, by its name. */
+export function byMeasure<Value>(targets: readonly Target[], of: (name: string, measure: Measure) => Value): Record<string, Value> {
+  return Object.fromEntries(Object.entries(measuresOf(targets)).map(([name, measure]) => [name, of(name, measure)]));
 }
 
 /**
@@ -93,7 +122,7 @@ export function byMeasure<Value>(of: (name: string, measure: Measure) => Value):
  */
 export function measure(results: TestResults, counts?: ArrayLike<number>): MeasureValues {
   const sample = new Sampler(results).sample(counts);
-  return byMeasure((_, { value }) => value(sample));
+  return byMeasure(results.targets, (_, { value }) => value(sample));
 }
 
 /** F1 of class 1 for two classes, otherwise the mean over the classes that occur or are predicted (scikit-learn's "macro"). */

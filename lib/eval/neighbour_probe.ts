@@ -1,5 +1,5 @@
 /**
- * @file Probe of a frozen backbone by nearest neighbours: class and mass of a test image are those of the training images whose features
+ * @file Probe of a frozen backbone by nearest neighbours: class and targets (such as the mass) of a test image are those of the training images whose features
  * have the largest cosine with its own, standardised over the training images (Wu et al., arXiv:1805.01978).
  */
 
@@ -13,30 +13,30 @@ import { TestResults } from "./test_results.ts";
 const IMAGES = 16;
 
 /**
- * Predicts by the nearest neighbours: the share of each class among them, and the mean of their masses.
+ * Predicts by the nearest neighbours: the share of each class among them, and the mean of their targets.
  *
  * @param neighbours how many; no more than there are training images
  * @throws {Interrupted} if the signal was aborted
  */
 export async function neighbourProbe(data: ProbeData, neighbours: number, options: WorkOptions = {}): Promise<TestResults> {
-  const { labels, classes, mass, split: { train, test } } = data;
+  const { labels, classes, targets, split: { train, test } } = data;
   const unit = unitVectors(data);
   const k = Math.min(neighbours, train.length);
-  const results = new TestResults(classes, test.length);
+  const results = new TestResults(classes, test.length, targets);
   const pause = pauses(options);
   for (const [n, image] of test.entries()) {
     const nearest = new Nearest(k);
     train.forEach((other, i) => nearest.offer(i, similarity(unit, image, other)));
     const probabilities = new Array<number>(classes).fill(0);
-    let sum = 0;
+    const sums = new Array<number>(targets.length).fill(0);
     for (const i of nearest.found) {
       probabilities[labels[train[i]!]!]! += 1 / k;
-      sum += mass[train[i]!]!;
+      targets.forEach(({ values }, t) => sums[t]! += values[train[i]!]!);
     }
     results.add(
-      { class: argmax(probabilities), probabilities, mass: sum / k },
+      { class: argmax(probabilities), probabilities, targets: sums.map((sum) => sum / k) },
       labels[image]!,
-      mass[image]!,
+      targets.map(({ values }) => values[image]!),
       data.weights?.[image],
     );
     if (n % IMAGES === 0) await pause(n, test.length);

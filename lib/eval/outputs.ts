@@ -1,6 +1,7 @@
 /** @file The check of a model's outputs: no prediction that is not finite is shown or written. */
 
 import { LARGEST_MASS } from "../data/statistics.ts";
+import { MASS } from "../data/targets.ts";
 
 /** A model's output that means nothing: NaN, an infinity, or a logit or a mass beyond all scales. The message names the weights, the image and the output. */
 export class OutputError extends Error {
@@ -16,9 +17,9 @@ const WORDS: Readonly<Record<string, string>> = { logits: "logit", features: "fe
  */
 const LARGEST_LOGIT = 2 ** 24;
 /** Largest size of an output, by the name of its tensor, and what is wrong beyond. */
-const LARGEST: Readonly<Record<string, readonly [size: number, why: string]>> = {
-  logits: [LARGEST_LOGIT, "it is finite, but single precision has no digits left at that size"],
-  mass: [LARGEST_MASS, "that is no mass in any unit"],
+const LARGEST: Readonly<Record<string, readonly [size: number, why: (column: string) => string]>> = {
+  logits: [LARGEST_LOGIT, () => "it is finite, but single precision has no digits left at that size"],
+  targets: [LARGEST_MASS, (column) => `that is no ${column} in any unit`],
 };
 
 /**
@@ -28,16 +29,24 @@ const LARGEST: Readonly<Record<string, readonly [size: number, why: string]>> = 
  * @param name of the tensor, such as "logits"
  * @param values (images, width) row by row
  * @param images their numbers
- * @throws {OutputError} if a value is not finite, or a logit or a mass too large
+ * @param columns what the width's columns are called, if they have names of their own, such as "mass"
+ * @throws {OutputError} if a value is not finite, or a logit or a target too large
  */
-export function checkOutputs(weights: string, name: string, values: ArrayLike<number>, images: ArrayLike<number>): void {
-  const width = values.length / images.length, [largest, absurd] = LARGEST[name] ?? [Number.MAX_VALUE, ""];
+export function checkOutputs(
+  weights: string,
+  name: string,
+  values: ArrayLike<number>,
+  images: ArrayLike<number>,
+  columns?: readonly string[],
+): void {
+  const width = values.length / images.length, [largest, absurd] = LARGEST[name] ?? [Number.MAX_VALUE];
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
     if (Math.abs(value) <= largest) continue;
-    const what = `${WORDS[name] ?? name}${width === 1 ? "" : ` ${i % width}`} of image ${images[Math.floor(i / width)]}`;
-    const why = Number.isFinite(value) ? `: ${absurd}` : "";
-    const scales = name === "mass" ? ", model.denominator_floor, mass_mean and mass_std" : " and model.denominator_floor";
+    const column = columns?.[i % width], numbered = `${WORDS[name] ?? name}${width === 1 ? "" : ` ${i % width}`}`;
+    const what = `${column ?? numbered} of image ${images[Math.floor(i / width)]}`;
+    const why = Number.isFinite(value) && absurd ? `: ${absurd(column ?? "number")}` : "";
+    const scales = column === MASS.name ? ", model.denominator_floor, mass_mean and mass_std" : " and model.denominator_floor";
     throw new OutputError(
       `${weights}: ${what} is ${Number(value.toPrecision(6))}${why}. ` +
         `Check that data.norm_scale${scales} are those that the weights were trained with`,

@@ -1,10 +1,11 @@
 /** @file A model's predictions, one for each image. */
 
+import { MASS, type Target } from "../data/targets.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { WorkOptions } from "../interrupted.ts";
 import type { CsvCell } from "../io/csv.ts";
 import { LinearViT } from "../nn/linear_vit.ts";
-import { massOf, type MassScale } from "../weights/mass_scale.ts";
+import { valueOf } from "../weights/target_scale.ts";
 import { fitWeights, type Weights } from "../weights/weights.ts";
 import { argmax, softmax } from "../arrays.ts";
 import { checkOutputs } from "./outputs.ts";
@@ -21,8 +22,8 @@ export interface ImagePrediction {
   readonly probabilities: readonly number[];
   /** Class with the largest score. */
   readonly class: number;
-  /** In GeV. */
-  readonly mass: number;
+  /** What else is predicted, in the order and the units of the weights' targets: the mass in GeV, if there are no others. */
+  readonly targets: readonly number[];
 }
 
 /** How images are predicted. */
@@ -53,11 +54,13 @@ export async function* predictImages(
   // of four views there are as many rows as of one
   const atOnce = Math.min(flips ? Math.ceil(batch / 4) : batch, images.length);
   using map = new ImageMap(gpu, model, data, atOnce, weights, headOutputs, flips);
-  const classes = weights.model.num_classes;
-  for await (const piece of map.pieces(images, { ...options, weights: weights.path })) {
+  const classes = weights.model.num_classes, { length: width } = weights.targets;
+  const columns = { targets: weights.targets.map(({ name }) => name) };
+  for await (const piece of map.pieces(images, { ...options, weights: weights.path, columns })) {
     for (const [i, image] of piece.images.entries()) {
-      yield meanPrediction(piece.views.map(({ logits, mass }) => {
-        return imagePrediction(image, logits.subarray(i * classes, (i + 1) * classes), mass[i]!, weights);
+      yield meanPrediction(piece.views.map(({ logits, targets }) => {
+        const [scores, outputs] = [logits.subarray(i * classes, (i + 1) * classes), targets.subarray(i * width, (i + 1) * width)];
+        return imagePrediction(image, scores, outputs, weights);
       }));
     }
   }
@@ -105,7 +108,8 @@ export function meanPrediction(predictions: readonly ImagePrediction[]): ImagePr
   };
   const probabilities = first!.probabilities.map((_, c) => mean((prediction) => prediction.probabilities[c]!));
   const logits = first!.logits.map((_, c) => mean((prediction) => prediction.logits[c]!));
-  return { index: first!.index, logits, probabilities, class: argmax(probabilities), mass: mean(({ mass }) => mass) };
+  const targets = first!.targets.map((_, t) => mean((prediction) => prediction.targets[t]!));
+  return { index: first!.index, logits, probabilities, class: argmax(probabilities), targets };
 }
 
 /**
@@ -113,27 +117,42 @@ export function meanPrediction(predictions: readonly ImagePrediction[]): ImagePr
  *
  * @param index number of the image
  * @param logits class scores
- * @param mass in units of the weights' massStd around massMean
- * @throws {OutputError} if the mass in GeV exceeds all numbers
+ * @param outputs of each target, on its scale
+ * @throws {OutputError} if a value exceeds all numbers
  */
 export function imagePrediction(
   index: number,
   logits: ArrayLike<number>,
-  mass: number,
-  weights: Pick<Weights, "path" | keyof MassScale>,
+  outputs: ArrayLike<number>,
+  { path, targets }: Pick<Weights, "path" | "targets">,
 ): ImagePrediction {
-  const row = Array.from(logits), gev = massOf(mass, weights);
-  checkOutputs(weights.path, "mass", [gev], [index]);
-  return { index, logits: row, probabilities: softmax(row), class: argmax(row), mass: gev };
+  const row = Array.from(logits), values = targets.map((target, t) => valueOf(outputs[t]!, target));
+  for (const [t, { name }] of targets.entries()) checkOutputs(path, "targets", [values[t]!], [index], [name]);
+  return { index, logits: row, probabilities: softmax(row), class: argmax(row), targets: values };
 }
 
 /** Column names of the CSV of {@linkcode csvRow}. */
-export function csvHeader(classes: number): string[] {
+export function csvHeader(classes: number, targets: readonly Target[] = [MASS]): string[] {
   const numbered = (name: string) => Array.from({ length: classes }, (_, c) => `${name}_${c}`);
-  return ["index", ...numbered("logit"), ...numbered("prob"), "class", "mass"];
+  const others = ["index", ...numbered("logit"), ...numbered("prob"), "class"];
+  return [...others, ...columnNames(targets, others)];
+}
+
+/** Columns of a table of deno task eval beside those of targets. */
+const OF_EVALUATION = ["model", "label", "weight", "pt"];
+
+/** Names of the targets' columns, such as "mass"; one that another column has is followed by a line, as often as it takes. */
+export function columnNames(targets: readonly Target[], others: readonly string[] = []): string[] {
+  const taken = new Set([...others, ...OF_EVALUATION]);
+  return targets.map(({ name }) => {
+    let unique = name;
+    while (taken.has(unique)) unique += "_";
+    for (const column of [unique, `${unique}_true`]) taken.add(column);
+    return unique;
+  });
 }
 
 /** One prediction, every number with all its digits. */
-export function csvRow({ index, logits, probabilities, class: chosen, mass }: ImagePrediction): CsvCell[] {
-  return [index, ...logits, ...probabilities, chosen, mass];
+export function csvRow({ index, logits, probabilities, class: chosen, targets }: ImagePrediction): CsvCell[] {
+  return [index, ...logits, ...probabilities, chosen, ...targets];
 }

@@ -1,4 +1,4 @@
-/** @file How a predicted mass answers to the true one: median and width of their ratio, in bins of a quantity with equally many images. */
+/** @file How a predicted value, such as the mass, answers to the true one: median and width of their ratio, in bins of a quantity with equally many images. */
 
 import { firstNumbers, pick } from "../arrays.ts";
 import { weightedQuantile } from "./bootstrap.ts";
@@ -40,24 +40,25 @@ export function middleOf({ weights }: TestResults, rows: Uint32Array, value: (ro
   return { low, median, high };
 }
 
-/** A bin and what the mass does in it. */
+/** A bin and what the prediction does in it. */
 export interface ResponseBin extends Bin {
-  /** Middle of predicted over true mass. */
+  /** Middle of predicted over true value. */
   readonly response: Middle;
   /** Half the width of its middle 68 %, over its median. */
   readonly resolution: number;
 }
 
 /**
- * Response and resolution of the mass; images whose true mass is not above 0 are left out.
+ * Response and resolution of a target; images whose true value is not above 0 are left out.
  *
+ * @param target place of the target in the list
  * @param quantity of each row
  */
-export function responseBins(results: TestResults, quantity: Float64Array, bins: number): ResponseBin[] {
-  const { mass, trueMass } = results;
-  const rows = firstNumbers(mass.length).filter((row) => trueMass[row]! > 0);
+export function responseBins(results: TestResults, target: number, quantity: Float64Array, bins: number): ResponseBin[] {
+  const { predicted, truth } = results.targets[target]!;
+  const rows = firstNumbers(truth.length).filter((row) => truth[row]! > 0);
   return equalBins(quantity, bins, rows).map((bin) => {
-    const response = middleOf(results, bin.rows, (row) => mass[row]! / trueMass[row]!);
+    const response = middleOf(results, bin.rows, (row) => predicted[row]! / truth[row]!);
     return { ...bin, response, resolution: (response.high - response.low) / 2 / Math.abs(response.median) };
   });
 }

@@ -5,7 +5,7 @@
  * come from the same lines of code.
  */
 
-import type { TestResults } from "./test_results.ts";
+import type { TargetColumn, TestResults } from "./test_results.ts";
 
 /** Signal efficiency at which background rejection is quoted. */
 const SIGNAL_EFFICIENCY = 0.5;
@@ -19,9 +19,14 @@ interface Columns {
   readonly signal: Uint8Array;
   /** (rows) by falling score: 1 for the last row of equal scores. */
   readonly tieEnds: Uint8Array;
-  /** (rows) predicted less true mass. */
+  readonly targets: readonly TargetErrors[];
+}
+
+/** Errors of a target. */
+interface TargetErrors {
+  /** (rows) predicted less true value. */
   readonly errors: Float64Array;
-  /** (rows) true mass less the mean, so that the squares of large masses do not cancel. */
+  /** (rows) true value less the mean, so that the squares of large values do not cancel. */
   readonly centred: Float64Array;
 }
 
@@ -31,20 +36,15 @@ export class Sampler {
 
   /** Computes what does not depend on the sample. */
   constructor(results: TestResults) {
-    const { classes, labels, predicted, trueMass, mass, order } = results;
+    const { classes, labels, predicted, order } = results;
     const rows = labels.length;
     const [cells, signal, tieEnds] = [new Uint32Array(rows), new Uint8Array(rows), new Uint8Array(rows)];
-    const [errors, centred] = [new Float64Array(rows), new Float64Array(rows)];
-    let mean = 0;
-    for (let i = 0; i < rows; i++) mean += trueMass[i]! / rows;
     for (let i = 0; i < rows; i++) {
       cells[i] = labels[i]! * classes + predicted[i]!;
       signal[i] = labels[order[i]!] === 1 ? 1 : 0;
-      errors[i] = mass[i]! - trueMass[i]!;
-      centred[i] = trueMass[i]! - mean;
     }
     for (let end = 0; end < rows;) tieEnds[(end = results.endOfTie(end)) - 1] = 1;
-    this.#columns = { results, cells, signal, tieEnds, errors, centred };
+    this.#columns = { results, cells, signal, tieEnds, targets: results.targets.map(errorsOf) };
   }
 
   /**
@@ -59,6 +59,18 @@ export class Sampler {
   }
 }
 
+function errorsOf({ truth, predicted }: TargetColumn): TargetErrors {
+  const { length: rows } = truth;
+  const [errors, centred] = [new Float64Array(rows), new Float64Array(rows)];
+  let mean = 0;
+  for (let i = 0; i < rows; i++) mean += truth[i]! / rows;
+  for (let i = 0; i < rows; i++) {
+    errors[i] = predicted[i]! - truth[i]!;
+    centred[i] = truth[i]! - mean;
+  }
+  return { errors, centred };
+}
+
 /** The area under a ROC curve and a point of it. */
 export interface Ranking {
   /** Area under the curve. */
@@ -67,15 +79,15 @@ export interface Ranking {
   readonly rejection: number;
 }
 
-/** Sums over the masses of a sample. */
-export interface MassSums {
+/** Sums over a target's values in a sample. */
+export interface TargetSums {
   /** How many images count. */
   readonly images: number;
   /** Sum of |predicted - true|. */
   readonly absolute: number;
   /** Sum of (predicted - true)^2. */
   readonly squares: number;
-  /** Sum of (true - its mean)^2; null if all masses are equal, or it exceeds all numbers. */
+  /** Sum of (true - its mean)^2; null if all values are equal, or it exceeds all numbers. */
   readonly spread: number | null;
 }
 
@@ -86,7 +98,7 @@ export class Sample {
   readonly #columns: Columns;
   #confusion: number[][] | undefined;
   #ranking: Ranking | null | undefined;
-  #mass: MassSums | undefined;
+  #targets: readonly TargetSums[] | undefined;
 
   /** Takes columns of {@linkcode Sampler}. */
   constructor(columns: Columns, counts: ArrayLike<number>) {
@@ -109,9 +121,9 @@ export class Sample {
     return this.#ranking === undefined ? this.#ranking = this.#rank() : this.#ranking;
   }
 
-  /** Sums over the masses. */
-  get mass(): MassSums {
-    return this.#mass ??= this.#sumMasses();
+  /** Sums over the values of each target. */
+  get targets(): readonly TargetSums[] {
+    return this.#targets ??= this.#columns.targets.map((target) => this.#sum(target));
   }
 
   #countCells(): number[][] {
@@ -143,8 +155,8 @@ export class Sample {
     return { area: area / (signal * background), rejection: background / passing };
   }
 
-  #sumMasses(): MassSums {
-    const { counts } = this, { errors, centred } = this.#columns;
+  #sum({ errors, centred }: TargetErrors): TargetSums {
+    const { counts } = this;
     let images = 0, absolute = 0, squares = 0, first = 0, second = 0;
     for (let i = 0; i < errors.length; i++) {
       const weight = counts[i]!, error = errors[i]!, fromMean = centred[i]!;
@@ -155,7 +167,7 @@ export class Sample {
       second += weight * fromMean * fromMean;
     }
     const spread = second - first * first / images;
-    // what rounding leaves of equal masses is no spread
+    // what rounding leaves of equal values is no spread
     const varied = spread > 1e-12 * second && Number.isFinite(spread);
     return { images, absolute, squares, spread: varied ? spread : null };
   }

@@ -4,7 +4,8 @@ import type { WorkOptions } from "../interrupted.ts";
 import { Bootstrap, type Comparison, type Intervals } from "./bootstrap.ts";
 import { calibration, calibrationError } from "./curves.ts";
 import { holm, onlyOneRight } from "./mcnemar.ts";
-import { byMeasure, type MeasureValues } from "./measures.ts";
+import type { Target } from "../data/targets.ts";
+import { byMeasure, errorMeasure, type MeasureValues } from "./measures.ts";
 import { Sampler } from "./sample.ts";
 import type { TestResults } from "./test_results.ts";
 
@@ -24,6 +25,8 @@ export interface ModelSummary {
 
 /** Models on the same test split. */
 export interface Summary {
+  /** What they predict beside the class. */
+  readonly targets: readonly Target[];
   /** By name, in the order they were given. */
   readonly models: ReadonlyMap<string, ModelSummary>;
   /** Each other model against the baseline. */
@@ -44,7 +47,7 @@ export async function summarise(models: ReadonlyMap<string, TestResults>, seed: 
     const sample = new Sampler(one).sample();
     return {
       images: one.labels.length,
-      values: byMeasure((_, { value }) => value(sample)),
+      values: byMeasure(one.targets, (_, { value }) => value(sample)),
       intervals: bootstrap.intervals(i),
       confusion: sample.confusion,
       calibration_error: one.classes === 2 && one.hasLabels ? calibrationError(calibration(one)) : null,
@@ -57,19 +60,25 @@ export async function summarise(models: ReadonlyMap<string, TestResults>, seed: 
     const differences = bootstrap.differences(i, baseline, values);
     return [{ model, baseline: names[baseline]!, differences, ...onlyOneRight(results[i]!, results[baseline]!) }];
   });
-  return { models: new Map(names.map((name, i) => [name, summaries[i]!])), comparisons: corrected(comparisons) };
+  const targets = results[0]!.targets.map(({ name, unit }): Target => ({ name, unit }));
+  return { targets, models: new Map(names.map((name, i) => [name, summaries[i]!])), comparisons: corrected(comparisons, targets) };
 }
 
 /** Comparisons with Holm's correction, if there are several. */
-function corrected(comparisons: readonly Comparison[]): readonly Comparison[] {
+function corrected(comparisons: readonly Comparison[], targets: readonly Target[]): readonly Comparison[] {
   if (comparisons.length < 2) return comparisons;
   const classes = holm(comparisons.map(({ differences, mcnemar }) => differences["accuracy"] ? mcnemar : null));
-  const masses = holm(comparisons.map(({ differences }) => differences["mass_mae"]?.p ?? null));
-  return comparisons.map((one, i) => ({ ...one, adjusted: { mcnemar: classes[i]!, mass_mae: masses[i]! } }));
+  const errors = targets.map(errorMeasure).map((name) => {
+    return [name, holm(comparisons.map(({ differences }) => differences[name]?.p ?? null))] as const;
+  });
+  return comparisons.map((one, i) => {
+    const adjusted = { mcnemar: classes[i]!, ...Object.fromEntries(errors.map(([name, values]) => [name, values[i]!])) };
+    return { ...one, adjusted };
+  });
 }
 
 /** A summary as metrics.json has it: the measures beside the other numbers of a model. */
-export function summaryRecord({ models, comparisons }: Summary): Record<string, unknown> {
+export function summaryRecord({ models, comparisons }: Pick<Summary, "models" | "comparisons">): Record<string, unknown> {
   const flat = [...models].map(([name, { images, values, ...rest }]): [string, unknown] => [name, { images, ...values, ...rest }]);
   return { models: new Map(flat), comparisons };
 }

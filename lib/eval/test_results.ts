@@ -1,9 +1,31 @@
 /** @file What a model says about test images, beside the truth. */
 
 import { firstNumbers } from "../arrays.ts";
+import { MASS, type Target } from "../data/targets.ts";
 import type { ImagePrediction } from "./predict.ts";
 
-/** A model's predictions of test images and their true classes and masses, column by column; rows are added as they come. */
+/** A target's true and predicted values, one for each image. */
+export class TargetColumn implements Target {
+  readonly name: string;
+  readonly unit: string;
+  /** What is true, NaN if it is not known. */
+  readonly truth: Float64Array;
+  /** What is predicted. */
+  readonly predicted: Float64Array;
+
+  /** Starts with zeros for so many images. */
+  constructor({ name, unit }: Target, images: number) {
+    [this.name, this.unit] = [name, unit];
+    [this.truth, this.predicted] = [new Float64Array(images), new Float64Array(images)];
+  }
+
+  /** Whether the true values are known. */
+  get isKnown(): boolean {
+    return !Number.isNaN(this.truth[0]);
+  }
+}
+
+/** A model's predictions of test images and their true classes and targets, column by column; rows are added as they come. */
 export class TestResults {
   /** Number of classes. */
   readonly classes: number;
@@ -13,10 +35,8 @@ export class TestResults {
   readonly predicted: Uint32Array;
   /** Probability of class 1. */
   readonly scores: Float64Array;
-  /** True mass in GeV, NaN if it is not known. */
-  readonly trueMass: Float64Array;
-  /** Predicted mass in GeV. */
-  readonly mass: Float64Array;
+  /** What is predicted beside the class: the mass, or what the model was trained on. */
+  readonly targets: readonly TargetColumn[];
   /** What each image counts. */
   readonly weights: Float64Array;
   /** Transverse momentum in GeV, NaN if it is not known. */
@@ -31,12 +51,13 @@ export class TestResults {
    *
    * @param classes that the model tells apart
    * @param images how many will be added
+   * @param targets what is predicted beside the class; the mass in GeV by default
    */
-  constructor(classes: number, images: number) {
+  constructor(classes: number, images: number, targets: readonly Target[] = [MASS]) {
     this.classes = classes;
+    this.targets = targets.map((target) => new TargetColumn(target, images));
     [this.labels, this.predicted] = [new Uint32Array(images), new Uint32Array(images)];
-    [this.scores, this.trueMass, this.mass] = [new Float64Array(images), new Float64Array(images), new Float64Array(images)];
-    [this.weights, this.pt] = [new Float64Array(images), new Float64Array(images)];
+    [this.scores, this.weights, this.pt] = [new Float64Array(images), new Float64Array(images), new Float64Array(images)];
   }
 
   /** Whether the true classes are known; the labels are 0 if they are not. */
@@ -49,11 +70,6 @@ export class TestResults {
     return this.#weighted;
   }
 
-  /** Whether the true masses are known. */
-  get hasMass(): boolean {
-    return !Number.isNaN(this.trueMass[0]);
-  }
-
   /** Whether the transverse momenta are known. */
   get hasPt(): boolean {
     return !Number.isNaN(this.pt[0]);
@@ -63,14 +79,14 @@ export class TestResults {
    * Adds the next prediction.
    *
    * @param label true class, NaN if it is not known
-   * @param trueMass in GeV, NaN if it is not known
+   * @param truth of each target, NaN if it is not known
    * @param weight what the image counts
    * @param pt transverse momentum in GeV, NaN if it is not known
    */
   add(
-    prediction: Pick<ImagePrediction, "class" | "probabilities" | "mass">,
+    prediction: Pick<ImagePrediction, "class" | "probabilities" | "targets">,
     label: number,
-    trueMass: number,
+    truth: ArrayLike<number>,
     weight = 1,
     pt = NaN,
   ): void {
@@ -82,8 +98,10 @@ export class TestResults {
     if (weight !== 1) this.#weighted = true;
     this.predicted[row] = prediction.class;
     this.scores[row] = prediction.probabilities[1]!;
-    this.trueMass[row] = trueMass;
-    this.mass[row] = prediction.mass;
+    for (const [t, column] of this.targets.entries()) {
+      column.truth[row] = truth[t]!;
+      column.predicted[row] = prediction.targets[t]!;
+    }
   }
 
   /** Rows by falling score, for when all are added. */

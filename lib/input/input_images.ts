@@ -2,6 +2,7 @@
 
 import type { ImageSource } from "../data/packed.ts";
 import type { Split } from "../data/split.ts";
+import type { TargetValues } from "../data/targets.ts";
 import type { ActivePatches } from "../tensor/ops/images.ts";
 import type { ResidentImages } from "./batches.ts";
 
@@ -35,8 +36,8 @@ export interface UnlabelledData extends TrainingImages {
 export interface LabelledData extends TrainingImages {
   /** Class of each image; NaN if they are not known. */
   readonly labels: ArrayLike<number>;
-  /** Mass of each image in GeV; NaN if they are not known. */
-  readonly mass: ArrayLike<number>;
+  /** What is learned of each image beside its class, such as the mass, at least one; NaN if they are not known. */
+  readonly targets: readonly TargetValues[];
   /** How much each image counts, if they have weights; those to train, validate and test on are above 0. */
   readonly weights?: ArrayLike<number> | undefined;
   /** Transverse momentum of each image in GeV, if it is known. */

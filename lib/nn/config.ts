@@ -1,9 +1,13 @@
 /** @file Sizes and rates of a model. */
 
 import { defaultConfig, type RunConfig } from "../config/keys.ts";
+import { targetNames } from "../config/targets.ts";
 
 /** Everything that determines a {@linkcode LinearViT}'s shape and its behaviour in training; lib/config/keys.ts describes each key. */
-export type ModelConfig = Readonly<Omit<RunConfig["model"], "projection_dim">>;
+export type ModelConfig = Readonly<Omit<RunConfig["model"], "projection_dim">> & {
+  /** Numbers that are learned of each image beside its class; 1 if not given. */
+  readonly num_targets?: number;
+};
 
 /** The published model: 5,111,579 parameters. */
 export const PUBLISHED_MODEL: ModelConfig = publishedModel();
@@ -11,6 +15,12 @@ export const PUBLISHED_MODEL: ModelConfig = publishedModel();
 function publishedModel(): ModelConfig {
   const { projection_dim: _, ...model } = defaultConfig().model;
   return model;
+}
+
+/** The model that a run trains: sizes and rates of its configuration, with an output for each of its targets. */
+export function modelOf({ model, data }: Pick<RunConfig, "model" | "data">): ModelConfig {
+  const { length: targets } = targetNames(data);
+  return targets > 1 ? { ...model, num_targets: targets } : model;
 }
 
 /** Side of the token grid. */

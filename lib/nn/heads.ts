@@ -5,7 +5,7 @@
 import type { ModelConfig } from "./config.ts";
 
 /** What outputs of heads are called. */
-export type HeadOutput = "logits" | "mass";
+export type HeadOutput = "logits" | "targets";
 
 /** What a head of the model predicts. */
 export type Head = "classes" | "masses";
@@ -25,7 +25,7 @@ interface HeadEntry {
 /** All heads, by the name that their tensors begin with. */
 export const HEADS: Readonly<Record<string, HeadEntry>> = {
   cls_head: { output: "logits", predicts: "classes", width: ({ num_classes }) => num_classes, lossWeight: "lambda_cls" },
-  reg_head: { output: "mass", predicts: "masses", width: () => 1, lossWeight: "lambda_reg" },
+  reg_head: { output: "targets", predicts: "masses", width: ({ num_targets = 1 }) => num_targets, lossWeight: "lambda_reg" },
 };
 
 /** True for a tensor that belongs to a head. */

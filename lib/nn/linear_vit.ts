@@ -6,7 +6,7 @@
  *     x = x + drop_path(conv2(batch_norm(gelu(conv1(norm_lcm(x))))))
  *     x = x + drop_path(fc2(gelu(fc1(norm2(x)))))                        for each block
  *     features = mean over tokens of norm(x)
- *     logits = cls_head(features)      mass = reg_head(features)
+ *     logits = cls_head(features)      targets = reg_head(features)
  *
  * After Zheng, "The Linear Attention Resurrection in Vision Transformer", arXiv:2501.16182. Parameters have
  * the names of the PyTorch project, so state dicts move both ways unchanged.
@@ -142,10 +142,10 @@ export class LinearViT {
   }
 
   /**
-   * Class scores and normalised mass.
+   * Class scores and normalised targets, the mass alone if there are no others.
    *
    * @param features (B, embed_dim)
-   * @returns logits (B, num_classes) and mass (B, 1)
+   * @returns logits (B, num_classes) and targets (B, num_targets)
    */
   heads(tape: Tape, features: Tensor): Record<HeadOutput, Tensor> {
     const outputs = Object.entries(HEADS).map(([name, { output }]) => [output, this.#head(tape, features, name)]);

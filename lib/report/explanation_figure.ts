@@ -1,7 +1,9 @@
-/** @file A picture of what drives a prediction: the event, contributions to class and mass, attention received. */
+/** @file A picture of what drives a prediction: the event, contributions to class and targets, attention received. */
 
 import type { ImageSize } from "../data/packed.ts";
+import { inWords } from "../data/targets.ts";
 import type { Explanation } from "../eval/attribution.ts";
+import type { WeightsInfo } from "../weights/weights_info.ts";
 import { sequential, signed } from "./colours.ts";
 import { eventRows } from "./event_figure.ts";
 import { BAR_HEIGHT, colourBar, type Panel, panelRows, ROW_LEFT, ROW_WIDTH } from "./panels.ts";
@@ -23,25 +25,33 @@ const CAPTION = [
  * @param name of the file
  * @param title one line about the event and the prediction
  * @param size of the image
- * @param patch pixels along a patch
+ * @param weights of the model, which know its patches and what it predicts
  */
 export function explanationFigure(
   name: string,
   title: string,
-  { values, toClass, toMass, explained, attention }: Explanation,
+  { values, toClass, toTargets, explained, attention }: Explanation,
   size: ImageSize,
-  patch: number,
+  { model: { patch_size: patch }, targets }: Pick<WeightsInfo, "model" | "targets">,
 ): Figure {
   const event = eventRows(title, values, size);
   let y = event.height + GAP;
   const contributions = [
     { heading: `contributions to the score of class ${explained}`, unit: "", values: overChannels(toClass, size) },
-    { heading: "contributions to the mass", unit: " GeV", values: overChannels(toMass, size) },
+    ...targets.map((target, t) => ({
+      heading: `contributions to ${inWords(target)}`,
+      unit: target.unit && ` ${target.unit}`,
+      values: overChannels(toTargets[t]!, size),
+    })),
   ];
-  const maps = panelRows(y, contributions.map((map) => contributionPanel(map.heading, map.values, size)), 2);
-  y += maps.height;
-  const bars = contributions.map((map, i) => contributionBar(ROW_LEFT + i * ROW_WIDTH / 2, y, map.values, map.unit));
-  y += BAR_HEIGHT + GAP;
+  const maps: string[] = [];
+  for (let first = 0; first < contributions.length; first += 2) {
+    const pair = contributions.slice(first, first + 2);
+    const row = panelRows(y, pair.map((map) => contributionPanel(map.heading, map.values, size)), 2);
+    y += row.height;
+    maps.push(row.body, ...pair.map((map, i) => contributionBar(ROW_LEFT + i * ROW_WIDTH / 2, y, map.values, map.unit)));
+    y += BAR_HEIGHT + GAP;
+  }
 
   const received = attentionMaps(attention);
   const range = rangeOf(received.map((map) => map.values));
@@ -52,7 +62,7 @@ export function explanationFigure(
   y += BAR_HEIGHT + GAP;
   const caption = CAPTION.map((text, i) => label(ROW_LEFT, y + i * LINE_HEIGHT, text, { class: "soft" }));
   y += CAPTION.length * LINE_HEIGHT;
-  const body = [event.body, maps.body, ...bars, rows.body, scale, ...caption].join("");
+  const body = [event.body, ...maps, rows.body, scale, ...caption].join("");
   return { name, title, width: ROW_WIDTH, height: y, body };
 }
 

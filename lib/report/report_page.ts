@@ -1,14 +1,16 @@
 /** @file The report: one page of its own, without script or network, readable on paper and on a phone. */
 
-import { MEASURES } from "../eval/measures.ts";
+import type { Target } from "../data/targets.ts";
+import { measuresOf } from "../eval/measures.ts";
 import { hasSeen } from "../eval/overlap.ts";
-import type { ReportInput, ReportModel, ReportTable } from "./section.ts";
+import { capital, type ReportInput, type ReportModel, type ReportTable } from "./section.ts";
 import type { DrawnSection } from "./sections.ts";
 import { element, escapeText, FIGURE_STYLE, namedFigures } from "./svg.ts";
 import { describeComparison, measureRows, SEEN_MARK } from "./words.ts";
 
 /** The whole page. */
-export function reportPage({ data, seed, models, comparisons, notes, made }: ReportInput, parts: readonly DrawnSection[]): string {
+export function reportPage(input: ReportInput, parts: readonly DrawnSection[]): string {
+  const { data, seed, targets, models, comparisons, notes, made } = input;
   const unseen = models.some(({ seen }) => hasSeen(seen)) ? "" : " that no model has been trained on, as far as is known";
   const body = [
     element("h1", {}, seed === undefined ? "L2ViT on test images" : "L2ViT on the test split"),
@@ -20,9 +22,9 @@ export function reportPage({ data, seed, models, comparisons, notes, made }: Rep
     ),
     ...notes.map(paragraph),
     ...comparisons.map((comparison) =>
-      element("p", { class: "comparison" }, escapeText(describeComparison(comparison)).replace("\n", "<br>"))
+      element("p", { class: "comparison" }, escapeText(describeComparison(comparison, targets)).replaceAll("\n", "<br>"))
     ),
-    measuresTable(models),
+    measuresTable(models, targets),
     ...parts.map(({ heading, caption, figures, table }) =>
       element(
         "section",
@@ -37,7 +39,7 @@ export function reportPage({ data, seed, models, comparisons, notes, made }: Rep
         table ? tableElement(table) : "",
       )
     ),
-    definitions(models, comparisons.length),
+    definitions(models, targets, comparisons.length),
     termList("How this was made", made),
   ];
   return pageDocument("L2ViT on the test split", body);
@@ -98,10 +100,10 @@ function paragraph(text: string): string {
   return element("p", {}, escapeText(text));
 }
 
-function measuresTable(models: readonly ReportModel[]): string {
+function measuresTable(models: readonly ReportModel[], targets: readonly Target[]): string {
   const titles = models.map(({ name, seen }) => name + (hasSeen(seen) ? SEEN_MARK : ""));
   const headings = titles.map((title) => element("th", { scope: "col" }, escapeText(title)));
-  const rows = measureRows(models.map(({ summary }) => summary)).map(({ label, cells }) => {
+  const rows = measureRows(models.map(({ summary }) => summary), targets).map(({ label, cells }) => {
     const columns = cells.map(({ value, interval }, i) =>
       element("td", { "data-model": titles[i] }, value, " ", element("span", { class: "interval" }, interval))
     );
@@ -111,8 +113,10 @@ function measuresTable(models: readonly ReportModel[]): string {
   return element("div", { class: "scroll" }, element("table", {}, head, element("tbody", {}, ...rows)));
 }
 
-function definitions(models: readonly ReportModel[], comparisons: number): string {
-  const measures = Object.values(MEASURES).map(({ label, definition }): [string, string] => [capital(label), definition]);
+function definitions(models: readonly ReportModel[], targets: readonly Target[], comparisons: number): string {
+  const measures = Object.values(measuresOf(targets)).map((
+    { label, definition },
+  ): [string, string] => [capital(label), definition]);
   const entries: [string, string][] = [
     ...measures,
     [
@@ -153,8 +157,4 @@ export function tableElement({ columns, rows }: ReportTable): string {
     { class: "scroll" },
     element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body)),
   );
-}
-
-function capital(text: string): string {
-  return text[0]!.toUpperCase() + text.slice(1);
 }

@@ -2,13 +2,14 @@
 
 import { wilsonInterval } from "../eval/curves.ts";
 import { formatReal, NOT_DEFINED } from "../format.ts";
+import { digitsOf, isMassAlone, type Target, withUnit } from "../data/targets.ts";
 import type { SeenImages } from "../eval/overlap.ts";
 import type { Comparison } from "../eval/bootstrap.ts";
 import type { ModelSummary } from "../eval/summary.ts";
 import type { TestResults } from "../eval/test_results.ts";
 import type { WeightsInfo } from "../weights/weights_info.ts";
 import { type LegendEntry, series } from "./chart.ts";
-import type { Figure } from "./svg.ts";
+import { type Figure, partOfName } from "./svg.ts";
 
 /** A model of a report. */
 export interface ReportModel {
@@ -29,6 +30,8 @@ export interface ReportModel {
 
 /** What a report is about. */
 export interface ReportInput {
+  /** What the models predict beside the class. */
+  readonly targets: readonly Target[];
   /** Labelled file. */
   readonly data: string;
   /** Seed of the split; undefined if all images were for testing. */
@@ -47,6 +50,21 @@ export interface ReportInput {
 export interface DrawnModel extends ReportModel {
   /** Part of a figure's name that stands for the model. */
   readonly file: string;
+}
+
+/** A target as its figures need it. */
+export interface DrawnTarget extends Target {
+  /** Its place in the list. */
+  readonly place: number;
+  /** Part of the names of its figures. */
+  readonly file: string;
+}
+
+/** Targets with a name for their figures: that of a target without line breaks or slashes, with its place where there are several. */
+export function drawnTargets(targets: readonly Target[]): DrawnTarget[] {
+  return targets.map(({ name, unit }, place) => {
+    return { name, unit, place, file: isMassAlone(targets) ? name : `target-${place}-${partOfName(name)}` };
+  });
 }
 
 /** A part of the report: figures side by side under one heading. */
@@ -91,6 +109,22 @@ export function className(c: number, classes: number): string {
 /** So many images, or what they count together. */
 export function countOf(count: number): string {
   return Number.isInteger(count) ? `${count} image${count === 1 ? "" : "s"}` : `weight ${formatReal(count, 2)}`;
+}
+
+/** Digits after the point of values that limit a range. */
+export function wholeDigits({ unit }: Pick<Target, "unit">): number {
+  return unit === "GeV" ? 0 : digitsOf({ unit });
+}
+
+/** A range of a target's values with their unit, such as "100 to 120 GeV". */
+export function rangeText(from: number, to: number, target: Target): string {
+  const digits = wholeDigits(target);
+  return withUnit(`${formatReal(from, digits)} to ${formatReal(to, digits)}`, target);
+}
+
+/** A text that begins with a capital letter, unless its first word has one further on, as "pT" has. */
+export function capital(text: string): string {
+  return /^\S*[A-Z]/.test(text) ? text : text[0]!.toUpperCase() + text.slice(1);
 }
 
 /** A share as a percentage. */

@@ -1,10 +1,11 @@
 /** @file The page of a study: tables of means and deviations, and learning curves. */
 
-import { MEASURES, type MeasureValues } from "../eval/measures.ts";
+import { MASS, type Target } from "../data/targets.ts";
+import { errorMeasure, measuresOf, type MeasureValues } from "../eval/measures.ts";
 import type { Spread } from "../eval/spread.ts";
 import { Chart, rangeOf, series } from "./chart.ts";
 import { pageDocument, tableElement } from "./report_page.ts";
-import { element, escapeText, type Figure, namedFigures } from "./svg.ts";
+import { element, escapeText, type Figure, namedFigures, partOfName } from "./svg.ts";
 
 /** Members that were trained on the same number of images. */
 export interface StudyGroup {
@@ -20,16 +21,14 @@ export interface StudyTable {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** Measures that have a curve. */
-const CURVES = ["accuracy", "roc_auc", "mass_mae"];
-
 /** Measures against the number of training images, with every member and the interval of the mean; none for one number. */
-export function learningCurves(groups: readonly StudyGroup[]): Figure[] {
+export function learningCurves(groups: readonly StudyGroup[], targets: readonly Target[] = [MASS]): Figure[] {
+  const measures = measuresOf(targets);
   const known = groups.flatMap(({ images, ...rest }) => images === undefined ? [] : [{ images, ...rest }])
     .sort((a, b) => a.images - b.images);
   if (known.length < 2) return [];
-  return CURVES.flatMap((name) => {
-    const { label, digits } = MEASURES[name]!, { colour } = series(0);
+  return ["accuracy", "roc_auc", ...targets.map(errorMeasure)].flatMap((name) => {
+    const { label, digits } = measures[name]!, { colour } = series(0);
     const points = known.flatMap(({ images, members, spreads }) => {
       const { mean, interval } = spreads[name]!;
       return mean === null ? [] : [{ x: Math.log10(images), images, mean, interval, members }];
@@ -54,7 +53,7 @@ export function learningCurves(groups: readonly StudyGroup[]): Figure[] {
         if (typeof value === "number") chart.point(x, value, "var(--soft)", `${member}: ${value.toFixed(digits)}`, 2);
       }
     }
-    return [chart.figure(`learning-curve-${name}`)];
+    return [chart.figure(`learning-curve-${partOfName(name)}`)];
   });
 }
 

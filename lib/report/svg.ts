@@ -79,3 +79,11 @@ export function namedFigures(figures: readonly Figure[]): string[] {
 export function figureDocument(figure: Figure): string {
   return figureElement(figure, element("style", {}, FIGURE_STYLE)) + "\n";
 }
+
+/** Characters of a name that are part of a file's name. */
+const LONGEST = 80;
+
+/** A name as part of a file's name. */
+export function partOfName(name: string): string {
+  return name.replaceAll(/[^\w.-]+/g, "-").slice(0, LONGEST);
+}

@@ -1,7 +1,8 @@
 /** @file Measures and comparisons in words, for the terminal and the page. */
 
 import type { Comparison, Difference, Interval } from "../eval/bootstrap.ts";
-import { MEASURES } from "../eval/measures.ts";
+import { type Target, withUnit } from "../data/targets.ts";
+import { errorMeasure, measuresOf } from "../eval/measures.ts";
 import type { SeenImages } from "../eval/overlap.ts";
 import type { ModelSummary } from "../eval/summary.ts";
 import type { TestResults } from "../eval/test_results.ts";
@@ -14,8 +15,8 @@ export interface Cell {
 }
 
 /** A row for each measure, and in it a cell for each model. */
-export function measureRows(models: readonly ModelSummary[]): { label: string; cells: Cell[] }[] {
-  return Object.entries(MEASURES).map(([name, { label, digits }]) => ({
+export function measureRows(models: readonly ModelSummary[], targets: readonly Target[]): { label: string; cells: Cell[] }[] {
+  return Object.entries(measuresOf(targets)).map(([name, { label, digits }]) => ({
     label,
     cells: models.map(({ values, intervals }) => {
       const { [name]: value = null } = values, { [name]: interval = null } = intervals;
@@ -55,23 +56,26 @@ export function describeSeen(name: string, { labelled, unlabelled }: SeenImages,
   ];
 }
 
-/** Two sentences: whether accuracy and mass error differ by more than chance. */
-export function describeComparison({ model, baseline, differences, only, mcnemar, adjusted }: Comparison): string {
+/** A sentence for the accuracy and one for the error of each target, such as the mass: whether they differ by more than chance. */
+export function describeComparison(comparison: Comparison, targets: readonly Target[]): string {
+  const { model, baseline, differences, only, mcnemar, adjusted } = comparison, measures = measuresOf(targets);
   const chance = (p: number) => p < 0.05 ? "more than chance" : "may be chance";
   const probability = (p: number, corrected: number | null | undefined) => {
     return `p = ${p.toPrecision(2)}${typeof corrected === "number" ? `, with Holm's correction ${corrected.toPrecision(2)}` : ""}`;
   };
-  const describe = (difference: Difference | null | undefined, digits: number, unit = "") => {
+  const describe = (difference: Difference | null | undefined, digits: number, unit: Pick<Target, "unit"> = { unit: "" }) => {
     if (!difference) return NOT_DEFINED;
     const signed = (value: number) => `${value > 0 ? "+" : ""}${formatReal(value, digits)}`;
-    return `${signed(difference.difference)}${unit} ${formatInterval(difference.interval, signed)}`;
+    return `${withUnit(signed(difference.difference), unit)} ${formatInterval(difference.interval, signed)}`;
   };
-  const { accuracy, mass_mae } = differences;
+  const { accuracy } = differences;
   const right = `${only[0]} images right with ${model} alone, ${only[1]} with ${baseline} alone`;
   const classes = describe(accuracy, 4) +
     (accuracy ? `: ${chance(adjusted?.mcnemar ?? mcnemar)} (McNemar ${probability(mcnemar, adjusted?.mcnemar)}; ${right})` : "");
-  const p = mass_mae?.p ?? null;
-  const mass = describe(mass_mae, 2, " GeV") +
-    (p === null ? "" : `: ${chance(adjusted?.mass_mae ?? p)} (paired bootstrap ${probability(p, adjusted?.mass_mae)})`);
-  return `${model} against ${baseline}: accuracy ${classes}\nmass MAE ${mass}`;
+  const errors = targets.map((target) => {
+    const name = errorMeasure(target), error = differences[name], p = error?.p ?? null, corrected = adjusted?.[name];
+    const chanceOf = p === null ? "" : `: ${chance(corrected ?? p)} (paired bootstrap ${probability(p, corrected)})`;
+    return `${target.name} MAE ${describe(error, measures[name]!.digits, target)}${chanceOf}`;
+  });
+  return [`${model} against ${baseline}: accuracy ${classes}`, ...errors].join("\n");
 }

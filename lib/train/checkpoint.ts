@@ -11,6 +11,7 @@ import { decodeSafetensors, isSafetensors, type Safetensors, type StoredTensor, 
 import { isRecord } from "../io/json.ts";
 import { type History, readCurve, readHistory } from "../weights/history.ts";
 import { encodeModel } from "../weights/weights.ts";
+import { encodeTargets } from "../weights/target_info.ts";
 import { encodeInfo } from "../weights/weights_info.ts";
 import { read, write } from "../tensor/tensor.ts";
 import type { Method } from "./method.ts";
@@ -91,7 +92,7 @@ export async function encodeResume(
   for (const [name, tensor] of Object.entries(method.lasting)) {
     tensors.set(name, storeFloats(tensor.shape, await read(gpu, tensor)));
   }
-  const { massMean, massStd } = method.info(state.history);
+  const { mass_log: _, ...scales } = encodeTargets(method.info(state.history).targets, { mean: true, std: true });
   const metadata = {
     format: FORMAT,
     version: String(VERSION),
@@ -99,8 +100,7 @@ export async function encodeResume(
     state: JSON.stringify(state),
     tuning: JSON.stringify(tuningOf(gpu)),
     trained_on: JSON.stringify(trainedOn),
-    mass_mean: String(massMean),
-    mass_std: String(massStd),
+    ...scales,
   };
   return { tensors, metadata: { ...metadata, sha256: await hashOfResume({ tensors, metadata }) } };
 }

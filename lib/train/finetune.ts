@@ -1,11 +1,12 @@
-/** @file Finetuning: cross entropy on the class and smooth L1 on the normalised mass. */
+/** @file Finetuning: cross entropy on the class and smooth L1 on the normalised mass, or on the mean over several targets. */
 
 import type { RunConfig } from "../config/keys.ts";
 import { DataError } from "../data/errors.ts";
+import { isKnown, type Target, type TargetValues } from "../data/targets.ts";
 import { balancedWeights } from "../data/event_weights.ts";
 import { power } from "../elementary.ts";
 import { headOutputs, ImageMap } from "../eval/image_map.ts";
-import { measure, MEASURES } from "../eval/measures.ts";
+import { measure, measuresOf } from "../eval/measures.ts";
 import { imagePrediction } from "../eval/predict.ts";
 import { TestResults } from "../eval/test_results.ts";
 import { accuracy, crossEntropyLoss, meanAbsoluteError, smoothL1Loss } from "../eval/validation.ts";
@@ -16,8 +17,8 @@ import { BatchBuffers, type StagedBatch } from "../input/batches.ts";
 import type { LabelledData } from "../input/input_images.ts";
 import { HEADS, isHead } from "../nn/heads.ts";
 import { layerOf } from "../nn/linear_vit.ts";
-import type { History } from "../weights/history.ts";
-import { massOf, type MassScale, massScaleOf, scaleMass } from "../weights/mass_scale.ts";
+import { errorName, type History } from "../weights/history.ts";
+import { scaled, type ScaledTarget, scaleOf, valueOf } from "../weights/target_scale.ts";
 import { MASS_SCALE, type WeightsInfo } from "../weights/weights_info.ts";
 import { ImageViews } from "../tensor/ops/images.ts";
 import { crossEntropy, smoothL1 } from "../tensor/ops/losses.ts";
@@ -31,10 +32,14 @@ import { ALONE, type Exchange } from "./exchange.ts";
 import { Method, type MethodOptions } from "./method.ts";
 
 /** What is known of the validation images after an epoch, or can be. */
-export const FINETUNE_MEASURES: readonly string[] = ["loss", "acc", "mae", ...Object.keys(MEASURES)];
+export function finetuneMeasures(targets: readonly Target[]): string[] {
+  return ["loss", "acc", ...targets.map((target) => errorName(targets, target)), ...Object.keys(measuresOf(targets))];
+}
 
-/** Columns of the table of results. */
+/** Columns of the table of results: the last is that of the first target, those of others follow. */
 const COLUMN = { crossEntropy: 0, smoothL1: 1, correct: 2, distance: 3 };
+
+type Outputs = Record<"logits" | "targets", Float32Array>;
 
 /** Trains backbone and heads on labelled images. */
 export class Finetune extends Method {
@@ -58,7 +63,7 @@ export class Finetune extends Method {
   protected readonly buffers: BatchBuffers;
   readonly #data: LabelledData;
   readonly #exchange: Exchange;
-  readonly #scale: MassScale;
+  readonly #targets: readonly ScaledTarget[];
   readonly #label: PlacedTensor;
   readonly #goal: PlacedTensor;
   /** (images): what each counts, if they have weights. */
@@ -69,11 +74,11 @@ export class Finetune extends Method {
   readonly #classWeights: readonly number[];
   /** Mean weight of the training images. */
   readonly #meanWeight: number;
-  /** Whether the images have classes and masses. */
-  readonly #known: { readonly labels: boolean; readonly mass: boolean };
-  readonly #predictor: ImageMap<"logits" | "mass">;
+  /** Whether the images have classes. */
+  readonly #hasLabels: boolean;
+  readonly #predictor: ImageMap<"logits" | "targets">;
   /** Of the validation images, after an epoch. */
-  #outputs: Record<"logits" | "mass", Float32Array> | undefined;
+  #outputs: Outputs | undefined;
 
   /**
    * Makes the model and compiles its plans.
@@ -82,7 +87,7 @@ export class Finetune extends Method {
    * plans alone
    */
   constructor(gpu: Gpu, config: RunConfig, data: LabelledData, start: StateDict | undefined, exchange: Exchange = ALONE) {
-    const columns = Object.keys(COLUMN).length;
+    const columns = COLUMN.distance + data.targets.length;
     const { model: { depth, num_classes: classes }, training: { layer_decay: decay } } = config;
     const rates: MethodOptions["rates"] = {
       groupOf: ({ name }) => isHead(name) ? 1 : 0,
@@ -93,12 +98,14 @@ export class Finetune extends Method {
     this.#exchange = exchange;
     this.#data = data;
     const of = (values: ArrayLike<number>) => Array.from(this.images, (i) => values[i]!);
-    this.#known = { labels: !Number.isNaN(data.labels[0]), mass: !Number.isNaN(data.mass[0]) };
-    this.#scale = this.#known.mass
-      ? massScaleOf(of(data.mass), config.training.log_target)
-      : { massMean: 0, massStd: 1, massLog: config.training.log_target };
+    this.#hasLabels = !Number.isNaN(data.labels[0]);
+    const { log_target: log } = config.training;
+    this.#targets = data.targets.map((target) => {
+      const { name, unit, values } = target;
+      return { name, unit, ...isKnown(target) ? scaleOf(of(values), log) : { mean: 0, std: 1, log } };
+    });
     this.#meanWeight = data.weights ? of(data.weights).reduce((sum, weight) => sum + weight, 0) / this.images.length : 1;
-    const balanced = config.training.class_weights === "balanced" && this.#known.labels;
+    const balanced = config.training.class_weights === "balanced" && this.#hasLabels;
     this.#classWeights = balanced
       ? balancedWeights(of(data.labels), Array.from(this.images, (i) => this.#weightOf(i)), classes)
       : new Array<number>(classes).fill(1);
@@ -107,20 +114,25 @@ export class Finetune extends Method {
     this.#rowWeight = data.weights && createTensor(gpu, "event weights", [images]);
     this.buffers = new BatchBuffers(gpu, data.images, images, data.resident);
     this.#label = createTensor(gpu, "label", [images], "u32");
-    this.#goal = createTensor(gpu, "mass goal", [images]);
+    const { length: targets } = data.targets;
+    this.#goal = createTensor(gpu, "goal", targets > 1 ? [images, targets] : [images]);
     this.plan = this.#record();
     this.#predictor = new ImageMap(gpu, this.model, data, config.data.batch_size, pixelScale(config), headOutputs);
   }
 
   /**
-   * Uploads a batch with its labels and masses, and what the step needs to know.
+   * Uploads a batch with its labels and targets, and what the step needs to know.
    *
    * @internal
    */
   override prepare(batch: StagedBatch, numbers: StepNumbers): void {
-    const { labels, mass } = this.#data;
+    const { labels, targets } = this.#data;
     write(this.gpu, this.#label, Uint32Array.from(batch.images, (i) => labels[i]!));
-    write(this.gpu, this.#goal, Float32Array.from(batch.images, (i) => this.#known.mass ? scaleMass(mass[i]!, this.#scale) : 0));
+    const goals = targets.map((target, t) => isKnown(target) ? this.#goals(target, t, batch.images) : undefined);
+    const goal = Float32Array.from({ length: batch.images.length * targets.length }, (_, i) => {
+      return goals[i % targets.length]?.[Math.floor(i / targets.length)] ?? 0;
+    });
+    write(this.gpu, this.#goal, goal);
     if (this.#rowWeight) write(this.gpu, this.#rowWeight, Float32Array.from(batch.images, (i) => this.#weightOf(i)));
     super.prepare(batch, numbers);
   }
@@ -140,35 +152,38 @@ export class Finetune extends Method {
     return [stepsPerEpoch * this.config.training.freeze_epochs];
   }
 
-  /** Means over the steps of an epoch; the mass error in GeV. */
+  /** Means over the steps of an epoch; errors in the units of the targets. */
   summarise(sums: readonly number[], steps: number): Record<string, number> {
     const images = steps * this.division.images;
     return {
       loss: this.#total(sums[COLUMN.crossEntropy]! / steps, sums[COLUMN.smoothL1]! / steps),
-      ...(this.#known.labels && { acc: sums[COLUMN.correct]! / images }),
-      ...(this.#known.mass && { mae: sums[COLUMN.distance]! / images * (this.#scale.massLog ? 1 : this.#scale.massStd) }),
+      ...(this.#hasLabels && { acc: sums[COLUMN.correct]! / images }),
+      ...this.#errors(({ log, std }, t) => sums[COLUMN.distance + t]! / images * (log ? 1 : std)),
     };
   }
 
   /** The same on the validation images, without augmentation. */
   async validate(options: WorkOptions = {}): Promise<Record<string, number> & { loss: number }> {
-    const { split, labels, mass } = this.#data;
-    this.#outputs = await this.#predict(split.val, options);
-    const { logits, mass: predicted } = this.#outputs;
+    const { split: { val }, labels, targets } = this.#data;
+    this.#outputs = await this.#predict(val, options);
+    const { logits } = this.#outputs;
     const classes = this.model.config.num_classes;
-    const truth = Array.from(split.val, (i) => labels[i]!);
-    const goal = Array.from(split.val, (i) => scaleMass(mass[i]!, this.#scale));
+    const truth = Array.from(val, (i) => labels[i]!);
     const chosen = truth.map((_, i) => argmax(logits.subarray(i * classes, (i + 1) * classes)));
-    const weights = Array.from(split.val, (i) => this.#weightOf(i));
+    const weights = Array.from(val, (i) => this.#weightOf(i));
     const shares = weights.map((weight, i) => weight * (this.#classWeights[truth[i]!] ?? 1));
-    const { labels: hasLabels, mass: hasMass } = this.#known;
+    const known = targets.flatMap((target, t) => {
+      return isKnown(target) ? [{ t, predicted: this.#outputsOf(t), goal: this.#goals(target, t, val) }] : [];
+    });
+    const distances = known.map(({ predicted, goal }) => smoothL1Loss(predicted, goal, weights));
+    const errors = new Map(known.map(({ t, predicted, goal }) => [t, this.#meanError(t, predicted, goal, weights)]));
     return {
       loss: this.#total(
-        hasLabels ? crossEntropyLoss(logits, truth, shares) : 0,
-        hasMass ? smoothL1Loss(predicted, goal, weights) : 0,
+        this.#hasLabels ? crossEntropyLoss(logits, truth, shares) : 0,
+        distances.reduce((sum, distance) => sum + distance, 0) / targets.length,
       ),
-      ...(hasLabels && { acc: accuracy(chosen, truth, weights) }),
-      ...(hasMass && { mae: this.#massError(predicted, goal, weights) }),
+      ...(this.#hasLabels && { acc: accuracy(chosen, truth, weights) }),
+      ...this.#errors((_, t) => errors.get(t)!),
       ...this.#monitored(),
     };
   }
@@ -180,12 +195,14 @@ export class Finetune extends Method {
    */
   override get validated(): TestResults | undefined {
     if (!this.#outputs) return undefined;
-    const { logits, mass: predicted } = this.#outputs, classes = this.model.config.num_classes;
-    const { split: { val }, labels, mass, weights } = this.#data;
-    const results = new TestResults(classes, val.length), scale = { path: "validation", ...this.#scale };
+    const { logits, targets: outputs } = this.#outputs, classes = this.model.config.num_classes;
+    const { split: { val }, labels, targets, weights } = this.#data;
+    const results = new TestResults(classes, val.length, this.#targets), scales = { path: "validation", targets: this.#targets };
     val.forEach((image, i) => {
       const scores = logits.subarray(i * classes, (i + 1) * classes);
-      results.add(imagePrediction(image, scores, predicted[i]!, scale), labels[image]!, mass[image]!, weights?.[image]);
+      const row = outputs.subarray(i * targets.length, (i + 1) * targets.length);
+      const truth = targets.map(({ values }) => values[image]!);
+      results.add(imagePrediction(image, scores, row, scales), labels[image]!, truth, weights?.[image]);
     });
     return results;
   }
@@ -200,10 +217,10 @@ export class Finetune extends Method {
     const untrained = Object.values(HEADS).filter(({ lossWeight }) => training[lossWeight] === 0).map(({ predicts }) => predicts);
     return {
       model: this.model.config,
-      ...this.#scale,
+      targets: this.#targets,
       ...pixelScale(this.config),
       history,
-      assumed: this.#known.mass ? [] : MASS_SCALE,
+      assumed: this.#data.targets.every(isKnown) ? [] : MASS_SCALE,
       untrained,
     };
   }
@@ -231,41 +248,41 @@ export class Finetune extends Method {
       1,
       augmentation,
     );
-    const { logits, mass } = model.heads(tape, model.features(tape, images));
+    const { logits, targets } = model.heads(tape, model.features(tape, images));
     const rows = this.#rowWeight;
     const classes = crossEntropy(tape, logits, this.#label, training.lambda_cls, training.label_smoothing, {
       rows,
       classes: this.#classWeight,
     });
-    const { massMean: mean, massStd: std, massLog } = this.#scale;
-    const masses = smoothL1(tape, mass, this.#goal, training.lambda_reg, massLog ? { mean, std } : undefined, rows);
+    const logarithms = this.#targets.map(({ mean, std, log }) => log ? { mean, std } : undefined);
+    const regression = smoothL1(tape, targets, this.#goal, training.lambda_reg, logarithms, rows);
     recordTotal(tape, classes.loss, this.results, COLUMN.crossEntropy, scale);
-    recordTotal(tape, masses.loss, this.results, COLUMN.smoothL1, scale);
+    recordTotal(tape, regression.loss, this.results, COLUMN.smoothL1, scale / this.#targets.length);
     recordTotal(tape, classes.correct, this.results, COLUMN.correct);
-    recordTotal(tape, masses.distance, this.results, COLUMN.distance);
-    tape.backward(classes.loss, masses.loss);
+    regression.distances.forEach((distance, t) => recordTotal(tape, distance, this.results, COLUMN.distance + t));
+    tape.backward(classes.loss, regression.loss);
     this.recordUpdate(tape);
     return tape.compile();
   }
 
   /** Predicts images, of which each rank takes a share. */
-  async #predict(images: Uint32Array, options: WorkOptions): Promise<Record<"logits" | "mass", Float32Array>> {
+  async #predict(images: Uint32Array, options: WorkOptions): Promise<Outputs> {
     const { rank, ranks } = this.#exchange;
     const share = Math.ceil(images.length / ranks);
-    const { logits, mass } = await this.#predictor.run(images.subarray(rank * share, (rank + 1) * share), options);
-    if (ranks === 1) return { logits, mass };
+    const { logits, targets } = await this.#predictor.run(images.subarray(rank * share, (rank + 1) * share), options);
+    if (ranks === 1) return { logits, targets };
     const all = async (mine: Float32Array, width: number) => {
       const padded = new Float32Array(share * width);
       padded.set(mine);
       return (await this.#exchange.gather(padded)).subarray(0, images.length * width);
     };
-    return { logits: await all(logits, this.model.config.num_classes), mass: await all(mass, 1) };
+    return { logits: await all(logits, this.model.config.num_classes), targets: await all(targets, this.#targets.length) };
   }
 
   /** The measure that decides, if it is none of those that are always known. */
   #monitored(): Record<string, number> {
     const name = this.config.training.monitor;
-    const results = Object.hasOwn(MEASURES, name) && this.validated;
+    const results = Object.hasOwn(measuresOf(this.#targets), name) && this.validated;
     if (!results) return {};
     const value = measure(results)[name] ?? null;
     if (value === null) {
@@ -275,12 +292,32 @@ export class Finetune extends Method {
     return { [name]: Math.min(value, Number.MAX_VALUE) };
   }
 
-  /** Mean distance of masses in GeV. */
-  #massError(predicted: ArrayLike<number>, goal: readonly number[], weights: readonly number[]): number {
-    const scale = this.#scale, inGeV = (outputs: ArrayLike<number>) => Array.from(outputs, (output) => massOf(output, scale));
-    return scale.massLog
-      ? meanAbsoluteError(inGeV(predicted), inGeV(goal), weights)
-      : meanAbsoluteError(predicted, goal, weights) * scale.massStd;
+  /** What the head should give of a target for some images. */
+  #goals({ values }: TargetValues, t: number, images: Uint32Array): number[] {
+    return Array.from(images, (i) => scaled(values[i]!, this.#targets[t]!));
+  }
+
+  /** What was predicted of a target for the validation images. */
+  #outputsOf(t: number): Float32Array {
+    const { targets } = this.#outputs!, { length: width } = this.#targets;
+    return width === 1 ? targets : Float32Array.from({ length: targets.length / width }, (_, i) => targets[i * width + t]!);
+  }
+
+  /** Mean errors of the known targets, by the names that they have in the numbers of an epoch. */
+  #errors(of: (scale: ScaledTarget, t: number) => number): Record<string, number> {
+    const { targets } = this.#data;
+    return Object.fromEntries(targets.flatMap((target, t): [string, number][] => {
+      return isKnown(target) ? [[errorName(targets, target), of(this.#targets[t]!, t)]] : [];
+    }));
+  }
+
+  /** Mean distance of a target's values, in its unit. */
+  #meanError(t: number, predicted: ArrayLike<number>, goal: readonly number[], weights: readonly number[]): number {
+    const scale = this.#targets[t]!,
+      values = (outputs: ArrayLike<number>) => Array.from(outputs, (output) => valueOf(output, scale));
+    return scale.log
+      ? meanAbsoluteError(values(predicted), values(goal), weights)
+      : meanAbsoluteError(predicted, goal, weights) * scale.std;
   }
 
   /** What an image counts: its weight over the mean of the training images, so that learning rates mean what they do without. */

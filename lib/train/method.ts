@@ -9,6 +9,7 @@ import type { Plan } from "../gpu/plan.ts";
 import type { WorkOptions } from "../interrupted.ts";
 import { type BatchBuffers, stageAhead, type StagedBatch } from "../input/batches.ts";
 import type { TrainingImages } from "../input/input_images.ts";
+import { modelOf } from "../nn/config.ts";
 import { LinearViT, type LinearViTOptions } from "../nn/linear_vit.ts";
 import type { History } from "../weights/history.ts";
 import type { Weights } from "../weights/weights.ts";
@@ -113,7 +114,7 @@ export abstract class Method {
     this.division = new Division(config, place);
     const { groups } = this.division;
     const recompute = config.training.recompute === "blocks";
-    this.model = new LinearViT(gpu, config.model, {
+    this.model = new LinearViT(gpu, modelOf(config), {
       ...model,
       batchGroups: { views, groups },
       recompute,

@@ -2,15 +2,17 @@
 
 import type { RunConfig } from "../config/keys.ts";
 import { ConfigError } from "../config/parse.ts";
-import { MEASURES } from "../eval/measures.ts";
+import { falls } from "../eval/measures.ts";
 import type { History } from "../weights/history.ts";
 
-/** Measures of every epoch of which less is better, as of those in MEASURES that say so; all others rise. */
-const FALLING: readonly string[] = ["loss", "mae"];
+/** True for measures of every epoch of which less is better; all others rise. */
+function isFalling(measure: string): boolean {
+  return /^(loss$|mae($|_))/.test(measure) || falls(measure);
+}
 
 /** True if a value of a measure is better than another; any is better than none. */
 export function isBetter(measure: string, value: number, than: number | null): boolean {
-  return than === null || (FALLING.includes(measure) || MEASURES[measure]?.falls ? value < than : value > than);
+  return than === null || (isFalling(measure) ? value < than : value > than);
 }
 
 /**

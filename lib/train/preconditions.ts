@@ -7,8 +7,9 @@ import type { RunConfig } from "../config/keys.ts";
 import { ConfigError } from "../config/parse.ts";
 import { DataError } from "../data/errors.ts";
 import { describe, LARGEST_MASS } from "../data/statistics.ts";
+import { inWords, type Target, withUnit } from "../data/targets.ts";
 import { formatCount } from "../format.ts";
-import { checkModel, gridOf, PUBLISHED_MODEL } from "../nn/config.ts";
+import { checkModel, gridOf, modelOf, PUBLISHED_MODEL } from "../nn/config.ts";
 import { Declarations } from "../nn/layers.ts";
 import { type LinearViTOptions, shapesOf } from "../nn/linear_vit.ts";
 import { sizeOf } from "../tensor/tensor.ts";
@@ -72,8 +73,8 @@ export function checkDecay({ training }: Pick<RunConfig, "training">, rates: rea
  * @param extra declares what is trained beside the model, such as a decoder
  * @throws {ConfigError} naming the keys that decide about it
  */
-export function checkSize({ model }: Pick<RunConfig, "model">, extra?: LinearViTOptions["extra"]): void {
-  const { projection_dim: _, ...sizes } = model;
+export function checkSize(config: Pick<RunConfig, "model" | "data">, extra?: LinearViTOptions["extra"]): void {
+  const sizes = modelOf(config);
   const weightsOf = (shapes: Iterable<readonly number[]>) => [...shapes].reduce((sum, shape) => sum + sizeOf(shape), 0);
   const weights = weightsOf(shapesOf(sizes).values());
   if (weights > MOST_WEIGHTS) {
@@ -115,29 +116,31 @@ export function stepsPerEpoch(batchSize: number, images: number): number {
 }
 
 /**
- * Checks that masses can be learned from: no image may lie so far from all others that their differences vanish beside it.
+ * Checks that a target can be learned from: no image may lie so far from all others that their differences vanish beside it.
  *
- * @param mass of each image in GeV
  * @param logarithms true if those are learned
  * @throws {DataError} naming the image
  */
-export function checkMasses(mass: Float64Array, path: string, logarithms = false): void {
+export function checkTarget(target: Target & { readonly values: Float64Array }, path: string, logarithms = false): void {
+  const { name, values } = target, show = (value: number) => withUnit(String(value), target);
   const refuse = (image: number, why: string) => {
-    throw new DataError(`${path}: the mass of image ${image} is ${mass[image]} GeV, ${why}. Remove that image, or mend its mass`);
+    throw new DataError(
+      `${path}: ${inWords(target)} of image ${image} is ${show(values[image]!)}, ${why}. Remove that image, or mend its ${name}`,
+    );
   };
-  const beyond = mass.findIndex((value) => Math.abs(value) > LARGEST_MASS);
-  if (beyond >= 0) refuse(beyond, "which is no mass in any unit");
-  const none = logarithms ? mass.findIndex((value) => value <= 0) : -1;
+  const beyond = values.findIndex((value) => Math.abs(value) > LARGEST_MASS);
+  if (beyond >= 0) refuse(beyond, `which is no ${name} in any unit`);
+  const none = logarithms ? values.findIndex((value) => value <= 0) : -1;
   if (none >= 0) refuse(none, "which has no logarithm (training.log_target)");
-  const { mean } = describe(mass);
+  const { mean } = describe(values);
   let farthest = 0;
-  mass.forEach((value, i) => {
-    if (Math.abs(value - mean) > Math.abs(mass[farthest]! - mean)) farthest = i;
+  values.forEach((value, i) => {
+    if (Math.abs(value - mean) > Math.abs(values[farthest]! - mean)) farthest = i;
   });
-  const others = describe(mass.filter((_, i) => i !== farthest));
+  const others = describe(values.filter((_, i) => i !== farthest));
   const unit = Math.max(others.std, SMALLEST_SPREAD * Math.abs(others.mean));
-  if (Math.abs(mass[farthest]! - others.mean) <= FARTHEST * unit) return;
-  refuse(farthest, `and the ${mass.length - 1} others lie between ${others.least} and ${others.most} GeV`);
+  if (Math.abs(values[farthest]! - others.mean) <= FARTHEST * unit) return;
+  refuse(farthest, `and the ${values.length - 1} others lie between ${others.least} and ${show(others.most)}`);
 }
 
 /**

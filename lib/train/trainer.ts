@@ -12,12 +12,13 @@ import type { TestResults } from "../eval/test_results.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
 import { sha256 } from "../data/fingerprint.ts";
+import { withUnit } from "../data/targets.ts";
 import type { EventPicture } from "../io/tensorboard.ts";
 import { Interrupted } from "../interrupted.ts";
 import { batchesOf } from "../input/batches.ts";
 import { Random, STREAMS } from "../random.ts";
 import { type PlacedTensor, read } from "../tensor/tensor.ts";
-import { CURVES } from "../weights/history.ts";
+import { curvesOf } from "../weights/history.ts";
 import { encodeResume, encodeWeights, type RunProgress, type RunState, verifyResume } from "./checkpoint.ts";
 import { isOutOfSteps, whyFinished } from "./ending.ts";
 import { ALONE, type Exchange } from "./exchange.ts";
@@ -266,8 +267,9 @@ export class Trainer {
     });
     await this.#saveEpoch(improved);
     await this.#exchange.same("The weights", () => hashOf(this.#gpu, this.#method.model.parameters.values));
+    const curves = curvesOf(this.#method.info({}).targets);
     this.#reporter.line(
-      `epoch ${state.epoch}/${epochs}  ${describe("train", metrics.train)}  ${describe("val", metrics.val)}  ` +
+      `epoch ${state.epoch}/${epochs}  ${describe("train", metrics.train, curves)}  ${describe("val", metrics.val, curves)}  ` +
         `${imagesPerSecond.toPrecision(3)} images/s${improved ? "  best" : ""}${skipped ? `  ${skipped} steps skipped` : ""}`,
     );
   }
@@ -369,9 +371,8 @@ async function hashOf(gpu: Gpu, x: PlacedTensor): Promise<string> {
   return await sha256(await read(gpu, x) as Float32Array<ArrayBuffer>);
 }
 
-function describe(part: string, metrics: Record<string, number>): string {
+function describe(part: string, metrics: Record<string, number>, curves: ReturnType<typeof curvesOf>): string {
   return `${part} ` + Object.entries(metrics).map(([name, value]) => {
-    const unit = CURVES[name]?.unit;
-    return `${name} ${value.toFixed(4)}${unit === undefined ? "" : ` ${unit}`}`;
+    return `${name} ${withUnit(value.toFixed(4), { unit: curves[name]?.unit ?? "" })}`;
   }).join(" ");
 }

@@ -19,6 +19,7 @@ const FINETUNING = [
   "data.class_of",
   "data.keys.labels",
   "data.keys.mass",
+  "data.keys.targets",
   "data.keys.weight",
   "data.test_path",
   "training.class_weights",

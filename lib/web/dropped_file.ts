@@ -48,8 +48,9 @@ function holds(test: () => boolean): boolean {
 export async function readJets(name: string, file: ByteSource, progress?: Progress): Promise<Jets> {
   using jets = JetFile.of(await readData(name, file));
   const scalars = (["labels", "mass"] as const).map((quantity) => jets.has(quantity) ? jets.readScalars(quantity) : undefined);
+  const columns = new Map(jets.columns.map((name) => [name, jets.readScalars(`target ${name}`)]));
   const images = await packInMemory(jets, progress);
   const empty = findEmpty(images, jets.fills);
   if (empty.count === images.count) throw new DataError(`${name}: all ${images.count} images are empty`);
-  return { name, images, labels: scalars[0], mass: scalars[1], remarks: remarksOn(jets, empty, images.count) };
+  return { name, images, labels: scalars[0], mass: scalars[1], columns, remarks: remarksOn(jets, empty, images.count) };
 }

@@ -10,6 +10,7 @@
 import { Explainer } from "../eval/attribution.ts";
 import { csvHeader, csvRow, type ImagePrediction, predictImages } from "../eval/predict.ts";
 import { firstNumbers } from "../arrays.ts";
+import { isMassAlone, MASS, shortValue, type Target, withUnit } from "../data/targets.ts";
 import { Gpu } from "../gpu/device.ts";
 import { Interrupted } from "../interrupted.ts";
 import { csvLine } from "../io/csv.ts";
@@ -79,7 +80,7 @@ const calls: { [Name in keyof Calls]: (given: Calls[Name]["given"], context: Con
         first: sent,
         classes: Uint32Array.from(some, (one) => one.class),
         scores: Float64Array.from(some, ({ probabilities }) => probabilities[1] ?? NaN),
-        mass: Float64Array.from(some, ({ mass }) => mass),
+        targets: model.targets.map((_, t) => Float64Array.from(some, ({ targets }) => targets[t]!)),
       };
       if (some.length > 0) tell({ rows });
       sent = predictions.length;
@@ -96,7 +97,7 @@ const calls: { [Name in keyof Calls]: (given: Calls[Name]["given"], context: Con
 
   csv() {
     const [model] = ready();
-    const rows = [csvHeader(model.model.num_classes), ...predictions.map(csvRow)];
+    const rows = [csvHeader(model.model.num_classes, model.targets), ...predictions.map(csvRow)];
     return Promise.resolve(rows.map(csvLine).join(""));
   },
 
@@ -107,11 +108,13 @@ const calls: { [Name in keyof Calls]: (given: Calls[Name]["given"], context: Con
   },
 
   async report(_, { signal, tell }) {
-    const [model, { labels, mass, name }] = ready();
-    if (!labels && !mass) throw new Error(`${name} has neither labels nor masses, so there is nothing to compare with`);
+    const [model, { labels, name }] = ready(), truth = truthOf(model.targets);
+    if (!labels && truth.every((values) => values === undefined)) {
+      throw new Error(`${name} has neither labels nor ${namesOf(model)}, so there is nothing to compare with`);
+    }
     const progress = (done: number, total: number) => tell({ progress: ["95 % intervals", done, total] });
     const { drawReport } = await import("./report.ts");
-    return await drawReport(model, predictions, labels, mass, { signal, progress });
+    return await drawReport(model, predictions, labels, truth, { signal, progress });
   },
 
   async train(choice, { signal, tell }) {
@@ -141,16 +144,30 @@ function ready(): [Weights, Jets] {
   return [weights, jets];
 }
 
+/** What is true of each target, as far as the jets say it. */
+function truthOf(targets: readonly Target[]): (Float64Array | undefined)[] {
+  return isMassAlone(targets) ? [jets?.mass] : targets.map(({ name }) => jets?.columns?.get(name));
+}
+
+/** What a model predicts beside the class, in words. */
+function namesOf({ targets }: Weights): string {
+  return isMassAlone(targets) ? "masses" : targets.map(({ name }) => name).join(", ");
+}
+
 /** An event with what its prediction rests on. */
 async function drawExplanation(index: number): Promise<string> {
-  const [model, { images, labels, mass }] = ready();
+  const [model, { images, labels }] = ready(), truths = truthOf(model.targets);
   explainer ??= new Explainer(gpu, model, { images });
   const explanation = await explainer.explain(index);
-  const { prediction: { class: chosen, probabilities, mass: predicted } } = explanation;
+  const { prediction: { class: chosen, probabilities, targets } } = explanation;
   const truth = (value: string | undefined) => value === undefined ? "" : ` (true: ${value})`;
+  const described = (target: Target, t: number) => {
+    const known = truths[t]?.[index], shown = (value: number) => shortValue(value, target);
+    return `${target.name} ${withUnit(shown(targets[t]!), target)}${truth(known === undefined ? undefined : shown(known))}`;
+  };
   const title = `Event ${index}: class ${chosen}${truth(labels?.[index]?.toString())} with probability ` +
-    `${probabilities[chosen]!.toFixed(3)}, mass ${predicted.toFixed(1)} GeV${truth(mass?.[index]?.toFixed(1))}`;
-  return figureElement(explanationFigure("event", title, explanation, images, model.model.patch_size));
+    `${probabilities[chosen]!.toFixed(3)}, ${model.targets.map(described).join(", ")}`;
+  return figureElement(explanationFigure("event", title, explanation, images, model));
 }
 
 async function takeJets(taken: Jets): Promise<void> {
@@ -187,11 +204,13 @@ function loaded(): Loaded {
     ...(jets?.remarks ?? []),
     ...(weights ? [describeUntrained(weights), describeAssumed(weights)].filter((line) => line !== undefined) : []),
   ];
+  const targets = weights?.targets ?? [MASS], truths = truthOf(targets);
   return {
     jets: jets?.name,
     count: jets?.images.count ?? 0,
     labels: jets?.labels,
-    mass: jets?.mass,
+    trainable: jets?.labels !== undefined && jets.mass !== undefined,
+    targets: targets.map((target, t) => ({ name: target.name, unit: target.unit, truth: truths[t] })),
     weights: weights?.path,
     classes: weights?.model.num_classes ?? 0,
     remarks,

@@ -4,20 +4,13 @@
 
 import type { Loaded, Rows } from "./protocol.ts";
 
-/** Numbers of each event by name of the column. */
-type Column = "event" | "class" | "score" | "mass" | "label" | "truth" | "error";
+/** What a column of a target holds. */
+type OfTarget = "predicted" | "true" | "error";
 
-const TITLES: Readonly<Record<Column, string>> = {
-  event: "event",
-  class: "class",
-  score: "score",
-  mass: "mass",
-  label: "truth",
-  truth: "true mass",
-  error: "error",
-};
-/** Columns that need the truth. */
-const TRUTH: readonly Column[] = ["label", "truth", "error"];
+/** Numbers of each event by name of the column; those of targets have their places behind their names. */
+type Column = "event" | "class" | "score" | "label" | `${OfTarget} ${number}`;
+
+const TITLES = { event: "event", class: "class", score: "score", label: "truth" } as const;
 const ROW_HEIGHT = 30;
 const ALL = [-Infinity, Infinity] as const;
 /** Rows beyond those in sight, so that scrolling shows no gaps. */
@@ -31,8 +24,8 @@ export interface Filter {
   readonly wrong: boolean;
   /** Least and most of the score of class 1. */
   readonly score: readonly [number, number];
-  /** Least and most of the mass in GeV. */
-  readonly mass: readonly [number, number];
+  /** Least and most of the first target, such as the mass in GeV. */
+  readonly target: readonly [number, number];
   /** The same of the size of its error. */
   readonly error: readonly [number, number];
 }
@@ -44,9 +37,11 @@ export class EventList {
   readonly #space: HTMLElement;
   readonly #choose: (event: number) => void;
   #columns: Partial<Record<Column, Float64Array>> = {};
+  /** What is predicted beside the class. */
+  #targets: Loaded["targets"] = [];
   #count = 0;
   #shown = new Uint32Array(0);
-  #filter: Filter = { class: undefined, wrong: false, score: [0, 1], mass: ALL, error: ALL };
+  #filter: Filter = { class: undefined, wrong: false, score: [0, 1], target: ALL, error: ALL };
   #sort: { column: Column; up: boolean } = { column: "event", up: true };
   #chosen = -1;
   #due = false;
@@ -87,11 +82,15 @@ export class EventList {
   }
 
   /** Starts anew with the events of another file. */
-  load({ count, labels, mass }: Loaded): void {
+  load({ count, labels, targets }: Loaded): void {
     const empty = () => new Float64Array(count).fill(NaN);
-    this.#columns = { event: Float64Array.from({ length: count }, (_, i) => i), class: empty(), score: empty(), mass: empty() };
+    this.#columns = { event: Float64Array.from({ length: count }, (_, i) => i), class: empty(), score: empty() };
+    this.#targets = targets;
+    targets.forEach((_, t) => this.#columns[`predicted ${t}`] = empty());
     if (labels) this.#columns.label = labels;
-    if (mass) Object.assign(this.#columns, { truth: mass, error: empty() });
+    for (const [t, { truth }] of targets.entries()) {
+      if (truth) Object.assign(this.#columns, { [`true ${t}`]: truth, [`error ${t}`]: empty() });
+    }
     this.#count = count;
     this.#chosen = -1;
     if (!this.#columns[this.#sort.column]) this.#sort = { column: "event", up: true };
@@ -99,12 +98,14 @@ export class EventList {
   }
 
   /** Adds predictions. */
-  add({ first, classes, scores, mass }: Rows): void {
-    const { truth, error } = this.#columns;
+  add({ first, classes, scores, targets }: Rows): void {
     this.#columns.class!.set(classes, first);
     this.#columns.score!.set(scores, first);
-    this.#columns.mass!.set(mass, first);
-    if (truth && error) error.set(mass.map((value, i) => value - truth[first + i]!), first);
+    for (const [t, values] of targets.entries()) {
+      const { [`true ${t}` as const]: truth, [`error ${t}` as const]: error } = this.#columns;
+      this.#columns[`predicted ${t}`]!.set(values, first);
+      if (truth && error) error.set(values.map((value, i) => value - truth[first + i]!), first);
+    }
     this.#arrange();
   }
 
@@ -130,17 +131,17 @@ export class EventList {
   }
 
   #arrange(): void {
-    const { class: wanted, wrong, score, mass, error } = this.#filter, columns = this.#columns;
+    const { class: wanted, wrong, score, target, error } = this.#filter, columns = this.#columns;
     const within = (value: number, [least, most]: readonly [number, number]) =>
       Number.isNaN(value) || (value >= least && value <= most);
     const shown = Uint32Array.from({ length: this.#count }, (_, i) => i).filter((i) =>
       (wanted === undefined || columns.class![i] === wanted) && within(columns.score![i]!, score) &&
-      within(columns.mass![i]!, mass) && within(Math.abs(columns.error?.[i] ?? NaN), error) &&
+      within(columns["predicted 0"]![i]!, target) && within(Math.abs(columns["error 0"]?.[i] ?? NaN), error) &&
       (!wrong || (columns.label !== undefined && columns.class![i] !== columns.label[i]))
     );
     const by = columns[this.#sort.column]!, sign = this.#sort.up ? 1 : -1;
     // errors by their size, and what is not known yet comes last
-    const key = this.#sort.column === "error" ? by.map(Math.abs) : by;
+    const key = this.#sort.column.startsWith("error ") ? by.map(Math.abs) : by;
     if (this.#sort.column !== "event" || !this.#sort.up) {
       shown.sort((a, b) => {
         const [x, y] = [key[a]!, key[b]!];
@@ -153,7 +154,14 @@ export class EventList {
   }
 
   get #visible(): Column[] {
-    return (Object.keys(TITLES) as Column[]).filter((column) => !TRUTH.includes(column) || this.#columns[column]);
+    // as they were put in: predictions, then the truth and errors, as far as they are known
+    return Object.keys(this.#columns) as Column[];
+  }
+
+  #titleOf(column: Column): string {
+    if (column in TITLES) return TITLES[column as keyof typeof TITLES];
+    const [of, t] = column.split(" ") as [OfTarget, string], { name } = this.#targets[Number(t)]!;
+    return of === "predicted" ? name : of === "true" || this.#targets.length > 1 ? `${of} ${name}` : of;
   }
 
   #drawHead(): void {
@@ -161,7 +169,7 @@ export class EventList {
     this.#head.replaceChildren(...this.#visible.map((column) => {
       const button = document.createElement("button");
       button.type = "button";
-      button.textContent = TITLES[column] + (column === sorted ? (up ? " \u2191" : " \u2193") : "");
+      button.textContent = this.#titleOf(column) + (column === sorted ? (up ? " \u2191" : " \u2193") : "");
       button.setAttribute("role", "columnheader");
       button.setAttribute("aria-sort", column !== sorted ? "none" : up ? "ascending" : "descending");
       button.addEventListener("click", () => {

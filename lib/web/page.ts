@@ -4,6 +4,7 @@
 
 import { Engine, Stopped } from "./client.ts";
 import { EventList } from "./event_list.ts";
+import { isMassAlone } from "../data/targets.ts";
 import type { Loaded, News } from "./protocol.ts";
 
 const get = <Kind extends HTMLElement = HTMLElement>(id: string) => document.getElementById(id) as Kind;
@@ -83,10 +84,11 @@ async function show(now: Loaded): Promise<void> {
   wrong.checked &&= !wrong.disabled;
   for (const id of ["error-from", "error-to"]) {
     const field = get<HTMLInputElement>(id);
-    field.disabled = now.mass === undefined;
+    field.disabled = now.targets[0]!.truth === undefined;
     if (field.disabled) field.value = "";
   }
-  get<HTMLButtonElement>("train").disabled = !now.labels || !now.mass;
+  get<HTMLButtonElement>("train").disabled = !now.trainable;
+  get("target").textContent = now.targets[0]!.name;
   applyFilter();
   if (!now.jets || !now.weights) return say(now.jets ? "Now drop weights that read these jets" : "Now drop jets");
   const started = performance.now();
@@ -102,9 +104,14 @@ async function show(now: Loaded): Promise<void> {
   get<HTMLButtonElement>("csv").disabled = false;
   count();
   list.move(1);
-  if (now.labels || now.mass) await drawReport();
-  else get("figures").textContent = "Figures compare predictions with the truth: these jets have neither labels nor masses.";
+  if (now.labels || now.targets.some(({ truth }) => truth)) await drawReport();
+  else get("figures").textContent = `Figures compare predictions with the truth: these jets have neither labels nor ${targetsIn(now)}.`;
   if (status.className !== "error") say(took);
+}
+
+/** What the model predicts beside the class, in words. */
+function targetsIn({ targets }: Loaded): string {
+  return isMassAlone(targets) ? "masses" : targets.map(({ name }) => name).join(", ");
 }
 
 function count(): void {
@@ -153,7 +160,7 @@ function applyFilter(): void {
     class: chosen === "" ? undefined : Number(chosen),
     wrong: get<HTMLInputElement>("wrong").checked,
     score: [number("score-from", -Infinity), number("score-to", Infinity)],
-    mass: [number("mass-from", -Infinity), number("mass-to", Infinity)],
+    target: [number("mass-from", -Infinity), number("mass-to", Infinity)],
     error: [number("error-from", -Infinity), number("error-to", Infinity)],
   });
   count();

@@ -1,5 +1,6 @@
 /** @file What the page asks its Worker (engine.ts), and what that answers. */
 
+import type { Target } from "../data/targets.ts";
 import type { AdapterFacts } from "../gpu/adapter.ts";
 import type { TrainingChoice } from "./training.ts";
 
@@ -9,9 +10,12 @@ export interface Loaded {
   readonly jets: string | undefined;
   /** How many they are. */
   readonly count: number;
-  /** Class and mass of each, where they are known. */
+  /** Class of each, where it is known. */
   readonly labels: Float64Array | undefined;
-  readonly mass: Float64Array | undefined;
+  /** Whether classes and masses are known, which a model can be trained on here. */
+  readonly trainable: boolean;
+  /** What the model predicts beside the class, and what is true, where it is known. */
+  readonly targets: readonly (Target & { readonly truth: Float64Array | undefined })[];
   /** File of the weights. */
   readonly weights: string | undefined;
   /** Classes that the model tells apart. */
@@ -28,8 +32,8 @@ export interface Rows {
   readonly classes: Uint32Array;
   /** Probability of class 1. */
   readonly scores: Float64Array;
-  /** Mass in GeV. */
-  readonly mass: Float64Array;
+  /** Each target, such as the mass in GeV. */
+  readonly targets: readonly Float64Array[];
 }
 
 /** Questions with what is given and answered. */

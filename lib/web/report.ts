@@ -16,19 +16,23 @@ const NAME = "this model";
 
 /** Measures with their intervals, then every figure that the events allow; labels or masses may be missing. */
 export async function drawReport(
-  { model, history, path }: Weights,
+  { model, history, path, targets }: Weights,
   predictions: readonly ImagePrediction[],
   labels: Float64Array | undefined,
-  mass: Float64Array | undefined,
+  truth: readonly (Float64Array | undefined)[],
   options: WorkOptions,
 ): Promise<string> {
-  const results = new TestResults(model.num_classes, predictions.length);
+  const results = new TestResults(model.num_classes, predictions.length, targets);
   for (const prediction of predictions) {
-    results.add(prediction, labels?.[prediction.index] ?? NaN, mass?.[prediction.index] ?? NaN);
+    const { index } = prediction;
+    results.add(prediction, labels?.[index] ?? NaN, truth.map((values) => values?.[index] ?? NaN));
   }
   const summary = (await summarise(new Map([[NAME, results]]), SEED, options)).models.get(NAME)!;
-  const sections = drawSections([{ name: NAME, results, summary, history, weights: path, seen: { labelled: 0, unlabelled: 0 } }]);
-  const rows = measureRows([summary]).map(({ label, cells: [cell] }) =>
+  const sections = drawSections(
+    [{ name: NAME, results, summary, history, weights: path, seen: { labelled: 0, unlabelled: 0 } }],
+    targets,
+  );
+  const rows = measureRows([summary], targets).map(({ label, cells: [cell] }) =>
     element("tr", {}, element("th", {}, escapeText(label)), element("td", {}, cell!.value), element("td", {}, cell!.interval))
   );
   const parts = sections.map(({ heading, caption, figures }) => {

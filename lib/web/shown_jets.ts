@@ -20,6 +20,8 @@ export interface Jets {
   readonly labels?: Float64Array | undefined;
   /** Mass of each image in GeV, if it is known. */
   readonly mass?: Float64Array | undefined;
+  /** Other numbers of each image by the names of their datasets, which may be targets of a model. */
+  readonly columns?: ReadonlyMap<string, Float64Array> | undefined;
   /** What there is to say about the images, a sentence each. */
   readonly remarks: readonly string[];
 }

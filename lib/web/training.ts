@@ -4,11 +4,12 @@ import { defaultConfig, type RunConfig } from "../config/keys.ts";
 import { labelProblem } from "../data/labels.ts";
 import { DataError } from "../data/errors.ts";
 import { hashImages, labelsFingerprint } from "../data/provenance.ts";
+import { MASS } from "../data/targets.ts";
 import { type Split, stratifiedSplit } from "../data/split.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { ResidentImages } from "../input/batches.ts";
 import { encodeSafetensors, type Safetensors } from "../io/safetensors.ts";
-import { checkClasses, checkMasses, checkTraining, stepsPerEpoch } from "../train/preconditions.ts";
+import { checkClasses, checkTarget, checkTraining, stepsPerEpoch } from "../train/preconditions.ts";
 import { Finetune } from "../train/finetune.ts";
 import { train } from "../train/run.ts";
 import type { RunFiles } from "../train/run_files.ts";
@@ -80,10 +81,10 @@ export async function trainOnJets(
   const split = stratifiedSplit(labels, choice.seed);
   stepsPerEpoch(config.data.batch_size, split.train.length);
   checkClasses(labels, split.train, config, name);
-  checkMasses(mass, name);
+  checkTarget({ ...MASS, values: mass }, name);
   const files = new MemoryRun(onEpoch);
   using resident = await ResidentImages.load(gpu, images, config.data.gpu_share, { signal });
-  const data = { images, resident, labels, mass, split };
+  const data = { images, resident, labels, targets: [{ ...MASS, values: mass }], split };
   const run = {
     create: (start: ConstructorParameters<typeof Finetune>[3]) => new Finetune(gpu, config, data, start),
     origin: { start: new Map(), trainedOn: [] },
@@ -104,7 +105,7 @@ async function provenanceOf({ name, images, labels, mass }: LabelledJets, seed: 
     keys: {},
     images: images.count,
     ...await hashImages(await images.checks(), { train, val }),
-    labels: await labelsFingerprint(labels, mass),
+    labels: await labelsFingerprint(labels, [{ values: mass }]),
     split: "stratified" as const,
     seed,
     train: train.length,

@@ -1,5 +1,6 @@
 /** @file The curves of a training run: numbers by name, one an epoch, of which some may be NaN. */
 
+import { inUnit, inWords, isMassAlone, type Target } from "../data/targets.ts";
 import { isRecord } from "../io/json.ts";
 
 /** Curves by name, such as "train_loss": one value an epoch, NaN where a loss was not finite. */
@@ -15,12 +16,25 @@ export interface Curve {
   readonly unit?: string;
 }
 
-/** Curves that are drawn, by name; whatever else a run has is kept, and not drawn. */
-export const CURVES: Readonly<Record<string, Curve>> = {
+/** Curves that are drawn of any run, by name; whatever else a run has is kept, and not drawn. */
+const CURVES: Readonly<Record<string, Curve>> = {
   loss: { title: "Loss", label: "loss" },
   acc: { title: "Accuracy", label: "accuracy" },
-  mae: { title: "Mean error of the mass", label: "mass MAE (GeV)", unit: "GeV" },
 };
+
+/** What the mean error of a target is called in the numbers of an epoch. */
+export function errorName(targets: readonly Target[], target: Target): string {
+  return isMassAlone(targets) ? "mae" : `mae_${target.name}`;
+}
+
+/** Curves that are drawn of runs with these targets, by name. */
+export function curvesOf(targets: readonly Target[]): Readonly<Record<string, Curve>> {
+  const errors = targets.map((target): [string, Curve] => {
+    const { name, unit } = target, title = `Mean error of ${inWords(target)}`;
+    return [errorName(targets, target), { title, label: inUnit(`${name} MAE`, target), unit }];
+  });
+  return { ...CURVES, ...Object.fromEntries(errors) };
+}
 
 /**
  * Curves out of JSON, which has no NaN: JavaScript writes null for it.

@@ -45,6 +45,12 @@ export function inferModel(shapes: ReadonlyMap<string, readonly number[]>): Mode
     // a backbone alone has no heads
     num_classes: shapes.has(head) ? shape(head, 2)[0]! : PUBLISHED_MODEL.num_classes,
     lcm_kernel,
+    ...targetsOf(shapes.get(deep ? "reg_head.2.weight" : "reg_head.weight")),
     head_hidden: deep ? shape("cls_head.0.weight", 2)[0]! : 0,
   };
+}
+
+/** Rows of the head for targets, if there are several. */
+function targetsOf(head: readonly number[] | undefined): Pick<ModelConfig, "num_targets"> {
+  return head?.length === 2 && head[0]! > 1 ? { num_targets: head[0]! } : {};
 }

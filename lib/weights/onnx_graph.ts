@@ -9,7 +9,7 @@ import { type OnnxAttribute, OnnxGraph, type OnnxShape } from "../io/onnx.ts";
 import type { StateDict } from "../tensor/parameters.ts";
 import { gridOf, type ModelConfig } from "../nn/config.ts";
 import type { PixelScale } from "../tensor/ops/images.ts";
-import type { MassScale } from "./mass_scale.ts";
+import type { Target } from "../data/targets.ts";
 import type { WeightsInfo } from "./weights_info.ts";
 
 /** Version of the set of operations. */
@@ -32,14 +32,15 @@ export function imagesShape({ in_channels, img_size }: ModelConfig, axes: ImageA
 }
 
 /**
- * Draws a model: from `images` with the values of data files to `logits` and `probabilities` (N, classes), and `mass` (N) in GeV.
+ * Draws a model: from `images` with the values of data files to `logits` and `probabilities` (N, classes), and `mass` (N) in GeV, or each
+ * of other targets (N) in its unit.
  *
  * @param state the model's tensors, heads included
  * @throws {RangeError} if 32-bit floats do not hold a number
  */
 export function drawModel(
   state: StateDict,
-  { model, massMean, massStd, massLog, ...scale }: Pick<WeightsInfo, "model" | keyof MassScale | keyof PixelScale>,
+  { model, targets, ...scale }: Pick<WeightsInfo, "model" | "targets" | keyof PixelScale>,
   axes: ImageAxes,
 ): OnnxGraph {
   const graph = new OnnxGraph("L2ViT");
@@ -51,11 +52,26 @@ export function drawModel(
   const logits = net.head(features, "cls_head"), scores = [N, model.num_classes];
   graph.output("logits", logits, scores);
   graph.output("probabilities", graph.node("Softmax", [logits], "probabilities", { axis: 1 }), scores);
-  const normalised = net.reshape(net.head(features, "reg_head"), [-1], "mass");
-  const deviation = graph.node("Mul", [normalised, net.number("mass_std", massStd)], "mass");
-  const mass = graph.node("Add", [deviation, net.number("mass_mean", massMean)], "mass");
-  graph.output("mass", massLog ? graph.node("Exp", [mass], "mass") : mass, [N]);
+  const head = net.head(features, "reg_head"), names = outputNames(targets);
+  targets.forEach(({ mean, std, log }, t) => {
+    const name = names[t]!, column = targets.length > 1 ? net.column(head, t, name) : head;
+    const normalised = net.reshape(column, [-1], name);
+    const deviation = graph.node("Mul", [normalised, net.number(`${name}_std`, std)], name);
+    const value = graph.node("Add", [deviation, net.number(`${name}_mean`, mean)], name);
+    graph.output(name, log ? graph.node("Exp", [value], name) : value, [N]);
+  });
   return graph;
+}
+
+/** What outputs of targets are called: letters, digits and underscores, no two the same. */
+export function outputNames(targets: readonly Target[]): string[] {
+  const taken = new Set(["images", "logits", "probabilities"]);
+  return targets.map(({ name }) => {
+    let unique = name.replaceAll(/\W+/g, "_");
+    while (taken.has(unique)) unique += "_";
+    taken.add(unique);
+    return unique;
+  });
 }
 
 /** Layers of a model, drawn one after the other; tokens are (N, tokens, embed_dim). */
@@ -107,6 +123,11 @@ class Drawing {
     const name = `shape/${shape.join("x")}`;
     const sizes = this.#once(name, () => this.#graph.integers(name, [shape.length], shape));
     return this.#graph.node("Reshape", [x, sizes], scope);
+  }
+
+  /** One column of (N, columns). */
+  column(x: string, i: number, scope: string): string {
+    return this.#graph.node("Gather", [x, this.#index(i)], scope, { axis: 1 });
   }
 
   /** A convolution whose stride is its size takes whole patches, and leaves out pixels beyond the last. */

@@ -1,6 +1,7 @@
 /** @file A trained model as an ONNX file, for programs that run models without knowing how they were made. */
 
-import { drawModel, type ImageAxes, ONNX_OPSET } from "./onnx_graph.ts";
+import { isMassAlone } from "../data/targets.ts";
+import { drawModel, type ImageAxes, ONNX_OPSET, outputNames } from "./onnx_graph.ts";
 import { fitWeights, type Weights, WeightsError } from "./weights.ts";
 import { encodeInfo, MASS_SCALE } from "./weights_info.ts";
 
@@ -22,6 +23,9 @@ export function encodeOnnx(weights: Weights, axes: ImageAxes, sha256: string): U
   const state = fitWeights(weights, weights.model, true);
   const unknown = MASS_SCALE.filter((key) => assumed.includes(key));
   if (unknown.length > 0) {
+    if (!isMassAlone(weights.targets)) {
+      throw new WeightsError(`${path}: it does not say mean and deviation of its targets, so what it predicts has no scale`);
+    }
     const set = unknown.map((key) => `--set ${key}=GEV`).join(" ");
     throw new WeightsError(
       `${path}: it does not say ${unknown.join(" and ")}, so its masses have no unit. Give what you know: ${set}`,
@@ -38,7 +42,7 @@ export function encodeOnnx(weights: Weights, axes: ImageAxes, sha256: string): U
 
 /** What a user of the file has to know, as text by key; numbers that were assumed are named as such. */
 function metadataOf(weights: Weights, axes: ImageAxes, sha256: string): Record<string, string> {
-  const { model, trainedOn, assumed } = weights;
+  const { model, trainedOn, assumed, targets } = weights;
   // curves are of no use to those who run it
   const { history: _, ...known } = encodeInfo(weights);
   const last = trainedOn.at(-1);
@@ -47,7 +51,9 @@ function metadataOf(weights: Weights, axes: ImageAxes, sha256: string): Record<s
     classes: Array.from({ length: model.num_classes }, (_, label) => label).join(),
     layout: axes,
     images_unit: "as in the data file",
-    mass_unit: "GeV",
+    ...(isMassAlone(targets)
+      ? { mass_unit: "GeV" }
+      : { target_outputs: outputNames(targets).join(), target_units: targets.map(({ unit }) => unit).join() }),
     weights_sha256: sha256,
     ...(last && { split: last.split, split_seed: String(last.seed), images_sha256: last.fingerprint }),
     ...(assumed.length > 0 && { assumed: assumed.join() }),

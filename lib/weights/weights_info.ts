@@ -9,6 +9,7 @@ import { KEYS } from "../config/keys.ts";
 import { type Key, real } from "../config/schema.ts";
 import { parseTrainedOn, type TrainedOn } from "../data/provenance.ts";
 import { LARGEST_MASS } from "../data/statistics.ts";
+import { isMassAlone, type Target } from "../data/targets.ts";
 import { shorten } from "../format.ts";
 import { isRecord } from "../io/json.ts";
 import { gridOf, type ModelConfig } from "../nn/config.ts";
@@ -16,19 +17,22 @@ import { type Head, HEADS } from "../nn/heads.ts";
 import type { PixelScale, Transform } from "../tensor/ops/images.ts";
 import { parseHistory } from "./history.ts";
 import { inferModel, type KnownModel } from "./infer_model.ts";
-import type { MassScale } from "./mass_scale.ts";
+import { decodeTargets, describeScales, encodeTargets } from "./target_info.ts";
+import { type ScaledTarget, UNKNOWN_MASS } from "./target_scale.ts";
 
 /**
  * Raised when the meaning of a key changes. Version 1 did not say what the weights were trained on; before version 3 images were
- * only divided, masses never logarithms, data never parts of a cross-validation, and all tokens computed: files for which that holds
- * are still written as version 2.
+ * only divided, masses never logarithms, data never parts of a cross-validation, and all tokens computed; before version 4 the mass was
+ * the one target. Files for which that holds are still written as the earlier version.
  */
-const VERSION = 3;
+const VERSION = 4;
 
 /** What a weight file says about itself beside its tensors. */
-export interface WeightsInfo extends MassScale, Required<PixelScale> {
+export interface WeightsInfo extends Required<PixelScale> {
   /** Model that the tensors belong to. */
   readonly model: ModelConfig;
+  /** What the second head predicts, and on which scale: the mass, or what a configuration names. */
+  readonly targets: readonly ScaledTarget[];
   /** Data that the weights were trained on, the last ones last; none are known of weights that others wrote. */
   readonly trainedOn: readonly TrainedOn[];
   /** Curves of the training run, by name. */
@@ -64,38 +68,37 @@ const KNOWN_OF_MODEL = [
   "lcm",
 ] as const satisfies (keyof KnownModel)[];
 
-/** What is not known of a backbone that was trained without masses. */
-const NO_MASS = {
-  massMean: ASSUMABLE["mass_mean"].initial,
-  massStd: ASSUMABLE["mass_std"].initial,
-  massLog: false,
-  assumed: MASS_SCALE,
-} as const satisfies Partial<WeightsInfo>;
-
 /** What holds of a backbone that was trained without heads. */
-export const NO_HEADS: Pick<WeightsInfo, keyof MassScale | "assumed" | "untrained"> = { ...NO_MASS, untrained: predicted() };
+export const NO_HEADS: Pick<WeightsInfo, "targets" | "assumed" | "untrained"> = {
+  targets: [UNKNOWN_MASS],
+  assumed: MASS_SCALE,
+  untrained: predicted(),
+};
 
 /** What is known, as metadata of a weight file. */
 export function encodeInfo(info: WeightsInfo): Record<string, string> {
-  const { massMean, massStd, massLog, normScale, transform, trainedOn, history, assumed, untrained } = info;
+  const { targets, normScale, transform, trainedOn, history, assumed, untrained } = info;
   const known = (key: Assumable) => !assumed.includes(key);
   const model = Object.entries(info.model).filter(([key]) => !assumed.some((name) => name === `model.${key}`));
   return {
     format: "l2vit",
-    version: info.model.tokens === "active" || massLog || transform !== "linear" ||
-        trainedOn.some(({ fold, testPath }) => fold ?? testPath)
-      ? "3"
-      : "2",
+    version: versionOf(info),
     model: JSON.stringify(Object.fromEntries(model)),
-    ...(known("mass_mean") && { mass_mean: String(massMean) }),
-    ...(known("mass_std") && { mass_std: String(massStd) }),
-    ...(massLog && { mass_log: "true" }),
+    ...encodeTargets(targets, { mean: known("mass_mean"), std: known("mass_std") }),
     ...(known("data.norm_scale") && { norm_scale: String(normScale) }),
     ...(transform !== "linear" && { transform }),
     trained_on: JSON.stringify(trainedOn),
     ...(untrained.length > 0 && { untrained: untrained.join(",") }),
     history: JSON.stringify(history),
   };
+}
+
+/** The earliest version that says all of this. */
+function versionOf({ model, targets, transform, trainedOn }: WeightsInfo): string {
+  if (!isMassAlone(targets)) return "4";
+  const isOlder = model.tokens === "all" && !targets[0]!.log && transform === "linear" &&
+    trainedOn.every(({ fold, testPath }) => !(fold ?? testPath));
+  return isOlder ? "2" : "3";
 }
 
 /**
@@ -116,19 +119,27 @@ export function decodeInfo(
   const sizes = inferModel(shapes);
   const fits = known.img_size !== undefined && gridOf({ ...sizes, img_size: known.img_size }) === gridOf(sizes);
   const model = { ...sizes, ...known, img_size: fits ? known.img_size! : sizes.img_size };
+  const others = decodeTargets(metadata, model.num_targets ?? 1),
+    scaleOf = (name: "mass_mean" | "mass_std") => {
+      return others ? (others.known ? 0 : undefined) : numberOf(metadata, name, ASSUMABLE[name]);
+    };
   const told = {
-    "mass_mean": numberOf(metadata, "mass_mean", ASSUMABLE["mass_mean"]),
-    "mass_std": numberOf(metadata, "mass_std", ASSUMABLE["mass_std"]),
+    "mass_mean": scaleOf("mass_mean"),
+    "mass_std": scaleOf("mass_std"),
     "data.norm_scale": numberOf(metadata, "norm_scale", ASSUMABLE["data.norm_scale"]),
     "model.img_size": fits || sizes.patch_size === 1 ? model.img_size : undefined,
     "model.denominator_floor": known.denominator_floor,
   };
-  const trainedOn = parseTrainedOn(metadata["trained_on"]);
+  const trainedOn = parseTrainedOn(metadata["trained_on"]), { mean, std } = UNKNOWN_MASS;
+  const mass = {
+    ...UNKNOWN_MASS,
+    mean: told["mass_mean"] ?? mean,
+    std: told["mass_std"] ?? std,
+    log: metadata["mass_log"] === "true",
+  };
   return {
     model,
-    massMean: told["mass_mean"] ?? NO_MASS.massMean,
-    massStd: told["mass_std"] ?? NO_MASS.massStd,
-    massLog: metadata["mass_log"] === "true",
+    targets: others?.targets ?? [mass],
     transform: transformOf(metadata["transform"]),
     normScale: told["data.norm_scale"] ?? ASSUMABLE["data.norm_scale"].initial,
     trainedOn,
@@ -156,14 +167,17 @@ function untrainedOf(text: string | undefined, trainedOn: readonly TrainedOn[]):
 
 /** What a head that took no part in training gives, in one line; undefined if there is none. */
 export function describeUntrained(
-  { path, untrained }: Pick<WeightsInfo, "untrained"> & { readonly path: string },
+  { path, untrained, targets }: Pick<WeightsInfo, "untrained"> & { readonly targets: readonly Target[]; readonly path: string },
 ): string | undefined {
   if (untrained.length === 0) return undefined;
   if (untrained.length > 1) {
     return `${path}: this is a backbone from pretraining, whose heads for class and mass were never trained`;
   }
   const head = Object.values(HEADS).find(({ predicts }) => predicts === untrained[0])!;
-  return `${path} was trained without ${head.predicts} (training.${head.lossWeight} was 0): those that it predicts say nothing`;
+  const without = head.predicts === "classes" || isMassAlone(targets)
+    ? head.predicts
+    : targets.map(({ name }) => name).join(" and ");
+  return `${path} was trained without ${without} (training.${head.lossWeight} was 0): those that it predicts say nothing`;
 }
 
 /**
@@ -177,26 +191,36 @@ export function describeAssumed(
 ): string | undefined {
   const keys = info.assumed.filter((key) => !ignored.includes(key));
   if (keys.length === 0) return undefined;
-  const numbers = assumable(info), values = keys.map((key) => `${key} ${numbers[key]}`).join(", ");
-  const units = keys.includes("mass_std") ? "; masses are in units of the training masses' deviation, not in GeV" : "";
-  return `Assumed, since ${info.path} does not clearly say: ${values}${units}`;
+  const isMass = isMassAlone(info.targets),
+    numbers = assumable(info),
+    scale = isMass ? [] : keys.filter((key) => MASS_SCALE.includes(key));
+  const values = keys.filter((key) => !scale.includes(key)).map((key) => `${key} ${numbers[key]}`);
+  const all = [...(scale.length > 0 ? [describeScales(info.targets)] : []), ...(values.length > 0 ? [values.join(", ")] : [])].join(
+    "; ",
+  );
+  const units = isMass && keys.includes("mass_std") ? "; masses are in units of the training masses' deviation, not in GeV" : "";
+  return `Assumed, since ${info.path} does not clearly say: ${all}${units}`;
 }
 
 /** The numbers that a file may not tell and this one does, as "key value, key value". */
 export function describeKnown(info: WeightsInfo): string {
-  const known = Object.entries(assumable(info)).filter(([key]) => !info.assumed.some((name) => name === key));
+  const isMass = isMassAlone(info.targets), isScale = (key: string) => MASS_SCALE.some((name) => name === key);
+  const known = Object.entries(assumable(info)).filter(([key]) => {
+    return !info.assumed.some((name) => name === key) && (isMass || !isScale(key));
+  });
   const others = [
+    ...(isMass ? [] : [describeScales(info.targets)]),
     ...(info.transform === "linear" ? [] : [`data.transform ${info.transform}`]),
     ...(info.model.tokens === "active" ? [`model.tokens active`, `model.lcm ${info.model.lcm}`] : []),
-    ...(info.massLog ? ["masses as logarithms"] : []),
+    ...(isMass && info.targets[0]!.log ? ["masses as logarithms"] : []),
   ];
   return [...known.map(([key, value]) => `${key} ${value}`), ...others].join(", ");
 }
 
-function assumable({ massMean, massStd, normScale, model }: WeightsInfo): Record<Assumable, number> {
+function assumable({ targets: [first], normScale, model }: WeightsInfo): Record<Assumable, number> {
   return {
-    "mass_mean": massMean,
-    "mass_std": massStd,
+    "mass_mean": first!.mean,
+    "mass_std": first!.std,
     "data.norm_scale": normScale,
     "model.img_size": model.img_size,
     "model.denominator_floor": model.denominator_floor,

@@ -1,6 +1,7 @@
 /** @file One of the processes of mpi.ts: trains a small model with the others, and rank 0 prints what a step takes. */
 
 import { createHash } from "node:crypto";
+import { MASS } from "../../lib/data/targets.ts";
 import { hideWaylandWarning } from "../../lib/cli/task.ts";
 import { defaultConfig } from "../../lib/config/keys.ts";
 import { PackedImages } from "../../lib/data/packed.ts";
@@ -60,7 +61,7 @@ config.data.batch_size = BATCH;
 config.training.batch_groups = world.size;
 const split = { train: all, val: all, test: all };
 const labels = Array.from(all, (i) => i % 2), mass = Array.from(all, (i) => 100 + i);
-using method = new Finetune(gpu, config, { images, labels, mass, split }, new Map(), exchange);
+using method = new Finetune(gpu, config, { images, labels, targets: [{ ...MASS, values: mass }], split }, new Map(), exchange);
 const pacer = new Pacer(gpu);
 using runner = new StepRunner(gpu, method, exchange, pacer);
 let step = 0;

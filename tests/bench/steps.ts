@@ -1,5 +1,6 @@
 /** @file Whole training steps at the small and the full size, and what they spend their time on. */
 
+import { MASS } from "../../lib/data/targets.ts";
 import process from "node:process";
 import { defaultConfig, type RunConfig } from "../../lib/config/keys.ts";
 import { mostActivePatches } from "../../lib/data/active_patches.ts";
@@ -79,7 +80,13 @@ export async function benchStep(
   const all = Uint32Array.from({ length: count }, (_, i) => i);
   const create = (): Method =>
     method === "finetune"
-      ? new Finetune(gpu, config, { images, active, labels, mass, split: { ...stratifiedSplit(labels, 1), train: all } }, new Map())
+      ? new Finetune(gpu, config, {
+        images,
+        active,
+        labels,
+        targets: [{ ...MASS, values: mass }],
+        split: { ...stratifiedSplit(labels, 1), train: all },
+      }, new Map())
       : new Pretraining(gpu, config, { images, active, split: { train: all, val: all.subarray(0, 2) } }, new Map(), simclr(config));
   (await createTuned(gpu, create, tuning))[Symbol.dispose]();
   gpu.forgetPeak();

@@ -244,8 +244,10 @@ async function mutateResume(file: Uint8Array, random: Random): Promise<Uint8Arra
 function readAllWeights(path: string): void {
   for (const tensor of readTensors(path).tensors.values()) toFloats(tensor);
   const weights = readWeights(path);
-  const { massMean, massStd, normScale, history, model, state } = weights;
-  if (![massMean, massStd, normScale].every(Number.isFinite)) throw new Error("a scale that is not finite was accepted");
+  const { targets, normScale, history, model, state } = weights;
+  if (![...targets.flatMap(({ mean, std }) => [mean, std]), normScale].every(Number.isFinite)) {
+    throw new Error("a scale that is not finite was accepted");
+  }
   for (const values of Object.values(history)) {
     if (!Array.isArray(values) || !values.every((value) => typeof value === "number")) {
       throw new Error("a history was accepted that is none");

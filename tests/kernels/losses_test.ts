@@ -55,7 +55,7 @@ gpuTest("losses of weighted rows and classes are those of each row, times its we
     const { loss, correct } = crossEntropy(tape, logits, label, 0.7, 0.1, given);
     const goal = placed(gpu, "goal", [rows], [0, 5, -1, 0]), smooth = smoothL1(tape, mass, goal, 2, undefined, given?.rows);
     tape.backward(loss, smooth.loss);
-    const kept = [loss, correct, tape.gradient(logits)!, smooth.loss, smooth.distance, tape.gradient(mass)!].map((x) =>
+    const kept = [loss, correct, tape.gradient(logits)!, smooth.loss, smooth.distances[0]!, tape.gradient(mass)!].map((x) =>
       keep(tape, x)
     );
     tape.compile({ poison: true }).run();
@@ -74,9 +74,9 @@ gpuTest("smoothL1() is quadratic within 1 and linear beyond", async (gpu) => {
   const prediction = placed(gpu, "prediction", [5, 1], predicted);
   const tape = new Tape(gpu, { training: true });
   tape.watch(prediction);
-  const { loss, distance } = smoothL1(tape, prediction, placed(gpu, "goal", [5], goal), 2);
+  const { loss, distances: [distance] } = smoothL1(tape, prediction, placed(gpu, "goal", [5], goal), 2);
   tape.backward(loss);
-  const kept = [loss, distance, tape.gradient(prediction)!].map((x) => keep(tape, x));
+  const kept = [loss, distance!, tape.gradient(prediction)!].map((x) => keep(tape, x));
   tape.compile({ poison: true }).run();
   const [l, d, g] = await Promise.all(kept.map((x) => read(gpu, x)));
   assertClose(l!, [0.125, 0.03125, 2.5, 0.5, 0], "loss");

@@ -1,5 +1,6 @@
 /** @file Golden values written by the PyTorch reference. */
 
+import { MASS } from "../../lib/data/targets.ts";
 import type { ImageSize } from "../../lib/data/packed.ts";
 import { decodeSafetensors, type StoredTensor, toFloats } from "../../lib/io/safetensors.ts";
 import type { ModelConfig } from "../../lib/nn/config.ts";
@@ -69,9 +70,7 @@ export function weightsCase(name: string): WeightsCase {
   const { in_channels: channels, img_size: size } = fixture.config;
   const known = {
     model: fixture.config,
-    massMean: 100,
-    massStd: 7.5,
-    massLog: false,
+    targets: [{ ...MASS, mean: 100, std: 7.5, log: false }],
     normScale: 1,
     transform: "linear" as const,
     trainedOn: [],

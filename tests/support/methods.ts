@@ -1,5 +1,6 @@
 /** @file Methods small enough for a test to make several of them: 16 tokens, a block or a few, images of noise. */
 
+import { MASS } from "../../lib/data/targets.ts";
 import { defaultConfig, type RunConfig } from "../../lib/config/keys.ts";
 import { PackedImages } from "../../lib/data/packed.ts";
 import type { ModelConfig } from "../../lib/nn/config.ts";
@@ -19,7 +20,7 @@ export function noiseData(count: number, value: (normal: number) => number = Mat
   return {
     images: PackedImages.fromDense(randoms(count * size * size * channels, 1).map(value), SIZE),
     labels: Array.from(numbers, (i) => i % 2),
-    mass: Array.from(numbers, (i) => 50 + i),
+    targets: [{ ...MASS, values: Array.from(numbers, (i) => 50 + i) }],
     split: { train: numbers, val: numbers, test: numbers },
   };
 }

@@ -3,6 +3,7 @@
  * work says, and by how many bytes the process has grown at most.
  */
 
+import { MASS } from "../../lib/data/targets.ts";
 import { stratifiedSplit } from "../../lib/data/split.ts";
 import { Bootstrap } from "../../lib/eval/bootstrap.ts";
 import { csvRow, imagePrediction } from "../../lib/eval/predict.ts";
@@ -21,7 +22,7 @@ function spread(): TestResults {
   const results = new TestResults(2, IMAGES);
   for (let i = 0; i < IMAGES; i++) {
     const score = (Math.imul(i, 0x9E3779B1) >>> 0) / 2 ** 33 + (i % 2) / 4;
-    results.add({ class: score > 0.5 ? 1 : 0, probabilities: [1 - score, score], mass: 100 + i % 11 }, i % 2, 100 + i % 7);
+    results.add({ class: score > 0.5 ? 1 : 0, probabilities: [1 - score, score], targets: [100 + i % 11] }, i % 2, [100 + i % 7]);
   }
   return results;
 }
@@ -42,9 +43,9 @@ const WORK = {
   },
   csv() {
     using file = new PendingFile(`${folder}/predictions.csv`);
-    const scale = { path: "a.pt", massMean: 142.12345678901234, massStd: 51.1, massLog: false };
+    const scale = { path: "a.pt", targets: [{ ...MASS, mean: 142.12345678901234, std: 51.1, log: false }] };
     for (let i = 0; i < IMAGES; i++) {
-      const prediction = imagePrediction(i, [Math.sin(i), Math.cos(i)], Math.sin(i / 7), scale);
+      const prediction = imagePrediction(i, [Math.sin(i), Math.cos(i)], [Math.sin(i / 7)], scale);
       file.write(csvLine(["a model, or two", ...csvRow(prediction)]));
     }
     file.complete();

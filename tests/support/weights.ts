@@ -1,5 +1,6 @@
 /** @file Weight files of any sizes, with numbers of which none hides another. */
 
+import { MASS } from "../../lib/data/targets.ts";
 import { Random } from "../../lib/random.ts";
 import { encodeSafetensors, storeFloats } from "../../lib/io/safetensors.ts";
 import type { ModelConfig } from "../../lib/nn/config.ts";
@@ -20,9 +21,7 @@ export const SMALL_MODEL: ModelConfig = {
 export function infoOf(model: ModelConfig): WeightsInfo {
   return {
     model,
-    massMean: 142.53,
-    massStd: 51.25,
-    massLog: false,
+    targets: [{ ...MASS, mean: 142.53, std: 51.25, log: false }],
     normScale: 255,
     transform: "linear",
     trainedOn: [],

@@ -1,6 +1,7 @@
 /** @file `deno task export`: ONNX Runtime and `deno task predict` agree on the same file, and what cannot be exported is refused. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { MASS } from "../../lib/data/targets.ts";
 import { Hdf5Writer } from "../../lib/disk/hdf5_writer.ts";
 import type { TrainedOn } from "../../lib/data/provenance.ts";
 import type { ModelConfig } from "../../lib/nn/config.ts";
@@ -17,7 +18,7 @@ const FIXTURES = new URL("../fixtures/torch/", import.meta.url).pathname;
 const IMAGES = 5;
 /** What else is told of the models. */
 const INFO: Readonly<Record<string, Partial<WeightsInfo>>> = {
-  odd: { transform: "log1p", massMean: 5, massStd: 0.3, massLog: true },
+  odd: { transform: "log1p", targets: [{ ...MASS, mean: 5, std: 0.3, log: true }] },
   classes: { transform: "sqrt" },
 };
 const MODELS: Readonly<Record<string, Partial<ModelConfig>>> = {

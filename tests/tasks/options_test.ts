@@ -1,6 +1,7 @@
 /** @file Options of training and prediction as a user gives them, on real files. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { MASS } from "../../lib/data/targets.ts";
 import { Hdf5Writer } from "../../lib/disk/hdf5_writer.ts";
 import { Random } from "../../lib/random.ts";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
@@ -93,8 +94,8 @@ Deno.test("data.transform and training.log_target mean what they say", async () 
     const expected = await predict(workspace, "linear", transform);
     (await predict(workspace, transform, "plain")).forEach((row, i) => assertNear(row, expected[i]!, 1e-4));
   }
-  write("logarithms", { massMean: 5, massStd: 0.3, massLog: true, normScale: 1 });
-  write("normalised", { massMean: 0, massStd: 1, normScale: 1 });
+  write("logarithms", { targets: [{ ...MASS, mean: 5, std: 0.3, log: true }], normScale: 1 });
+  write("normalised", { targets: [{ ...MASS, mean: 0, std: 1, log: false }], normScale: 1 });
   const expected = await predict(workspace, "normalised", "plain");
   (await predict(workspace, "logarithms", "plain")).forEach((row, i) => {
     assertNear([row.at(-1)!], [Math.exp(5 + 0.3 * expected[i]!.at(-1)!)], 1e-6);

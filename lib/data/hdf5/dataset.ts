@@ -14,6 +14,7 @@ import { unpackChunk } from "./filters.ts";
 import type { DatasetParts } from "./parts.ts";
 import { explainFault, refusalOf } from "./refusal.ts";
 import { Hdf5Fault } from "./hdf5_source.ts";
+import { readUnit } from "./unit.ts";
 import { readMappings, selected } from "./virtual.ts";
 
 /** Numbers of a virtual dataset's source that are read at once. */
@@ -49,6 +50,11 @@ export class Hdf5Dataset implements Dataset {
 
   get place(): number {
     return this.#parts.address;
+  }
+
+  get unit(): string | undefined {
+    const { source, messages } = this.#parts;
+    return this.#guard(() => readUnit(source, messages));
   }
 
   get fill(): number {

@@ -16,6 +16,7 @@ export const MESSAGE = {
   externalFiles: 7,
   layout: 8,
   filters: 11,
+  attribute: 12,
   continuation: 16,
 } as const;
 

@@ -3,6 +3,7 @@
 import type { ElementType } from "./datatype.ts";
 import type { Filter } from "./filters.ts";
 import type { Extent, Storage } from "./data_layout.ts";
+import type { Message } from "./header.ts";
 import type { Hdf5Source } from "./hdf5_source.ts";
 
 /** A dataset as its header describes it. */
@@ -14,6 +15,8 @@ export interface DatasetParts {
   readonly name: string;
   /** Address of its header. */
   readonly address: number;
+  /** What the header holds. */
+  readonly messages: readonly Message[];
   readonly extent: Extent;
   readonly element: ElementType;
   readonly storage: Storage;

@@ -4,9 +4,10 @@
  * A virtual dataset is a list of pairs: some elements of another dataset, and some of its own that they stand for,
  * both counted with the last axis fastest. libhdf5 gives the fill value for an element that no other stands for, or
  * whose dataset or file is not there, without a word; here it must be known for every element where it comes from.
- * See "HDF5 File Format Specification" version 3.0, sections III.E, VII.B (global heap) and VIII.A (selections).
+ * See "HDF5 File Format Specification" version 3.0, sections VII.B and VIII.A (selections).
  */
 
+import { heapObject } from "./global_heap.ts";
 import { Cursor, Hdf5Fault, type Hdf5Source, verified } from "./hdf5_source.ts";
 
 /** Some elements of a dataset: all, or those of some boxes. */
@@ -30,7 +31,10 @@ export function readMappings(
   heap: { readonly address: number | undefined; readonly object: number },
 ): Mapping[] {
   if (heap.address === undefined) return [];
-  const cursor = new Cursor(verified(heapObject(source, heap.address, heap.object), "virtual dataset"), source.widths);
+  const cursor = new Cursor(
+    verified(heapObject(source, heap.address, heap.object, "its list of sources"), "virtual dataset"),
+    source.widths,
+  );
   if (cursor.uint(1) !== 0) throw new Hdf5Fault("its list of sources has a version that is not known here");
   const count = cursor.length();
   const mappings: Mapping[] = [];
@@ -64,22 +68,6 @@ function numbersOf(box: Box, shape: readonly number[]): number[] {
     numbers = numbers.flatMap((number) => positions.map((at) => number * shape[axis]! + at));
   }
   return numbers;
-}
-
-/** An object of a collection in the global heap. */
-function heapObject(source: Hdf5Source, address: number, wanted: number): Uint8Array<ArrayBuffer> {
-  const head = source.cursor(address, 8 + source.widths.length);
-  if (head.text(4) !== "GCOL") throw new Hdf5Fault("its list of sources is not there");
-  const bytes = head.skip(4).length();
-  const cursor = source.cursor(address, bytes).skip(8 + source.widths.length);
-  while (cursor.left >= 8 + source.widths.length) {
-    const number = cursor.uint(2), size = cursor.skip(6).length();
-    if (number === wanted) return cursor.bytes(size);
-    // object 0 is the free space at the end
-    if (number === 0) break;
-    cursor.skip(Math.min(cursor.left, 8 * Math.ceil(size / 8)));
-  }
-  throw new Hdf5Fault("its list of sources is not there");
 }
 
 const NONE = 0, SLABS = 2, ALL = 3;

@@ -1,6 +1,6 @@
 /** @file The models that an ensemble or a study is made of: how much they differ, and what their mean gains. */
 
-import { measure, MEASURES } from "../../eval/measures.ts";
+import { measure, measuresOf } from "../../eval/measures.ts";
 import { spreadOf } from "../../eval/spread.ts";
 import { formatReal } from "../../format.ts";
 import type { Section } from "../section.ts";
@@ -15,7 +15,7 @@ export const members: Section = {
     const several = models.filter(({ members }) => members !== undefined);
     if (several.length === 0) return undefined;
     const measured = several.map(({ members }) => members!.map((results) => measure(results)));
-    const rows = Object.entries(MEASURES).map(([name, { label, digits }]) => [
+    const rows = Object.entries(measuresOf(models[0]!.results.targets)).map(([name, { label, digits }]) => [
       label,
       ...several.flatMap(({ summary }, i) => {
         const { mean, deviation } = spreadOf(measured[i]!.map((values) => values[name] ?? null));

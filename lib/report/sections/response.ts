@@ -1,56 +1,78 @@
-/** @file Response and resolution of the mass, against true mass and against transverse momentum, in figures and in numbers. */
+/** @file Response and resolution of a target, such as the mass, against its true value and against transverse momentum, in figures and in numbers. */
 
+import { inUnit, MASS, type Target, withUnit } from "../../data/targets.ts";
 import { type ResponseBin, responseBins } from "../../eval/response.ts";
 import { formatReal } from "../../format.ts";
 import { Chart, rangeOf, series } from "../chart.ts";
-import { countCell, countOf, type DrawnModel, legendOf, percent, type ReportTable, type Section, shareCell } from "../section.ts";
+import {
+  capital,
+  countCell,
+  countOf,
+  type DrawnModel,
+  type DrawnTarget,
+  legendOf,
+  percent,
+  rangeText,
+  type ReportTable,
+  type Section,
+  shareCell,
+  wholeDigits,
+} from "../section.ts";
 import type { Figure } from "../svg.ts";
 
 const BINS = 6;
 
 /** A quantity that images are binned in. */
 interface Quantity {
-  /** Part of the names of figures. */
-  readonly name: string;
-  /** What it is, with its unit. */
-  readonly label: string;
+  /** Last part of the names of figures. */
+  readonly file: string;
+  /** What it is. */
+  readonly words: string;
+  /** Its values' name and unit. */
+  readonly target: Target;
   readonly of: (model: DrawnModel) => Float64Array;
   readonly isKnown: (model: DrawnModel) => boolean;
 }
 
-const MASS: Quantity = {
-  name: "mass",
-  label: "true mass (GeV)",
-  of: ({ results }) => results.trueMass,
-  isKnown: ({ results }) => results.hasMass,
-};
-const PT: Quantity = {
-  name: "pt",
-  label: "transverse momentum (GeV)",
-  of: ({ results }) => results.pt,
-  isKnown: ({ results }) => results.hasMass && results.hasPt,
-};
-const CAPTION =
-  "The response is predicted over true mass: points are medians, bars hold the middle 68 % of the images, and 1 is right. The " +
-  "resolution is half the length of a bar over its median. Bins have equally many images.";
+/** Against the true value. */
+export function responseByTruth(target: DrawnTarget): Section {
+  return sectionOf(target, {
+    file: target.file,
+    words: `true ${target.name}`,
+    target,
+    of: ({ results }) => results.targets[target.place]!.truth,
+    isKnown: () => true,
+  });
+}
 
-/** Against true mass. */
-export const responseByMass: Section = sectionOf("Mass response and resolution by true mass", MASS);
-/** Against transverse momentum. */
-export const responseByPt: Section = sectionOf("Mass response and resolution by transverse momentum", PT);
+/** Against transverse momentum; nothing of that itself. */
+export function responseByPt(target: DrawnTarget): Section {
+  return sectionOf(target, {
+    file: target.name === MASS.name ? "pt" : `${target.file}-by-pt`,
+    words: "transverse momentum",
+    target: PT,
+    of: ({ results }) => results.pt,
+    isKnown: ({ results: { hasPt, pt, targets } }) => hasPt && targets[target.place]!.truth.some((value, i) => value !== pt[i]),
+  });
+}
 
-function sectionOf(heading: string, quantity: Quantity): Section {
+const PT: Target = { name: "pt", unit: "GeV" };
+
+function sectionOf(target: DrawnTarget, quantity: Quantity): Section {
   const binned = (models: readonly DrawnModel[]) => {
-    if (!models.every(quantity.isKnown)) return [];
-    const bins = models.map((model) => ({ model, bins: responseBins(model.results, quantity.of(model), BINS) }));
+    const isKnown = (model: DrawnModel) => model.results.targets[target.place]!.isKnown && quantity.isKnown(model);
+    if (!models.every(isKnown)) return [];
+    const bins = models.map((model) => ({ model, bins: responseBins(model.results, target.place, quantity.of(model), BINS) }));
     return bins.every(({ bins }) => bins.length > 0) ? bins : [];
   };
   return {
-    heading,
-    caption: CAPTION,
+    heading: `${capital(target.name)} response and resolution by ${quantity.words}`,
+    caption:
+      `The response is predicted over true ${target.name}: points are medians, bars hold the middle 68 % of the images, and 1 is right. The ` +
+      "resolution is half the length of a bar over its median. Bins have equally many images.",
     draw: (models) => {
       const all = binned(models);
-      return all.length > 0 ? [responseFigure(all, quantity), resolutionFigure(all, quantity)] : [];
+      return all.length > 0 ? [responseFigure(all, target, quantity), resolutionFigure(all, target, quantity)] : [];
     },
     tabulate: (models) => {
       const all = binned(models);
@@ -61,17 +83,17 @@ function sectionOf(heading: string, quantity: Quantity): Section {
 
 type Binned = readonly { readonly model: DrawnModel; readonly bins: readonly ResponseBin[] }[];
 
-function axisOf(all: Binned, { label }: Quantity) {
-  return { label, domain: rangeOf(all.flatMap(({ bins }) => bins.flatMap(({ from, to }) => [from, to]))) };
+function axisOf(all: Binned, { words, target }: Quantity) {
+  return { label: inUnit(words, target), domain: rangeOf(all.flatMap(({ bins }) => bins.flatMap(({ from, to }) => [from, to]))) };
 }
 
-function responseFigure(all: Binned, quantity: Quantity): Figure {
+function responseFigure(all: Binned, { name: target }: Target, quantity: Quantity): Figure {
   const x = axisOf(all, quantity);
   const chart = new Chart({
-    title: `Mass response by ${quantity.label}`,
+    title: `${capital(target)} response by ${x.label}`,
     x,
     y: {
-      label: "predicted over true mass",
+      label: `predicted over true ${target}`,
       domain: rangeOf([1, ...all.flatMap(({ bins }) => bins.flatMap(({ response: { low, high } }) => [low, high]))]),
     },
     legend: legendOf(all.map(({ model }) => model)),
@@ -82,7 +104,7 @@ function responseFigure(all: Binned, quantity: Quantity): Figure {
     for (const { from, to, rows, response: { low, median, high } } of bins) {
       const at = from + (to - from) * (i + 1) / (all.length + 1);
       chart.interval(at, low, high, colour);
-      const range = `${formatReal(from, 0)} to ${formatReal(to, 0)} GeV`;
+      const range = rangeText(from, to, quantity.target);
       chart.point(
         at,
         median,
@@ -94,13 +116,14 @@ function responseFigure(all: Binned, quantity: Quantity): Figure {
       );
     }
   });
-  return chart.figure(`response-${quantity.name}`);
+  return chart.figure(`response-${quantity.file}`);
 }
 
-function resolutionFigure(all: Binned, quantity: Quantity): Figure {
+function resolutionFigure(all: Binned, { name: target }: Target, quantity: Quantity): Figure {
+  const x = axisOf(all, quantity);
   const chart = new Chart({
-    title: `Mass resolution by ${quantity.label}`,
-    x: axisOf(all, quantity),
+    title: `${capital(target)} resolution by ${x.label}`,
+    x,
     y: {
       label: "half width over median",
       domain: rangeOf([0, ...all.flatMap(({ bins }) => bins.map(({ resolution }) => resolution))]),
@@ -111,24 +134,30 @@ function resolutionFigure(all: Binned, quantity: Quantity): Figure {
     const points = bins.map(({ from, to, resolution }): [number, number] => [(from + to) / 2, resolution]);
     chart.line(points, series(i));
     for (const [at, resolution] of points) {
-      chart.point(at, resolution, series(i).colour, `${name}, around ${formatReal(at, 0)} GeV: ${formatReal(resolution, 3)}`, 3.5);
+      chart.point(
+        at,
+        resolution,
+        series(i).colour,
+        `${name}, around ${withUnit(formatReal(at, wholeDigits(quantity.target)), quantity.target)}: ${formatReal(resolution, 3)}`,
+        3.5,
+      );
     }
   });
-  return chart.figure(`resolution-${quantity.name}`);
+  return chart.figure(`resolution-${quantity.file}`);
 }
 
-function binTable(all: Binned, { label }: Quantity): ReportTable {
+function binTable(all: Binned, { words, target }: Quantity): ReportTable {
   const hasLabels = all.every(({ model }) => model.results.hasLabels);
   const rows = all.flatMap(({ model: { name, results }, bins }) =>
     bins.map(({ from, to, rows, response, resolution }) => [
-      `${all.length > 1 ? `${name}, ` : ""}${formatReal(from, 0)} to ${formatReal(to, 0)}`,
+      `${all.length > 1 ? `${name}, ` : ""}${formatReal(from, wholeDigits(target))} to ${formatReal(to, wholeDigits(target))}`,
       countCell(rows.length),
       ...(hasLabels ? [accuracyCell(results, rows)] : []),
       formatReal(response.median, 3),
       Number.isFinite(resolution) ? percent(resolution) : formatReal(null, 0),
     ])
   );
-  return { columns: [label, "images", ...(hasLabels ? ["accuracy"] : []), "median response", "resolution"], rows };
+  return { columns: [inUnit(words, target), "images", ...(hasLabels ? ["accuracy"] : []), "median response", "resolution"], rows };
 }
 
 function accuracyCell({ labels, predicted, weights }: DrawnModel["results"], rows: Uint32Array): string {

@@ -1,21 +1,29 @@
 /** @file Training curves, from the histories that weight files carry. */
 
-import { CURVES } from "../../weights/history.ts";
+import { MASS } from "../../data/targets.ts";
+import { type Curve, curvesOf } from "../../weights/history.ts";
 import { Chart, rangeOf, series, ticksOf } from "../chart.ts";
 import type { DrawnModel, Section } from "../section.ts";
-import type { Figure } from "../svg.ts";
+import { type Figure, partOfName } from "../svg.ts";
 
 /** Curves of all models. */
 export const training: Section = {
   heading: "Training",
   caption: "Up to the epoch whose weights are evaluated here. Training curves that go on falling while validation rises mean " +
     "overfitting; training is measured with augmentation and dropout, so it may lie above validation.",
-  draw: curveFigures,
+  draw: (models) => curveFigures(models, curvesOf(models[0]!.results.targets)),
 };
 
-/** A figure for each kind of curve that any run has: training thin, validation with marks. */
-export function curveFigures(models: readonly Pick<DrawnModel, "name" | "history">[]): Figure[] {
-  return Object.entries(CURVES).flatMap(([key, { title, label }]) => {
+/**
+ * A figure for each kind of curve that any run has: training thin, validation with marks.
+ *
+ * @param kinds those of runs that learn the mass alone, by default
+ */
+export function curveFigures(
+  models: readonly Pick<DrawnModel, "name" | "history">[],
+  kinds: Readonly<Record<string, Curve>> = curvesOf([MASS]),
+): Figure[] {
+  return Object.entries(kinds).flatMap(([key, { title, label }]) => {
     const curves = models.flatMap(({ name, history }, i) =>
       ["train", "val"].flatMap((part) => {
         // an epoch whose value was not finite has no point
@@ -45,6 +53,6 @@ export function curveFigures(models: readonly Pick<DrawnModel, "name" | "history
         chart.point(epoch, value, colour, `${name}, epoch ${epoch}: ${value.toPrecision(4)}`, 2.4);
       }
     }
-    return [chart.figure(`curves-${key}`)];
+    return [chart.figure(`curves-${partOfName(key)}`)];
   });
 }

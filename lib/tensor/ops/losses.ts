@@ -70,44 +70,55 @@ export function crossEntropy(
   return { loss, correct };
 }
 
+/** What a column of predictions means, where it stands for logarithms: they are those of values, less `mean` and over `std`. */
+export interface Logarithms {
+  readonly mean: number;
+  readonly std: number;
+}
+
 /**
- * Smooth L1 with its bend at 1.
+ * Smooth L1 with its bend at 1, of one target or several: the loss is the mean over rows and targets.
  *
- * @param prediction (B) or (B, 1)
- * @param goal (B)
+ * @param prediction (B, T)
+ * @param goal (B, T)
  * @param weight factor of the mean in the total loss
- * @param logarithms if both are logarithms, less `mean` and over `std`: the distance is then that of what they are logarithms of
+ * @param logarithms for each target, if it is learned as logarithms: its distance is then that of what they are logarithms of
  * @param rowWeight what each row counts (B); 1 if not given
- * @returns loss (B), and |prediction - goal|
+ * @returns loss (B, T), and for each target |prediction - goal| (B)
  */
 export function smoothL1(
   tape: Tape,
   prediction: Tensor,
   goal: Tensor,
   weight = 1,
-  logarithms?: { readonly mean: number; readonly std: number },
+  logarithms: readonly (Logarithms | undefined)[] = [],
   rowWeight?: Tensor,
-): { loss: Loss; distance: Tensor } {
-  const rows = sizeOf(goal.shape);
-  const loss: Loss = { ...tape.tensor("smooth L1", [rows]), isLoss: true };
-  const distance = tape.tensor("distance", [rows]);
+): { loss: Loss; distances: Tensor[] } {
+  const [rows, targets = 1] = goal.shape as [number, number?];
+  const loss: Loss = { ...tape.tensor("smooth L1", goal.shape), isLoss: true };
   const dprediction = tape.tensor(`gradient of ${prediction.storage.label}`, prediction.shape);
-  tape.dispatch({
-    kernel: SMOOTH_L1,
-    entry: "forward",
-    label: loss.storage.label,
-    constants: {
-      WEIGHT: weight,
-      LOG: logarithms !== undefined,
-      MEAN: logarithms?.mean ?? 0,
-      STD: logarithms?.std ?? 1,
-      WEIGHTED: rowWeight !== undefined,
-    },
-    bindings: { prediction, goal, loss, distance, dprediction, row_weight: rowWeight ?? tape.unused },
-    extent: () => ({ workgroups: workgroupsFor(rows) }),
+  const distances = Array.from({ length: targets }, (_, target) => {
+    const distance = tape.tensor("distance", [rows]), { mean, std } = logarithms[target] ?? { mean: 0, std: 1 };
+    tape.dispatch({
+      kernel: SMOOTH_L1,
+      entry: "forward",
+      label: loss.storage.label,
+      constants: {
+        WEIGHT: weight,
+        LOG: logarithms[target] !== undefined,
+        MEAN: mean,
+        STD: std,
+        WEIGHTED: rowWeight !== undefined,
+        TARGETS: targets,
+        TARGET: target,
+      },
+      bindings: { prediction, goal, loss, distance, dprediction, row_weight: rowWeight ?? tape.unused },
+      extent: () => ({ workgroups: workgroupsFor(rows) }),
+    });
+    return distance;
   });
   tape.derive(loss, [prediction], () => tape.accumulate(prediction, dprediction));
-  return { loss, distance };
+  return { loss, distances };
 }
 
 /**

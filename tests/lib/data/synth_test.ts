@@ -1,4 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { MASS } from "../../../lib/data/targets.ts";
 import { pack } from "../../../lib/data/entries.ts";
 import { jetFeatures } from "../../../lib/data/features.ts";
 import { sha256 } from "../../../lib/data/fingerprint.ts";
@@ -112,6 +113,6 @@ Deno.test("the generator gives the same bits everywhere", async () => {
 });
 
 function floorOf(rows: readonly Float64Array[], labels: readonly number[], mass: readonly number[], seed: number) {
-  const features = Matrix.of(rows.length, rows[0]!.length, (row, i) => row.set(rows[i]!));
-  return linearProbe({ features, labels, classes: 2, mass, split: stratifiedSplit(labels, seed) }, { squares: true });
+  const features = Matrix.of(rows.length, rows[0]!.length, (row, i) => row.set(rows[i]!)), targets = [{ ...MASS, values: mass }];
+  return linearProbe({ features, labels, classes: 2, targets, split: stratifiedSplit(labels, seed) }, { squares: true });
 }

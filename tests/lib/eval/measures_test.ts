@@ -36,8 +36,8 @@ const other = resultsOf({ ...golden, predicted: golden.other });
 function resultsOf({ labels, predicted, scores, trueMass, mass }: Columns, classes = 2, weights?: number[]): TestResults {
   const results = new TestResults(classes, labels.length);
   labels.forEach((label, i) => {
-    const prediction = { class: predicted[i]!, probabilities: [1 - scores[i]!, scores[i]!], mass: mass[i]! };
-    results.add(prediction, label, trueMass[i]!, weights?.[i]);
+    const prediction = { class: predicted[i]!, probabilities: [1 - scores[i]!, scores[i]!], targets: [mass[i]!] };
+    results.add(prediction, label, [trueMass[i]!], weights?.[i]);
   });
   return results;
 }
@@ -105,9 +105,9 @@ Deno.test("responseBins() gives median and width of predicted over true mass whe
   // predicted is 1.1 times the true mass, give or take a tenth that grows evenly within each bin
   for (let i = 0; i < count; i++) {
     const mass = 50 + i, share = (i % 100) / 99;
-    made.add({ class: 0, probabilities: [1, 0], mass: mass * (1 + 0.2 * share) }, 0, mass);
+    made.add({ class: 0, probabilities: [1, 0], targets: [mass * (1 + 0.2 * share)] }, 0, [mass]);
   }
-  const bins = responseBins(made, made.trueMass, 6);
+  const bins = responseBins(made, 0, made.targets[0]!.truth, 6);
   assertEquals(
     bins.map(({ from, to, rows }) => [from, to, rows.length]),
     [0, 1, 2, 3, 4, 5].map((b) => [50 + 100 * b, 149 + 100 * b, 100]),

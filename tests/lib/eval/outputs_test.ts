@@ -10,21 +10,22 @@ import { gpuTest } from "../../support/gpu.ts";
 
 Deno.test("checkOutputs() names weights, output and image of the first number that is none", () => {
   const images = [17, 3];
+  const columns: Record<string, string[]> = { targets: ["mass"] };
   checkOutputs("a.pt", "logits", [1e7, -1e7, 0, 5e-324], images);
   for (
     const [name, values, says] of [
       ["logits", [1, 2, NaN, 3], "a.pt: logit 0 of image 3 is NaN."],
       ["logits", [1, -Infinity, NaN, 3], "a.pt: logit 1 of image 17 is -Infinity."],
       ["logits", [1, 2, 3, 1e30], "a.pt: logit 1 of image 3 is 1e+30: it is finite, but"],
-      ["mass", [1, Infinity], "a.pt: mass of image 3 is Infinity."],
+      ["targets", [1, Infinity], "a.pt: mass of image 3 is Infinity."],
       [
-        "mass",
+        "targets",
         [-3e15, 1],
         "a.pt: mass of image 17 is -3000000000000000: that is no mass in any unit. Check that data.norm_scale, ",
       ],
       ["features", [1, 2, 3, 4, NaN, 6], "a.pt: feature 1 of image 3 is NaN."],
     ] as const
-  ) assertThrows(() => checkOutputs("a.pt", name, values, images), OutputError, says);
+  ) assertThrows(() => checkOutputs("a.pt", name, values, images, columns[name]), OutputError, says);
 });
 
 /** The tiny model with one of its tensors changed. */

@@ -1,6 +1,7 @@
 /** @file Probes on features whose answer is known. */
 
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { MASS } from "../../../lib/data/targets.ts";
 import { measure } from "../../../lib/eval/measures.ts";
 import { linearProbe, type ProbeData } from "../../../lib/eval/linear_probe.ts";
 import { neighbourProbe } from "../../../lib/eval/neighbour_probe.ts";
@@ -21,7 +22,7 @@ function clusters(classes: number, spread: number): ProbeData {
     features: new Matrix(classes + 2, Float64Array.from(features.flat())),
     labels,
     classes,
-    mass,
+    targets: [{ ...MASS, values: mass }],
     split: { train: numbers.filter((i) => i % 5), test: numbers.filter((i) => i % 5 === 0) },
   };
 }
@@ -53,8 +54,8 @@ Deno.test("neighbourProbe() with one neighbour says of a copy what is known of t
 Deno.test("neighbourProbe() with as many neighbours as images says the same of every image", async () => {
   const data = clusters(2, 0.1);
   const results = await neighbourProbe(data, 1e6);
-  const mean = data.split.train.reduce((sum, i) => sum + data.mass[i]!, 0) / data.split.train.length;
-  for (const mass of Array.from(results.mass)) assertAlmostEquals(mass, mean, 1e-9);
+  const mean = data.split.train.reduce((sum, i) => sum + data.targets[0]!.values[i]!, 0) / data.split.train.length;
+  for (const mass of results.targets[0]!.predicted) assertAlmostEquals(mass, mean, 1e-9);
 });
 
 Deno.test("probes learn nothing from features that do not depend on the class", async () => {

@@ -57,7 +57,7 @@ function results(right: number, error: number, seed: number): TestResults {
   for (let i = 0; i < 300; i++) {
     const label = i % 2, says = random.uniform() < right ? label : 1 - label;
     const mass = 100 + i, score = 0.5 + (says - 0.5) * random.uniform();
-    made.add({ class: says, probabilities: [1 - score, score], mass: mass + error * random.normal() }, label, mass);
+    made.add({ class: says, probabilities: [1 - score, score], targets: [mass + error * random.normal()] }, label, [mass]);
   }
   return made;
 }

@@ -55,7 +55,7 @@ for (const name of cases("finetune_", "active_")) {
     writeStep(gpu, step, { seed: 0, step: 0 });
     const tape = new Tape(gpu, { training: false, step });
     const features = model.features(tape, await viewsOf(gpu, tape, fixture.floats("input"), fixture.shape("input"), fixture));
-    const { logits, mass } = model.heads(tape, features);
+    const { logits, targets: mass } = model.heads(tape, features);
     const outputs = { features, logits, mass };
     const kept = Object.entries(outputs).map(([key, tensor]) => [key, keep(tape, tensor)] as const);
     tape.compile(POISON).run();
@@ -78,7 +78,7 @@ for (const name of cases("finetune_", "active_")) {
     const step = createStep(gpu);
     const tape = new Tape(gpu, { training: true, step });
     const views = await viewsOf(gpu, tape, fixture.floats("input"), fixture.shape("input"), fixture);
-    const { logits, mass } = model.heads(tape, model.features(tape, views));
+    const { logits, targets: mass } = model.heads(tape, model.features(tape, views));
     const classes = crossEntropy(tape, logits, label);
     const masses = smoothL1(tape, mass, goal);
     const rows = goal.shape[0]!;

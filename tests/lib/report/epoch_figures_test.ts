@@ -9,8 +9,8 @@ function results(change: { readonly error?: number; readonly label?: number; rea
   const results = new TestResults(2, 100);
   for (let i = 0; i < 100; i++) {
     const score = (i + 0.5) / 100, mass = change.mass ?? 50 + i;
-    const prediction = { class: score > 0.5 ? 1 : 0, probabilities: [1 - score, score], mass: mass + (change.error ?? 0) };
-    results.add(prediction, change.label ?? prediction.class, mass);
+    const prediction = { class: score > 0.5 ? 1 : 0, probabilities: [1 - score, score], targets: [mass + (change.error ?? 0)] };
+    results.add(prediction, change.label ?? prediction.class, [mass]);
   }
   return results;
 }

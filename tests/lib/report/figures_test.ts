@@ -1,6 +1,7 @@
 /** @file Figures and tables of whatever a test split may hold: one class, one image, equal, huge or infinite numbers. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { MASS } from "../../../lib/data/targets.ts";
 import { table } from "../../../lib/cli/console.ts";
 import { measuresTable } from "../../../lib/cli/evaluate.ts";
 import { histogram } from "../../../lib/cli/histogram.ts";
@@ -75,7 +76,7 @@ const SPLITS: Readonly<Record<string, { readonly classes?: number; readonly rows
 function resultsOf(rows: readonly (readonly number[])[], classes = 2): TestResults {
   const results = new TestResults(classes, rows.length);
   for (const [label, score, trueMass, mass] of rows as readonly [number, number, number, number][]) {
-    results.add({ class: score > 0.5 ? 1 : 0, probabilities: [1 - score, score], mass }, label, trueMass);
+    results.add({ class: score > 0.5 ? 1 : 0, probabilities: [1 - score, score], targets: [mass] }, label, [trueMass]);
   }
   return results;
 }
@@ -101,8 +102,20 @@ for (const [name, { rows, classes }] of Object.entries(SPLITS)) {
     const histories = { a: { val_loss: [NaN, 1, Infinity], train_loss: [2] }, b: { val_acc: [0.5] } };
     const { models, summary } = await reported(results, histories);
     const parts = drawSections(models);
-    const page = reportPage({ data: "f.h5", seed: 1, models, comparisons: summary.comparisons, notes: [], made: [] }, parts);
-    const texts = [page, measuresTable(summary.models), ...summary.comparisons.map(describeComparison)];
+    const page = reportPage({
+      data: "f.h5",
+      seed: 1,
+      targets: [MASS],
+      models,
+      comparisons: summary.comparisons,
+      notes: [],
+      made: [],
+    }, parts);
+    const texts = [
+      page,
+      measuresTable(summary),
+      ...summary.comparisons.map((comparison) => describeComparison(comparison, [MASS])),
+    ];
     const figures = parts.flatMap((part) => part.figures);
     for (const text of [...texts, ...figures.map(figureDocument)]) {
       assert(!/NaN|undefined|Infinity|null/.test(text), text.slice(0, 2000));
@@ -114,7 +127,7 @@ for (const [name, { rows, classes }] of Object.entries(SPLITS)) {
     for (const { label, definition } of Object.values(MEASURES)) {
       assertStringIncludes(page, `<td>${escapeText(label)}</td>`);
       assertStringIncludes(page, escapeText(definition));
-      assertStringIncludes(measuresTable(summary.models), label);
+      assertStringIncludes(measuresTable(summary), label);
     }
   });
 }
@@ -124,7 +137,10 @@ Deno.test("figures of many images are small: a ROC curve of 200,000 points, mass
   const rows = Array.from({ length: 200_000 }, (_, i) => [i % 2, random.uniform(), 100 + random.normal(), 100 + random.normal()]);
   const { models: [few] } = await reported(new Map([["a", resultsOf(rows.slice(0, 100))]]), {});
   const models = [{ ...few!, results: resultsOf(rows) }];
-  const page = reportPage({ data: "f.h5", seed: 1, models, comparisons: [], notes: [], made: [] }, drawSections(models));
+  const page = reportPage(
+    { data: "f.h5", seed: 1, targets: [MASS], models, comparisons: [], notes: [], made: [] },
+    drawSections(models),
+  );
   assert(page.length < 2e6, `${page.length} characters`);
 });
 

@@ -1,6 +1,7 @@
 /** @file Options of finetuning against PyTorch: what is frozen, layer decay, label smoothing, logarithms of masses, running mean. */
 
 import { assert } from "@std/assert";
+import { MASS } from "../../../lib/data/targets.ts";
 import { defaultConfig } from "../../../lib/config/keys.ts";
 import { PackedImages } from "../../../lib/data/packed.ts";
 import { Finetune } from "../../../lib/train/finetune.ts";
@@ -26,7 +27,7 @@ variantsTest(
     const pixels = channelsLast(fixture.floats("input"), fixture.shape("input"));
     const images = PackedImages.fromDense(pixels, { channels: model.in_channels, size: model.img_size });
     const [labels, mass] = [fixture.floats("label"), fixture.floats("mass")];
-    const data = { images, labels, mass, split: { train: all, val: all, test: all } };
+    const data = { images, labels, targets: [{ ...MASS, values: mass }], split: { train: all, val: all, test: all } };
     using method = new Finetune(gpu, config, data, fixture.state("weight."));
     const batches = Array.from({ length: facts.steps }, () => all);
     let step = 0;

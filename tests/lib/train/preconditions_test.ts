@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { MASS } from "../../../lib/data/targets.ts";
 import { defaultConfig, KEYS } from "../../../lib/config/keys.ts";
 import { ConfigError } from "../../../lib/config/parse.ts";
 import { keysOf } from "../../../lib/config/schema.ts";
@@ -9,27 +10,28 @@ import { objectiveOf, PRETRAINING_METHODS } from "../../../lib/train/methods.ts"
 import {
   checkClasses,
   checkDecay,
-  checkMasses,
   checkSize,
+  checkTarget,
   checkTraining,
   stepsPerEpoch,
 } from "../../../lib/train/preconditions.ts";
 
+const checkMasses = (values: Float64Array) => checkTarget({ ...MASS, values }, "f.h5");
 const jets = Float64Array.from({ length: 400 }, (_, i) => 80 + i % 2 * 100 + i % 7);
 
-Deno.test("checkMasses() takes masses in any unit, with outliers that real files have", () => {
-  for (const unit of [1e-3, 1, 1e3, 1e9]) checkMasses(jets.map((mass) => mass * unit), "f.h5");
-  checkMasses(jets.with(3, 14_000), "f.h5");
-  checkMasses(jets.with(3, -999), "f.h5");
-  checkMasses(new Float64Array(10).fill(100), "f.h5");
-  checkMasses(new Float64Array(10).fill(100).with(2, 200), "f.h5");
-  checkMasses(new Float64Array(10), "f.h5");
+Deno.test("checkTarget() takes masses in any unit, with outliers that real files have", () => {
+  for (const unit of [1e-3, 1, 1e3, 1e9]) checkMasses(jets.map((mass) => mass * unit));
+  checkMasses(jets.with(3, 14_000));
+  checkMasses(jets.with(3, -999));
+  checkMasses(new Float64Array(10).fill(100));
+  checkMasses(new Float64Array(10).fill(100).with(2, 200));
+  checkMasses(new Float64Array(10));
 });
 
-Deno.test("checkMasses() names the image whose mass would drown all others, wherever it is", () => {
+Deno.test("checkTarget() names the image whose mass would drown all others, wherever it is", () => {
   for (const mass of [1e30, -1e30, 1e300, 1e7]) {
     for (const image of [0, 7, 399]) {
-      const error = assertThrows(() => checkMasses(jets.with(image, mass), "f.h5"), DataError);
+      const error = assertThrows(() => checkMasses(jets.with(image, mass)), DataError);
       assertEquals(error.message.includes(`the mass of image ${image} is ${mass} GeV`), true, error.message);
     }
   }

@@ -98,16 +98,16 @@ describe("factsOf()", () => {
 
 for (const name of ["beside.pt", "beside5.pt"]) {
   Deno.test(`readWeights() finds what ${name} says, in forms of NumPy and PyTorch`, () => {
-    const { massMean, massStd, normScale, history, assumed } = readWeights(FOLDER + name);
-    assertEquals([massMean, massStd, normScale], [142.5, 51.25, 1]);
+    const { targets: [mass], normScale, history, assumed } = readWeights(FOLDER + name);
+    assertEquals([mass!.mean, mass!.std, normScale], [142.5, 51.25, 1]);
     assertEquals(history, { loss: [1, NaN], acc: [0.5, 0.75] });
     assertEquals(assumed, ["model.img_size", "model.denominator_floor"]);
   });
 }
 
 Deno.test("readWeights() takes mean and deviation of the mass and the curves from a training file", () => {
-  const { massMean, massStd, history, state } = readWeights(`${FOLDER}notebook.pt`);
-  assertEquals([massMean, massStd], [142.53, 51.25]);
+  const { targets: [mass], history, state } = readWeights(`${FOLDER}notebook.pt`);
+  assertEquals([mass!.mean, mass!.std], [142.53, 51.25]);
   assertEquals(history, { train_loss: [1, 0.5], val_loss: [1.1, 0.6], train_acc: [0.7, 0.8] });
   assertEquals(state.size, readWeights(`${FOLDER}model.pt`).state.size);
 });

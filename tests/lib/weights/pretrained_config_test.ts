@@ -14,15 +14,15 @@ function read(config: string | undefined, name = "model.safetensors") {
   using folder = temporaryFolder();
   Deno.copyFileSync(`${FOLDER}model.safetensors`, `${folder.path}/${name}`);
   if (config !== undefined) Deno.writeTextFileSync(`${folder.path}/config.json`, config);
-  const { model: { img_size, denominator_floor }, massMean, massStd, normScale, assumed } = readWeights(`${folder.path}/${name}`);
-  return { img_size, denominator_floor, massMean, massStd, normScale, assumed };
+  const { model: { img_size, denominator_floor }, targets: [mass], normScale, assumed } = readWeights(`${folder.path}/${name}`);
+  return { img_size, denominator_floor, mass: [mass!.mean, mass!.std], normScale, assumed };
 }
 
 describe("readWeights() of a folder of save_pretrained()", () => {
   it("takes tensors under the name of the model's own module, and the numbers of config.json", () => {
-    const { model, massMean, massStd, normScale, assumed, state } = readWeights(`${FOLDER}model.safetensors`);
+    const { model, targets: [mass], normScale, assumed, state } = readWeights(`${FOLDER}model.safetensors`);
     assertEquals([model.img_size, model.denominator_floor, model.num_classes, model.mlp_ratio], [7, 0.5, 3, 2]);
-    assertEquals([massMean, massStd, normScale], [142.5, 51.25, 128]);
+    assertEquals([mass!.mean, mass!.std, normScale], [142.5, 51.25, 128]);
     assertEquals(assumed, []);
     assertEquals(state.get("cls_head.weight")!.shape, [3, 8]);
   });
@@ -35,7 +35,7 @@ describe("readWeights() of a folder of save_pretrained()", () => {
   it("finds numbers at the top, and in dicts of any name", () => {
     assertEquals(read('{"img_size":8,"denominator_floor":2}').assumed, ["mass_mean", "mass_std", "data.norm_scale"]);
     const nested = read('{"data":{"norm_scale":1,"mass":{"mean":100,"std":"30"}},"arch":{"vit":{"denominator_floor":[3]}}}');
-    assertEquals([nested.normScale, nested.massMean, nested.massStd, nested.denominator_floor], [1, 100, 30, 3]);
+    assertEquals([nested.normScale, ...nested.mass, nested.denominator_floor], [1, 100, 30, 3]);
   });
   it("takes null and other keys for nothing said", () => {
     assertEquals(read('{"mass_mean":null,"license":"mit","tags":["a"],"layers":{"depth":{"a":1}}}').assumed.length, 5);

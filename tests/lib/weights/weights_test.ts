@@ -2,6 +2,7 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { MASS } from "../../../lib/data/targets.ts";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor, toFloats } from "../../../lib/io/safetensors.ts";
 import { readWeights } from "../../../lib/disk/weight_files.ts";
 import { encodeWeights, WeightsError, weightsOf } from "../../../lib/weights/weights.ts";
@@ -125,8 +126,8 @@ describe("what a file does not say", () => {
     assertEquals(decodeInfo(encodeInfo(info), shapes), info);
   });
   it("does not include what it does say, in words of Python too", () => {
-    const { massMean, massStd, assumed } = decodeInfo({ mass_mean: "[142.5]", mass_std: "(51.0,)", norm_scale: "None" }, shapes);
-    assertEquals([massMean, massStd], [142.5, 51]);
+    const { targets: [mass], assumed } = decodeInfo({ mass_mean: "[142.5]", mass_std: "(51.0,)", norm_scale: "None" }, shapes);
+    assertEquals([mass!.mean, mass!.std], [142.5, 51]);
     assertEquals(assumed, ["data.norm_scale", "model.img_size", "model.denominator_floor"]);
   });
   it("includes an image size that does not fit the tokens", () => {
@@ -155,11 +156,15 @@ describe("describeUntrained()", () => {
 
   it("names the head that took no part, also when its file is read again", () => {
     assertEquals(again(["masses"]), ["masses"]);
-    const line = describeUntrained({ path: "a.safetensors", untrained: again(["classes"]) });
+    const line = describeUntrained({ path: "a.safetensors", targets: [MASS], untrained: again(["classes"]) });
     assertEquals(line, "a.safetensors was trained without classes (training.lambda_cls was 0): those that it predicts say nothing");
   });
   it("is silent where both did, and about weights that others trained", () => {
-    assertEquals([again([]), known.untrained, describeUntrained({ path: "a", untrained: [] })], [[], [], undefined]);
+    assertEquals([again([]), known.untrained, describeUntrained({ path: "a", targets: [MASS], untrained: [] })], [
+      [],
+      [],
+      undefined,
+    ]);
   });
   it("knows a backbone by what it was trained on", () => {
     const data = { path: "u.h5", keys: {}, images: 9, fingerprint: "0", split: "random", seed: 1, train: 8, val: 1, test: 0 };
