@@ -5,7 +5,8 @@ import { exists } from "../disk/files.ts";
 import type { Difference, Interval } from "../eval/bootstrap.ts";
 import { compareStudies, type MemberPair } from "../eval/compare_studies.ts";
 import { holm } from "../eval/mcnemar.ts";
-import { byMeasure, MEASURES, type MeasureValues } from "../eval/measures.ts";
+import { listTargets, MASS, sameTargets, type Target } from "../data/targets.ts";
+import { byMeasure, measuresOf, type MeasureValues } from "../eval/measures.ts";
 import { type Spread, spreads } from "../eval/spread.ts";
 import type { TestResults } from "../eval/test_results.ts";
 import { formatReal, NOT_DEFINED } from "../format.ts";
@@ -30,14 +31,23 @@ interface Comparison {
 /** The members with their measures on their test images, from their metrics.json. */
 export function readMembers(members: readonly Member[], folder: string): TrainedMember[] {
   return members.map(({ name, images, backbone, way }) => {
-    const { models } = JSON.parse(Deno.readTextFileSync(`${folder}/${name}/metrics.json`));
-    const values = models[name] as Record<string, number | string | null>;
-    const measures = byMeasure((measure) => {
+    const { models, targets } = readMetrics(`${folder}/${name}`);
+    const values = models[name]!;
+    const measures = byMeasure(targets, (measure) => {
       const value = values[measure] ?? null;
       return typeof value === "string" ? Number(value) : value;
     });
     return { name, images, backbone, way, measures };
   });
+}
+
+/** Measures of the models that a member was tested as, and what they predict beside the class. */
+function readMetrics(folder: string): {
+  readonly models: Readonly<Record<string, Readonly<Record<string, number | string | null>>>>;
+  readonly targets: readonly Target[];
+} {
+  const { models, targets = [MASS] } = JSON.parse(Deno.readTextFileSync(`${folder}/metrics.json`));
+  return { models, targets };
 }
 
 /**
@@ -79,6 +89,10 @@ export function compare(
         if (ours.images !== theirs.images) {
           throw new UsageError(`--against ${against}: ${other.name} was tested on other images there`);
         }
+        if (!sameTargets(ours.results.targets, theirs.results.targets)) {
+          const of = `${listTargets(theirs.results.targets)} there, and ${listTargets(ours.results.targets)} here`;
+          throw new UsageError(`--against ${against}: its members predict ${of}. Compare studies of the same targets`);
+        }
         const backbone = String(member.backbone ?? other.backbone ?? "");
         return { first: ours.results, second: theirs.results, images: ours.images, backbone, way: member.way };
       })
@@ -94,16 +108,16 @@ function reader(): (folder: string) => { images: string; results: TestResults } 
     const read = known.get(folder);
     if (read) return read;
     const [predicted] = [...readPredictions(`${folder}/predictions.csv`).values()] as [Predicted];
-    const found = { images: imagesOf(predicted), results: resultsOf(predicted) };
+    const found = { images: imagesOf(predicted), results: resultsOf(predicted, readMetrics(folder).targets) };
     known.set(folder, found);
     return found;
   };
 }
 
-function groupsOf(members: readonly TrainedMember[]): StudyGroup[] {
+function groupsOf(members: readonly TrainedMember[], targets: readonly Target[]): StudyGroup[] {
   return [...Map.groupBy(members, ({ images }) => images)].map(([images, of]) => {
     const backbones = of.flatMap(({ backbone }) => backbone ?? []);
-    return { images, members: of, spreads: spreads(of.map(({ measures }) => measures), backbones) };
+    return { images, members: of, spreads: spreads(of.map(({ measures }) => measures), targets, backbones) };
   });
 }
 
@@ -114,7 +128,7 @@ export function publish(
   comparisons: readonly Comparison[],
   reporter: ConsoleReporter,
 ): void {
-  const groups = groupsOf(members);
+  const { targets } = readMetrics(`${folder}/${members[0]!.name}`), groups = groupsOf(members, targets);
   const json = {
     members: members.map((member) => ({ ...member, images: member.images ?? null, backbone: member.backbone ?? null })),
     groups: groups.map(({ images, spreads }) => ({ images: images ?? null, measures: spreads })),
@@ -123,16 +137,16 @@ export function publish(
   makeFolder(folder);
   writeFileAtomic(`${folder}/study.json`, formatJson(json));
   const tables = [
-    ...groups.map((group) => ({ title: titleOf(group), rows: spreadRows(group) })),
+    ...groups.map((group) => ({ title: titleOf(group), rows: spreadRows(group, targets) })),
     ...comparisons.map(({ against, images, differences }) => {
       return {
         title: `${titleOf(groups.find((group) => group.images === images)!)}, against ${against}`,
-        rows: differenceRows(differences),
+        rows: differenceRows(differences, targets),
       };
     }),
   ];
   for (const { title, rows } of tables) reporter.line(`\n${title}\n${table(rows[0]!, rows.slice(1))}`);
-  writeFileAtomic(`${folder}/study.html`, studyPage(tables, learningCurves(groups)));
+  writeFileAtomic(`${folder}/study.html`, studyPage(tables, learningCurves(groups, targets)));
   const models = groups[0]!.members.map(({ name }) => `${folder}/${name}/best.safetensors`);
   reporter.line(`\nIn ${folder}: study.html (open it in a browser), the numbers in study.json, and a folder for each member`);
   reporter.line(`Their report, with curves of each: deno task report ${folder}`);
@@ -149,18 +163,19 @@ function ends(interval: Interval | null, digits: number): string {
   return interval ? `[${interval.map((end) => formatReal(end, digits)).join(", ")}]` : NOT_DEFINED;
 }
 
-function spreadRows({ spreads }: StudyGroup): string[][] {
-  const rows = Object.entries(MEASURES).map(([name, { label, digits }]) => {
+function spreadRows({ spreads }: StudyGroup, targets: readonly Target[]): string[][] {
+  const rows = Object.entries(measuresOf(targets)).map(([name, { label, digits }]) => {
     const { mean, deviation, interval } = spreads[name] as Spread;
     return [label, formatReal(mean, digits), formatReal(deviation, digits), ends(interval, digits)];
   });
   return [["test images", "mean", "deviation", "95 % of the mean"], ...rows];
 }
 
-function differenceRows(differences: Record<string, Difference | null>): string[][] {
+function differenceRows(differences: Record<string, Difference | null>, targets: readonly Target[]): string[][] {
+  const measures = measuresOf(targets);
   const shown = (p: number | null) => p === null ? NOT_DEFINED : p.toPrecision(2);
-  const corrected = holm(Object.keys(MEASURES).map((name) => differences[name]?.p ?? null));
-  const rows = Object.entries(MEASURES).map(([name, { label, digits }], i) => {
+  const corrected = holm(Object.keys(measures).map((name) => differences[name]?.p ?? null));
+  const rows = Object.entries(measures).map(([name, { label, digits }], i) => {
     const found = differences[name];
     if (!found) return [label, NOT_DEFINED, "", "", ""];
     const { difference, interval, p } = found;

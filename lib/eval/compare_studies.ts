@@ -9,7 +9,7 @@
 
 import { Random, STREAMS } from "../random.ts";
 import { type Difference, difference, differenceOf, resample } from "./bootstrap.ts";
-import { byMeasure, MEASURES } from "./measures.ts";
+import { byMeasure } from "./measures.ts";
 import { Sampler } from "./sample.ts";
 import type { TestResults } from "./test_results.ts";
 
@@ -37,15 +37,16 @@ export interface MemberPair {
  * @param seed the same seed gives the same resamples
  */
 export function compareStudies(pairs: readonly MemberPair[], seed: number): Record<string, Difference | null> {
+  const { targets } = pairs[0]!.first;
   const samplers = pairs.map(({ first, second }) => [first, second].map((results) => new Sampler(results)));
   const differences = (pair: number, counts?: Uint32Array): Record<string, number> => {
     const samples = samplers[pair]!.map((sampler) => sampler.sample(counts));
-    return byMeasure((_, { value }) => {
+    return byMeasure(targets, (_, { value }) => {
       const [first, second] = samples.map(value);
       return first === null || second === null ? NaN : difference(first!, second!);
     });
   };
-  const resampled = byMeasure(() => new Float64Array(RESAMPLES));
+  const resampled = byMeasure(targets, () => new Float64Array(RESAMPLES));
   for (let b = 0; b < RESAMPLES; b++) {
     const random = new Random(seed, STREAMS.bootstrap, b);
     const ways = drawn(pairs.map(({ way }) => way), random), backbones = drawn(pairs.map(({ backbone }) => backbone), random);
@@ -60,10 +61,10 @@ export function compareStudies(pairs: readonly MemberPair[], seed: number): Reco
       }
       return differences(i, counts.get(images));
     });
-    for (const name of Object.keys(MEASURES)) resampled[name]![b] = mean(of.map((values) => values?.[name]), times);
+    for (const name of Object.keys(resampled)) resampled[name]![b] = mean(of.map((values) => values?.[name]), times);
   }
   const found = pairs.map((_, i) => differences(i)), once = pairs.map(() => 1);
-  return byMeasure((name) => {
+  return byMeasure(targets, (name) => {
     const value = mean(found.map((values) => values[name]), once);
     return Number.isNaN(value) ? null : differenceOf(value, resampled[name]!);
   });

@@ -10,6 +10,7 @@
  */
 
 import type { Interval } from "./bootstrap.ts";
+import type { Target } from "../data/targets.ts";
 import { byMeasure, type MeasureValues } from "./measures.ts";
 
 /** A measure over the members of a study. */
@@ -45,8 +46,12 @@ export function spreadOf(values: readonly (number | null)[], backbones: readonly
 }
 
 /** Every measure over the members of a study. */
-export function spreads(members: readonly MeasureValues[], backbones?: readonly number[]): Record<string, Spread> {
-  return byMeasure((name) => spreadOf(members.map((values) => values[name] ?? null), backbones));
+export function spreads(
+  members: readonly MeasureValues[],
+  targets: readonly Target[],
+  backbones?: readonly number[],
+): Record<string, Spread> {
+  return byMeasure(targets, (name) => spreadOf(members.map((values) => values[name] ?? null), backbones));
 }
 
 /** Variance of the mean of a table of backbones and ways, and its degrees of freedom; undefined if the table has gaps. */

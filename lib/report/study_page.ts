@@ -1,6 +1,6 @@
 /** @file The page of a study: tables of means and deviations, and learning curves. */
 
-import { MASS, type Target } from "../data/targets.ts";
+import type { Target } from "../data/targets.ts";
 import { errorMeasure, measuresOf, type MeasureValues } from "../eval/measures.ts";
 import type { Spread } from "../eval/spread.ts";
 import { Chart, rangeOf, series } from "./chart.ts";
@@ -22,7 +22,7 @@ export interface StudyTable {
 }
 
 /** Measures against the number of training images, with every member and the interval of the mean; none for one number. */
-export function learningCurves(groups: readonly StudyGroup[], targets: readonly Target[] = [MASS]): Figure[] {
+export function learningCurves(groups: readonly StudyGroup[], targets: readonly Target[]): Figure[] {
   const measures = measuresOf(targets);
   const known = groups.flatMap(({ images, ...rest }) => images === undefined ? [] : [{ images, ...rest }])
     .sort((a, b) => a.images - b.images);
