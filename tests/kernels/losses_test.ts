@@ -15,6 +15,13 @@ function softmaxRow(row: number[]): number[] {
   return e.map((x) => x / sum);
 }
 
+/** A loss of PyTorch's over several targets. */
+const GOLDEN:
+  & Readonly<Record<"rows" | "targets" | "weight" | "loss", number>>
+  & Readonly<Record<"prediction" | "goal" | "each" | "gradient" | "distance", number[]>> = JSON.parse(
+    Deno.readTextFileSync(new URL("../fixtures/targets/loss.json", import.meta.url)),
+  );
+
 gpuTest("crossEntropy() is log-sum-exp minus the label's logit, for logits near the end of the floats too", async (gpu) => {
   const [rows, classes, weight] = [5, 3, 0.7];
   const values = randoms(rows * classes, 1).map((x, i) => i < 3 ? 3e37 * x : 4 * x);
@@ -82,6 +89,22 @@ gpuTest("smoothL1() is quadratic within 1 and linear beyond", async (gpu) => {
   assertClose(l!, [0.125, 0.03125, 2.5, 0.5, 0], "loss");
   assertClose(d!, [0.5, 0.25, 3, 1, 0], "distance");
   assertClose(g!, [0.5, -0.25, 1, -1, 0].map((x) => x * 2 / 5), "gradient");
+});
+
+gpuTest("smoothL1() of several targets has PyTorch's loss and gradient, and gives the distance of each", async (gpu) => {
+  const { rows, targets, weight, loss: mean, ...golden } = GOLDEN;
+  const prediction = placed(gpu, "prediction", [rows, targets], golden.prediction), tape = new Tape(gpu, { training: true });
+  tape.watch(prediction);
+  const { loss, distances } = smoothL1(tape, prediction, placed(gpu, "goal", [rows, targets], golden.goal), weight);
+  tape.backward(loss);
+  const kept = [loss, tape.gradient(prediction)!, ...distances].map((x) => keep(tape, x));
+  tape.compile({ poison: true }).run();
+  const [each, gradient, ...away] = await Promise.all(kept.map((x) => read(gpu, x)));
+  assertClose(each!, golden.each, "loss");
+  assertClose([each!.reduce((sum, x) => sum + x, 0) / each!.length], [mean], "mean of the loss");
+  assertClose(gradient!, golden.gradient, "gradient");
+  assertEquals(away.length, targets);
+  away.forEach((of, t) => assertClose(of, golden.distance.filter((_, i) => i % targets === t), `distance of target ${t}`));
 });
 
 gpuTest("ntXent() is the cross entropy of each row over all others, with the gradient of both roles", async (gpu) => {

@@ -7,6 +7,7 @@ import type { TrainedOn } from "../../lib/data/provenance.ts";
 import type { ModelConfig } from "../../lib/nn/config.ts";
 import { isHead } from "../../lib/nn/heads.ts";
 import { readTensors } from "../../lib/disk/weight_files.ts";
+import { outputNames } from "../../lib/weights/onnx_graph.ts";
 import { encodeInfo, type WeightsInfo } from "../../lib/weights/weights_info.ts";
 import { Random } from "../../lib/random.ts";
 import { type OnnxJob, type OnnxOutputs, runOnnx } from "../support/onnx_runtime.ts";
@@ -19,7 +20,14 @@ const IMAGES = 5;
 /** What else is told of the models. */
 const INFO: Readonly<Record<string, Partial<WeightsInfo>>> = {
   odd: { transform: "log1p", targets: [{ ...MASS, mean: 5, std: 0.3, log: true }] },
-  classes: { transform: "sqrt" },
+  classes: {
+    transform: "sqrt",
+    targets: [
+      { name: "m", unit: "GeV", mean: 142, std: 51, log: false },
+      { name: "pT/of jet", unit: "", mean: 6, std: 0.2, log: true },
+      { name: "logits", unit: "cm", mean: 0, std: 1e-3, log: false },
+    ],
+  },
 };
 const MODELS: Readonly<Record<string, Partial<ModelConfig>>> = {
   plain: { depth: 2 },
@@ -34,7 +42,7 @@ const MODELS: Readonly<Record<string, Partial<ModelConfig>>> = {
     lcm_kernel: 5,
     denominator_floor: 1e-6,
   },
-  classes: { num_classes: 3, head_hidden: 7, denominator_floor: 1 },
+  classes: { num_classes: 3, num_targets: 3, head_hidden: 7, denominator_floor: 1 },
   pixels: {
     in_channels: 1,
     img_size: 5,
@@ -83,7 +91,12 @@ async function predicted(workspace: Workspace, name: string, model: ModelConfig,
   return {
     logits: { dims: scores, data: values(/^logit_/) },
     probabilities: { dims: scores, data: values(/^prob_/) },
-    mass: { dims: [IMAGES], data: values(/^mass$/) },
+    ...Object.fromEntries(
+      outputNames(INFO[name]?.targets ?? [MASS]).map((output, t) => {
+        // columns of targets follow that of the class
+        return [output, { dims: [IMAGES], data: rows.map((row) => Number(row[titles.indexOf("class") + 1 + t])) }];
+      }),
+    ),
   };
 }
 
@@ -96,7 +109,7 @@ function firstOf(outputs: OnnxOutputs, images: number): OnnxOutputs {
   );
 }
 
-Deno.test("ONNX Runtime gives what deno task predict gives, for odd sizes, deep heads, several classes and both layouts", async () => {
+Deno.test("ONNX Runtime gives what deno task predict gives, for odd sizes, deep heads, several classes and targets, and both layouts", async () => {
   using workspace = new Workspace();
   const jobs: OnnxJob[] = [], expected: { what: string; outputs: OnnxOutputs }[] = [];
   for (const [name, changes] of Object.entries(MODELS)) {
@@ -121,7 +134,7 @@ Deno.test("ONNX Runtime gives what deno task predict gives, for odd sizes, deep 
   }
   const results = await runOnnx(jobs);
   for (const [i, { what, outputs }] of expected.entries()) {
-    assertEquals(Object.keys(results[i]!), ["logits", "probabilities", "mass"], what);
+    assertEquals(Object.keys(results[i]!), Object.keys(outputs), what);
     for (const [name, { dims, data }] of Object.entries(outputs)) {
       assertEquals(results[i]![name]!.dims, dims, `${name} of ${what}`);
       for (const [at, value] of data.entries()) {
@@ -173,6 +186,27 @@ Deno.test("deno task export says in the file what it holds, and what the model w
     ...{ classes: "0,1", layout: "channels-last", images_unit: "as in the data file", mass_unit: "GeV" },
     ...{ split: "stratified", split_seed: "43", images_sha256: "f".repeat(64) },
   });
+});
+
+Deno.test("deno task export names the outputs of several targets, and their units", async () => {
+  const { targets } = INFO["classes"]!, model = { ...SMALL_MODEL, num_targets: 3 };
+  using workspace = workspaceWith({ model, targets: targets! }, randomState(model, 5));
+  const { stdout } = await succeed(workspace, "export", ...EXPORT);
+  assertStringIncludes(stdout, "probabilities (N, 2), m (N) in GeV, pT_of_jet (N) and logits_ (N) in cm");
+  const { target_outputs, target_units, mass_unit, mass_mean, version, targets: known } = metadataOf(workspace);
+  assertEquals([target_outputs, target_units, mass_unit, mass_mean, version], [
+    "m,pT_of_jet,logits_",
+    "GeV,,cm",
+    undefined,
+    undefined,
+    "4",
+  ]);
+  assertEquals(JSON.parse(known!), targets);
+  const other = [...EXPORT.slice(0, -1), "weights/n.onnx", "--set", "mass_mean=1"];
+  assertStringIncludes(
+    await fail(workspace, "export", ...other),
+    "predicts m (GeV), pT/of jet, logits (cm), and not the mass alone",
+  );
 });
 
 Deno.test("deno task export refuses masses without a unit, and takes one", async () => {
