@@ -48,9 +48,22 @@ function holds(test: () => boolean): boolean {
 export async function readJets(name: string, file: ByteSource, progress?: Progress): Promise<Jets> {
   using jets = JetFile.of(await readData(name, file));
   const scalars = (["labels", "mass"] as const).map((quantity) => jets.has(quantity) ? jets.readScalars(quantity) : undefined);
-  const columns = new Map(jets.columns.map((name) => [name, jets.readScalars(`target ${name}`)]));
+  const columns = new Map(jets.columns.flatMap((name) => {
+    const values = readColumn(jets, name);
+    return values ? [[name, values]] : [];
+  }));
   const images = await packInMemory(jets, progress);
   const empty = findEmpty(images, jets.fills);
   if (empty.count === images.count) throw new DataError(`${name}: all ${images.count} images are empty`);
   return { name, images, labels: scalars[0], mass: scalars[1], columns, remarks: remarksOn(jets, empty, images.count) };
+}
+
+/** The numbers of a dataset; undefined if one of them is none: nobody may ask for it. */
+function readColumn(jets: JetFile, name: string): Float64Array | undefined {
+  try {
+    return jets.readScalars(`target ${name}`);
+  } catch (error) {
+    if (error instanceof DataError) return undefined;
+    throw error;
+  }
 }

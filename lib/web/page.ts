@@ -105,7 +105,9 @@ async function show(now: Loaded): Promise<void> {
   count();
   list.move(1);
   if (now.labels || now.targets.some(({ truth }) => truth)) await drawReport();
-  else get("figures").textContent = `Figures compare predictions with the truth: these jets have neither labels nor ${targetsIn(now)}.`;
+  else {get("figures").textContent = `Figures compare predictions with the truth: these jets have neither labels nor ${
+      targetsIn(now)
+    }.`;}
   if (status.className !== "error") say(took);
 }
 
