@@ -19,14 +19,15 @@
  *
  * @example Train on arrays of your own
  * ```ts
- * import { defaultConfig, Finetune, Gpu, PackedImages, stratifiedSplit } from "./mod.ts";
+ * import { defaultConfig, Finetune, Gpu, MASS, PackedImages, stratifiedSplit } from "./mod.ts";
  *
  * async function train(pixels: Float32Array, labels: Float64Array, mass: Float64Array) {
  *   using gpu = await Gpu.open();
  *   const config = defaultConfig();
  *   const images = PackedImages.fromDense(pixels, { channels: 8, size: 125 });
  *   const split = stratifiedSplit(labels, config.data.seed);
- *   using method = new Finetune(gpu, config, { images, labels, mass, split }, new Map());
+ *   const targets = [{ ...MASS, values: mass }];
+ *   using method = new Finetune(gpu, config, { images, labels, targets, split }, new Map());
  *   let step = 0;
  *   for await (const batch of method.stage([split.train.subarray(0, config.data.batch_size)])) {
  *     method.run(batch, { seed: config.data.seed, step: step++, learningRates: method.learningRates(1) });
