@@ -1,12 +1,13 @@
-/** @file The work of deno task inspect: facts of a data file, printed, and pictures of images. */
+/** @file The work of deno task inspect: facts of a data file, or of several as one, printed, and pictures of images. */
 
-import { openData, openJets } from "../disk/data_files.ts";
+import { openData, openJets, openJetSet } from "../disk/data_files.ts";
+import { dataFiles } from "../disk/data_paths.ts";
 import { describeNegative, describeZeroEnd, describeZeros, remarksOn } from "../data/empty.ts";
 import type { Encoding, PackedBatch } from "../data/entries.ts";
 import { DataError } from "../data/errors.ts";
 import { FEATURES, jetFeatures } from "../data/features.ts";
-import type { JetFile } from "../data/jet_file.ts";
-import type { JetNames } from "../data/jets.ts";
+import { JetFile } from "../data/jet_file.ts";
+import type { JetNames, Jets } from "../data/jets.ts";
 import type { ImageGroup } from "../data/image_group.ts";
 import { labelProblem } from "../data/labels.ts";
 import { packGroup } from "../data/pack_group.ts";
@@ -17,19 +18,20 @@ import { CHANNEL_NAMES, describe, hasPublishedChannels, ImageStatistics } from "
 import { linearProbe } from "../eval/linear_probe.ts";
 import { measure } from "../eval/measures.ts";
 import { Matrix } from "../eval/regression.ts";
-import { formatCount, formatReal } from "../format.ts";
+import { formatCount, formatReal, listed } from "../format.ts";
 import { makeOutputFolder, writeFileAtomic } from "../disk/atomic.ts";
 import { eventFigure } from "../report/event_figure.ts";
 import { figureDocument } from "../report/svg.ts";
 import { pauses } from "../interrupted.ts";
 import { type ConsoleReporter, table } from "./console.ts";
 import { histogram } from "./histogram.ts";
+import { rooted } from "./paths.ts";
 
 /** What is looked at. */
 export interface InspectOptions {
   /** Datasets to use instead of the usual names. */
   readonly names: JetNames;
-  /** Images to look at, spread over the file; 0 for all. */
+  /** Images to look at, spread over the files; 0 for all. */
   readonly sample: number;
   /** Folder for pictures, if there shall be any. */
   readonly pictures: string | undefined;
@@ -48,39 +50,69 @@ const FEWEST_TEST_IMAGES = 20;
 /** Most images whose hand-made features are kept. */
 const MOST_FEATURED = 50_000;
 
+/** Numbers of each image that are looked at. */
+type Quantity = "labels" | "mass" | "pt";
+type Scalars = Readonly<Record<Quantity, Float64Array | undefined>>;
+
 /**
- * Prints what a file holds.
+ * Prints what a file holds, or what several hold together.
  *
- * @throws {DataError} if it is damaged, or holds no images
+ * @param path of the files, as data.labelled_path takes it
+ * @throws {DataError} if one is missing or damaged, holds no images, or if they do not fit together
  */
 export async function inspect(path: string, options: InspectOptions): Promise<void> {
-  const { reporter } = options;
-  const { size: bytes } = await listDatasets(path, reporter);
-  using file = await openJets(path, options.names);
+  const { reporter, names } = options, files = dataFiles(path, rooted);
+  for (const [i, file] of files.entries()) await listDatasets(`${i > 0 ? "\n" : ""}`, file, reporter);
+  using file = await openJetSet(path, files.map((path) => ({ path })), names);
   if (options.indices) checkIndices(options.indices, file);
   using _folder = options.pictures === undefined ? undefined : makeOutputFolder(options.pictures);
-  const labels = file.has("labels") ? file.readScalars("labels") : undefined;
-  const mass = file.has("mass") ? file.readScalars("mass") : undefined;
-  const pt = file.has("pt") ? file.readScalars("pt") : undefined;
+  if (files.length > 1) describeParts(file, reporter);
+  const scalars = await readScalars(file, options), { labels, mass, pt } = scalars;
   if (labels) describeLabels(labels, reporter);
   if (mass) describeScalar("Mass", mass, 20, 16, reporter);
   if (pt) describeScalar("pT", pt, 50, 16, reporter);
-  await lookAtImages(file, { labels, mass }, options);
-  comparePublished(file, bytes, reporter);
-  if (options.pictures !== undefined) await drawImages(file, { labels, mass, pt }, options.pictures, options);
+  await lookAtImages(file, scalars, options);
+  if (file instanceof JetFile) comparePublished(file, Deno.statSync(file.path).size, reporter);
+  if (options.pictures !== undefined) await drawImages(file, scalars, options.pictures, options);
 }
 
-async function listDatasets(path: string, reporter: ConsoleReporter): Promise<Deno.FileInfo> {
+/** What is said of several files before what they hold together. */
+function describeParts({ parts, count, size, channels }: Jets, reporter: ConsoleReporter): void {
+  reporter.line(
+    `\nTogether: ${formatCount(count)} images of ${size} x ${size} with ${channels} channels, numbered through all files:`,
+  );
+  let first = 0;
+  const rows = parts.map((part) => [part.path, String(first), String((first += part.count) - 1)]);
+  reporter.line(table(["file", "first image", "last"], rows));
+}
+
+/** What all files say of each image; what some say alone is left out, with a line. */
+async function readScalars(file: Jets, { names, reporter }: InspectOptions): Promise<Scalars> {
+  const holders = { labels: 0, mass: 0, pt: 0 }, lacking: Record<Quantity, string[]> = { labels: [], mass: [], pt: [] };
+  const quantities = Object.keys(holders) as Quantity[];
+  for (const { path } of file.parts) {
+    using part = await openJets(path, names);
+    for (const quantity of quantities) part.has(quantity) ? holders[quantity]++ : lacking[quantity].push(path);
+  }
+  const read = (quantity: Quantity) => {
+    if (holders[quantity] > 0 && lacking[quantity].length > 0) {
+      reporter.line(`Beware: there is no ${quantity === "labels" ? "label" : quantity} in ${listed(lacking[quantity])}: left out`);
+      return undefined;
+    }
+    return holders[quantity] > 0 ? file.readScalars(quantity) : undefined;
+  };
+  return { labels: read("labels"), mass: read("mass"), pt: read("pt") };
+}
+
+async function listDatasets(before: string, path: string, reporter: ConsoleReporter): Promise<void> {
   using file = await openData(path);
-  const facts = Deno.statSync(path);
-  reporter.line(`${path}: ${formatCount(facts.size)} bytes\n`);
+  reporter.line(`${before}${path}: ${formatCount(Deno.statSync(path).size)} bytes\n`);
   const { names } = file;
   reporter.line(table(["dataset", "shape", "type", "storage"], datasetRows(file, names.slice(0, MOST_DATASETS))));
   if (names.length > MOST_DATASETS) reporter.line(`and ${formatCount(names.length - MOST_DATASETS)} more`);
-  return facts;
 }
 
-function checkIndices(indices: readonly number[], { path, count }: JetFile): void {
+function checkIndices(indices: readonly number[], { path, count }: Jets): void {
   const bad = indices.find((index) => index >= count);
   if (bad !== undefined) throw new DataError(`${path}: there is no image ${bad}: the last is ${count - 1}. Change --index`);
 }
@@ -116,8 +148,8 @@ function describeScalar(name: string, values: Float64Array, width: number, bins:
 
 /** Statistics of each channel over a sample, and what hand-made features reach on it. */
 async function lookAtImages(
-  file: JetFile,
-  { labels, mass }: { labels: Float64Array | undefined; mass: Float64Array | undefined },
+  file: Jets,
+  { labels, mass }: Scalars,
   { sample, reporter, signal }: InspectOptions,
 ): Promise<void> {
   const count = sample === 0 ? file.count : Math.min(sample, file.count);
@@ -126,7 +158,7 @@ async function lookAtImages(
   const every = Math.ceil(count / MOST_FEATURED);
   const chosen = Array.from({ length: count }, (_, i) => Math.floor(i * file.count / count));
   const empty: number[] = [];
-  const fill = Math.fround(file.fill), perImage = file.size ** 2 * file.channels;
+  const fills = file.fills.map(Math.fround).filter((fill) => fill !== 0), perImage = file.size ** 2 * file.channels;
   const pause = pauses({ progress: reporter.counting("reading images"), signal }, `Stopped while reading ${file.path}`);
   let done = 0;
   for await (const group of file.scan(chosen)) {
@@ -136,7 +168,7 @@ async function lookAtImages(
       const index = group.first + i;
       const words = packed.words.subarray(packed.offsets[i], packed.offsets[i + 1]);
       const values = group.values.subarray(i * perImage, (i + 1) * perImage);
-      if (words.length === 0 || (fill !== 0 && values.every((value) => value === fill))) empty.push(index);
+      if (words.length === 0 || fills.some((fill) => values.every((value) => value === fill))) empty.push(index);
       if (hasPublishedChannels(file) && done % every === 0) featured.push({ index, features: jetFeatures(words, encoding, file) });
     }
     await pause(done, count);
@@ -154,12 +186,12 @@ async function lookAtImages(
 }
 
 /** Images in the smaller encoding if it can hold them. */
-function packInEither(file: JetFile, group: ImageGroup): { packed: PackedBatch; encoding: Encoding } {
+function packInEither(file: Jets, group: ImageGroup): { packed: PackedBatch; encoding: Encoding } {
   const small = packGroup(file, group, "u8");
   return small ? { packed: small, encoding: "u8" } : { packed: packGroup(file, group, "f32")!, encoding: "f32" };
 }
 
-function describeCount(file: JetFile, count: number): string {
+function describeCount(file: Jets, count: number): string {
   return count === file.count ? `all ${count}` : `${count} of ${file.count}, evenly spread`;
 }
 
@@ -232,12 +264,16 @@ function comparePublished(file: JetFile, bytes: number, reporter: ConsoleReporte
 }
 
 async function drawImages(
-  file: JetFile,
-  scalars: Readonly<Record<"labels" | "mass" | "pt", Float64Array | undefined>>,
+  file: Jets,
+  scalars: Scalars,
   folder: string,
   { indices, reporter }: InspectOptions,
 ): Promise<void> {
-  const stem = file.path.split("/").at(-1)!.replace(/\.[^.]*$/, "");
+  const stemOf = (image: number) => {
+    let first = 0;
+    const { path } = file.parts.find(({ count }) => image < (first += count))!;
+    return path.split("/").at(-1)!.replace(/\.[^.]*$/, "");
+  };
   for (const index of indices ?? new Set([0, Math.floor(file.count / 2), file.count - 1])) {
     const { value: group } = await file.scan([index]).next();
     const image = group.values;
@@ -246,7 +282,7 @@ async function drawImages(
       scalars.mass && `mass ${scalars.mass[index]!.toFixed(1)} GeV`,
       scalars.pt && `pT ${scalars.pt[index]!.toFixed(1)} GeV`,
     ].filter((text) => text !== undefined);
-    const path = `${folder}/${stem}-${index}.svg`;
+    const path = `${folder}/${stemOf(index)}-${index}.svg`;
     writeFileAtomic(path, figureDocument(eventFigure(`image-${index}`, [`Image ${index}`, ...facts].join(", "), image, file)));
     reporter.line(`${path}: a picture of image ${index}`);
   }

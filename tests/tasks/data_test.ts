@@ -48,7 +48,7 @@ Deno.test("deno task inspect takes files of other shapes, and refuses what is no
   Deno.writeTextFileSync(`${workspace.root}data/page.h5`, "<html>");
   assertStringIncludes(await fail(workspace, "inspect", "data/page.h5"), "data/page.h5: this is not an HDF5 file");
   assertStringIncludes(await fail(workspace, "inspect"), "FILE is missing");
-  assertStringIncludes(await fail(workspace, "inspect", "data/toy.h5", "more.h5"), "there are 2");
+  assertStringIncludes(await fail(workspace, "inspect", "data/toy.h5", "data/more.h5"), "data/more.h5: there is no such file");
 });
 
 Deno.test("deno task pack stops at Ctrl-C, keeps what it has, and goes on", async () => {

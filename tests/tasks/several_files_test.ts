@@ -1,6 +1,6 @@
 /** @file Data in several files, as users have them: a file for each process or period, named one by one or by a pattern. */
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { stratifiedSplit } from "../../lib/data/split.ts";
 import { Hdf5Writer } from "../../lib/disk/hdf5_writer.ts";
 import { asNumpy } from "../support/numpy.ts";
@@ -78,4 +78,33 @@ Deno.test("files that do not belong together are refused in one line before anyt
     await finetune("data.labelled_path=data/a.h5,data/scaled.h5"),
     "scaled.h5 reach 0.5: they are scaled differently",
   );
+});
+
+Deno.test("inspect looks at several files together, and says what some of them lack", async () => {
+  using workspace = new Workspace();
+  const at = `${workspace.root}data/`;
+  writeToy(`${at}a_1.h5`, 40, true, 1);
+  writeToy(`${at}other.h5`, 30, true, 2);
+  Deno.writeFileSync(`${at}a_2.npz`, (await asNumpy(`${at}other.h5`)).npz);
+  const inspect = async (...args: string[]) => (await succeed(workspace, "inspect", ...args)).stdout.replaceAll(workspace.root, "");
+  const both = await inspect("data/a_*", "--svg", "--index", "39,40");
+  for (
+    const line of [
+      "data/a_1.h5: ",
+      "Together: 70 images of 12 x 12 with 2 channels, numbered through all files:",
+      "Classes: 35 of class 0 (50.0 %), 35 of class 1 (50.0 %)",
+      "Images: all 70;",
+      "reports/inspect/a_1-39.svg: a picture of image 39",
+      "reports/inspect/a_2-40.svg: a picture of image 40",
+    ]
+  ) assertStringIncludes(both, line);
+  assertMatch(both, /^data\/a_2\.npz +40 +69$/m);
+  assertEquals(/published/.test(both), false);
+  const [named] = [await inspect("data/a_1.h5", "data/a_2.npz")], histogram = /Mass in GeV[^]*?\n\n/;
+  assertEquals(histogram.exec(named)![0], histogram.exec(both)![0]);
+  writeToy(`${at}bare.h5`, 10, false);
+  const mixed = await inspect("data/a_1.h5,data/bare.h5");
+  assertStringIncludes(mixed, "Beware: there is no label in data/bare.h5: left out");
+  assertStringIncludes(mixed, "Images: all 50;");
+  assertStringIncludes(await fail(workspace, "inspect", "data/b*.npz"), "no file is called like that");
 });
