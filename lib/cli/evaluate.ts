@@ -22,7 +22,7 @@ import { labelledPlace, testPlace } from "./commands.ts";
 import { type ConsoleReporter, table } from "./console.ts";
 import { describeMaking } from "./making.ts";
 import { writeReport } from "./report.ts";
-import { ReportFolder } from "./report_folder.ts";
+import { MEMBERS, ReportFolder } from "./report_folder.ts";
 
 /** A model to be evaluated, or an ensemble of several. */
 export interface Candidate {
@@ -75,6 +75,8 @@ export async function evaluate(
   checkOutputsAlike(candidates);
   using folder = new ReportFolder(out);
   const rows = formats.includes("csv") ? folder.begin("predictions.csv") : undefined;
+  const hasMembers = candidates.some(({ members }) => members.length > 1),
+    ofMembers = rows && hasMembers ? folder.begin(MEMBERS) : undefined;
   const separate = config.data.test_path !== "", whole = separate || all;
   const place = separate ? testPlace(config) : labelledPlace(config), { targets } = candidates[0]!.members[0]!;
   using data = await openLabelled(gpu, config, place, {
@@ -89,11 +91,13 @@ export async function evaluate(
     ...(signal && { signal }),
   });
   const { seed, batch_size: batch } = config.data, images = data.split.test.length;
-  rows?.write(csvLine(["model", ...csvHeader(config.model.num_classes, targets), ...truthHeader(data, targets)]));
+  const header = [...csvHeader(config.model.num_classes, targets), ...truthHeader(data, targets)];
+  rows?.write(csvLine(["model", ...header]));
+  ofMembers?.write(csvLine(["model", "member", ...header]));
   const judged = new Map<string, Judged>();
   for (const candidate of candidates) {
     const options = { progress: reporter.counting(candidate.name), signal, flips };
-    judged.set(candidate.name, await resultsOf(gpu, candidate, data, batch, rows, options));
+    judged.set(candidate.name, await resultsOf(gpu, candidate, data, batch, { rows, ofMembers }, options));
   }
   const models = new Map([...judged].map(([name, { results }]) => [name, results]));
   const summary = await summarise(models, seed, { progress: reporter.counting("95 % intervals", "resamples"), signal });
@@ -141,13 +145,13 @@ interface Judged {
   readonly members: readonly TestResults[] | undefined;
 }
 
-/** A model's predictions of the test images beside the truth; each is a row too, if rows are wanted. */
+/** A model's predictions of the test images beside the truth; each is a row too, and those of its members, if rows are wanted. */
 async function resultsOf(
   gpu: Gpu,
   { name, members }: Candidate,
   data: LabelledData,
   batch: number,
-  rows: PendingFile | undefined,
+  { rows, ofMembers: memberRows }: { readonly rows: PendingFile | undefined; readonly ofMembers: PendingFile | undefined },
   options: PredictOptions,
 ): Promise<Judged> {
   const { labels, targets, weights, pt, split: { test } } = data;
@@ -160,6 +164,8 @@ async function resultsOf(
     predictions.forEach((prediction, i) => ofMembers[i]!.add(prediction, ...truth));
     const known = truth.flat().filter((value) => value !== undefined).map((value) => Number.isNaN(value) ? "" : value);
     rows?.write(csvLine([name, ...csvRow(mean), ...known]));
+    if (members.length === 1) continue;
+    predictions.forEach((prediction, i) => memberRows?.write(csvLine([name, i + 1, ...csvRow(prediction), ...known])));
   }
   return { results, members: members.length > 1 ? ofMembers : undefined };
 }

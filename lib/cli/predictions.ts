@@ -22,6 +22,30 @@ export interface Predicted {
  * @throws {UsageError} if the file is none of deno task eval
  */
 export function readPredictions(path: string): Map<string, Predicted> {
+  return readTable(path, ({ model }) => model);
+}
+
+/**
+ * Reads members.csv.
+ *
+ * @returns the members of each ensemble, by its name
+ * @throws {UsageError} if the file is none of deno task eval
+ */
+export function readMembers(path: string): Map<string, Predicted[]> {
+  const members = readTable(path, ({ model, member }) => JSON.stringify([model, member])),
+    ensembles = new Map<string, Predicted[]>();
+  for (const [key, predicted] of members) {
+    const [name] = JSON.parse(key) as [string, string];
+    ensembles.set(name, [...ensembles.get(name) ?? [], predicted]);
+  }
+  return ensembles;
+}
+
+/** Predictions by what names their rows, in the order of the file. */
+function readTable(
+  path: string,
+  keyOf: (row: { readonly model: string; readonly member: string }) => string,
+): Map<string, Predicted> {
   const [titles = [], ...rows] = readRows(path);
   const column = (title: string) => titles.indexOf(title);
   const missing = ["model", "index", "class", "label"].find((title) => column(title) < 0);
@@ -33,7 +57,8 @@ export function readPredictions(path: string): Map<string, Predicted> {
   const [logits, probabilities] = [numbered("logit_"), numbered("prob_")];
   const models = new Map<string, { predictions: ImagePrediction[]; truth: Truth[] }>();
   for (const row of rows) {
-    const number = (title: string) => Number(row[column(title)]), name = row[column("model")]!;
+    const number = (title: string) => Number(row[column(title)]),
+      name = keyOf({ model: row[column("model")]!, member: row[column("member")] ?? "" });
     const valueIn = (i: number, unknown: number) => i < 0 || row[i] === "" ? unknown : Number(row[i]);
     const known = (title: string, unknown: number) => valueIn(titles.indexOf(title, firstTrue + count), unknown);
     const model = models.get(name) ?? { predictions: [], truth: [] };

@@ -14,8 +14,8 @@ import { drawSections } from "../report/sections.ts";
 import { figureDocument } from "../report/svg.ts";
 import type { ConsoleReporter } from "./console.ts";
 import { commandLine, type Term } from "./making.ts";
-import { combined, imagesOf, type Predicted, readPredictions, resultsOf } from "./predictions.ts";
-import { ReportFolder } from "./report_folder.ts";
+import { combined, imagesOf, type Predicted, readMembers, readPredictions, resultsOf } from "./predictions.ts";
+import { MEMBERS, ReportFolder } from "./report_folder.ts";
 import { UsageError } from "./task.ts";
 
 /** What is said of an evaluation beside its numbers, as metrics.json has it. */
@@ -130,8 +130,13 @@ function readEvaluation(folder: string): Saved {
   }
   const { seen, weights, made, ...facts } = JSON.parse(Deno.readTextFileSync(metrics));
   if (made === undefined) throw new UsageError(`${metrics}: it does not say how it was made. Evaluate again with this version`);
+  const kept = `${folder}/${MEMBERS}`, members = exists(kept) ? readMembers(kept) : new Map<string, Predicted[]>();
   const models = [...readPredictions(table)].map(([name, predicted]) => {
-    return { name, predicted, members: undefined, weights: weights[name], seen: seen[name] };
+    const own = members.get(name);
+    if (own?.some((member) => imagesOf(member) !== imagesOf(predicted))) {
+      throw new UsageError(`${kept}: its images are not those of predictions.csv. Evaluate again`);
+    }
+    return { name, predicted, members: own, weights: weights[name], seen: seen[name] };
   });
   return { folder, facts: { ...facts, seen: new Map(), weights: new Map(), made }, models };
 }

@@ -16,6 +16,11 @@ import { figuresOf } from "../report/report_page.ts";
 /** The page names its figures: it is the last to go and the first to come, so that what a killed process has left is known. */
 const PAGE = "report.html";
 
+/** What members of ensembles predict, beside what their means are. */
+export const MEMBERS = "members.csv";
+/** The means, and predictions of single models: without them those of members are of an earlier report. */
+const PREDICTIONS = "predictions.csv";
+
 /** Files of a report that is being written. */
 export class ReportFolder implements Disposable {
   /** The folder. */
@@ -70,7 +75,8 @@ export class ReportFolder implements Disposable {
   /** Files of an earlier report that the new one replaces: those of the kinds that it has, and all figures of a page; the page last. */
   #outdated(): string[] {
     const page = `${this.path}/${PAGE}`;
-    const own = [...this.#files.keys()].filter((name) => name !== PAGE);
+    const written = [...this.#files.keys()].filter((name) => name !== PAGE);
+    const own = written.includes(PREDICTIONS) ? [...new Set([...written, MEMBERS])] : written;
     return this.#files.has(PAGE) && exists(page) ? [...own, ...figuresOf(Deno.readTextFileSync(page)), PAGE] : own;
   }
 }

@@ -100,6 +100,11 @@ export class Chart {
     );
   }
 
+  /** Adds a thin line, such as that of a member of an ensemble beside that of their mean. */
+  thin(points: readonly (readonly [number, number])[], colour: string): this {
+    return this.line(points, { colour }, { width: 0.8, opacity: 0.45 });
+  }
+
   /** Adds a dashed guide line between two points. */
   guide([x1, y1]: readonly [number, number], [x2, y2]: readonly [number, number]): this {
     const [left, top, right, bottom] = [this.x(x1), this.y(y1), this.x(x2), this.y(y2)].map(short);

@@ -60,6 +60,15 @@ Deno.test("a study's table is that of its members, which differ in their seeds a
     });
   }
   assertEquals(ensemble["index"], tables[0]!["index"]);
+  // the report that is made again from its files knows the members, and draws each of them
+  const own = columns(workspace, "reports/members.csv");
+  assertEquals(own["mass"], tables[0]!["mass"]!.flatMap((_, i) => tables.map((table) => table["mass"]![i]!)));
+  await succeed(workspace, "report", "reports", "--out", "reports/again");
+  for (const figure of ["roc", "calibration", "mass-residuals", "response-mass", "resolution-mass"]) {
+    const svg = new TextDecoder().decode(workspace.read(`reports/again/figures/${figure}.svg`));
+    assertEquals(svg.match(/stroke-opacity="0.45"/g)?.length, 3, figure);
+  }
+  assertStringIncludes(new TextDecoder().decode(workspace.read("reports/again/report.html")), "by members");
   // the report of the study is that of its members' mean
   assertStringIncludes(reported.stdout, json(workspace, "reports/metrics.json").models.all.mass_mae.toFixed(2));
 

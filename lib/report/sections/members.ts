@@ -10,7 +10,7 @@ export const members: Section = {
   heading: "Members",
   caption:
     "Mean and standard deviation of each measure from member to member, and the same of the mean of their predictions. The deviation is what " +
-    "another seed may change.",
+    "another seed may change. In the figures above, a thin curve is that of a member.",
   tabulate(models) {
     const several = models.filter(({ members }) => members !== undefined);
     if (several.length === 0) return undefined;

@@ -23,9 +23,6 @@ export const ranking: Section = {
 /** Smallest step along an axis of the ROC curve that is drawn: a tenth of a pixel. */
 const ROC_STEP = 1 / 4000;
 
-/** How curves of members look beside that of their mean. */
-const THIN = { width: 0.8, opacity: 0.45 };
-
 /** ROC curves of all models, and thin those of their members. */
 function rocFigure(models: readonly DrawnModel[]): Figure {
   const chart = new Chart({
@@ -39,8 +36,7 @@ function rocFigure(models: readonly DrawnModel[]): Figure {
   models.forEach(({ name, results, members = [] }, i) => {
     const { colour, dash } = series(i);
     for (const member of members) {
-      const points = thinned(rocCurve(member), []).drawn.map(({ fpr, tpr }): [number, number] => [fpr, tpr]);
-      chart.line(points, { colour, dash: undefined }, THIN);
+      chart.thin(thinned(rocCurve(member), []).drawn.map(({ fpr, tpr }): [number, number] => [fpr, tpr]), colour);
     }
     const { drawn, marked } = thinned(rocCurve(results), [0.3, 0.5, 0.7, 0.8, 0.9, 0.95]);
     chart.line(drawn.map(({ fpr, tpr }): [number, number] => [fpr, tpr]), { colour, dash });
@@ -76,8 +72,11 @@ function calibrationFigure(models: readonly DrawnModel[]): Figure {
     square: true,
   });
   chart.guide([0, 0], [1, 1]);
-  models.forEach(({ name, results }, i) => {
+  models.forEach(({ name, results, members = [] }, i) => {
     const { colour, dash } = series(i);
+    for (const member of members) {
+      chart.thin(calibration(member).map(({ claimed, found }): [number, number] => [claimed, found]), colour);
+    }
     const bins = calibration(results);
     chart.line(bins.map(({ claimed, found }): [number, number] => [claimed, found]), { colour, dash });
     for (const { claimed, found, images, effective } of bins) {

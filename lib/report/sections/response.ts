@@ -2,6 +2,7 @@
 
 import { inUnit, MASS, type Target, withUnit } from "../../data/targets.ts";
 import { type ResponseBin, responseBins } from "../../eval/response.ts";
+import type { TestResults } from "../../eval/test_results.ts";
 import { formatReal } from "../../format.ts";
 import { Chart, rangeOf, series } from "../chart.ts";
 import {
@@ -30,7 +31,7 @@ interface Quantity {
   readonly words: string;
   /** Its values' name and unit. */
   readonly target: Target;
-  readonly of: (model: DrawnModel) => Float64Array;
+  readonly of: (results: TestResults) => Float64Array;
   readonly isKnown: (model: DrawnModel) => boolean;
 }
 
@@ -40,7 +41,7 @@ export function responseByTruth(target: DrawnTarget): Section {
     file: target.file,
     words: `true ${target.name}`,
     target,
-    of: ({ results }) => results.targets[target.place]!.truth,
+    of: ({ targets }) => targets[target.place]!.truth,
     isKnown: () => true,
   });
 }
@@ -51,7 +52,7 @@ export function responseByPt(target: DrawnTarget): Section {
     file: target.name === MASS.name ? "pt" : `${target.file}-by-pt`,
     words: "transverse momentum",
     target: PT,
-    of: ({ results }) => results.pt,
+    of: ({ pt }) => pt,
     isKnown: ({ results: { hasPt, pt, targets } }) => hasPt && targets[target.place]!.truth.some((value, i) => value !== pt[i]),
   });
 }
@@ -62,7 +63,8 @@ function sectionOf(target: DrawnTarget, quantity: Quantity): Section {
   const binned = (models: readonly DrawnModel[]) => {
     const isKnown = (model: DrawnModel) => model.results.targets[target.place]!.isKnown && quantity.isKnown(model);
     if (!models.every(isKnown)) return [];
-    const bins = models.map((model) => ({ model, bins: responseBins(model.results, target.place, quantity.of(model), BINS) }));
+    const binsOf = (results: TestResults) => responseBins(results, target.place, quantity.of(results), BINS);
+    const bins = models.map((model) => ({ model, bins: binsOf(model.results), members: (model.members ?? []).map(binsOf) }));
     return bins.every(({ bins }) => bins.length > 0) ? bins : [];
   };
   return {
@@ -81,7 +83,12 @@ function sectionOf(target: DrawnTarget, quantity: Quantity): Section {
   };
 }
 
-type Binned = readonly { readonly model: DrawnModel; readonly bins: readonly ResponseBin[] }[];
+type Binned = readonly {
+  readonly model: DrawnModel;
+  readonly bins: readonly ResponseBin[];
+  /** The same of each member. */
+  readonly members: readonly (readonly ResponseBin[])[];
+}[];
 
 function axisOf(all: Binned, { words, target }: Quantity) {
   return { label: inUnit(words, target), domain: rangeOf(all.flatMap(({ bins }) => bins.flatMap(({ from, to }) => [from, to]))) };
@@ -99,10 +106,13 @@ function responseFigure(all: Binned, { name: target }: Target, quantity: Quantit
     legend: legendOf(all.map(({ model }) => model)),
   });
   chart.guide([x.domain[0], 1], [x.domain[1], 1]);
-  all.forEach(({ model: { name }, bins }, i) => {
-    const { colour } = series(i);
-    for (const { from, to, rows, response: { low, median, high } } of bins) {
-      const at = from + (to - from) * (i + 1) / (all.length + 1);
+  all.forEach(({ model: { name }, bins, members }, i) => {
+    const { colour } = series(i), placeIn = ({ from, to }: ResponseBin) => from + (to - from) * (i + 1) / (all.length + 1);
+    for (const member of members) {
+      chart.thin(member.map((bin): [number, number] => [placeIn(bin), bin.response.median]), colour);
+    }
+    for (const bin of bins) {
+      const { from, to, rows, response: { low, median, high } } = bin, at = placeIn(bin);
       chart.interval(at, low, high, colour);
       const range = rangeText(from, to, quantity.target);
       chart.point(
@@ -130,8 +140,12 @@ function resolutionFigure(all: Binned, { name: target }: Target, quantity: Quant
     },
     legend: legendOf(all.map(({ model }) => model)),
   });
-  all.forEach(({ model: { name }, bins }, i) => {
-    const points = bins.map(({ from, to, resolution }): [number, number] => [(from + to) / 2, resolution]);
+  all.forEach(({ model: { name }, bins, members }, i) => {
+    const pointsOf = (bins: readonly ResponseBin[]) => {
+      return bins.map(({ from, to, resolution }): [number, number] => [(from + to) / 2, resolution]);
+    };
+    for (const member of members) chart.thin(pointsOf(member), series(i).colour);
+    const points = pointsOf(bins);
     chart.line(points, series(i));
     for (const [at, resolution] of points) {
       chart.point(

@@ -86,7 +86,9 @@ function* valuesOf(models: readonly DrawnModel[], { place }: DrawnTarget): Gener
 
 /** Median and middle 68 % of the residuals, in bins of true value with equally many images. */
 function residualFigure(models: readonly DrawnModel[], target: DrawnTarget): Figure {
-  const bars = models.map(({ name, results }, i) => ({ name, i, bins: residualBins(results, target) }));
+  const bars = models.map(({ name, results, members = [] }, i) => {
+    return { name, i, bins: residualBins(results, target), members: members.map((member) => residualBins(member, target)) };
+  });
   const show = (value: number) => formatReal(value, digitsOf(target));
   const chart = new Chart({
     title: `${capital(target.name)} residuals by true ${target.name}`,
@@ -102,11 +104,12 @@ function residualFigure(models: readonly DrawnModel[], target: DrawnTarget): Fig
   });
   const [first] = bars[0]!.bins, last = bars[0]!.bins.at(-1)!;
   chart.guide([first!.from, 0], [last.to, 0]);
-  for (const { name, i, bins } of bars) {
-    const { colour } = series(i);
-    for (const { from, to, low, median, high, rows } of bins) {
-      // models side by side within a bin
-      const x = from + (to - from) * (i + 1) / (bars.length + 1);
+  for (const { name, i, bins, members } of bars) {
+    // models side by side within a bin
+    const { colour } = series(i), placeIn = ({ from, to }: Bin) => from + (to - from) * (i + 1) / (bars.length + 1);
+    for (const member of members) chart.thin(member.map((bin): [number, number] => [placeIn(bin), bin.median]), colour);
+    for (const bin of bins) {
+      const { from, to, low, median, high, rows } = bin, x = placeIn(bin);
       const tells =
         `${name}, true ${target.name} ${rangeText(from, to, target)}, ${countOf(rows.length)}: median ${
           withUnit(show(median), target)

@@ -35,17 +35,21 @@ Deno.test("a report takes the place of an earlier one, figures of other models i
     for (const figure of figures) folder.begin(`figures/${figure}.svg`).write("new");
     await folder.publish();
   };
-  await publish(["report.html", "metrics.json", "predictions.csv"], ["roc", "mass-old"]);
+  await publish(["report.html", "metrics.json", "predictions.csv", "members.csv"], ["roc", "mass-old"]);
   for (const own of ["notes.txt", "figures/mass-mine.svg"]) Deno.writeTextFileSync(`${path}/${own}`, "mine");
   await publish(["report.html", "metrics.json"], ["mass-new"]);
   assertEquals(files(path), [
     "figures/mass-mine.svg",
     "figures/mass-new.svg",
+    "members.csv",
     "metrics.json",
     "notes.txt",
     "predictions.csv",
     "report.html",
   ]);
+  // predictions of single models have no members
+  await publish(["predictions.csv"], []);
+  assert(!files(path).includes("members.csv"));
 });
 
 Deno.test("a report that is given up leaves the earlier one, and nothing else", async () => {
