@@ -26,6 +26,12 @@ export function formatCount(count: number): string {
   return count.toLocaleString("en");
 }
 
+/** A speed in three digits, such as "0.123" or "1,230". */
+export function formatSpeed(perSecond: number): string {
+  const rounded = Number(perSecond.toPrecision(3));
+  return rounded < 1000 ? perSecond.toPrecision(3) : formatCount(rounded);
+}
+
 const LISTED = 8;
 
 /** The first few of many names, and how many more there are. */

@@ -1,6 +1,6 @@
 /** @file What tasks print: a bar that moves on a terminal, plain lines elsewhere. */
 
-import { NOT_DEFINED } from "../format.ts";
+import { formatSpeed, NOT_DEFINED } from "../format.ts";
 import { systemCode } from "../disk/system_error.ts";
 import type { Reporter } from "../train/trainer.ts";
 
@@ -21,7 +21,7 @@ export class ConsoleReporter implements Reporter {
   }
 
   progress(text: string, done: number, total: number, perSecond: number, left = total - done, unit = "images"): void {
-    const rate = Number.isFinite(perSecond) ? `  ${perSecond.toPrecision(3)} ${unit}/s  ${duration(left / perSecond)} left` : "";
+    const rate = Number.isFinite(perSecond) ? `  ${formatSpeed(perSecond)} ${unit}/s  ${duration(left / perSecond)} left` : "";
     if (this.#terminal) this.#draw(text + rate, done, total);
     else this.#sayNowAndThen(text + rate, done, total);
   }

@@ -3,6 +3,7 @@
 import { MASS, type Target } from "../data/targets.ts";
 import { exists } from "../disk/files.ts";
 import { readWeightFile } from "../disk/weight_files.ts";
+import { formatSpeed } from "../format.ts";
 import { isRecord } from "../io/json.ts";
 import { pageDocument } from "../report/report_page.ts";
 import { curveFigures } from "../report/sections/training_curves.ts";
@@ -102,5 +103,5 @@ export function watchText(runs: readonly WatchedRun[], columns: number): string 
 function describeRun({ name, last }: WatchedRun): string {
   if (!last) return `${name}: no epoch is complete yet`;
   const { epoch, step, images_per_s: speed } = last;
-  return `${name}: epoch ${epoch}, step ${step}${speed === undefined ? "" : `, ${speed.toPrecision(3)} images/s`}`;
+  return `${name}: epoch ${epoch}, step ${step}${speed === undefined ? "" : `, ${formatSpeed(speed)} images/s`}`;
 }

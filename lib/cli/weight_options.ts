@@ -155,13 +155,16 @@ export function startingWeights(
   const { assumed, normScale, transform, model } = weights;
   // of all tokens, only files of this program say that they are
   const says = model.tokens === "active" || weights.trainedOn.length > 0,
-    both = model.tokens === "active" && config.model.tokens === "active";
+    both = model.tokens === "active" && config.model.tokens === "active",
+    regresses = heads && weights.trainedOn.length > 0 && !weights.untrained.includes("masses");
+  const names = isMassAlone(weights.targets) ? [] : weights.targets.map(({ name }) => name);
   const facts: (readonly [key: string, theirs: number | string, ours: number | string])[] = [
     ["data.norm_scale", normScale, config.data.norm_scale],
     ["data.transform", transform, config.data.transform],
     ["model.denominator_floor", model.denominator_floor, config.model.denominator_floor],
     ...(says ? [["model.tokens", model.tokens, config.model.tokens] as const] : []),
     ...(both ? [["model.lcm", model.lcm, config.model.lcm] as const] : []),
+    ...(regresses ? [["data.keys.targets", names.join(), targetNames(config.data).join()] as const] : []),
   ];
   const isAssumed = (key: string) => assumed.some((name) => name === key);
   const unknown = facts.filter(([key]) => isAssumed(key));
@@ -171,7 +174,10 @@ export function startingWeights(
   }
   const other = facts.filter(([key, theirs, ours]) => !isAssumed(key) && theirs !== ours);
   if (other.length > 0) {
-    const values = other.map(([key, theirs, ours]) => `${key} ${theirs}, and the configuration says ${ours}`).join("; ");
+    const shown = (value: number | string) => value === "" ? '""' : value;
+    const values = other.map(([key, theirs, ours]) => `${key} ${shown(theirs)}, and the configuration says ${shown(ours)}`).join(
+      "; ",
+    );
     const line = `${weights.path} was trained with ${values}`;
     if (!mismatch) {
       const set = other.map(([key, theirs]) => `--set ${key}=${theirs}`).join(" ");

@@ -2,14 +2,14 @@
 
 import type { RunConfig } from "../config/keys.ts";
 import { DataError } from "../data/errors.ts";
-import { isKnown, type Target, type TargetValues } from "../data/targets.ts";
+import type { Target } from "../data/targets.ts";
 import { balancedWeights } from "../data/event_weights.ts";
 import { power } from "../elementary.ts";
 import { headOutputs, ImageMap } from "../eval/image_map.ts";
 import { measure, measuresOf } from "../eval/measures.ts";
 import { imagePrediction } from "../eval/predict.ts";
 import { TestResults } from "../eval/test_results.ts";
-import { accuracy, crossEntropyLoss, meanAbsoluteError, smoothL1Loss } from "../eval/validation.ts";
+import { accuracy, crossEntropyLoss } from "../eval/validation.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Plan } from "../gpu/plan.ts";
 import type { WorkOptions } from "../interrupted.ts";
@@ -18,7 +18,6 @@ import type { LabelledData } from "../input/input_images.ts";
 import { HEADS, isHead } from "../nn/heads.ts";
 import { layerOf } from "../nn/linear_vit.ts";
 import { errorName, type History } from "../weights/history.ts";
-import { scaled, type ScaledTarget, scaleOf, valueOf } from "../weights/target_scale.ts";
 import { MASS_SCALE, type WeightsInfo } from "../weights/weights_info.ts";
 import { ImageViews } from "../tensor/ops/images.ts";
 import { crossEntropy, smoothL1 } from "../tensor/ops/losses.ts";
@@ -29,6 +28,7 @@ import { createTensor, type PlacedTensor, write } from "../tensor/tensor.ts";
 import { finetuneAugmentation, pixelScale } from "./augmentation.ts";
 import { argmax } from "../arrays.ts";
 import { ALONE, type Exchange } from "./exchange.ts";
+import { LearnedTargets } from "./learned_targets.ts";
 import { Method, type MethodOptions } from "./method.ts";
 
 /** What is known of the validation images after an epoch, or can be. */
@@ -63,7 +63,7 @@ export class Finetune extends Method {
   protected readonly buffers: BatchBuffers;
   readonly #data: LabelledData;
   readonly #exchange: Exchange;
-  readonly #targets: readonly ScaledTarget[];
+  readonly #targets: LearnedTargets;
   readonly #label: PlacedTensor;
   readonly #goal: PlacedTensor;
   /** (images): what each counts, if they have weights. */
@@ -99,11 +99,7 @@ export class Finetune extends Method {
     this.#data = data;
     const of = (values: ArrayLike<number>) => Array.from(this.images, (i) => values[i]!);
     this.#hasLabels = !Number.isNaN(data.labels[0]);
-    const { log_target: log } = config.training;
-    this.#targets = data.targets.map((target) => {
-      const { name, unit, values } = target;
-      return { name, unit, ...isKnown(target) ? scaleOf(of(values), log) : { mean: 0, std: 1, log } };
-    });
+    this.#targets = new LearnedTargets(data.targets, this.images, config.training.log_target);
     this.#meanWeight = data.weights ? of(data.weights).reduce((sum, weight) => sum + weight, 0) / this.images.length : 1;
     const balanced = config.training.class_weights === "balanced" && this.#hasLabels;
     this.#classWeights = balanced
@@ -114,8 +110,7 @@ export class Finetune extends Method {
     this.#rowWeight = data.weights && createTensor(gpu, "event weights", [images]);
     this.buffers = new BatchBuffers(gpu, data.images, images, data.resident);
     this.#label = createTensor(gpu, "label", [images], "u32");
-    const { length: targets } = data.targets;
-    this.#goal = createTensor(gpu, "goal", targets > 1 ? [images, targets] : [images]);
+    this.#goal = createTensor(gpu, "goal", [images, this.#targets.count]);
     this.plan = this.#record();
     this.#predictor = new ImageMap(gpu, this.model, data, config.data.batch_size, pixelScale(config), headOutputs);
   }
@@ -126,13 +121,9 @@ export class Finetune extends Method {
    * @internal
    */
   override prepare(batch: StagedBatch, numbers: StepNumbers): void {
-    const { labels, targets } = this.#data;
+    const { labels } = this.#data;
     write(this.gpu, this.#label, Uint32Array.from(batch.images, (i) => labels[i]!));
-    const goals = targets.map((target, t) => isKnown(target) ? this.#goals(target, t, batch.images) : undefined);
-    const goal = Float32Array.from({ length: batch.images.length * targets.length }, (_, i) => {
-      return goals[i % targets.length]?.[Math.floor(i / targets.length)] ?? 0;
-    });
-    write(this.gpu, this.#goal, goal);
+    write(this.gpu, this.#goal, this.#targets.goals(batch.images));
     if (this.#rowWeight) write(this.gpu, this.#rowWeight, Float32Array.from(batch.images, (i) => this.#weightOf(i)));
     super.prepare(batch, numbers);
   }
@@ -158,32 +149,25 @@ export class Finetune extends Method {
     return {
       loss: this.#total(sums[COLUMN.crossEntropy]! / steps, sums[COLUMN.smoothL1]! / steps),
       ...(this.#hasLabels && { acc: sums[COLUMN.correct]! / images }),
-      ...this.#errors(({ log, std }, t) => sums[COLUMN.distance + t]! / images * (log ? 1 : std)),
+      ...this.#targets.errors(({ log, std }, t) => sums[COLUMN.distance + t]! / images * (log ? 1 : std)),
     };
   }
 
   /** The same on the validation images, without augmentation. */
   async validate(options: WorkOptions = {}): Promise<Record<string, number> & { loss: number }> {
-    const { split: { val }, labels, targets } = this.#data;
+    const { split: { val }, labels } = this.#data;
     this.#outputs = await this.#predict(val, options);
-    const { logits } = this.#outputs;
+    const { logits, targets } = this.#outputs;
     const classes = this.model.config.num_classes;
     const truth = Array.from(val, (i) => labels[i]!);
     const chosen = truth.map((_, i) => argmax(logits.subarray(i * classes, (i + 1) * classes)));
     const weights = Array.from(val, (i) => this.#weightOf(i));
     const shares = weights.map((weight, i) => weight * (this.#classWeights[truth[i]!] ?? 1));
-    const known = targets.flatMap((target, t) => {
-      return isKnown(target) ? [{ t, predicted: this.#outputsOf(t), goal: this.#goals(target, t, val) }] : [];
-    });
-    const distances = known.map(({ predicted, goal }) => smoothL1Loss(predicted, goal, weights));
-    const errors = new Map(known.map(({ t, predicted, goal }) => [t, this.#meanError(t, predicted, goal, weights)]));
+    const regression = this.#targets.judge(targets, val, weights);
     return {
-      loss: this.#total(
-        this.#hasLabels ? crossEntropyLoss(logits, truth, shares) : 0,
-        distances.reduce((sum, distance) => sum + distance, 0) / targets.length,
-      ),
+      loss: this.#total(this.#hasLabels ? crossEntropyLoss(logits, truth, shares) : 0, regression.loss),
       ...(this.#hasLabels && { acc: accuracy(chosen, truth, weights) }),
-      ...this.#errors((_, t) => errors.get(t)!),
+      ...regression.errors,
       ...this.#monitored(),
     };
   }
@@ -195,14 +179,13 @@ export class Finetune extends Method {
    */
   override get validated(): TestResults | undefined {
     if (!this.#outputs) return undefined;
-    const { logits, targets: outputs } = this.#outputs, classes = this.model.config.num_classes;
-    const { split: { val }, labels, targets, weights } = this.#data;
-    const results = new TestResults(classes, val.length, this.#targets), scales = { path: "validation", targets: this.#targets };
+    const { logits, targets } = this.#outputs, classes = this.model.config.num_classes;
+    const { split: { val }, labels, weights } = this.#data, { scales, count } = this.#targets;
+    const results = new TestResults(classes, val.length, scales), known = { path: "validation", targets: scales };
     val.forEach((image, i) => {
-      const scores = logits.subarray(i * classes, (i + 1) * classes);
-      const row = outputs.subarray(i * targets.length, (i + 1) * targets.length);
-      const truth = targets.map(({ values }) => values[image]!);
-      results.add(imagePrediction(image, scores, row, scales), labels[image]!, truth, weights?.[image]);
+      const scores = logits.subarray(i * classes, (i + 1) * classes), outputs = targets.subarray(i * count, (i + 1) * count);
+      const prediction = imagePrediction(image, scores, outputs, known);
+      results.add(prediction, labels[image]!, this.#targets.truth(image), weights?.[image]);
     });
     return results;
   }
@@ -217,10 +200,10 @@ export class Finetune extends Method {
     const untrained = Object.values(HEADS).filter(({ lossWeight }) => training[lossWeight] === 0).map(({ predicts }) => predicts);
     return {
       model: this.model.config,
-      targets: this.#targets,
+      targets: this.#targets.scales,
       ...pixelScale(this.config),
       history,
-      assumed: this.#data.targets.every(isKnown) ? [] : MASS_SCALE,
+      assumed: this.#targets.areKnown ? [] : MASS_SCALE,
       untrained,
     };
   }
@@ -254,10 +237,10 @@ export class Finetune extends Method {
       rows,
       classes: this.#classWeight,
     });
-    const logarithms = this.#targets.map(({ mean, std, log }) => log ? { mean, std } : undefined);
+    const logarithms = this.#targets.scales.map(({ mean, std, log }) => log ? { mean, std } : undefined);
     const regression = smoothL1(tape, targets, this.#goal, training.lambda_reg, logarithms, rows);
     recordTotal(tape, classes.loss, this.results, COLUMN.crossEntropy, scale);
-    recordTotal(tape, regression.loss, this.results, COLUMN.smoothL1, scale / this.#targets.length);
+    recordTotal(tape, regression.loss, this.results, COLUMN.smoothL1, scale / this.#targets.count);
     recordTotal(tape, classes.correct, this.results, COLUMN.correct);
     regression.distances.forEach((distance, t) => recordTotal(tape, distance, this.results, COLUMN.distance + t));
     tape.backward(classes.loss, regression.loss);
@@ -276,13 +259,13 @@ export class Finetune extends Method {
       padded.set(mine);
       return (await this.#exchange.gather(padded)).subarray(0, images.length * width);
     };
-    return { logits: await all(logits, this.model.config.num_classes), targets: await all(targets, this.#targets.length) };
+    return { logits: await all(logits, this.model.config.num_classes), targets: await all(targets, this.#targets.count) };
   }
 
   /** The measure that decides, if it is none of those that are always known. */
   #monitored(): Record<string, number> {
     const name = this.config.training.monitor;
-    const results = Object.hasOwn(measuresOf(this.#targets), name) && this.validated;
+    const results = Object.hasOwn(measuresOf(this.#targets.scales), name) && this.validated;
     if (!results) return {};
     const value = measure(results)[name] ?? null;
     if (value === null) {
@@ -290,34 +273,6 @@ export class Finetune extends Method {
     }
     // an infinite rejection is as good as any
     return { [name]: Math.min(value, Number.MAX_VALUE) };
-  }
-
-  /** What the head should give of a target for some images. */
-  #goals({ values }: TargetValues, t: number, images: Uint32Array): number[] {
-    return Array.from(images, (i) => scaled(values[i]!, this.#targets[t]!));
-  }
-
-  /** What was predicted of a target for the validation images. */
-  #outputsOf(t: number): Float32Array {
-    const { targets } = this.#outputs!, { length: width } = this.#targets;
-    return width === 1 ? targets : Float32Array.from({ length: targets.length / width }, (_, i) => targets[i * width + t]!);
-  }
-
-  /** Mean errors of the known targets, by the names that they have in the numbers of an epoch. */
-  #errors(of: (scale: ScaledTarget, t: number) => number): Record<string, number> {
-    const { targets } = this.#data;
-    return Object.fromEntries(targets.flatMap((target, t): [string, number][] => {
-      return isKnown(target) ? [[errorName(targets, target), of(this.#targets[t]!, t)]] : [];
-    }));
-  }
-
-  /** Mean distance of a target's values, in its unit. */
-  #meanError(t: number, predicted: ArrayLike<number>, goal: readonly number[], weights: readonly number[]): number {
-    const scale = this.#targets[t]!,
-      values = (outputs: ArrayLike<number>) => Array.from(outputs, (output) => valueOf(output, scale));
-    return scale.log
-      ? meanAbsoluteError(values(predicted), values(goal), weights)
-      : meanAbsoluteError(predicted, goal, weights) * scale.std;
   }
 
   /** What an image counts: its weight over the mean of the training images, so that learning rates mean what they do without. */

@@ -13,6 +13,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
 import { sha256 } from "../data/fingerprint.ts";
 import { withUnit } from "../data/targets.ts";
+import { formatSpeed } from "../format.ts";
 import type { EventPicture } from "../io/tensorboard.ts";
 import { Interrupted } from "../interrupted.ts";
 import { batchesOf } from "../input/batches.ts";
@@ -270,7 +271,7 @@ export class Trainer {
     const curves = curvesOf(this.#method.info({}).targets);
     this.#reporter.line(
       `epoch ${state.epoch}/${epochs}  ${describe("train", metrics.train, curves)}  ${describe("val", metrics.val, curves)}  ` +
-        `${imagesPerSecond.toPrecision(3)} images/s${improved ? "  best" : ""}${skipped ? `  ${skipped} steps skipped` : ""}`,
+        `${formatSpeed(imagesPerSecond)} images/s${improved ? "  best" : ""}${skipped ? `  ${skipped} steps skipped` : ""}`,
     );
   }
 

@@ -102,7 +102,8 @@ export function fitWeights({ path, state }: Pick<Weights, "path" | "state">, mod
     throw new WeightsError(`${path}: it holds a backbone without heads. Train them with deno task finetune --pretrained`);
   }
   const misfit = misfitOf(state, expected, heads);
-  if (misfit) throw new WeightsError(`${path}: ${misfit}. Make the keys under model agree with the file`);
+  const keys = misfit?.includes('"reg_head') ? "data.keys.targets and the keys under model" : "the keys under model";
+  if (misfit) throw new WeightsError(`${path}: ${misfit}. Make ${keys} agree with the file`);
   return new Map([...expected.keys()].filter((name) => heads || !isHead(name)).map((name) => [name, state.get(name)!]));
 }
 

@@ -101,6 +101,8 @@ Deno.test("one named target is what the mass is under its own name; weights that
     "42",
   ];
   assertStringIncludes(await fail(workspace, "eval", ...pair), '"a" (');
+  const init = await fail(workspace, "finetune", ...short, "--init", "runs/m/best.safetensors", "--out", "runs/i");
+  assertStringIncludes(init, 'was trained with data.keys.targets m, and the configuration says "". Train as it was with');
   const lies = { tensors: m!.tensors, metadata: { ...m!.metadata, targets: JSON.stringify([scale, { ...scale, name: "x" }]) } };
   Deno.writeFileSync(`${workspace.root}weights/lies.safetensors`, encodeSafetensors(lies));
   const predict = ["--weights", "weights/lies.safetensors", "--data", "data/toy.h5", "--out", "reports/p.csv"];
