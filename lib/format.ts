@@ -14,11 +14,21 @@ export function shorten(text: string): string {
 /** What stands in tables for a number that is not defined, such as an AUC of one class. */
 export const NOT_DEFINED = "not defined";
 
-/** A number with so many digits after the point, fewer where it is huge; {@linkcode NOT_DEFINED} for none. */
-export function formatReal(value: number | null | undefined, digits: number): string {
+/** How many digits a number has after the point; "significant" for the first four that are not 0, of numbers of any size. */
+export type Digits = number | "significant";
+
+/** A number with so many digits, fewer where it is huge; {@linkcode NOT_DEFINED} for none. */
+export function formatReal(value: number | null | undefined, digits: Digits): string {
   if (value === null || value === undefined) return NOT_DEFINED;
   if (!Number.isFinite(value)) return String(value).replace("Infinity", "\u221e");
+  if (digits === "significant") return formatSignificant(value);
   return Math.abs(value) < 1e9 ? value.toFixed(digits) : value.toPrecision(6);
+}
+
+function formatSignificant(value: number): string {
+  const size = Math.abs(value);
+  if (value === 0) return "0";
+  return size >= 1000 && size < 1e9 ? value.toFixed(0) : value.toPrecision(4);
 }
 
 /** A whole number as "1,234,567". */

@@ -6,6 +6,7 @@ import type { ImageSize } from "../data/packed.ts";
 import { digitsOf, inUnit, shortValue, type Target, withUnit } from "../data/targets.ts";
 import { channelName } from "../data/statistics.ts";
 import { Explainer, type Explanation } from "../eval/attribution.ts";
+import { type Digits, formatReal } from "../format.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { makeOutputFolder, writeFileAtomic } from "../disk/atomic.ts";
 import { csvLine } from "../io/csv.ts";
@@ -95,8 +96,8 @@ function describePrediction(
 
 /** Sum of each channel's contributions, and its share of the sum of their sizes. */
 function channelRows({ toClass, toTargets }: Explanation, channels: number, targets: readonly Target[]): string[][] {
-  const ofTargets = toTargets.map((values, t) => ({ values, digits: digitsOf(targets[t]!) }));
-  const columns = [{ values: toClass, digits: 3 }, ...ofTargets].map(({ values, digits }) => {
+  const ofTargets = toTargets.map((values, t) => ({ values, digits: digitsOf(targets[t]!, 1) }));
+  const columns = [{ values: toClass, digits: 3 as Digits }, ...ofTargets].map(({ values, digits }) => {
     const sums = new Float64Array(channels), sizes = new Float64Array(channels);
     values.forEach((value, i) => {
       sums[i % channels]! += value;
@@ -107,7 +108,7 @@ function channelRows({ toClass, toTargets }: Explanation, channels: number, targ
   });
   return Array.from({ length: channels }, (_, c) => [
     channelName(c, channels),
-    ...columns.flatMap(({ sums, digits, shares }) => [sums[c]!.toFixed(digits), `${(100 * shares[c]!).toFixed(1)} %`]),
+    ...columns.flatMap(({ sums, digits, shares }) => [formatReal(sums[c]!, digits), `${(100 * shares[c]!).toFixed(1)} %`]),
   ]);
 }
 

@@ -9,7 +9,7 @@ import { listTargets, MASS, sameTargets, type Target } from "../data/targets.ts"
 import { byMeasure, measuresOf, type MeasureValues } from "../eval/measures.ts";
 import { type Spread, spreads } from "../eval/spread.ts";
 import type { TestResults } from "../eval/test_results.ts";
-import { formatReal, NOT_DEFINED } from "../format.ts";
+import { type Digits, formatReal, NOT_DEFINED } from "../format.ts";
 import { formatJson } from "../io/json.ts";
 import { learningCurves, type StudyGroup, studyPage } from "../report/study_page.ts";
 import { type ConsoleReporter, table } from "./console.ts";
@@ -159,7 +159,7 @@ function titleOf({ images, members }: StudyGroup): string {
   }`;
 }
 
-function ends(interval: Interval | null, digits: number): string {
+function ends(interval: Interval | null, digits: Digits): string {
   return interval ? `[${interval.map((end) => formatReal(end, digits)).join(", ")}]` : NOT_DEFINED;
 }
 

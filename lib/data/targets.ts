@@ -5,6 +5,8 @@
  * else (data.keys.targets).
  */
 
+import { type Digits, formatReal } from "../format.ts";
+
 /** A number that is learned of each image. */
 export interface Target {
   /** What it is called, in tables, figures and files. */
@@ -55,14 +57,14 @@ export function inUnit(what: string, { unit }: Pick<Target, "unit">): string {
   return unit === "" ? what : `${what} (${unit})`;
 }
 
-/** Digits after the point of single values: units that are not known may be of any size. */
-export function digitsOf({ unit }: Pick<Target, "unit">): number {
-  return unit === "GeV" ? 1 : 3;
+/** Digits of a number in the unit of a target: values in units other than GeV may be of any size. */
+export function digitsOf({ unit }: Pick<Target, "unit">, inGeV: number): Digits {
+  return unit === "GeV" ? inGeV : "significant";
 }
 
 /** A value for a reader. */
 export function shortValue(value: number, target: Pick<Target, "unit">): string {
-  return value.toFixed(digitsOf(target));
+  return formatReal(value, digitsOf(target, 1));
 }
 
 /** True for known values: what is not known of one image is known of none. */

@@ -6,7 +6,8 @@
  * neither occurs nor is predicted, R2 of masses that are all the same.
  */
 
-import { inUnit, inWords, MASS, type Target } from "../data/targets.ts";
+import { digitsOf, inUnit, inWords, MASS, type Target } from "../data/targets.ts";
+import type { Digits } from "../format.ts";
 import { type Sample, Sampler } from "./sample.ts";
 import type { TestResults } from "./test_results.ts";
 
@@ -14,8 +15,8 @@ import type { TestResults } from "./test_results.ts";
 export interface Measure {
   /** What it is called in tables, with its unit. */
   readonly label: string;
-  /** Digits after the point. */
-  readonly digits: number;
+  /** Digits that are shown. */
+  readonly digits: Digits;
   /** What it is, in a sentence. */
   readonly definition: string;
   /** Its value; null where the sample does not define it, infinite where it exceeds all numbers. */
@@ -56,23 +57,23 @@ const OF_CLASSES: Readonly<Record<string, Measure>> = {
  * @param t place of the target in the list
  */
 function ofTarget(target: Target, t: number): Record<string, Measure> {
-  const { name, unit } = target, digits = (inGeV: number) => unit === "GeV" ? inGeV : 4;
+  const { name, unit } = target, squared = /^\w*$/.test(unit) ? unit : `(${unit})`;
   return {
     mae: {
       label: inUnit(`${name} MAE`, target),
-      digits: digits(2),
+      digits: digitsOf(target, 2),
       definition: `Mean absolute error of ${inWords(target)}.`,
       value: ({ targets }) => defined(targets[t]!.absolute / targets[t]!.images),
     },
     mse: {
-      label: inUnit(`${name} MSE`, { unit: unit && `${unit}^2` }),
-      digits: digits(1),
+      label: inUnit(`${name} MSE`, { unit: unit && `${squared}^2` }),
+      digits: digitsOf(target, 1),
       definition: `Mean squared error of ${inWords(target)}.`,
       value: ({ targets }) => defined(targets[t]!.squares / targets[t]!.images),
     },
     rmse: {
       label: inUnit(`${name} RMSE`, target),
-      digits: digits(2),
+      digits: digitsOf(target, 2),
       definition: `Root of the mean squared error of ${inWords(target)}.`,
       value: ({ targets }) => defined(Math.sqrt(targets[t]!.squares / targets[t]!.images)),
     },

@@ -111,14 +111,9 @@ export function countOf(count: number): string {
   return Number.isInteger(count) ? `${count} image${count === 1 ? "" : "s"}` : `weight ${formatReal(count, 2)}`;
 }
 
-/** Digits after the point of values that limit a range. */
-export function wholeDigits({ unit }: Pick<Target, "unit">): number {
-  return unit === "GeV" ? 0 : digitsOf({ unit });
-}
-
 /** A range of a target's values with their unit, such as "100 to 120 GeV". */
 export function rangeText(from: number, to: number, target: Target): string {
-  const digits = wholeDigits(target);
+  const digits = digitsOf(target, 0);
   return withUnit(`${formatReal(from, digits)} to ${formatReal(to, digits)}`, target);
 }
 

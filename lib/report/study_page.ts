@@ -3,6 +3,7 @@
 import type { Target } from "../data/targets.ts";
 import { errorMeasure, measuresOf, type MeasureValues } from "../eval/measures.ts";
 import type { Spread } from "../eval/spread.ts";
+import { formatReal } from "../format.ts";
 import { Chart, rangeOf, series } from "./chart.ts";
 import { pageDocument, tableElement } from "./report_page.ts";
 import { element, escapeText, type Figure, namedFigures, partOfName } from "./svg.ts";
@@ -47,10 +48,10 @@ export function learningCurves(groups: readonly StudyGroup[], targets: readonly 
     chart.line(points.map(({ x, mean }): [number, number] => [x, mean]), { colour });
     for (const { x, images, mean, interval, members } of points) {
       if (interval) chart.interval(x, interval[0], interval[1], colour);
-      chart.point(x, mean, colour, `${images} images: ${mean.toFixed(digits)}`, 4);
+      chart.point(x, mean, colour, `${images} images: ${formatReal(mean, digits)}`, 4);
       for (const { name: member, measures } of members) {
         const value = measures[name];
-        if (typeof value === "number") chart.point(x, value, "var(--soft)", `${member}: ${value.toFixed(digits)}`, 2);
+        if (typeof value === "number") chart.point(x, value, "var(--soft)", `${member}: ${formatReal(value, digits)}`, 2);
       }
     }
     return [chart.figure(`learning-curve-${partOfName(name)}`)];

@@ -6,7 +6,7 @@ import { errorMeasure, measuresOf } from "../eval/measures.ts";
 import type { SeenImages } from "../eval/overlap.ts";
 import type { ModelSummary } from "../eval/summary.ts";
 import type { TestResults } from "../eval/test_results.ts";
-import { formatReal, NOT_DEFINED } from "../format.ts";
+import { type Digits, formatReal, NOT_DEFINED } from "../format.ts";
 
 /** A measure's value and its interval in words, such as "0.9030" and "[0.8895, 0.9160]"; what is not defined says so, alone. */
 export interface Cell {
@@ -63,7 +63,7 @@ export function describeComparison(comparison: Comparison, targets: readonly Tar
   const probability = (p: number, corrected: number | null | undefined) => {
     return `p = ${p.toPrecision(2)}${typeof corrected === "number" ? `, with Holm's correction ${corrected.toPrecision(2)}` : ""}`;
   };
-  const describe = (difference: Difference | null | undefined, digits: number, unit: Pick<Target, "unit"> = { unit: "" }) => {
+  const describe = (difference: Difference | null | undefined, digits: Digits, unit: Pick<Target, "unit"> = { unit: "" }) => {
     if (!difference) return NOT_DEFINED;
     const signed = (value: number) => `${value > 0 ? "+" : ""}${formatReal(value, digits)}`;
     return `${withUnit(signed(difference.difference), unit)} ${formatInterval(difference.interval, signed)}`;

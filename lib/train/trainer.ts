@@ -12,8 +12,8 @@ import type { TestResults } from "../eval/test_results.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Pacer } from "../gpu/pacer.ts";
 import { sha256 } from "../data/fingerprint.ts";
-import { withUnit } from "../data/targets.ts";
-import { formatSpeed } from "../format.ts";
+import { digitsOf, withUnit } from "../data/targets.ts";
+import { formatReal, formatSpeed } from "../format.ts";
 import type { EventPicture } from "../io/tensorboard.ts";
 import { Interrupted } from "../interrupted.ts";
 import { batchesOf } from "../input/batches.ts";
@@ -374,6 +374,7 @@ async function hashOf(gpu: Gpu, x: PlacedTensor): Promise<string> {
 
 function describe(part: string, metrics: Record<string, number>, curves: ReturnType<typeof curvesOf>): string {
   return `${part} ` + Object.entries(metrics).map(([name, value]) => {
-    return `${name} ${withUnit(value.toFixed(4), { unit: curves[name]?.unit ?? "" })}`;
+    const { unit } = curves[name] ?? {};
+    return `${name} ${unit === undefined ? value.toFixed(4) : withUnit(formatReal(value, digitsOf({ unit }, 4)), { unit })}`;
   }).join(" ");
 }

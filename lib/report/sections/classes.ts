@@ -1,7 +1,7 @@
 /** @file What is right and wrong in each class. */
 
 import { effectiveImages } from "../../eval/curves.ts";
-import { inUnit, type Target } from "../../data/targets.ts";
+import { digitsOf, inUnit, type Target } from "../../data/targets.ts";
 import { formatReal } from "../../format.ts";
 import { className, countCell, type DrawnModel, type Section, shareCell } from "../section.ts";
 
@@ -48,7 +48,7 @@ function targetErrors({ labels, weights, targets }: DrawnModel["results"], t: nu
     absolute += weights[i]! * Math.abs(error);
     signed += weights[i]! * error;
   }
-  return [absolute, signed].map((value) => formatReal(all === 0 ? null : value / all, unit === "GeV" ? 2 : 4));
+  return [absolute, signed].map((value) => formatReal(all === 0 ? null : value / all, digitsOf({ unit }, 2)));
 }
 
 function sum(values: readonly number[]): number {

@@ -1,6 +1,6 @@
 /** @file Response and resolution of a target, such as the mass, against its true value and against transverse momentum, in figures and in numbers. */
 
-import { inUnit, MASS, type Target, withUnit } from "../../data/targets.ts";
+import { digitsOf, inUnit, MASS, type Target, withUnit } from "../../data/targets.ts";
 import { type ResponseBin, responseBins } from "../../eval/response.ts";
 import type { TestResults } from "../../eval/test_results.ts";
 import { formatReal } from "../../format.ts";
@@ -17,7 +17,6 @@ import {
   type ReportTable,
   type Section,
   shareCell,
-  wholeDigits,
 } from "../section.ts";
 import type { Figure } from "../svg.ts";
 
@@ -152,7 +151,7 @@ function resolutionFigure(all: Binned, { name: target }: Target, quantity: Quant
         at,
         resolution,
         series(i).colour,
-        `${name}, around ${withUnit(formatReal(at, wholeDigits(quantity.target)), quantity.target)}: ${formatReal(resolution, 3)}`,
+        `${name}, around ${withUnit(formatReal(at, digitsOf(quantity.target, 0)), quantity.target)}: ${formatReal(resolution, 3)}`,
         3.5,
       );
     }
@@ -164,7 +163,7 @@ function binTable(all: Binned, { words, target }: Quantity): ReportTable {
   const hasLabels = all.every(({ model }) => model.results.hasLabels);
   const rows = all.flatMap(({ model: { name, results }, bins }) =>
     bins.map(({ from, to, rows, response, resolution }) => [
-      `${all.length > 1 ? `${name}, ` : ""}${formatReal(from, wholeDigits(target))} to ${formatReal(to, wholeDigits(target))}`,
+      `${all.length > 1 ? `${name}, ` : ""}${formatReal(from, digitsOf(target, 0))} to ${formatReal(to, digitsOf(target, 0))}`,
       countCell(rows.length),
       ...(hasLabels ? [accuracyCell(results, rows)] : []),
       formatReal(response.median, 3),

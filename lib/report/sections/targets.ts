@@ -1,6 +1,6 @@
 /** @file Figures of a target, such as the mass: predicted against true, and residuals by true value. */
 
-import { digitsOf, inUnit, withUnit } from "../../data/targets.ts";
+import { inUnit, shortValue, withUnit } from "../../data/targets.ts";
 import { errorMeasure, measuresOf } from "../../eval/measures.ts";
 import { type Bin, equalBins, type Middle, middleOf } from "../../eval/response.ts";
 import type { TestResults } from "../../eval/test_results.ts";
@@ -89,7 +89,7 @@ function residualFigure(models: readonly DrawnModel[], target: DrawnTarget): Fig
   const bars = models.map(({ name, results, members = [] }, i) => {
     return { name, i, bins: residualBins(results, target), members: members.map((member) => residualBins(member, target)) };
   });
-  const show = (value: number) => formatReal(value, digitsOf(target));
+  const show = (value: number) => shortValue(value, target);
   const chart = new Chart({
     title: `${capital(target.name)} residuals by true ${target.name}`,
     x: {
