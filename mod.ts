@@ -134,6 +134,7 @@ export type { TrainedOn } from "./lib/data/provenance.ts";
 
 // predictions and what they are worth
 export { Explainer, type Explanation } from "./lib/eval/attribution.ts";
+export type { Digits } from "./lib/format.ts";
 export { type Measure, measure, MEASURES, type MeasureValues } from "./lib/eval/measures.ts";
 export type { Ranking, Sample, TargetSums } from "./lib/eval/sample.ts";
 export { OutputError } from "./lib/eval/outputs.ts";

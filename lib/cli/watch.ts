@@ -89,12 +89,12 @@ export function watchPage(runs: readonly WatchedRun[]): string {
 /** The same curves in characters. */
 export function watchText(runs: readonly WatchedRun[], columns: number): string {
   const width = Math.max(20, Math.min(120, columns - 14));
-  const charts = Object.entries(curvesOfAll(runs)).flatMap(([key, { title }]) => {
+  const charts = Object.entries(curvesOfAll(runs)).flatMap(([key, { title, unit = "" }]) => {
     const curves = runs.flatMap(({ name, history }) => {
       const values = history[`val_${key}`];
       return values ? [{ name, values }] : [];
     });
-    return curves.length > 0 ? [textChart(`${title} (validation)`, curves, width, 8)] : [];
+    return curves.length > 0 ? [textChart(`${title}${unit === "" ? "" : ` in ${unit}`} (validation)`, curves, width, 8)] : [];
   });
   return [...runs.map(describeRun), ...charts].join("\n\n");
 }

@@ -77,7 +77,9 @@ Deno.test("two targets are learned, judged, drawn and explained side by side, ea
   assertMatch(explained.stdout, /^Image 0: .*, m [\d.]+ GeV \(true: [\d.]+\), Y -?[\d.]+ \(true: 0\)/m);
   assert(Number.isFinite(sum("to_m_gev")) && Number.isFinite(sum("to_Y")) && sum("to_m_gev") !== sum("to_Y"));
   const watched = await succeed(workspace, "watch", "--once", "runs/a");
-  for (const title of ["Mean error of m (validation)", "Mean error of Y (validation)"]) assertStringIncludes(watched.stdout, title);
+  for (const title of ["Mean error of m in GeV (validation)", "Mean error of Y (validation)"]) {
+    assertStringIncludes(watched.stdout, title);
+  }
 });
 
 Deno.test("one named target is what the mass is under its own name; weights that name others than their tensors give are refused", async () => {
