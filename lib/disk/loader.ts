@@ -30,7 +30,7 @@ export class Loader implements ImageSource {
   #next = 0;
   #progress: Progress | undefined;
   #notice: Notice | undefined;
-  #facts: Facts = { count: 0, channels: 0, size: 0, has: [], units: {}, parts: [] };
+  #facts: Facts = { count: 0, channels: 0, size: 0, has: [], units: new Map(), parts: [] };
   #packed: Packed | undefined;
   #failed: unknown;
 
@@ -105,7 +105,7 @@ export class Loader implements ImageSource {
 
   /** The unit of a target, where the file says it beside its numbers. */
   unitOf(target: string): string | undefined {
-    return this.#facts.units[target];
+    return this.#facts.units.get(target);
   }
 
   /**

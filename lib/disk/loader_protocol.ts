@@ -14,7 +14,7 @@ export interface Requests {
       channels: number;
       size: number;
       has: JetScalar[];
-      units: Record<string, string>;
+      units: ReadonlyMap<string, string>;
       parts: readonly JetPart[];
     };
   };

@@ -25,14 +25,17 @@ const handlers: { [Name in keyof Requests]: (given: Requests[Name]["given"]) => 
     file = await openJetSet(path, parts, names);
     const { count, channels, size } = file, targets = names.targets?.split(",") ?? [];
     const quantities = ["labels", "mass", "pt", "weight", ...targets.map((name) => `target ${name}` as const)] as const;
-    const units = targets.map((name) => [name, file!.unitOf(`target ${name}`)]).filter(([, unit]) => unit !== undefined);
+    const units = targets.flatMap((name): [string, string][] => {
+      const unit = file!.unitOf(`target ${name}`);
+      return unit === undefined ? [] : [[name, unit]];
+    });
     return {
       count,
       channels,
       size,
       parts: file.parts,
       has: quantities.filter((quantity) => file!.has(quantity)),
-      units: Object.fromEntries(units),
+      units: new Map(units),
     };
   },
   scalars: (quantity) => Promise.resolve(file!.readScalars(quantity)),

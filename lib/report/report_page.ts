@@ -29,7 +29,7 @@ export function reportPage(input: ReportInput, parts: readonly DrawnSection[]): 
       element(
         "section",
         {},
-        element("h2", {}, heading),
+        element("h2", {}, escapeText(heading)),
         paragraph(caption),
         element(
           "div",
@@ -143,7 +143,7 @@ function termList(heading: string, entries: ReportInput["made"]): string {
     const shown = meaning.includes("\n") ? element("pre", {}, escapeText(meaning)) : escapeText(meaning);
     return element("dt", {}, escapeText(term)) + element("dd", {}, shown);
   });
-  return element("section", {}, element("h2", {}, heading), element("dl", {}, ...list));
+  return element("section", {}, element("h2", {}, escapeText(heading)), element("dl", {}, ...list));
 }
 
 /** A table for a page. On a phone each row is a block of lines, its first cell the heading. */

@@ -37,7 +37,7 @@ export async function drawReport(
   );
   const parts = sections.map(({ heading, caption, figures }) => {
     const grid = element("div", { class: "figures" }, drawn(figures));
-    return element("section", {}, element("h2", {}, heading), element("p", {}, escapeText(caption)), grid);
+    return element("section", {}, element("h2", {}, escapeText(heading)), element("p", {}, escapeText(caption)), grid);
   });
   return element("table", { class: "measures" }, ...rows) + parts.join("");
 }

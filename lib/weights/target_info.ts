@@ -6,7 +6,7 @@
 import { isMassAlone, listTargets, type Target } from "../data/targets.ts";
 import { shorten } from "../format.ts";
 import { isRecord } from "../io/json.ts";
-import type { ScaledTarget } from "./target_scale.ts";
+import { type ScaledTarget, UNKNOWN_MASS } from "./target_scale.ts";
 
 /** Which numbers of a scale are known. */
 export interface KnownScale {
@@ -31,23 +31,31 @@ export function encodeTargets(targets: readonly ScaledTarget[], known: KnownScal
 }
 
 /**
- * Targets out of metadata, whose scale is undefined where it is not known. Those of a file that does not name several are called target_0 and so on.
+ * Targets out of metadata: the mass alone, or a list. Those of a file that does not name several are called target_0 and so on. What is
+ * not known of a scale is that of the head itself.
  *
  * @param count how many outputs the head has
- * @returns undefined for the mass alone
+ * @param numberOf a number of the metadata; undefined if there is none
  * @throws {Error} if they are others than the head has, or none at all
  */
 export function decodeTargets(
   metadata: Readonly<Record<string, string>>,
   count: number,
-): { targets: readonly ScaledTarget[]; known: boolean } | undefined {
+  numberOf: (key: "mass_mean" | "mass_std") => number | undefined,
+): { targets: readonly ScaledTarget[]; known: KnownScale } {
   const { targets: text } = metadata;
-  if (text === undefined && count === 1) return undefined;
-  const unnamed = Array.from({ length: count }, (_, t) => ({ name: `target_${t}` }));
-  const list: Listed[] = text === undefined ? unnamed : listOf(text);
+  if (text === undefined && count === 1) {
+    const mean = numberOf("mass_mean"), std = numberOf("mass_std"), log = metadata["mass_log"] === "true";
+    const mass = { ...UNKNOWN_MASS, ...(mean !== undefined && { mean }), ...(std !== undefined && { std }), log };
+    return { targets: [mass], known: { mean: mean !== undefined, std: std !== undefined } };
+  }
+  const list: Listed[] = text === undefined ? Array.from({ length: count }, (_, t) => ({ name: `target_${t}` })) : listOf(text);
   if (list.length !== count) throw new Error(`its metadata name ${list.length} targets, and its tensors give ${count}`);
-  const targets = list.map((target) => ({ unit: "", mean: 0, std: 1, log: false, ...target }));
-  return { targets, known: list.every(({ mean, std }) => mean !== undefined && std !== undefined) };
+  const known = list.every(({ mean, std }) => mean !== undefined && std !== undefined);
+  return {
+    targets: list.map((target) => ({ ...UNKNOWN_MASS, unit: "", ...target })),
+    known: { mean: known, std: known },
+  };
 }
 
 /** Targets that metadata name, if they are not the mass alone. */

@@ -119,33 +119,29 @@ export function decodeInfo(
   const sizes = inferModel(shapes);
   const fits = known.img_size !== undefined && gridOf({ ...sizes, img_size: known.img_size }) === gridOf(sizes);
   const model = { ...sizes, ...known, img_size: fits ? known.img_size! : sizes.img_size };
-  const others = decodeTargets(metadata, model.num_targets ?? 1),
-    scaleOf = (name: "mass_mean" | "mass_std") => {
-      return others ? (others.known ? 0 : undefined) : numberOf(metadata, name, ASSUMABLE[name]);
-    };
-  const told = {
-    "mass_mean": scaleOf("mass_mean"),
-    "mass_std": scaleOf("mass_std"),
-    "data.norm_scale": numberOf(metadata, "norm_scale", ASSUMABLE["data.norm_scale"]),
-    "model.img_size": fits || sizes.patch_size === 1 ? model.img_size : undefined,
-    "model.denominator_floor": known.denominator_floor,
+  const { targets, known: scale } = decodeTargets(
+    metadata,
+    model.num_targets ?? 1,
+    (key) => numberOf(metadata, key, ASSUMABLE[key]),
+  );
+  const normScale = numberOf(metadata, "norm_scale", ASSUMABLE["data.norm_scale"]);
+  const isTold: Readonly<Record<Assumable, boolean>> = {
+    "mass_mean": scale.mean,
+    "mass_std": scale.std,
+    "data.norm_scale": normScale !== undefined,
+    "model.img_size": fits || sizes.patch_size === 1,
+    "model.denominator_floor": known.denominator_floor !== undefined,
   };
-  const trainedOn = parseTrainedOn(metadata["trained_on"]), { mean, std } = UNKNOWN_MASS;
-  const mass = {
-    ...UNKNOWN_MASS,
-    mean: told["mass_mean"] ?? mean,
-    std: told["mass_std"] ?? std,
-    log: metadata["mass_log"] === "true",
-  };
+  const trainedOn = parseTrainedOn(metadata["trained_on"]);
   return {
     model,
-    targets: others?.targets ?? [mass],
+    targets,
     transform: transformOf(metadata["transform"]),
-    normScale: told["data.norm_scale"] ?? ASSUMABLE["data.norm_scale"].initial,
+    normScale: normScale ?? ASSUMABLE["data.norm_scale"].initial,
     trainedOn,
     untrained: untrainedOf(metadata["untrained"], trainedOn),
     history: parseHistory(metadata["history"] ?? "{}"),
-    assumed: (Object.keys(told) as Assumable[]).filter((key) => told[key] === undefined),
+    assumed: (Object.keys(isTold) as Assumable[]).filter((key) => !isTold[key]),
   };
 }
 

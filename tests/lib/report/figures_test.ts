@@ -132,6 +132,27 @@ for (const [name, { rows, classes }] of Object.entries(SPLITS)) {
   });
 }
 
+Deno.test("a report shows targets of any names and units as they are, each by itself", async () => {
+  const targets = [{ name: "m <b>&", unit: '"GeV"/c' }, { name: "../pT", unit: "" }];
+  const results = new TestResults(2, 30, targets);
+  for (let i = 0; i < 30; i++) {
+    const score = ((7 * i) % 30) / 30;
+    results.add({ class: score > 0.5 ? 1 : 0, probabilities: [1 - score, score], targets: [100 + i, 1e-4 * i] }, i % 2, [
+      90 + i,
+      1e-4,
+    ]);
+  }
+  const { models, summary } = await reported(new Map([["a", results], ["b", results]]), {});
+  const parts = drawSections(models, targets), figures = parts.flatMap((part) => part.figures);
+  const page = reportPage({ data: "f.h5", seed: 1, targets, models, comparisons: summary.comparisons, notes: [], made: [] }, parts);
+  for (const text of [page, ...figures.map(figureDocument)]) assert(!/<b>|NaN|undefined|Infinity/.test(text), text.slice(0, 2000));
+  assertStringIncludes(page, "<h2>Predicted and true m &lt;b&gt;&amp;</h2>");
+  assertStringIncludes(page, escapeText('m <b>& MSE (("GeV"/c)^2)'));
+  assertEquals(summary.models.get("a")!.values["../pT_mae"]!.toPrecision(4), (1e-4 * 407 / 30).toPrecision(4));
+  const names = figures.map(({ name }) => name);
+  assertEquals([new Set(names).size, names.filter((name) => !/^[\w.-]+$/.test(name))], [names.length, []]);
+});
+
 Deno.test("figures of many images are small: a ROC curve of 200,000 points, masses of as many", async () => {
   const random = new Random(2, 99);
   const rows = Array.from({ length: 200_000 }, (_, i) => [i % 2, random.uniform(), 100 + random.normal(), 100 + random.normal()]);
