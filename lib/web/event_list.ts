@@ -2,6 +2,7 @@
 
 /// <reference lib="dom" />
 
+import { shortValue } from "../data/targets.ts";
 import type { Loaded, Rows } from "./protocol.ts";
 
 /** What a column of a target holds. */
@@ -12,6 +13,7 @@ type Column = "event" | "class" | "score" | "label" | `${OfTarget} ${number}`;
 
 const TITLES = { event: "event", class: "class", score: "score", label: "truth" } as const;
 const ROW_HEIGHT = 30;
+const COLUMN_WIDTH = 72;
 const ALL = [-Infinity, Infinity] as const;
 /** Rows beyond those in sight, so that scrolling shows no gaps. */
 const BEYOND = 8;
@@ -32,6 +34,7 @@ export interface Filter {
 
 /** The table. */
 export class EventList {
+  readonly #place: HTMLElement;
   readonly #scroller: HTMLElement;
   readonly #head: HTMLElement;
   readonly #space: HTMLElement;
@@ -52,6 +55,7 @@ export class EventList {
    */
   constructor(place: HTMLElement, choose: (event: number) => void) {
     this.#choose = choose;
+    this.#place = place;
     place.setAttribute("role", "grid");
     this.#head = place.appendChild(document.createElement("div"));
     this.#head.className = "row head";
@@ -91,6 +95,9 @@ export class EventList {
     for (const [t, { truth }] of targets.entries()) {
       if (truth) Object.assign(this.#columns, { [`true ${t}`]: truth, [`error ${t}`]: empty() });
     }
+    // columns of several targets are more than fit: the table is then moved to the side
+    const width = targets.length > 1 ? `${Object.keys(this.#columns).length * COLUMN_WIDTH}px` : "0";
+    this.#place.style.setProperty("--least-width", width);
     this.#count = count;
     this.#chosen = -1;
     if (!this.#columns[this.#sort.column]) this.#sort = { column: "event", up: true };
@@ -169,7 +176,8 @@ export class EventList {
     this.#head.replaceChildren(...this.#visible.map((column) => {
       const button = document.createElement("button");
       button.type = "button";
-      button.textContent = this.#titleOf(column) + (column === sorted ? (up ? " \u2191" : " \u2193") : "");
+      button.title = this.#titleOf(column);
+      button.textContent = button.title + (column === sorted ? (up ? " \u2191" : " \u2193") : "");
       button.setAttribute("role", "columnheader");
       button.setAttribute("aria-sort", column !== sorted ? "none" : up ? "ascending" : "descending");
       button.addEventListener("click", () => {
@@ -215,13 +223,14 @@ export class EventList {
     for (const column of columns) {
       const cell = row.appendChild(document.createElement("span")), value = this.#columns[column]![event]!;
       cell.setAttribute("role", "gridcell");
+      cell.dataset["column"] = column;
       cell.textContent = Number.isNaN(value)
         ? ""
         : column === "score"
         ? value.toFixed(3)
         : Number.isInteger(value)
         ? String(value)
-        : value.toFixed(1);
+        : shortValue(value, this.#targets[Number(column.split(" ")[1])]!);
     }
     return row;
   }
