@@ -3,7 +3,7 @@
 import type { RunConfig } from "../config/keys.ts";
 import { ConfigError } from "../config/parse.ts";
 import type { ImageSize } from "../data/packed.ts";
-import { isMassAlone, listTargets, sameTargets, type Target } from "../data/targets.ts";
+import { isKnown, isMassAlone, listTargets, sameTargets, type Target, type TargetValues } from "../data/targets.ts";
 import { columnNames, csvHeader, csvRow, meanPrediction, predictEnsemble, type PredictOptions } from "../eval/predict.ts";
 import { summarise, type Summary, summaryRecord } from "../eval/summary.ts";
 import { TestResults } from "../eval/test_results.ts";
@@ -193,16 +193,15 @@ function checkOutputsAlike(candidates: readonly Candidate[]): void {
   );
 }
 
-/** Refuses data whose targets are in other units than those that are predicted. */
-function checkUnits(predicted: readonly Target[], known: readonly Target[], path: string): void {
-  const t = predicted.findIndex(({ unit }, t) => unit !== known[t]!.unit);
-  if (t < 0) return;
-  const [ours, theirs] = [predicted[t]!, known[t]!].map(({ unit }) => unit || "no unit") as [string, string];
-  throw new ConfigError(
-    `${path}: "${
-      known[t]!.name
-    }" is in ${theirs}, and the models predict it in ${ours}. Store it in ${ours}, with that as its attribute "unit"`,
-  );
+/** Refuses data that say their targets to be in other units than those that are predicted. */
+function checkUnits(predicted: readonly Target[], known: readonly TargetValues[], path: string): void {
+  for (const [t, target] of known.entries()) {
+    const { unit } = predicted[t]!, { name, unit: theirs } = target;
+    if (!isKnown(target) || unit === "" || theirs === "" || unit === theirs) continue;
+    throw new ConfigError(
+      `${path}: "${name}" is in ${theirs}, and the models predict it in ${unit}. Store it in ${unit}, and that as its attribute "unit"`,
+    );
+  }
 }
 
 /** Refuses a model that cannot read the images. */

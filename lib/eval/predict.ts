@@ -134,19 +134,18 @@ export function imagePrediction(
 /** Column names of the CSV of {@linkcode csvRow}. */
 export function csvHeader(classes: number, targets: readonly Target[] = [MASS]): string[] {
   const numbered = (name: string) => Array.from({ length: classes }, (_, c) => `${name}_${c}`);
-  const others = ["index", ...numbered("logit"), ...numbered("prob"), "class"];
-  return [...others, ...columnNames(targets, others)];
+  return ["index", ...numbered("logit"), ...numbered("prob"), "class", ...columnNames(targets)];
 }
 
-/** Columns of a table of deno task eval beside those of targets. */
-const OF_EVALUATION = ["model", "label", "weight", "pt"];
+/** Columns of predictions that are none of a target, here or in the tables of deno task eval. */
+const OTHER_COLUMN = /^(index|(logit|prob)_\d+|class|model|member|label|weight|pt)$/;
 
-/** Names of the targets' columns, such as "mass"; one that another column has is followed by a line, as often as it takes. */
-export function columnNames(targets: readonly Target[], others: readonly string[] = []): string[] {
-  const taken = new Set([...others, ...OF_EVALUATION]);
+/** Names of the targets' columns, such as "mass"; one that another column has ends in underscores, as many as it takes. */
+export function columnNames(targets: readonly Target[]): string[] {
+  const taken = new Set<string>();
   return targets.map(({ name }) => {
     let unique = name;
-    while (taken.has(unique)) unique += "_";
+    while (OTHER_COLUMN.test(unique) || taken.has(unique)) unique += "_";
     for (const column of [unique, `${unique}_true`]) taken.add(column);
     return unique;
   });

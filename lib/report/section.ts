@@ -60,7 +60,7 @@ export interface DrawnTarget extends Target {
   readonly file: string;
 }
 
-/** Targets with a name for their figures: that of a target without line breaks or slashes, with its place where there are several. */
+/** Targets with a name for their figures: "mass" for the mass alone, and for others one that holds their place and what of their name may be in that of a file. */
 export function drawnTargets(targets: readonly Target[]): DrawnTarget[] {
   return targets.map(({ name, unit }, place) => {
     return { name, unit, place, file: isMassAlone(targets) ? name : `target-${place}-${partOfName(name)}` };

@@ -5,6 +5,7 @@ import { parseConfig } from "../../../lib/config/parse.ts";
 import { targetNames } from "../../../lib/config/targets.ts";
 import { DataError } from "../../../lib/data/errors.ts";
 import { customaryUnit } from "../../../lib/data/targets.ts";
+import { csvHeader } from "../../../lib/eval/predict.ts";
 import { openJets, openJetSet } from "../../../lib/disk/data_files.ts";
 
 const FOLDER = new URL("../../fixtures/targets/", import.meta.url).pathname;
@@ -45,4 +46,10 @@ Deno.test("data.keys.targets takes a list or a text, without slashes at the star
   assertThrows(() => names("data: {keys: {mass: m, targets: [pT]}}"), Error, "data.keys.mass and data.keys.targets both say");
   assertThrows(() => names("data: {keys: {targets: {m: GeV}}}"), Error, "data.keys.targets must be a name or a list of names");
   assertEquals(["m", "fat/pT", "eta", "mass_2"].map(customaryUnit), ["GeV", "GeV", "", ""]);
+});
+
+Deno.test("csvHeader() gives each target a column of its own, whatever its name", () => {
+  const targets = ["m", "pt", "class", "logit_7", "m_true", "a,b"].map((name) => ({ name, unit: "" }));
+  assertEquals(csvHeader(2, targets).slice(6), ["m", "pt_", "class_", "logit_7_", "m_true_", "a,b"]);
+  assertEquals(csvHeader(2), ["index", "logit_0", "logit_1", "prob_0", "prob_1", "class", "mass"]);
 });
