@@ -75,7 +75,7 @@ export function openWeights(
   reporter: Pick<ConsoleReporter, "line">,
 ): OpenedWeights {
   const keys: readonly string[] = SETTABLE[task];
-  const opened = overrideWeights(readWeights(rooted(path)), args, keys), { untrained } = opened.weights;
+  const opened = overrideWeights(readWeights(rooted(path)), args, keys, task !== "probe"), { untrained } = opened.weights;
   const chance = task === "probe" ? undefined : describeUntrained(opened.weights);
   // a probe looks at the backbone alone, and an exported one may be finetuned elsewhere
   if (chance !== undefined && task !== "export" && untrained.length > 1) {
@@ -87,8 +87,17 @@ export function openWeights(
   return opened;
 }
 
-/** Applies `--set` to what a weight file says. */
-function overrideWeights(weights: Weights, args: Pick<Arguments, "all">, keys: readonly string[]): OpenedWeights {
+/**
+ * Applies `--set` to what a weight file says.
+ *
+ * @param predicts true if targets are those that the weights predict, false if any may be looked for in their features
+ */
+function overrideWeights(
+  weights: Weights,
+  args: Pick<Arguments, "all">,
+  keys: readonly string[],
+  predicts: boolean,
+): OpenedWeights {
   const given = args.all("set"), keyOf = (pair: string) => pair.split("=", 1)[0]!;
   const unused = given.find((pair) => !keys.includes(keyOf(pair)));
   if (unused !== undefined) {
@@ -105,9 +114,9 @@ function overrideWeights(weights: Weights, args: Pick<Arguments, "all">, keys: r
   const { projection_dim: _, ...own } = config.model, model = { ...own, ...(num_targets !== undefined && { num_targets }) };
   checkModel(model);
   const asked = targetNames(config.data);
-  if (asked.length > 0 && asked.length !== targets.length) {
+  if (predicts && asked.length > 0 && asked.length !== targets.length) {
     throw new UsageError(
-      `${weights.path} predicts ${listTargets(targets)}: data.keys.targets has to name ${targets.length} datasets`,
+      `${weights.path} predicts ${listTargets(targets)}: data.keys.targets has to name ${targets.length} of the datasets`,
     );
   }
   const mass = new Map(given.filter(isScale).map((pair) => [keyOf(pair), massValue(pair)]));

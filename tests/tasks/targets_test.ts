@@ -103,6 +103,14 @@ Deno.test("one named target is what the mass is under its own name; weights that
     "42",
   ];
   assertStringIncludes(await fail(workspace, "eval", ...pair), '"a" (');
+  // a backbone knows what it knows, whatever its head was trained on
+  const probed = await succeed(workspace, "probe", "--weights", "runs/mass/best.safetensors", ...set("data.keys.targets=[m, Y]"));
+  assertMatch(probed.stdout, /^m MAE \(GeV\) .*\n(.*\n){3}Y MAE /m);
+  const wrong = ["--model", "a=runs/mass/best.safetensors", ...set("data.keys.targets=[m, Y]")];
+  assertStringIncludes(
+    await fail(workspace, "eval", ...wrong),
+    "predicts mass (GeV): data.keys.targets has to name 1 of the datasets",
+  );
   const init = await fail(workspace, "finetune", ...short, "--init", "runs/m/best.safetensors", "--out", "runs/i");
   assertStringIncludes(init, 'was trained with data.keys.targets m, and the configuration says "". Train as it was with');
   const lies = { tensors: m!.tensors, metadata: { ...m!.metadata, targets: JSON.stringify([scale, { ...scale, name: "x" }]) } };
