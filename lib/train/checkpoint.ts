@@ -18,8 +18,11 @@ import type { Method } from "./method.ts";
 import { parseTuning, type Tuning, tuningOf } from "./tuning.ts";
 
 const FORMAT = "l2vit-resume";
-/** Raised when the meaning of a file changes; files without a number are of version 1, which did not say what data a run has. */
-const VERSION = 2;
+/**
+ * Raised when the meaning of a file changes, and when the same steps end in other bits, such as those of a sum in another order: a run
+ * that goes on is the run that was never cut. Files without a number are of version 1.
+ */
+const VERSION = 3;
 
 /** A file to resume from that is not as it was written, or of a program that does things differently. */
 export class UnusableCheckpoint extends Error {
@@ -109,8 +112,7 @@ export async function encodeResume(
 export function hashOfResume({ tensors, metadata }: Safetensors): Promise<string> {
   const { config, state, tuning, version, sha256: _, ...others } = metadata;
   const first = [config, state, tuning].filter((text) => text !== undefined);
-  // version 1 hashed these alone
-  const hashed: BlobPart[] = [JSON.stringify(version === undefined ? first : [...first, version, Object.entries(others).sort()])];
+  const hashed: BlobPart[] = [JSON.stringify([...first, version, Object.entries(others).sort()])];
   for (const name of [...tensors.keys()].sort()) {
     const { dtype, shape, bytes } = tensors.get(name)!;
     hashed.push(JSON.stringify([name, dtype, shape]), bytes as Uint8Array<ArrayBuffer>);
@@ -138,6 +140,14 @@ async function decodeChecked(bytes: Uint8Array, path: string): Promise<Safetenso
   if (Number(version) > VERSION) {
     throw new UnusableCheckpoint(
       `${path} is of version ${shorten(version)}, and this program knows those up to ${VERSION}: use a newer program`,
+    );
+  }
+  if (Number(version) !== VERSION) {
+    throw new UnusableCheckpoint(
+      `${path} is of version ${
+        shorten(version)
+      } of the program, which adds up in another order than this one (${VERSION}): the run ` +
+        "would end in other bits. Start anew with --fresh, or let the program end it that began it; its weight files hold for both",
     );
   }
   if (contents.metadata["sha256"] !== await hashOfResume(contents)) {
@@ -220,13 +230,11 @@ function configOf({ config }: Safetensors["metadata"], path: string): RunConfig 
 
 function checkState(state: unknown): RunState {
   if (isRecord(state)) {
-    const { epoch, stepInEpoch, step, skipped, skippedInARow, stale, best, finished } = state;
+    const { epoch, stepInEpoch, step, norms, skipped, skippedInARow, stale, best, finished } = state;
     const sums = readCurve(state["sums"]), history = readHistory(state["history"]);
-    // a file of an older program has none
-    const norms = typeof state["norms"] === "number" ? state["norms"] : 0;
     const right = [epoch, stepInEpoch, step, skipped, skippedInARow, stale].every(isCount) && sums && history &&
-      (best === null || Number.isFinite(best)) && (finished === null || typeof finished === "string");
-    if (right) return { ...state, sums, norms, history } as RunState;
+      typeof norms === "number" && (best === null || Number.isFinite(best)) && (finished === null || typeof finished === "string");
+    if (right) return { ...state, sums, history } as RunState;
   }
   throw new Error("it does not say where the run was");
 }

@@ -1,11 +1,11 @@
 /** @file The same jets in files of two formats: every task takes either, and they are the same data. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { begunRun } from "../support/begun_run.ts";
 import { asNumpy } from "../support/numpy.ts";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
 import { FINETUNE_TOY, TOY_MODEL, writeToy } from "../support/toy.ts";
 
-const FIXTURE = new URL("../fixtures/runs/version_1/", import.meta.url);
 const WEIGHTS = "runs/f/best.safetensors";
 
 /** A place with the same jets as toy.h5, toy.npz and, the images alone, toy.npy. */
@@ -20,12 +20,7 @@ async function workspaceOfFormats(): Promise<Workspace> {
 
 Deno.test("a run that began with HDF5 goes on with the same jets as .npz, and its weights take either for the same data", async () => {
   using workspace = await workspaceOfFormats();
-  Deno.mkdirSync(`${workspace.root}runs/f`);
-  for (const name of ["resume.safetensors", "metrics.jsonl"]) {
-    Deno.copyFileSync(new URL(name, FIXTURE), `${workspace.root}runs/f/${name}`);
-  }
-  const set = ["model.embed_dim=8", "training.epochs=40", "training.patience=40", "data.labelled_path=data/toy.npz"];
-  const run = [...FINETUNE_TOY, ...set.flatMap((pair) => ["--set", pair]), "--out", "runs/f"];
+  const run = [...await begunRun(workspace), "--set", "data.labelled_path=data/toy.npz"];
   assertStringIncludes((await succeed(workspace, "finetune", ...run)).stdout, "Resuming after epoch 2");
 
   const weights = ["--weights", WEIGHTS];

@@ -2,45 +2,12 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Hdf5Writer } from "../../lib/disk/hdf5_writer.ts";
-import { decodeSafetensors, encodeSafetensors } from "../../lib/io/safetensors.ts";
-import { hashOfResume } from "../../lib/train/checkpoint.ts";
+import { decodeSafetensors } from "../../lib/io/safetensors.ts";
+import { begunRun, rewriteResume, SMALL } from "../support/begun_run.ts";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
 import { FINETUNE_TOY, TOY_MODEL, writeToy } from "../support/toy.ts";
 
-const SMALL = ["--set", "model.embed_dim=8"];
 const FIXTURE = new URL("../fixtures/runs/version_1/", import.meta.url);
-
-/** A run that was stopped after two epochs of many, as an earlier version of the program left it. */
-function stoppedRun(workspace: Workspace): readonly string[] {
-  Deno.mkdirSync(`${workspace.root}runs/f`);
-  for (const name of ["resume.safetensors", "metrics.jsonl"]) {
-    Deno.copyFileSync(new URL(name, FIXTURE), `${workspace.root}runs/f/${name}`);
-  }
-  return [...FINETUNE_TOY, ...SMALL, "--set", "training.epochs=40", "--set", "training.patience=40", "--out", "runs/f"];
-}
-
-/** Ends a run after two epochs; the same arguments with another number of epochs go on. */
-async function begunRun(workspace: Workspace): Promise<readonly string[]> {
-  const run = [...FINETUNE_TOY, ...SMALL, "--out", "runs/f"];
-  await succeed(workspace, "finetune", ...run, "--set", "training.epochs=2");
-  await rewriteResume(workspace, (metadata) => {
-    const state = { ...JSON.parse(metadata["state"]!), finished: null };
-    const config = JSON.parse(metadata["config"]!);
-    config.training.epochs = 3;
-    return { ...metadata, state: JSON.stringify(state), config: JSON.stringify(config) };
-  });
-  return [...run, "--set", "training.epochs=3"];
-}
-
-async function rewriteResume(
-  workspace: Workspace,
-  change: (metadata: Record<string, string>) => Record<string, string>,
-): Promise<void> {
-  const { tensors, metadata } = decodeSafetensors(workspace.read("runs/f/resume.safetensors"));
-  const changed = change(metadata);
-  const contents = { tensors, metadata: { ...changed, sha256: await hashOfResume({ tensors, metadata: changed }) } };
-  Deno.writeFileSync(`${workspace.root}runs/f/resume.safetensors`, encodeSafetensors(contents));
-}
 
 /** Rewrites a toy file: other masses, or the same numbers under other storage. */
 function rewriteToy(path: string, count: number, mass: (i: number) => number): void {
@@ -55,12 +22,18 @@ function rewriteToy(path: string, count: number, mass: (i: number) => number): v
   for (let i = 0; i < count; i++) writer.write("jet", i, new Float32Array(288).fill(1 + i % 7, 0, 20 + i % 50));
 }
 
-Deno.test("a run that an earlier version of the program saved goes on", async () => {
+Deno.test("a run of an earlier version of the program, which would end in other bits, does not go on, and is kept", async () => {
   using workspace = new Workspace();
   writeToy(`${workspace.root}data/toy.h5`, 100);
-  const { stdout } = await succeed(workspace, "finetune", ...stoppedRun(workspace));
-  assertStringIncludes(stdout, "Resuming after epoch 2");
-  assertStringIncludes(stdout, "epoch 40/40");
+  Deno.mkdirSync(`${workspace.root}runs/f`);
+  for (const name of ["resume.safetensors", "metrics.jsonl"]) {
+    Deno.copyFileSync(new URL(name, FIXTURE), `${workspace.root}runs/f/${name}`);
+  }
+  const before = workspace.read("runs/f/resume.safetensors");
+  const line = await fail(workspace, "finetune", ...FINETUNE_TOY, ...SMALL, "--set", "training.epochs=40", "--out", "runs/f");
+  assertStringIncludes(line, "is of version 1 of the program, which adds up in another order than this one (3)");
+  assertStringIncludes(line, "Start anew with --fresh, or let the program end it that began it");
+  assertEquals(workspace.read("runs/f/resume.safetensors"), before);
 });
 
 Deno.test("a run goes on with its data under another name, and not with other data under the same name", async () => {
@@ -104,10 +77,10 @@ Deno.test("a checkpoint of a later version, or with keys of another, is refused 
   const run = await begunRun(workspace);
   await rewriteResume(workspace, (metadata) => ({ ...metadata, version: "99" }));
   const later = await fail(workspace, "finetune", ...run);
-  assertStringIncludes(later, "is of version 99, and this program knows those up to 2: use a newer program");
+  assertStringIncludes(later, "is of version 99, and this program knows those up to 3: use a newer program");
   await rewriteResume(workspace, (metadata) => ({
     ...metadata,
-    version: "2",
+    version: "3",
     config: metadata["config"]!.replace('"patience"', '"endurance"'),
   }));
   const other = await fail(workspace, "finetune", ...run);

@@ -44,6 +44,10 @@ type Shape = Omit<Variant, "segments">;
 const LARGE = 2 ** 28;
 /** Multiplications from which on a GPU should. */
 const LARGE_ON_GPU = 2 ** 22;
+/** Elements of A and B that the cache of a processor's core keeps while all tiles go over them. */
+const CACHED = 2 ** 18;
+/** Most segments for the sake of it: each has a C of its own. */
+const MOST_FOR_CACHE = 64;
 
 /** True if the tiles of all products and segments lie in one row of workgroups, of any width. */
 export function tilesInRow(entry: Variant["entry"]): boolean {
@@ -96,8 +100,8 @@ function shapesFor(adapter: ProductAdapter, [m, n, k]: Sizes, layout: ProductLay
   const broadcast = (tm: number, tn: number): Shape => ({ entry: "broadcast", tm, tn, width: [8, 1], kStep: 4 });
   const tiled = (tm: number, tn: number, kStep: number): Shape => ({ entry: "tiled", tm, tn, width: [16, 16], kStep });
   // matrices of few rows would leave most of a subgroup idle; in batches there are others to fill it
-  if (software && subgroup[0] === 8 && subgroup[1] === 8 && (batches === 1 || m >= 64)) {
-    const first = broadcast(8, fit(n, large ? [8, 16, 32] : [8, 16]));
+  if (software && subgroup[0] === 8 && subgroup[1] === 8 && (batches === 1 || m >= 16)) {
+    const first = broadcast(m >= 64 && (large || n < 32) ? 8 : 4, fit(n, [8, 16, 32]));
     return [first, broadcast(8, 16), broadcast(4, 32), broadcast(16, 16)].filter(({ tn }) => tn <= Math.max(n, 8));
   }
   const small = vectorised(fit(m, [4, 8]), fit(n, [4, 8]));
@@ -112,19 +116,23 @@ function workgroupBytes({ tm, tn, width, kStep }: Shape): number {
   return 2 * kStep * 4 * (tm * width[1] + tn * width[0]);
 }
 
-/** Enough segments for the invocations, or workgroups, that keep an adapter busy, and for the loop of each to end. */
+/**
+ * Enough segments for the invocations, or workgroups, that keep an adapter busy, and for the loop of each to end. On a software adapter,
+ * where a tile of A^T goes down all rows of A and B, also so many that these rows are still in its cache when the next tile does.
+ */
 function segmentsFor(
   { software }: ProductAdapter,
   { entry, tm, tn, width, kStep }: Shape,
   [m, n, k]: Sizes,
-  { batches, splittable }: ProductLayout,
+  { aTransposed, batches, splittable }: ProductLayout,
 ): number {
   if (!splittable) return 1;
   const [tileRows, tileColumns] = entry === "tiled" ? [tm * width[0], tn * width[1]] : [tm, tn];
   const tiles = batches * Math.ceil(m / tileRows) * Math.ceil(n / tileColumns);
   const wanted = software ? 64 : entry === "tiled" ? 512 : 16384;
   const least = software ? Math.ceil(k / (kStep * (MOST_TURNS - 1))) : 1;
-  return Math.max(least, Math.min(Math.floor(wanted / tiles), Math.floor(k / 64)));
+  const cached = software && aTransposed ? Math.min(MOST_FOR_CACHE, Math.ceil(k * (m + n) / CACHED)) : 1;
+  return Math.max(least, Math.min(Math.max(cached, Math.floor(wanted / tiles)), Math.floor(k / 64)));
 }
 
 /** The largest of the sizes that does not exceed n; the smallest if all do. */
