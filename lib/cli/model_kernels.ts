@@ -64,8 +64,8 @@ interface Recipe {
 /** Recipes whose kernels differ. */
 const RECIPES: readonly Recipe[] = [
   { model: { tokens: "all" }, explained: true },
-  { model: { tokens: "active", lcm: "submanifold" } },
-  { model: { tokens: "active", lcm: "wide" } },
+  { model: { tokens: "active", lcm: "submanifold" }, explained: true },
+  { model: { tokens: "active", lcm: "wide" }, explained: true },
   { model: { head_hidden: 64 }, training: { ema: 0.999, accumulate: 2, recompute: "blocks", freeze_epochs: 1 } },
   // sizes that are no multiples of four
   { model: { embed_dim: 18, num_heads: 2, mlp_ratio: 1.5, num_classes: 3 }, targets: "m,pT", explained: true },

@@ -51,7 +51,7 @@ export interface KernelWork {
 /** Operations of a call of philox() in kernels/lib/philox.wgsl: ten rounds of two wide products, four xor and two additions. */
 const PHILOX = 10 * (2 * 15 + 6);
 /** Images of the plans that are made: as many as fill the segments of all sums. */
-const FEW = 12, MORE = 16;
+const FEW = 14, MORE = 18;
 /** Generated jets. */
 const COUNT = 20;
 

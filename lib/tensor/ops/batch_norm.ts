@@ -53,7 +53,7 @@ export function batchNorm(tape: Tape, x: Tensor, tensors: BatchNormTensors, divi
   const { type, count } = numbersIn(dim);
   // what cannot be bound at once is summed image by image
   const inRanges = tape.atOnce(images, [x]) < images, byImages = moments !== undefined || inRanges;
-  const segments = byImages ? images / batches : segmentsFor(rows, count * batches);
+  const segments = byImages ? images / batches : segmentsFor(tape, rows, count * batches);
   const lanes = lanesFor(tape, count);
   const constants = {
     Number: type,

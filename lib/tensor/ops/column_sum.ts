@@ -15,7 +15,7 @@ export function columnSum(tape: Tape, x: Tensor, target: Tensor): void {
   const lanes = lanesFor(tape, count);
   const units = x.shape[0]!;
   const atOnce = tape.atOnce(units, [x]);
-  const [all, segments] = segmentsOfRanges(segmentsFor(rows, count), units, atOnce);
+  const [all, segments] = segmentsOfRanges(segmentsFor(tape, rows, count), units, atOnce);
   const partials = tape.tensor(`partials of ${target.storage.label}`, [all, columns]);
   tape.dispatch({
     kernel: KERNEL,

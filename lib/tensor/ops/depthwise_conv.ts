@@ -88,7 +88,7 @@ function convolve(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, fus
   tape.derive(y, [x, weight, bias], (dy) => {
     tape.accumulateParameter(bias, (target) => columnSum(tape, { ...dy, shape: [batch, tokens, dim] }, target));
     const atOnce = tape.atOnce(batch, [x, dy]);
-    const [all, segments] = segmentsOfRanges(Math.min(batch, 32), batch, atOnce);
+    const [all, segments] = segmentsOfRanges(Math.min(batch, tape.gpu.adapter.software ? 32 : 256), batch, atOnce);
     const dtaps = tape.tensor(`partials of ${weight.name}`, [all, size, size, dim]);
     launch("backward_weight", {
       units: batch,

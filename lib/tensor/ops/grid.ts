@@ -98,14 +98,15 @@ export function lanesFor({ gpu }: { readonly gpu: Gpu }, items: number): number 
 }
 
 /**
- * Segments into which a sum over many rows is cut, for enough invocations to keep an adapter busy.
+ * Segments into which a sum over many rows is cut, for enough invocations to keep an adapter busy: on a large GPU, those that have
+ * half of a megabyte on its way from memory reach no more than a fourth of its rate.
  *
  * @param rows rows to be summed
  * @param columns invocations that one segment takes
  */
-export function segmentsFor(rows: number, columns: number): number {
-  const wanted = Math.ceil(16384 / columns);
-  return Math.max(1, Math.min(wanted, Math.ceil(rows / 32), 256));
+export function segmentsFor({ gpu: { adapter } }: { readonly gpu: Gpu }, rows: number, columns: number): number {
+  const [invocations, most] = adapter.software ? [16384, 256] : [32768, 512];
+  return Math.max(1, Math.min(Math.ceil(invocations / columns), Math.ceil(rows / 32), most));
 }
 
 /**

@@ -121,7 +121,7 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
   tape.derive(y, [x, weight, bias], (dy) => {
     const lanes = lanesFor(tape, count);
     const atOnce = tape.atOnce(images, [x, dy, mean, rstd]);
-    const [all, segments] = segmentsOfRanges(segmentsFor(rows, count), images, atOnce);
+    const [all, segments] = segmentsOfRanges(segmentsFor(tape, rows, count), images, atOnce);
     const dweight = tape.tensor(`partials of ${label}.weight`, [all, dim]);
     const dbias = tape.tensor(`partials of ${label}.bias`, [all, dim]);
     tape.dispatch({
