@@ -1,6 +1,6 @@
 /** @file The whole model against PyTorch: forward values, losses, every gradient, optimiser steps. */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { mostActivePatches } from "../../../lib/data/active_patches.ts";
 import { PackedImages } from "../../../lib/data/packed.ts";
 import type { Gpu } from "../../../lib/gpu/device.ts";
@@ -17,10 +17,19 @@ import { tokenError } from "../../../lib/tensor/ops/hidden_tokens.ts";
 import { ImageViews, NO_AUGMENTATION } from "../../../lib/tensor/ops/images.ts";
 import { crossEntropy, maskedError, ntXent, smoothL1 } from "../../../lib/tensor/ops/losses.ts";
 import { recordTotal } from "../../../lib/tensor/ops/record.ts";
+import type { StateDict } from "../../../lib/tensor/parameters.ts";
 import { createStep, writeStep } from "../../../lib/tensor/step.ts";
 import { Tape } from "../../../lib/tensor/tape.ts";
 import { createTensor, read, write } from "../../../lib/tensor/tensor.ts";
-import { ACTIVE_CASES, assertClose, assertStateClose, CASES, channelsLast, Fixture } from "../../support/fixtures.ts";
+import {
+  ACTIVE_CASES,
+  assertClose,
+  assertStateClose,
+  CASES,
+  channelsLast,
+  Fixture,
+  relativeError,
+} from "../../support/fixtures.ts";
 import { variantsTest } from "../../support/gpu.ts";
 
 const POISON = { poison: true };
@@ -46,6 +55,58 @@ const cases = (
   active: string,
 ) => [...CASES.map((name) => prefix + name), ...ACTIVE_CASES.map((name) => active + name)];
 
+/**
+ * Takes three steps of finetuning from a fixture's weights, and compares all but where they end.
+ *
+ * @returns the weights in the end
+ */
+async function finetuneSteps(gpu: Gpu, fixture: Fixture): Promise<StateDict> {
+  const { facts } = fixture;
+  const model = new LinearViT(gpu, fixture.config);
+  model.parameters.load(fixture.state("weight."));
+  const label = createTensor(gpu, "label", fixture.shape("label"), "u32");
+  const goal = createTensor(gpu, "mass", fixture.shape("mass"));
+  write(gpu, label, fixture.integers("label"));
+  write(gpu, goal, fixture.floats("mass"));
+  const table = createTensor(gpu, "losses", [3, 2]);
+  const report = createTensor(gpu, "report", [3, 2]);
+  const step = createStep(gpu);
+  const tape = new Tape(gpu, { training: true, step });
+  const views = await viewsOf(gpu, tape, fixture.floats("input"), fixture.shape("input"), fixture);
+  const { logits, targets: mass } = model.heads(tape, model.features(tape, views));
+  const classes = crossEntropy(tape, logits, label);
+  const masses = smoothL1(tape, mass, goal);
+  const rows = goal.shape[0]!;
+  recordTotal(tape, classes.loss, table, 0, 1 / rows);
+  recordTotal(tape, masses.loss, table, 1, 1 / rows);
+  const [trainLogits, trainMass] = [keep(tape, logits), keep(tape, mass)];
+  tape.backward(classes.loss, masses.loss);
+  const optimiser = new AdamW(gpu, model.parameters, {
+    groupOf: ({ name }) => isHead(name) ? 1 : 0,
+    weightDecay: facts.weight_decay,
+    clipNorm: facts.clip_norm,
+  });
+  optimiser.update(tape, report);
+  const plan = tape.compile(POISON);
+  for (let i = 0; i < 3; i++) {
+    writeStep(gpu, step, { seed: 0, step: i, row: i, learningRates: [facts.backbone_lr, facts.head_lr] });
+    plan.run();
+    if (i === 0) {
+      assertClose(await read(gpu, trainLogits), fixture.floats("train.logits"), "logits");
+      assertClose(await read(gpu, trainMass), fixture.floats("train.mass"), "mass");
+      assertStateClose(await model.parameters.gradientState(), fixture.state("grad."), "gradient of");
+    }
+  }
+  const losses = await read(gpu, table);
+  const norms = await read(gpu, report);
+  for (let i = 0; i < 3; i++) {
+    assertClose([losses[2 * i]! + losses[2 * i + 1]!], [facts.losses[i]], `loss of step ${i}`);
+    assertClose([norms[2 * i]!], [facts.grad_norms[i]], `gradient norm of step ${i}`);
+    assertEquals(norms[2 * i + 1], 0);
+  }
+  return await model.parameters.state();
+}
+
 for (const name of cases("finetune_", "active_")) {
   variantsTest(`LinearViT predicts what PyTorch predicts (${name})`, async (gpu) => {
     const fixture = new Fixture(name);
@@ -66,53 +127,34 @@ for (const name of cases("finetune_", "active_")) {
 
   variantsTest(`LinearViT takes PyTorch's AdamW steps when finetuned (${name})`, async (gpu) => {
     const fixture = new Fixture(name);
-    const { facts } = fixture;
-    const model = new LinearViT(gpu, fixture.config);
-    model.parameters.load(fixture.state("weight."));
-    const label = createTensor(gpu, "label", fixture.shape("label"), "u32");
-    const goal = createTensor(gpu, "mass", fixture.shape("mass"));
-    write(gpu, label, fixture.integers("label"));
-    write(gpu, goal, fixture.floats("mass"));
-    const table = createTensor(gpu, "losses", [3, 2]);
-    const report = createTensor(gpu, "report", [3, 2]);
-    const step = createStep(gpu);
-    const tape = new Tape(gpu, { training: true, step });
-    const views = await viewsOf(gpu, tape, fixture.floats("input"), fixture.shape("input"), fixture);
-    const { logits, targets: mass } = model.heads(tape, model.features(tape, views));
-    const classes = crossEntropy(tape, logits, label);
-    const masses = smoothL1(tape, mass, goal);
-    const rows = goal.shape[0]!;
-    recordTotal(tape, classes.loss, table, 0, 1 / rows);
-    recordTotal(tape, masses.loss, table, 1, 1 / rows);
-    const [trainLogits, trainMass] = [keep(tape, logits), keep(tape, mass)];
-    tape.backward(classes.loss, masses.loss);
-    const optimiser = new AdamW(gpu, model.parameters, {
-      groupOf: ({ name }) => isHead(name) ? 1 : 0,
-      weightDecay: facts.weight_decay,
-      clipNorm: facts.clip_norm,
-    });
-    optimiser.update(tape, report);
-    const plan = tape.compile(POISON);
-    for (let i = 0; i < 3; i++) {
-      writeStep(gpu, step, { seed: 0, step: i, row: i, learningRates: [facts.backbone_lr, facts.head_lr] });
-      plan.run();
-      if (i === 0) {
-        assertClose(await read(gpu, trainLogits), fixture.floats("train.logits"), "logits");
-        assertClose(await read(gpu, trainMass), fixture.floats("train.mass"), "mass");
-        assertStateClose(await model.parameters.gradientState(), fixture.state("grad."), "gradient of");
-      }
-    }
-    assertStateClose(await model.parameters.state(), fixture.state("after3."), "after 3 steps,");
-    const losses = await read(gpu, table);
-    const norms = await read(gpu, report);
-    for (let i = 0; i < 3; i++) {
-      assertClose([losses[2 * i]! + losses[2 * i + 1]!], [facts.losses[i]], `loss of step ${i}`);
-      assertClose([norms[2 * i]!], [facts.grad_norms[i]], `gradient norm of step ${i}`);
-      assertEquals(norms[2 * i + 1], 0);
-    }
+    assertStateClose(await finetuneSteps(gpu, fixture), fixture.state("after3."), "after 3 steps,");
     // kernels bind fewer tensors there, beside the table of active tokens
   }, name === "active_submanifold");
 }
+
+// Where a gradient cancels, what rounding leaves of it lies beside Adam's eps of 1e-8, and the step is a part of a full one in any
+// direction (fixtures/cancelling/make.py). The tolerance of the other cases holds for all but these elements.
+variantsTest(
+  "AdamW's steps are PyTorch's but where gradients cancel, and PyTorch's own in single precision are others there",
+  async (gpu) => {
+    const fixture = new Fixture("active_cancelling"), bias = "blocks.0.attn.qkv.bias";
+    const [exact, single, gradients] = ["after3.", "single.", "grad."].map((prefix) => fixture.state(prefix)) as [
+      StateDict,
+      StateDict,
+      StateDict,
+    ];
+    const far = relativeError(single.get(bias)!.values, exact.get(bias)!.values);
+    assert(far > 3e-3, `PyTorch in single precision is off by ${far}`);
+    const found = await finetuneSteps(gpu, fixture);
+    for (const [name, { values }] of gradients) {
+      const kept = (x: Float32Array) => x.filter((_, i) => Math.abs(values[i]!) > 1e-7);
+      const [ours, theirs] = [found.get(name)!.values, exact.get(name)!.values];
+      assertClose(kept(ours), kept(theirs), `after 3 steps, "${name}" where its gradient is more than rounding`);
+      const most = Math.max(...ours.map((value, i) => Math.abs(value - theirs[i]!)));
+      assert(most <= 3 * fixture.facts.backbone_lr, `${name} is ${most} away: more than three steps`);
+    }
+  },
+);
 
 for (const name of cases("simclr_", "active_simclr_")) {
   variantsTest(`LinearViT has PyTorch's SimCLR loss and gradients (${name})`, async (gpu) => {
