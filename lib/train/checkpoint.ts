@@ -146,8 +146,8 @@ async function decodeChecked(bytes: Uint8Array, path: string): Promise<Safetenso
     throw new UnusableCheckpoint(
       `${path} is of version ${
         shorten(version)
-      } of the program, which adds up in another order than this one (${VERSION}): the run ` +
-        "would end in other bits. Start anew with --fresh, or let the program end it that began it; its weight files hold for both",
+      }, and this program, of version ${VERSION}, adds up in another order: the run would end ` +
+        "in other bits. Start anew with --fresh, or let the program end it that began it; its weight files hold for both",
     );
   }
   if (contents.metadata["sha256"] !== await hashOfResume(contents)) {

@@ -31,7 +31,7 @@ Deno.test("a run of an earlier version of the program, which would end in other 
   }
   const before = workspace.read("runs/f/resume.safetensors");
   const line = await fail(workspace, "finetune", ...FINETUNE_TOY, ...SMALL, "--set", "training.epochs=40", "--out", "runs/f");
-  assertStringIncludes(line, "is of version 1 of the program, which adds up in another order than this one (3)");
+  assertStringIncludes(line, "is of version 1, and this program, of version 3, adds up in another order");
   assertStringIncludes(line, "Start anew with --fresh, or let the program end it that began it");
   assertEquals(workspace.read("runs/f/resume.safetensors"), before);
 });
