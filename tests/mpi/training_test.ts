@@ -1,28 +1,15 @@
 /** @file deno task mpi as a user starts it: by mpirun, on small data; how it stops and goes on, and what goes wrong. */
 
 import { assert, assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
-import { decodeSafetensors, toFloats } from "../../lib/io/safetensors.ts";
 import { Random } from "../../lib/random.ts";
 import { type Launcher, libraryOf, type Outcome, runRanks, testRanks } from "../support/mpi.ts";
 import { ENDLESS, RankedRun, set } from "../support/ranked_run.ts";
 import { succeed, type Workspace } from "../support/tasks.ts";
 import { epochsOf } from "../support/waiting.ts";
+import { largestDifference } from "../support/weights.ts";
 
 /** Steps of an epoch of 100 images. */
 const STEPS = 4;
-
-/** The largest difference of two numbers of a tensor, over all tensors of two weight files. */
-function difference(workspace: Workspace, a: string, b: string): number {
-  const [first, second] = [a, b].map((path) => decodeSafetensors(workspace.read(path)).tensors) as [Tensors, Tensors];
-  assertEquals([...first.keys()], [...second.keys()]);
-  return Math.max(...[...first].map(([name, tensor]) => {
-    if (tensor.dtype !== "F32") return 0;
-    const other = toFloats(second.get(name)!);
-    return toFloats(tensor).reduce((most, value, i) => Math.max(most, Math.abs(value - other[i]!)), 0);
-  }));
-}
-
-type Tensors = ReturnType<typeof decodeSafetensors>["tensors"];
 
 function copyFolder(workspace: Workspace, from: string, to: string): void {
   Deno.mkdirSync(workspace.root + to);
@@ -86,7 +73,8 @@ testRanks(
     assertStringIncludes((await run.succeed(rest)).stdout, "Resuming after epoch");
     assertEquals(run.first.read("runs/x/latest.safetensors"), run.first.read("runs/whole/latest.safetensors"));
     assertStringIncludes((await succeed(run.first, "finetune", ...rest, "--out", "runs/alone")).stdout, "Resuming after epoch");
-    const far = difference(run.first, "runs/alone/latest.safetensors", "runs/whole/latest.safetensors");
+    const [alone, whole] = ["alone", "whole"].map((name) => run.first.read(`runs/${name}/latest.safetensors`));
+    const far = largestDifference(alone!, whole!);
     assert(far < 1e-5, `weights differ by ${far}`);
     await run.assertNoOrphans();
   },

@@ -83,13 +83,9 @@ export class RankedRun {
   }
 
   /** Runs both to their end, which must be a good one. */
-  async succeed(args: readonly string[], out = "x"): Promise<Outcome> {
-    const outcome = await runRanks(
-      this.#launcher,
-      RANKS,
-      this.program(["finetune", ...args, "--out", `runs/${out}`]),
-      this.options(),
-    );
+  async succeed(args: readonly string[], out = "x", task = "finetune"): Promise<Outcome> {
+    const program = this.program([task, ...args, "--out", `runs/${out}`]);
+    const outcome = await runRanks(this.#launcher, RANKS, program, this.options());
     assertEquals(outcome.code, 0, outcome.stderr);
     return outcome;
   }

@@ -1,8 +1,9 @@
 /** @file Weight files of any sizes, with numbers of which none hides another. */
 
+import { assertEquals } from "@std/assert";
 import { MASS } from "../../lib/data/targets.ts";
 import { Random } from "../../lib/random.ts";
-import { encodeSafetensors, storeFloats } from "../../lib/io/safetensors.ts";
+import { decodeSafetensors, encodeSafetensors, storeFloats, toFloats } from "../../lib/io/safetensors.ts";
 import type { ModelConfig } from "../../lib/nn/config.ts";
 import { shapesOf } from "../../lib/nn/linear_vit.ts";
 import { encodeInfo, type WeightsInfo } from "../../lib/weights/weights_info.ts";
@@ -47,4 +48,15 @@ export function randomState(model: ModelConfig, seed: number): StateDict {
 export function writeWeights(path: string, state: StateDict, info: WeightsInfo): void {
   const tensors = new Map([...state].map(([name, { shape, values }]) => [name, storeFloats(shape, values)]));
   Deno.writeFileSync(path, encodeSafetensors({ tensors, metadata: encodeInfo(info) }));
+}
+
+/** The largest difference of two numbers of a tensor, over all tensors of two weight files, which must have the same. */
+export function largestDifference(file: Uint8Array, other: Uint8Array): number {
+  const [tensors, others] = [file, other].map((bytes) => decodeSafetensors(bytes).tensors);
+  assertEquals([...tensors!.keys()], [...others!.keys()]);
+  return Math.max(...[...tensors!].map(([name, tensor]) => {
+    if (tensor.dtype !== "F32") return 0;
+    const values = toFloats(others!.get(name)!);
+    return toFloats(tensor).reduce((most, value, i) => Math.max(most, Math.abs(value - values[i]!)), 0);
+  }));
 }
