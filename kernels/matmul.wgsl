@@ -11,8 +11,6 @@
 // They do alpha, bias and ReLU; entry points epilogue and epilogue4 do the rest in place, in a pass of their own whose invocations
 // lie side by side: in line with the tile it would take long to compile, and its invocations would be rows apart.
 //
-// add_partials adds the segments of a sum.
-//
 // uses lib/invocation.wgsl, lib/product.wgsl, lib/tokens.wgsl
 
 // what gelu() works on
@@ -298,19 +296,5 @@ fn epilogue4(ids: Ids) {
   let i = invocation(ids);
   if (i < in_use(arrayLength(&c4))) {
     c4[i] = finish4(i, c4[i]);
-  }
-}
-
-// c[i] = sum over s of partials[s][i], the (M, N) results of the segments.
-@compute @workgroup_size(WIDTH)
-fn add_partials(ids: Ids) {
-  let i = invocation(ids);
-  let size = arrayLength(&c);
-  if (i < in_use(size)) {
-    var sum = 0.0;
-    for (var at = i; at < arrayLength(&partials); at += size) {
-      sum += partials[at];
-    }
-    c[i] = sum;
   }
 }

@@ -21,7 +21,7 @@
 //
 // BATCHES of products of one size, dims.batches of them, each an image and a head: struct View says where the matrices of each
 // lie. SEGMENTS of the sum ("split k"), so that many cores have work when M and N are small: segment s adds terms
-// s k_per_segment ... and writes its own dense C, segment_stride further on; entry point add_partials adds them in order, so the
+// s k_per_segment ... and writes its own dense C, segment_stride further on; column_sum.add_partials adds them in order, so the
 // result does not depend on which workgroup ends first. The sum of a product with an epilogue, or in batches, has one segment.
 //
 // Rows lie one after the other, dense or with a larger step. Bindings whose names end in 4 are moved four values at a time: every
@@ -90,7 +90,6 @@ struct Dims {
 @group(0) @binding(7) var<storage, read> pre: array<f32>;
 @group(0) @binding(8) var<storage, read> residual: array<f32>;
 @group(0) @binding(9) var<uniform> dims: Dims;
-@group(0) @binding(10) var<storage, read> partials: array<f32>;
 @group(0) @binding(11) var<storage, read_write> c4: array<vec4<f32>>;
 @group(0) @binding(12) var<storage, read> bias4: array<vec4<f32>>;
 @group(0) @binding(13) var<storage, read_write> pre_out4: array<vec4<f32>>;

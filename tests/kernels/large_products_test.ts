@@ -48,7 +48,8 @@ largeTest("matmul() by subgroups is its formula", { many: ["matmul.broadcast"] }
 });
 largeTest("matmul() by workgroups is its formula", { many: ["matmul_tiled.tiled"] }, (run) => checkBatches(run, TILED));
 
-largeTest("matmul() adds the segments of a sum", { many: ["matmul.add_partials"] }, async (run) => {
+// four numbers an invocation
+largeTest("matmul() adds the segments of a sum", { few: ["column_sum.add_partials"] }, async (run) => {
   const sizes = [4100, 1024, 8] as const, [m, n, k] = sizes;
   const [a, x] = run.input("a", [k, m], 1), [b, y] = run.input("b", [k, n], 2);
   const c = run.tape.tensor("c", [m, n]), rowSums = run.tape.tensor("row sums", [m]);

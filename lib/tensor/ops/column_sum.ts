@@ -48,6 +48,8 @@ export function addPartials(tape: Tape, partials: Tensor, target: Tensor): void 
     label: target.storage.label,
     constants: { Number: type },
     bindings: { partials, y: target },
+    // rows of both are added whole, whatever is behind the last token
+    tokens: null,
     extent: () => ({ dims: { columns: count }, workgroups: workgroupsFor(count), turns }),
   });
 }

@@ -9,7 +9,7 @@ import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { addPartials } from "./column_sum.ts";
 import { dropConstants } from "./dropout.ts";
-import { turnsOf, workgroupsFor } from "./grid.ts";
+import { workgroupsFor } from "./grid.ts";
 import {
   countOf,
   denseView,
@@ -131,14 +131,8 @@ function finishInPlace(tape: Tape, product: Product): void {
 }
 
 /** Adds the partial sums, in order. */
-function addSegments(tape: Tape, { c, sizes: [m, n], segments, operands, options: { rowSums } }: Product): void {
-  tape.dispatch({
-    kernel: KERNEL,
-    entry: "add_partials",
-    label: c.storage.label,
-    bindings: { partials: operands.c, c },
-    extent: () => ({ workgroups: workgroupsFor(m * n), turns: turnsOf(segments.all) }),
-  });
+function addSegments(tape: Tape, { c, operands, options: { rowSums } }: Product): void {
+  addPartials(tape, operands.c, c);
   if (rowSums) addPartials(tape, operands.row_sums!, rowSums);
 }
 
