@@ -183,19 +183,18 @@ async function train(): Promise<void> {
   );
   const lines = get("lines");
   lines.textContent = "";
-  const weights = await busy(
-    "Training",
-    (hear, signal) =>
-      engine.ask("train", choice as unknown as Parameters<typeof engine.ask<"train">>[1], (news) => {
-        if (news.line) lines.textContent += `${news.line}\n`;
-        if (news.curves) get("curves").innerHTML = news.curves;
-        hear(news);
-      }, signal),
-  );
-  if (!weights) return;
-  trained = weights;
+  const done = await busy("Training", async (hear, signal) => {
+    const weights = await engine.ask("train", choice as unknown as Parameters<typeof engine.ask<"train">>[1], (news) => {
+      if (news.line) lines.textContent += `${news.line}\n`;
+      if (news.curves) get("curves").innerHTML = news.curves;
+      hear(news);
+    }, signal);
+    return { weights, stopped: signal.aborted };
+  });
+  if (!done) return;
+  trained = done.weights;
   document.body.classList.add("trained");
-  say("Trained: the weights can be saved, and used here");
+  say(`${done.stopped ? "Stopped: the best weights so far" : "Trained: the weights"} can be saved, and used here`);
 }
 
 async function use(): Promise<void> {
@@ -227,7 +226,11 @@ function listen(): void {
     get(id).addEventListener("input", applyFilter);
   }
   stop.addEventListener("click", () => work?.abort());
-  get("train").addEventListener("click", () => void train());
+  // the browser itself points to a number that is out of range, and does not submit it
+  get("choices").addEventListener("submit", (event) => {
+    event.preventDefault();
+    void train();
+  });
   get("use").addEventListener("click", () => void use());
   get("save").addEventListener("click", () => save("trained-in-the-page.safetensors", trained!, "application/octet-stream"));
   get("csv").addEventListener(

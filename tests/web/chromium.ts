@@ -103,7 +103,9 @@ export class Browser implements AsyncDisposable {
     for (let i = 0; i < 300; i++) {
       try {
         // a download has another name until it is complete
-        return Deno.readFileSync(path);
+        const file = Deno.readFileSync(path);
+        Deno.removeSync(path);
+        return file;
       } catch {
         await delay(100);
       }

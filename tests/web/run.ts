@@ -42,8 +42,22 @@ await succeed(workspace, "predict", "--weights", "weights/model.safetensors", "-
 assertEquals(fromPage, new TextDecoder().decode(workspace.read("reports/p.csv")));
 console.log("Predictions of 120 events: the page's CSV is deno task predict's, byte for byte");
 
-const fields = Object.entries(CHOICE).map(([id, value]) => `document.getElementById(${JSON.stringify(id)}).value = ${value}`);
-await browser.evaluate(`${fields.join(";")}; document.getElementById('train').click()`);
+/** Shows a part of the page; no field has the keyboard then. */
+const turnTo = (part: string) =>
+  browser.evaluate(`document.activeElement.blur(); document.querySelector("[role=tab][data-part=${part}]").click()`);
+
+/** Fills in the form and starts a training. */
+async function train(choice: Record<string, number>): Promise<void> {
+  const fields = Object.entries(choice).map(([id, value]) => `document.getElementById(${JSON.stringify(id)}).value = ${value}`);
+  await browser.evaluate(`${fields.join(";")}; document.getElementById('train').click()`);
+}
+await turnTo("training");
+await train({ ...CHOICE, width: 30 });
+assertEquals(await browser.evaluate("document.body.classList.contains('busy')"), false);
+assertEquals(await browser.evaluate("document.activeElement.id"), "width");
+console.log("A width that is out of range is pointed to, and not trained with");
+
+await train(CHOICE);
 await browser.until("document.body.classList.contains('trained')");
 const trained = await browser.save("#save", "trained-in-the-page.safetensors");
 hideWaylandWarning();
@@ -52,6 +66,16 @@ const reporter = { line: () => {}, progress: () => {} };
 const jets = await readJets("jets.h5", openSource(data)) as LabelledJets;
 assertEquals(trained, await trainOnJets(gpu, jets, CHOICE, { reporter }));
 console.log("A model trained in the page and one trained in Deno: the same weights, byte for byte");
+
+await train({ ...CHOICE, epochs: 500 });
+await browser.until("/epoch +2\\b/i.test(document.getElementById('lines').textContent)");
+await browser.evaluate("document.getElementById('stop').click()");
+await browser.until("!document.body.classList.contains('busy')");
+assertEquals(await status(), "Stopped: the best weights so far can be saved, and used here");
+Deno.writeFileSync(`${workspace.root}weights/stopped.safetensors`, await browser.save("#save", "trained-in-the-page.safetensors"));
+await succeed(workspace, "eval", "--model", "stopped=weights/stopped.safetensors", "--data", "data/jets.h5", "--format", "json");
+await turnTo("events");
+console.log("A training that is stopped gives weights, which deno task eval reads");
 
 const shown = (event: number) => browser.until(`document.querySelector('[data-event="${event}"][aria-selected=true]') !== null`);
 const title = (event: number) => browser.until(`document.getElementById('event').textContent.includes('Event ${event}:')`);
