@@ -22,7 +22,7 @@ const FORMAT = "l2vit-resume";
  * Raised when the meaning of a file changes, and when the same steps end in other bits, such as those of a sum in another order: a run
  * that goes on is the run that was never cut. Files without a number are of version 1.
  */
-const VERSION = 3;
+export const CHECKPOINT_VERSION = 3;
 
 /** A file to resume from that is not as it was written, or of a program that does things differently. */
 export class UnusableCheckpoint extends Error {
@@ -98,7 +98,7 @@ export async function encodeResume(
   const { mass_log: _, ...scales } = encodeTargets(method.info(state.history).targets, { mean: true, std: true });
   const metadata = {
     format: FORMAT,
-    version: String(VERSION),
+    version: String(CHECKPOINT_VERSION),
     config: JSON.stringify(config),
     state: JSON.stringify(state),
     tuning: JSON.stringify(tuningOf(gpu)),
@@ -137,16 +137,16 @@ async function decodeChecked(bytes: Uint8Array, path: string): Promise<Safetenso
   }
   const { format, version = "1" } = contents.metadata;
   if (format !== FORMAT) throw new UnusableCheckpoint(`${path} is not a file to resume from`);
-  if (Number(version) > VERSION) {
+  if (Number(version) > CHECKPOINT_VERSION) {
     throw new UnusableCheckpoint(
-      `${path} is of version ${shorten(version)}, and this program knows those up to ${VERSION}: use a newer program`,
+      `${path} is of version ${shorten(version)}, and this program knows those up to ${CHECKPOINT_VERSION}: use a newer program`,
     );
   }
-  if (Number(version) !== VERSION) {
+  if (Number(version) !== CHECKPOINT_VERSION) {
     throw new UnusableCheckpoint(
       `${path} is of version ${
         shorten(version)
-      }, and this program, of version ${VERSION}, adds up in another order: the run would end ` +
+      }, and this program, of version ${CHECKPOINT_VERSION}, adds up in another order: the run would end ` +
         "in other bits. Start anew with --fresh, or let the program end it that began it; its weight files hold for both",
     );
   }

@@ -16,7 +16,7 @@ import { isHead } from "../../lib/nn/heads.ts";
 import { readTensors, readWeights } from "../../lib/disk/weight_files.ts";
 import { fitWeights, WeightsError } from "../../lib/weights/weights.ts";
 import { Random } from "../../lib/random.ts";
-import { freshState, hashOfResume, UnusableCheckpoint } from "../../lib/train/checkpoint.ts";
+import { CHECKPOINT_VERSION, freshState, hashOfResume, UnusableCheckpoint } from "../../lib/train/checkpoint.ts";
 import { RunFolder } from "../../lib/disk/run_folder.ts";
 import { formatTunings, readTunings } from "../../lib/disk/tuning_file.ts";
 import { npy } from "../support/numpy.ts";
@@ -223,9 +223,13 @@ function described(file: Uint8Array): Uint8Array {
 async function resumeSeed(): Promise<Uint8Array> {
   const { tensors } = decodeSafetensors(fixture("torch/model.safetensors"));
   const state = { ...freshState(4), epoch: 2, best: 0.5, history: { train_loss: [1, 0.7] } };
-  return encodeSafetensors(
-    await sealed(tensors, { format: "l2vit-resume", config: JSON.stringify(defaultConfig()), state: JSON.stringify(state) }),
-  );
+  const metadata = {
+    format: "l2vit-resume",
+    version: String(CHECKPOINT_VERSION),
+    config: JSON.stringify(defaultConfig()),
+    state: JSON.stringify(state),
+  };
+  return encodeSafetensors(await sealed(tensors, metadata));
 }
 
 /** The contents with a hash that is right. */

@@ -19,14 +19,16 @@ const KERNEL = kernelOf("transpose", source);
 export function transpose(tape: Tape, x: Tensor, shape: readonly number[] = x.shape, target?: Tensor): Tensor {
   const [rows, columns] = shape.slice(-2) as [number, number];
   const y = target ?? tape.tensor(`${x.storage.label} transposed`, [...shape.slice(0, -2), columns, rows]);
+  const units = shape.length > 2 ? shape[0]! : 1, matrices = sizeOf(shape) / rows / columns / units;
   tape.dispatch({
     kernel: KERNEL,
     entry: "main",
     label: y.storage.label,
-    bindings: { x, y },
-    extent: () => ({
-      dims: { rows4: rows / 4, columns4: columns / 4, count: sizeOf(shape) / rows / columns },
-      workgroups: workgroupsFor(sizeOf(shape) / 16),
+    units,
+    cut: { x, y },
+    extent: ({ count }) => ({
+      dims: { rows4: rows / 4, columns4: columns / 4, count: matrices * count },
+      workgroups: workgroupsFor(matrices * count * rows * columns / 16),
     }),
   });
   return y;

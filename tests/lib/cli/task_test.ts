@@ -12,7 +12,7 @@ for (
     [["inspect", "--svg=no", "a.h5"], "--svg takes no value"],
     [["inspect", "--out=", "a.h5"], "--out needs a value"],
     [["inspect", "a.h5", "--out", "--svg"], "--out needs a value"],
-    [["inspect", "a.h5", "b.h5"], "expected FILE: there are 2 names"],
+    [["kernels", "a", "b"], "there are 2 names"],
     // names that look like numbers, or like options
     [["inspect", "data/007"], "data/007"],
     [["inspect", "0x10"], `"0x10"`],
