@@ -20,8 +20,7 @@ const PATTERN = /[*?[]/;
  * @throws {DataError} if nothing fits a pattern, or a file is named twice
  */
 export function dataFiles(path: string, rooted: (path: string) => string): string[] {
-  // a name may hold any character
-  if (exists(rooted(path))) return [rooted(path)];
+  if (isWhole(rooted(path))) return [rooted(path)];
   const files = splitList(path).flatMap(inBraces).flatMap((one) => {
     const place = rooted(one);
     return PATTERN.test(place) && !exists(place) ? expand(place) : [place];
@@ -29,6 +28,19 @@ export function dataFiles(path: string, rooted: (path: string) => string): strin
   const twice = files.find((file, i) => files.indexOf(file) < i);
   if (twice !== undefined) throw new DataError(`${path}: ${twice} is named twice, and its images would count twice. Name it once`);
   return files;
+}
+
+/**
+ * True for a file whose name holds a comma, or what else a list or a pattern is made of; a list that is read as one name may lie where a
+ * task must not look.
+ */
+function isWhole(path: string): boolean {
+  try {
+    return exists(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return false;
+    throw error;
+  }
 }
 
 /**

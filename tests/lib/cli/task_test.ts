@@ -13,6 +13,7 @@ for (
     [["inspect", "--out=", "a.h5"], "--out needs a value"],
     [["inspect", "a.h5", "--out", "--svg"], "--out needs a value"],
     [["kernels", "a", "b"], "there are 2 names"],
+    [["inspect", "a.h5", "b.h5"], 'may not use "a.h5"'],
     // names that look like numbers, or like options
     [["inspect", "data/007"], "data/007"],
     [["inspect", "0x10"], `"0x10"`],
