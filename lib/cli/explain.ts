@@ -3,7 +3,7 @@
 import type { RunConfig } from "../config/keys.ts";
 import { DataError } from "../data/errors.ts";
 import type { ImageSize } from "../data/packed.ts";
-import { digitsOf, inUnit, shortValue, type Target, withUnit } from "../data/targets.ts";
+import { digitsOf, inUnit, predictedValue, type Target } from "../data/targets.ts";
 import { channelName } from "../data/statistics.ts";
 import { Explainer, type Explanation } from "../eval/attribution.ts";
 import { type Digits, formatReal } from "../format.ts";
@@ -83,12 +83,7 @@ function describePrediction(
 ): string {
   const { index, class: chosen, probabilities } = prediction;
   const trueClass = known.labels && ` (true: ${known.labels[index]})`;
-  const values = targets.map((target, t) => {
-    const truth = known.targets?.[t]?.[index], shown = (value: number) => shortValue(value, target);
-    return `${target.name} ${withUnit(shown(prediction.targets[t]!), target)}${
-      truth === undefined ? "" : ` (true: ${shown(truth)})`
-    }`;
-  });
+  const values = targets.map((target, t) => predictedValue(target, prediction.targets[t]!, known.targets?.[t]?.[index]));
   const why = explained === chosen ? "" : `; explained: class ${explained}, probability ${probabilities[explained]!.toFixed(3)}`;
   return `Image ${index}: class ${chosen}${trueClass ?? ""} with probability ${probabilities[chosen]!.toFixed(3)}, ` +
     `${values.join(", ")}${why}`;

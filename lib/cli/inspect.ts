@@ -62,7 +62,7 @@ type Scalars = Readonly<Record<Quantity, Float64Array | undefined>>;
  */
 export async function inspect(path: string, options: InspectOptions): Promise<void> {
   const { reporter, names } = options, files = dataFiles(path, rooted);
-  for (const [i, file] of files.entries()) await listDatasets(`${i > 0 ? "\n" : ""}`, file, reporter);
+  for (const [i, file] of files.entries()) await listDatasets(i > 0 ? "\n" : "", file, reporter);
   using file = await openJetSet(path, files.map((path) => ({ path })), names);
   if (options.indices) checkIndices(options.indices, file);
   using _folder = options.pictures === undefined ? undefined : makeOutputFolder(options.pictures);

@@ -72,6 +72,17 @@ export function isKnown({ values }: Pick<TargetValues, "values">): boolean {
   return !Number.isNaN(values[0]);
 }
 
+/** What is predicted of an image, with what is true if that is known, such as "mass 142.5 GeV (true: 139.0)". */
+export function predictedValue(target: Target, predicted: number, truth: number | undefined): string {
+  const known = truth === undefined ? "" : ` (true: ${shortValue(truth, target)})`;
+  return `${target.name} ${withUnit(shortValue(predicted, target), target)}${known}`;
+}
+
+/** The values of targets in words: "masses", or the names of others. */
+export function valuesOf(targets: readonly Target[]): string {
+  return isMassAlone(targets) ? "masses" : targets.map(({ name }) => name).join(", ");
+}
+
 /** Targets in words, such as "m (GeV), eta". */
 export function listTargets(targets: readonly Target[]): string {
   return targets.map((target) => inUnit(target.name, target)).join(", ");

@@ -12,7 +12,7 @@ import { hashImages, labelsFingerprint, type TrainedOn } from "../data/provenanc
 import type { DataPart } from "./data_files.ts";
 import { Loader } from "./loader.ts";
 import { checkScales } from "./scale_check.ts";
-import { readTruth, type Truth, type TruthOptions } from "./truth.ts";
+import { readTruth, targetQuantities, type Truth, type TruthOptions } from "./truth.ts";
 import { firstNumbers } from "../arrays.ts";
 import { divide, randomSplit, type Split } from "../data/split.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -177,8 +177,7 @@ export async function openImages(
   return await guarded(loader, async () => {
     options.check?.(factsOf(loader));
     const read = async (quantity: JetScalar) => truth && loader.has(quantity) ? await loader.scalars(quantity) : undefined;
-    const names = targetNames(config.data), labels = await read("labels");
-    const targets = await Promise.all(names.length > 0 ? names.map((name) => read(`target ${name}`)) : [read("mass")]);
+    const labels = await read("labels"), targets = await Promise.all(targetQuantities(config.data).map(read));
     return { ...await openPackedImages(gpu, config, loader, place, options), ...(labels && { labels }), targets };
   });
 }

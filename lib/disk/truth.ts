@@ -10,6 +10,12 @@ import type { JetScalar } from "../data/jets.ts";
 import { customaryUnit, MASS, type TargetValues } from "../data/targets.ts";
 import type { Loader } from "./loader.ts";
 
+/** What is read of each image for the targets of a configuration: the mass, or what data.keys.targets names. */
+export function targetQuantities({ keys }: Pick<RunConfig["data"], "keys">): JetScalar[] {
+  const named = targetNames({ keys });
+  return named.length > 0 ? named.map((name) => `target ${name}` as const) : ["mass"];
+}
+
 /** How what is missing is taken. */
 export interface TruthOptions {
   /** Goes without classes or targets where the files have none; otherwise only what the loss does not use may be missing. */
@@ -41,8 +47,7 @@ export async function readTruth(
   path: string,
   { lenient = false, notice }: TruthOptions,
 ): Promise<Truth> {
-  const named = targetNames({ keys });
-  const quantities: readonly JetScalar[] = named.length > 0 ? named.map((name) => `target ${name}` as const) : ["mass"];
+  const named = targetNames({ keys }), quantities = targetQuantities({ keys });
   const any = ["labels" as const, ...quantities].some((quantity) => loader.has(quantity));
   const read = async (quantity: JetScalar, what: string, lossWeight: number) => {
     // a target is named, but may be missing in files for testing

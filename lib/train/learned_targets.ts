@@ -61,15 +61,15 @@ export class LearnedTargets {
    */
   judge(outputs: Float32Array, images: Uint32Array, weights: readonly number[]): { loss: number; errors: Record<string, number> } {
     const columns = this.scales.map((_, t) => Float32Array.from(images, (_, i) => outputs[i * this.count + t]!));
-    const losses = this.#known.map((t) => smoothL1Loss(columns[t]!, this.#goalsOf(t, images), weights));
+    const goals = this.scales.map((_, t) => this.#goalsOf(t, images));
+    const losses = this.#known.map((t) => smoothL1Loss(columns[t]!, goals[t]!, weights));
     return {
       loss: losses.reduce((sum, loss) => sum + loss, 0) / this.count,
       errors: this.errors((scale, t) => {
-        const predicted = columns[t]!, goals = this.#goalsOf(t, images);
         const values = (of: ArrayLike<number>) => Array.from(of, (output) => valueOf(output, scale));
         return scale.log
-          ? meanAbsoluteError(values(predicted), values(goals), weights)
-          : meanAbsoluteError(predicted, goals, weights) * scale.std;
+          ? meanAbsoluteError(values(columns[t]!), values(goals[t]!), weights)
+          : meanAbsoluteError(columns[t]!, goals[t]!, weights) * scale.std;
       }),
     };
   }

@@ -10,7 +10,7 @@
 import { Explainer } from "../eval/attribution.ts";
 import { csvHeader, csvRow, type ImagePrediction, predictImages } from "../eval/predict.ts";
 import { firstNumbers } from "../arrays.ts";
-import { isMassAlone, MASS, shortValue, type Target, withUnit } from "../data/targets.ts";
+import { isMassAlone, MASS, predictedValue, type Target, valuesOf } from "../data/targets.ts";
 import { Gpu } from "../gpu/device.ts";
 import { Interrupted } from "../interrupted.ts";
 import { csvLine } from "../io/csv.ts";
@@ -110,7 +110,7 @@ const calls: { [Name in keyof Calls]: (given: Calls[Name]["given"], context: Con
   async report(_, { signal, tell }) {
     const [model, { labels, name }] = ready(), truth = truthOf(model.targets);
     if (!labels && truth.every((values) => values === undefined)) {
-      throw new Error(`${name} has neither labels nor ${namesOf(model)}, so there is nothing to compare with`);
+      throw new Error(`${name} has neither labels nor ${valuesOf(model.targets)}, so there is nothing to compare with`);
     }
     const progress = (done: number, total: number) => tell({ progress: ["95 % intervals", done, total] });
     const { drawReport } = await import("./report.ts");
@@ -149,11 +149,6 @@ function truthOf(targets: readonly Target[]): (Float64Array | undefined)[] {
   return isMassAlone(targets) ? [jets?.mass] : targets.map(({ name }) => jets?.columns?.get(name));
 }
 
-/** What a model predicts beside the class, in words. */
-function namesOf({ targets }: Weights): string {
-  return isMassAlone(targets) ? "masses" : targets.map(({ name }) => name).join(", ");
-}
-
 /** An event with what its prediction rests on. */
 async function drawExplanation(index: number): Promise<string> {
   const [model, { images, labels }] = ready(), truths = truthOf(model.targets);
@@ -161,12 +156,9 @@ async function drawExplanation(index: number): Promise<string> {
   const explanation = await explainer.explain(index);
   const { prediction: { class: chosen, probabilities, targets } } = explanation;
   const truth = (value: string | undefined) => value === undefined ? "" : ` (true: ${value})`;
-  const described = (target: Target, t: number) => {
-    const known = truths[t]?.[index], shown = (value: number) => shortValue(value, target);
-    return `${target.name} ${withUnit(shown(targets[t]!), target)}${truth(known === undefined ? undefined : shown(known))}`;
-  };
+  const described = model.targets.map((target, t) => predictedValue(target, targets[t]!, truths[t]?.[index]));
   const title = `Event ${index}: class ${chosen}${truth(labels?.[index]?.toString())} with probability ` +
-    `${probabilities[chosen]!.toFixed(3)}, ${model.targets.map(described).join(", ")}`;
+    `${probabilities[chosen]!.toFixed(3)}, ${described.join(", ")}`;
   return figureElement(explanationFigure("event", title, explanation, images, model));
 }
 

@@ -4,7 +4,7 @@
 
 import { Engine, Stopped } from "./client.ts";
 import { EventList } from "./event_list.ts";
-import { isMassAlone } from "../data/targets.ts";
+import { valuesOf } from "../data/targets.ts";
 import type { Loaded, News } from "./protocol.ts";
 
 const get = <Kind extends HTMLElement = HTMLElement>(id: string) => document.getElementById(id) as Kind;
@@ -105,15 +105,11 @@ async function show(now: Loaded): Promise<void> {
   count();
   list.move(1);
   if (now.labels || now.targets.some(({ truth }) => truth)) await drawReport();
-  else {get("figures").textContent = `Figures compare predictions with the truth: these jets have neither labels nor ${
-      targetsIn(now)
-    }.`;}
+  else {
+    const missing = `neither labels nor ${valuesOf(now.targets)}`;
+    get("figures").textContent = `Figures compare predictions with the truth: these jets have ${missing}.`;
+  }
   if (status.className !== "error") say(took);
-}
-
-/** What the model predicts beside the class, in words. */
-function targetsIn({ targets }: Loaded): string {
-  return isMassAlone(targets) ? "masses" : targets.map(({ name }) => name).join(", ");
 }
 
 function count(): void {
