@@ -2,21 +2,25 @@
 //
 //   marks[b, n]  = 1 if place n of image b is active, else 0       for example by images.mark
 //   rows[b, n]   = row of the token at place n of image b, NONE if there is none
+//   lines[b, r]  = row of the first token in row r of the grid of image b, and bits of the columns that are tokens, 32 a word
 //   made         how many tokens a range of images has, where those of an image begin, the image and the place of each (lib/tokens.wgsl)
 //
 // marks, rows  (B, N)
+// lines        (B, GRID, 1 + WORDS)
 //
 // If there are more than there is room for, there are none, and what follows from them is NaN (mean_tokens.wgsl): a batch that does not
 // fit is not cut in silence.
 //
 // count: one invocation an image of the batch; the count stands where the tokens before it go. start: one in all. number: one an image of
-// the range.
+// the range. lines: one a row of the grid of each of these.
 //
 // uses lib/invocation.wgsl, lib/tokens.wgsl
 
 const N: u32 = 9u;
+const GRID: u32 = 3u;
 const NONE: u32 = 0xffffffffu;
 const NAN: u32 = 0x7fc00000u;
+const WORDS: u32 = (GRID + 31u) / 32u;
 
 struct Dims {
   images: u32,   // of the batch
@@ -27,8 +31,10 @@ struct Dims {
 
 @group(0) @binding(0) var<storage, read> marks: array<u32>;
 @group(0) @binding(1) var<storage, read_write> made: Tokens;
-@group(0) @binding(2) var<storage, read_write> rows: array<u32>;
+@group(0) @binding(2) var<storage, read_write> rows_out: array<u32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
+@group(0) @binding(4) var<storage, read> rows: array<u32>;
+@group(0) @binding(5) var<storage, read_write> lines_out: array<u32>;
 
 @compute @workgroup_size(WIDTH)
 fn count(ids: Ids) {
@@ -83,11 +89,36 @@ fn number(ids: Ids) {
   for (var n = 0u; n < N; n++) {
     let cell = (dims.first + image) * N + n;
     let here = marks[cell] == 1u && made.spoiled == 0u;
-    rows[cell] = select(NONE, row, here);
+    rows_out[cell] = select(NONE, row, here);
     if (here) {
       made.table[row_images + row] = image;
       made.table[row_places + row] = n;
       row++;
     }
   }
+}
+
+@compute @workgroup_size(WIDTH)
+fn lines(ids: Ids) {
+  let line = invocation(ids);
+  if (line >= dims.range * GRID) {
+    return;
+  }
+  let image = dims.first + line / GRID;
+  let start = (image * GRID + line % GRID) * (1u + WORDS);
+  var first = 0u;
+  var tokens = 0u;
+  for (var word = 0u; word < WORDS; word++) {
+    var bits = 0u;
+    for (var c = 32u * word; c < min(GRID, 32u * word + 32u); c++) {
+      let row = rows[image * N + line % GRID * GRID + c];
+      if (row != NONE) {
+        first = select(first, row, tokens == 0u);
+        tokens++;
+        bits |= 1u << (c % 32u);
+      }
+    }
+    lines_out[start + 1u + word] = bits;
+  }
+  lines_out[start] = first;
 }

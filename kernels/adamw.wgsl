@@ -16,11 +16,13 @@
 // report                 (rows, 2): norm, and 1 if the step was skipped, in row step.row
 //
 // square_sums: workgroup s sums segment s. update: each workgroup adds the partials anew, always in the same tree, and
-// then updates blocks in turn with the others, one invocation an element.
+// then updates elements in turn with the others. Both take four elements at a time.
 //
 // uses lib/invocation.wgsl, lib/step.wgsl
 
 const BLOCK: u32 = 64u;
+const QUADS: u32 = BLOCK / 4u;
+const LANES: u32 = 64u; // of a workgroup
 const SEGMENTS: u32 = 64u;
 const FROZEN: u32 = 255u;
 const CLIP_NORM: f32 = 1.0;
@@ -29,22 +31,22 @@ const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.999;
 const EPS: f32 = 1e-8;
 
-@group(0) @binding(0) var<storage, read> gradient: array<f32>;
+@group(0) @binding(0) var<storage, read> gradient: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> rate_of_block: array<vec2<u32>>;
 @group(0) @binding(2) var<storage, read_write> partials_out: array<f32>;
 @group(0) @binding(3) var<storage, read> partials: array<f32>;
-@group(0) @binding(4) var<storage, read_write> value: array<f32>;
-@group(0) @binding(5) var<storage, read_write> m: array<f32>;
-@group(0) @binding(6) var<storage, read_write> v: array<f32>;
+@group(0) @binding(4) var<storage, read_write> value: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> m: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> v: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> report: array<f32>;
 @group(0) @binding(8) var<uniform> step: Step;
 
-var<workgroup> shared_sum: array<f32, BLOCK>;
+var<workgroup> shared_sum: array<f32, LANES>;
 
 // Sum of one value of each invocation, the same tree every time.
 fn workgroup_sum(lane: u32, mine: f32) -> f32 {
   shared_sum[lane] = mine;
-  for (var half = BLOCK / 2u; half > 0u; half /= 2u) {
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
     workgroupBarrier();
     if (lane < half) {
       shared_sum[lane] += shared_sum[lane + half];
@@ -58,7 +60,7 @@ fn learns(parameter_group: u32) -> bool {
   return parameter_group != FROZEN && step.correction1[parameter_group] > 0.0;
 }
 
-@compute @workgroup_size(BLOCK)
+@compute @workgroup_size(LANES)
 fn square_sums(group: Group, @builtin(local_invocation_index) lane: u32) {
   let segment = group_number(group);
   if (segment >= SEGMENTS) {
@@ -67,23 +69,23 @@ fn square_sums(group: Group, @builtin(local_invocation_index) lane: u32) {
   let blocks = arrayLength(&rate_of_block);
   let first = segment_start(segment, blocks, SEGMENTS);
   let last = segment_start(segment + 1u, blocks, SEGMENTS);
-  var sum = 0.0;
-  for (var block = first; block < last; block++) {
-    if (learns(rate_of_block[block].x)) {
-      let g = gradient[block * BLOCK + lane];
+  var sum = vec4<f32>();
+  for (var i = first * QUADS + lane; i < last * QUADS; i += LANES) {
+    if (learns(rate_of_block[i / QUADS].x)) {
+      let g = gradient[i];
       sum = fma(g, g, sum);
     }
   }
-  let total = workgroup_sum(lane, sum);
+  let total = workgroup_sum(lane, (sum.x + sum.y) + (sum.z + sum.w));
   if (lane == 0u) {
     partials_out[segment] = total;
   }
 }
 
-@compute @workgroup_size(BLOCK)
+@compute @workgroup_size(LANES)
 fn update(group: Group, @builtin(local_invocation_index) lane: u32) {
   var mine = 0.0;
-  for (var s = lane; s < SEGMENTS; s += BLOCK) {
+  for (var s = lane; s < SEGMENTS; s += LANES) {
     mine += partials[s];
   }
   let squares = workgroup_sum(lane, mine);
@@ -100,18 +102,18 @@ fn update(group: Group, @builtin(local_invocation_index) lane: u32) {
   if (CLIP_NORM > 0.0) {
     scale = min(1.0, CLIP_NORM / (norm + 1e-6));
   }
-  for (var block = group_number(group); block < arrayLength(&rate_of_block); block += group_count(group)) {
-    let rate = rate_of_block[block];
+  for (var i = group_number(group) * LANES + lane; i < arrayLength(&value); i += group_count(group) * LANES) {
+    let rate = rate_of_block[i / QUADS];
     if (learns(rate.x)) {
-      update_element(block * BLOCK + lane, scale, rate.x, bitcast<f32>(rate.y) * step.learning_rate[rate.x]);
+      update_quad(i, scale, rate.x, bitcast<f32>(rate.y) * step.learning_rate[rate.x]);
     }
   }
 }
 
-fn update_element(i: u32, scale: f32, parameter_group: u32, lr: f32) {
+fn update_quad(i: u32, scale: f32, parameter_group: u32, lr: f32) {
   let g = scale * gradient[i];
-  let m_new = fma(BETA1, m[i], (1.0 - BETA1) * g);
-  let v_new = fma(BETA2, v[i], (1.0 - BETA2) * g * g);
+  let m_new = fma(vec4<f32>(BETA1), m[i], (1.0 - BETA1) * g);
+  let v_new = fma(vec4<f32>(BETA2), v[i], (1.0 - BETA2) * g * g);
   m[i] = m_new;
   v[i] = v_new;
   let adapted = (m_new / step.correction1[parameter_group]) / (sqrt(v_new / step.correction2[parameter_group]) + EPS);

@@ -7,7 +7,9 @@
 //
 //   FUSED: pre = y, then y = gelu(y), and the moments of y for the batch normalisation that follows, which need not read it then
 //
-// x, y, dx, dy  (B, GRID, GRID, CHANNELS): tokens in row-major order, channels last
+// x, y, dx, dy  (B, GRID, GRID, CHANNELS): tokens in row-major order, channels last; or rows of active tokens alone, all others being
+//               zeros, or not wanted: X_TOKENS, Y_TOKENS (of a gradient as of what it is the gradient of)
+// lines         (B, GRID, 1 + WORDS): of the active tokens in each row of the grid (active_tokens.wgsl)
 // weight        (CHANNELS, 1, KERNEL, KERNEL), as in PyTorch
 // taps          (KERNEL, KERNEL, CHANNELS): the weight with its channels last
 // dtaps         (S, KERNEL, KERNEL, CHANNELS): sums over S segments of the batch
@@ -19,6 +21,7 @@
 // unrolled, so columns outside the grid cost nothing, and a value that is loaded serves up to KERNEL outputs.
 // backward_weight: one invocation a Number of the channels, kernel row and segment. It slides along the rows of the grid, and takes
 // the values under the kernel along from one CHUNK of columns to the next: each is loaded once.
+// Of active tokens both walk along the same rows: loads cost more than multiplications by zero, and only tokens are loaded.
 // combine: one invocation a Number of the channels and an image; the formula of Chan, Golub and LeVeque for parts of one size.
 // finish_weight: adds the segments in order, one invocation an element of dweight.
 //
@@ -31,8 +34,11 @@ const CHANNELS: u32 = 16u;
 const DIM: u32 = 16u; // CHANNELS in Numbers
 const KERNEL: u32 = 3u;
 const FUSED: bool = false;
+const X_TOKENS: bool = false;
+const Y_TOKENS: bool = false;
 
 struct Dims {
+  images: u32,
   flip: u32, // 1: the kernel is turned by 180 degrees and no bias is added; one compiled program serves both
   // of backward_weight
   segments: u32, // of this launch
@@ -45,6 +51,8 @@ const SPAN: u32 = GRID + 2u * PAD;
 const CHUNK: u32 = 5u;
 const HALO: u32 = KERNEL - 1u;
 const SPAN_OF_CHUNK: u32 = CHUNK + HALO;
+const WORDS: u32 = (GRID + 31u) / 32u;
+const LINE: u32 = 1u + WORDS;
 
 @group(0) @binding(0) var<storage, read> x: array<Number>;
 @group(0) @binding(1) var<storage, read> taps: array<Number>;
@@ -61,6 +69,89 @@ const SPAN_OF_CHUNK: u32 = CHUNK + HALO;
 @group(0) @binding(12) var<storage, read_write> row_moments_out: array<Number>;
 @group(0) @binding(13) var<storage, read> row_moments: array<Number>;
 @group(0) @binding(14) var<storage, read_write> moments_out: array<Number>;
+@group(0) @binding(15) var<storage, read> lines: array<u32>;
+
+// A walk along a row of the grid, column by column.
+struct Walk {
+  at: u32,   // in a tensor: of the first column, or of the next token
+  line: u32, // in lines
+  word: u32, // which of 32 columns are tokens
+}
+
+fn along_places(row: u32, channel: u32) -> Walk {
+  return Walk(row * GRID * DIM + channel, 0u, 0u);
+}
+
+fn along_tokens(row: u32, channel: u32) -> Walk {
+  let line = row * LINE;
+  return Walk(lines[line] * DIM + channel, line, lines[line + 1u]);
+}
+
+// True if the next column of a walk along tokens is one.
+fn is_token(walk: ptr<function, Walk>, column: u32) -> bool {
+  if (WORDS > 1u) {
+    if (column % 32u == 0u) {
+      (*walk).word = lines[(*walk).line + 1u + min(column / 32u, WORDS - 1u)];
+    }
+  }
+  return column < GRID && ((*walk).word >> (column % 32u) & 1u) == 1u;
+}
+
+fn along_x(row: u32, channel: u32) -> Walk {
+  if (X_TOKENS) {
+    return along_tokens(row, channel);
+  } else {
+    return along_places(row, channel);
+  }
+}
+
+// The next value of a walk along x, 0 where no token is and beyond the grid.
+fn next_x(walk: ptr<function, Walk>, column: u32) -> Number {
+  if (X_TOKENS) {
+    var value = Number();
+    if (is_token(walk, column)) {
+      value = x[(*walk).at];
+      (*walk).at += DIM;
+    }
+    return value;
+  } else {
+    return select(Number(), x[(*walk).at + min(column, GRID - 1u) * DIM], column < GRID);
+  }
+}
+
+fn along_y(row: u32, channel: u32) -> Walk {
+  if (Y_TOKENS) {
+    return along_tokens(row, channel);
+  } else {
+    return along_places(row, channel);
+  }
+}
+
+// The next value of a walk along dy.
+fn next_dy(walk: ptr<function, Walk>, column: u32) -> Number {
+  if (Y_TOKENS) {
+    var value = Number();
+    if (is_token(walk, column)) {
+      value = dy[(*walk).at];
+      (*walk).at += DIM;
+    }
+    return value;
+  } else {
+    return select(Number(), dy[(*walk).at + min(column, GRID - 1u) * DIM], column < GRID);
+  }
+}
+
+// Stores the next value of a walk along y, if it is wanted.
+fn store_y(walk: ptr<function, Walk>, column: u32, value: Number) {
+  if (Y_TOKENS) {
+    if (is_token(walk, column)) {
+      y[(*walk).at] = value;
+      (*walk).at += DIM;
+    }
+  } else {
+    y[(*walk).at + column * DIM] = value;
+  }
+}
 
 @compute @workgroup_size(WIDTH)
 fn reorder(ids: Ids) {
@@ -87,8 +178,8 @@ fn forward(ids: Ids) {
   let at = cell(ids, DIM);
   let channel = at.column;
   let row = at.row % GRID;
-  let image = at.row / GRID * GRID * GRID * DIM + channel;
-  if (channel >= DIM || image >= arrayLength(&y)) {
+  let image = at.row / GRID;
+  if (channel >= DIM || image >= dims.images) {
     return;
   }
   var sum: array<Number, GRID>;
@@ -104,9 +195,10 @@ fn forward(ids: Ids) {
     if (input_row < GRID) {
       // zeros stand left and right of the row
       var value: array<Number, SPAN>;
+      var walk = along_x(image * GRID + input_row, channel);
       // unroll
       for (var c = 0u; c < GRID; c++) {
-        value[c + PAD] = x[image + (input_row * GRID + c) * DIM];
+        value[c + PAD] = next_x(&walk, c);
       }
       // unroll
       for (var j = 0u; j < KERNEL; j++) {
@@ -123,7 +215,7 @@ fn forward(ids: Ids) {
     var mean = Number();
     // unroll
     for (var c = 0u; c < GRID; c++) {
-      pre_out[image + (row * GRID + c) * DIM] = sum[c];
+      pre_out[(at.row * GRID + c) * DIM + channel] = sum[c];
       sum[c] = gelu(sum[c]);
       mean += sum[c] / f32(GRID);
     }
@@ -135,9 +227,10 @@ fn forward(ids: Ids) {
     row_moments_out[at.row * 2u * DIM + channel] = mean;
     row_moments_out[at.row * 2u * DIM + DIM + channel] = squares;
   }
+  var walk = along_y(at.row, channel);
   // unroll
   for (var c = 0u; c < GRID; c++) {
-    y[image + (row * GRID + c) * DIM] = sum[c];
+    store_y(&walk, c, sum[c]);
   }
 }
 
@@ -171,28 +264,25 @@ fn backward_weight(ids: Ids) {
   if (channel >= DIM || segment >= dims.segments) {
     return;
   }
-  let images = arrayLength(&x) / (GRID * GRID * DIM);
-  let last = segment_start(segment + 1u, images, dims.segments);
+  let last = segment_start(segment + 1u, dims.images, dims.segments);
   var sum: array<Number, KERNEL>;
-  for (var n = segment_start(segment, images, dims.segments); n < last; n++) {
-    let image = n * GRID * GRID * DIM + channel;
+  for (var n = segment_start(segment, dims.images, dims.segments); n < last; n++) {
     for (var row = 0u; row < GRID; row++) {
       let input_row = row + i - PAD;
       if (input_row < GRID) {
-        let x_row = image + input_row * GRID * DIM;
-        let dy_row = image + row * GRID * DIM;
+        var walk_x = along_x(n * GRID + input_row, channel);
+        var walk_dy = along_y(n * GRID + row, channel);
         // value[j] lies under tap j of the first of CHUNK columns; beyond the grid are zeros
         var value: array<Number, SPAN_OF_CHUNK>;
         // unroll
         for (var j = PAD; j < HALO; j++) {
-          value[j] = select(Number(), x[x_row + min(j - PAD, GRID - 1u) * DIM], j - PAD < GRID);
+          value[j] = next_x(&walk_x, j - PAD);
         }
         for (var c = 0u; c < GRID; c += CHUNK) {
           // unroll
           for (var n = 0u; n < CHUNK; n++) {
-            let column = c + n + PAD;
-            value[n + HALO] = select(Number(), x[x_row + min(column, GRID - 1u) * DIM], column < GRID);
-            let g = select(Number(), dy[dy_row + min(c + n, GRID - 1u) * DIM], c + n < GRID);
+            value[n + HALO] = next_x(&walk_x, c + n + PAD);
+            let g = next_dy(&walk_dy, c + n);
             // unroll
             for (var j = 0u; j < KERNEL; j++) {
               sum[j] = fma(g, value[n + j], sum[j]);

@@ -41,8 +41,8 @@ await runTask(usage, async ({ args }) => {
     throw new UsageError(`--only must be one of ${PARTS.join(", ")}: it is "${only}"`);
   }
   const wanted = (...parts: (typeof PARTS)[number][]) => only === undefined || parts.some((part) => part === only);
-  if (only === "arithmetic") return await sayArithmetic(args.get("as"), args.whole("batch", 2) ?? 128);
   const json = args.has("json");
+  if (only === "arithmetic") return await sayArithmetic(args.get("as"), args.whole("batch", 2) ?? 128, json);
   const reporter = new ConsoleReporter();
   const say = (text: string) => json || reporter.line(text);
   using gpu = await openGpu({ line: say });
@@ -118,13 +118,21 @@ await runTask(usage, async ({ args }) => {
 });
 
 /** What the kernels of a step compute and move, and how long that takes at least on GPUs. */
-async function sayArithmetic(as: string | undefined, batch: number): Promise<void> {
+async function sayArithmetic(as: string | undefined, batch: number, json: boolean): Promise<void> {
   const peaks = as === undefined ? Object.values(PEAKS) : [PEAKS[as]].filter((peak) => peak !== undefined);
   if (peaks.length === 0) throw new UsageError(`--as must be one of ${Object.keys(PEAKS).join(", ")}: it is "${as}"`);
+  const arithmetic = [];
   for (const tokens of ["all", "active wide"] as const) {
     const work = await simclrWork(tokens, batch);
+    const bounds = (kernel: KernelWork) => peaks.map((peak) => [peak.name, boundOf(kernel, peak)] as const);
+    arithmetic.push({
+      tokens,
+      kernels: work.map((kernel) => ({ ...kernel, seconds_and_bound: Object.fromEntries(bounds(kernel)) })),
+    });
+    if (json) continue;
     console.log(`\nSimCLR step of ${batch} pairs, full size, ${tokens} tokens, by arithmetic:\n${arithmeticTable(work, peaks)}`);
   }
+  if (json) console.log(JSON.stringify({ batch, arithmetic }));
 }
 
 function arithmeticTable(work: readonly KernelWork[], peaks: readonly Peak[]): string {

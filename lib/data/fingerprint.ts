@@ -38,7 +38,21 @@ export async function fingerprint({ path, file }: DataFile, { info }: Dataset): 
 }
 
 /** SHA-256 of these parts one after the other, in hexadecimal. */
-export async function sha256(...parts: BlobPart[]): Promise<string> {
-  const bytes = await new Blob(parts).arrayBuffer();
+export async function sha256(...parts: readonly (string | ArrayBufferView<ArrayBuffer>)[]): Promise<string> {
+  const [first, ...others] = parts.map((part) =>
+    typeof part === "string" ? new TextEncoder().encode(part) : new Uint8Array(part.buffer, part.byteOffset, part.byteLength)
+  );
+  const bytes = others.length === 0 ? first ?? new Uint8Array(0) : concatenate([first!, ...others]);
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
+
+/** Parts in one piece. A Blob would do, but what a Blob holds stays in memory when a Worker that has made it ends. */
+function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }

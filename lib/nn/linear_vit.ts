@@ -13,12 +13,11 @@
  */
 
 import type { Gpu } from "../gpu/device.ts";
-import { fromPlaces, toPlaces } from "../tensor/ops/active_tokens.ts";
+import { fromPlaces } from "../tensor/ops/active_tokens.ts";
 import { addRepeated } from "../tensor/ops/add.ts";
 import { type BatchGroups, batchNorm } from "../tensor/ops/batch_norm.ts";
 import { depthwiseConv, depthwiseConvGelu } from "../tensor/ops/depthwise_conv.ts";
 import { dropout, type DropRates } from "../tensor/ops/dropout.ts";
-import { gelu } from "../tensor/ops/gelu.ts";
 import { ImageViews } from "../tensor/ops/images.ts";
 import { layerNorm, residualNorm } from "../tensor/ops/layer_norm.ts";
 import { linear, type LinearOptions, rectifiedLinear, type Residual } from "../tensor/ops/linear.ts";
@@ -220,15 +219,10 @@ export class LinearViT {
 
   #concentration(tape: Tape, x: Tensor, name: string): Tensor {
     const { tokens } = x;
-    if (tokens && this.config.lcm === "submanifold") {
-      const conv = (input: Tensor, i: number) => depthwiseConv(tape, toPlaces(tape, input), ...this.#weights(`${name}.conv${i}`));
-      const hidden = this.batchNorm(tape, gelu(tape, fromPlaces(tape, conv(x, 1), tokens)), `${name}.bn`);
-      return fromPlaces(tape, conv(hidden, 2), tokens);
-    }
-    const { y, moments } = depthwiseConvGelu(tape, tokens ? toPlaces(tape, x) : x, ...this.#weights(`${name}.conv1`));
+    const inner = this.config.lcm === "submanifold" ? tokens : undefined;
+    const { y, moments } = depthwiseConvGelu(tape, x, ...this.#weights(`${name}.conv1`), { tokens: inner });
     const hidden = this.batchNorm(tape, y, `${name}.bn`, moments);
-    const all = depthwiseConv(tape, hidden, ...this.#weights(`${name}.conv2`));
-    return tokens ? fromPlaces(tape, all, tokens) : all;
+    return depthwiseConv(tape, hidden, ...this.#weights(`${name}.conv2`), { tokens });
   }
 
   #mlp(tape: Tape, x: Tensor, name: string, dropout: number, residual: Residual): Tensor {

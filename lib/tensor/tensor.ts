@@ -40,6 +40,8 @@ export interface Tokens {
   readonly tables: readonly Tensor[];
   /** (B, N) u32: row, in its range, of the token at each place; 2^32 - 1 where there is none. */
   readonly rows: Tensor;
+  /** u32, for each row of the square grid of places: row of its first token, in its range, and bits of the columns that are tokens. */
+  readonly lines: Tensor;
 }
 
 /** A tensor that outlives plans: an input, a parameter, a result. */

@@ -22,7 +22,7 @@ const FORMAT = "l2vit-resume";
  * Raised when the meaning of a file changes, and when the same steps end in other bits, such as those of a sum in another order: a run
  * that goes on is the run that was never cut. Files without a number are of version 1.
  */
-export const CHECKPOINT_VERSION = 3;
+export const CHECKPOINT_VERSION = 4;
 
 /** A file to resume from that is not as it was written, or of a program that does things differently. */
 export class UnusableCheckpoint extends Error {
@@ -112,7 +112,7 @@ export async function encodeResume(
 export function hashOfResume({ tensors, metadata }: Safetensors): Promise<string> {
   const { config, state, tuning, version, sha256: _, ...others } = metadata;
   const first = [config, state, tuning].filter((text) => text !== undefined);
-  const hashed: BlobPart[] = [JSON.stringify([...first, version, Object.entries(others).sort()])];
+  const hashed: (string | Uint8Array<ArrayBuffer>)[] = [JSON.stringify([...first, version, Object.entries(others).sort()])];
   for (const name of [...tensors.keys()].sort()) {
     const { dtype, shape, bytes } = tensors.get(name)!;
     hashed.push(JSON.stringify([name, dtype, shape]), bytes as Uint8Array<ArrayBuffer>);

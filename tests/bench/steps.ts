@@ -179,12 +179,14 @@ export function kernelName({ kernel, entry, constants }: Dispatch): string {
 }
 
 /** Multiplications and additions of kernels that do many for each value they load. */
-export function flopOf({ kernel, entry, dims, constants, bindings }: Dispatch): number {
+export function flopOf({ kernel, entry, dims, constants }: Dispatch): number {
   const number = (name: string) => Number(constants[name]), name = `${kernel.name}.${entry}`;
   if (/^matmul(_tiled)?\.(vectorised|general|broadcast|tiled)/.test(name)) {
     const { m, n, k, batches } = dims as Readonly<Record<"m" | "n" | "k" | "batches", number>>;
     return 2 * batches * m * n * k;
   }
-  if (/^depthwise_conv\.(forward|backward_weight)/.test(name)) return 2 * number("KERNEL") ** 2 * bindings["x"]!.bytes / 4;
+  if (/^depthwise_conv\.(forward|backward_weight)/.test(name)) {
+    return 2 * number("KERNEL") ** 2 * number("GRID") ** 2 * number("CHANNELS") * Number(dims!["images"]);
+  }
   return 0;
 }

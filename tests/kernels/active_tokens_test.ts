@@ -2,21 +2,23 @@
 
 import { assertEquals } from "@std/assert";
 import type { Gpu } from "../../lib/gpu/device.ts";
-import { fromPlaces, toPlaces } from "../../lib/tensor/ops/active_tokens.ts";
+import { activeTokens, fromPlaces, lineOf, toPlaces } from "../../lib/tensor/ops/active_tokens.ts";
 import { addRepeated } from "../../lib/tensor/ops/add.ts";
 import { batchNorm } from "../../lib/tensor/ops/batch_norm.ts";
+import { depthwiseConv, depthwiseConvGelu } from "../../lib/tensor/ops/depthwise_conv.ts";
 import { dropout, residual } from "../../lib/tensor/ops/dropout.ts";
 import { gelu } from "../../lib/tensor/ops/gelu.ts";
 import { layerNorm } from "../../lib/tensor/ops/layer_norm.ts";
 import { linear, rectifiedLinear } from "../../lib/tensor/ops/linear.ts";
 import { linearAttention } from "../../lib/tensor/ops/linear_attention.ts";
 import { meanTokens } from "../../lib/tensor/ops/mean_tokens.ts";
-import type { Parameter } from "../../lib/tensor/parameters.ts";
+import { type Parameter, Parameters } from "../../lib/tensor/parameters.ts";
 import { createStep, writeStep } from "../../lib/tensor/step.ts";
 import { Tape } from "../../lib/tensor/tape.ts";
-import { createTensor, read, type Tensor, type Tokens, write } from "../../lib/tensor/tensor.ts";
+import { createTensor, type PlacedTensor, read, sizeOf, type Tensor, type Tokens, write } from "../../lib/tensor/tensor.ts";
 import { variantsTest } from "../support/gpu.ts";
-import { type Arrays, checkOp, keep, placed } from "../support/ops.ts";
+import { assertClose } from "../support/fixtures.ts";
+import { type Arrays, checkOp, keep, placed, randoms } from "../support/ops.ts";
 import * as reference from "../support/reference.ts";
 
 const NONE = 2 ** 32 - 1;
@@ -35,10 +37,28 @@ function tokensOf(gpu: Gpu, active: readonly (readonly number[])[], places: numb
     words[6 + images + 1 + capacity + row] = place;
     rows[image * places + place] = row;
   });
-  const table = createTensor(gpu, "tokens", [words.length], "u32"), rowsAt = createTensor(gpu, "rows", [images, places], "u32");
-  write(gpu, table, words);
-  write(gpu, rowsAt, rows);
-  return { images, places, most, atOnce: images, tables: [table], rows: rowsAt };
+  const placed = (name: string, shape: readonly number[], values: Uint32Array) => {
+    const tensor = createTensor(gpu, name, shape, "u32");
+    write(gpu, tensor, values);
+    return tensor;
+  };
+  const grid = Math.sqrt(places), shape = [images, grid, lineOf(grid)];
+  return {
+    ...{ images, places, most, atOnce: images },
+    tables: [placed("tokens", [words.length], words)],
+    rows: placed("rows", [images, places], rows),
+    lines: placed("lines", shape, linesOf(rows, grid)),
+  };
+}
+
+/** What `lines` of active tokens should be. */
+function linesOf(rows: Uint32Array, grid: number): Uint32Array {
+  const line = lineOf(grid);
+  return Uint32Array.from({ length: rows.length / grid * line }, (_, i) => {
+    const of = rows.subarray(Math.floor(i / line) * grid, (Math.floor(i / line) + 1) * grid), word = i % line - 1;
+    if (word < 0) return of.find((row) => row !== NONE) ?? 0;
+    return of.subarray(32 * word, 32 * word + 32).reduce((bits, row, c) => row === NONE ? bits : bits + 2 ** c, 0);
+  });
 }
 
 const PLACES = 9;
@@ -63,6 +83,29 @@ interface TokenOp {
 
 const affine = (dim: number) => ({ "n.weight": [dim], "n.bias": [dim] });
 const layer = (dim: number) => ({ "w.weight": [dim, dim], "w.bias": [dim] });
+
+const convolution = (dim: number) => ({ "c.weight": [dim, 1, 5, 5], "c.bias": [dim] });
+
+/** The convolution of images. */
+function convolved(all: Float64Array, a: Arrays, images: number): Float64Array {
+  const weight = a["c.weight"]!, bias = a["c.bias"]!, dim = bias.length;
+  const grid = Math.sqrt(all.length / images / dim), size = Math.sqrt(weight.length / dim);
+  return reference.depthwiseConv(all, weight, bias, [images, grid, dim, size]);
+}
+
+/** Rows of tokens, computed with all places of their images, zeros where no token is. */
+function atPlaces(
+  rows: Float64Array,
+  images: readonly (readonly number[])[],
+  places: number,
+  of: (all: Float64Array) => Float64Array,
+): Float64Array {
+  const cells = images.flatMap((list, image) => list.map((place) => image * places + place)), dim = rows.length / cells.length;
+  const all = new Float64Array(images.length * places * dim);
+  cells.forEach((cell, row) => all.set(rows.subarray(row * dim, (row + 1) * dim), cell * dim));
+  const y = of(all);
+  return Float64Array.from(cells.flatMap((cell) => [...y.subarray(cell * dim, (cell + 1) * dim)]));
+}
 
 function product(x: Float64Array, weight: Float64Array, bias: Float64Array): Float64Array {
   const [n, k] = [bias.length, weight.length / bias.length];
@@ -128,6 +171,20 @@ const OPS: Readonly<Record<string, TokenOp>> = {
         return reference.linearAttention(qkv, a["temperature"]!, [1, qkv.length / 3 / dim, dim / 4, 4], 3);
       }),
   },
+  "depthwise convolution": {
+    parameters: convolution,
+    record: (tape, x, p) => depthwiseConv(tape, x, p["c.weight"]!, p["c.bias"]!, { tokens: x.tokens }),
+    reference: (rows, a, images) => atPlaces(rows, images, PLACES, (all) => convolved(all, a, images.length)),
+  },
+  "depthwise convolution of all places, under GELU, between two of some": {
+    parameters: convolution,
+    record: (tape, x, p) => {
+      const { y } = depthwiseConvGelu(tape, x, p["c.weight"]!, p["c.bias"]!);
+      return depthwiseConv(tape, y, p["c.weight"]!, p["c.bias"]!, { tokens: x.tokens });
+    },
+    reference: (rows, a, images) =>
+      atPlaces(rows, images, PLACES, (all) => convolved(convolved(all, a, images.length).map(reference.gelu), a, images.length)),
+  },
   "embedding of places": {
     parameters: (dim) => ({ "p": [1, PLACES, dim] }),
     record: (tape, x, p) => addRepeated(tape, x, p["p"]!),
@@ -175,6 +232,56 @@ for (const [name, [active, most]] of Object.entries(BATCHES)) {
         )),
     });
   });
+}
+
+for (const grid of [31, 32, 34, 65]) {
+  variantsTest(
+    `depthwise convolution of active tokens of a grid of ${grid} x ${grid} is that of all places, zeros elsewhere`,
+    async (gpu) => {
+      const places = grid * grid, dim = 4, shape = [3, places, dim];
+      const all = Array.from({ length: places }, (_, n) => n);
+      // columns at both ends of words, and some of the others; no token; all of them
+      const active = [all.filter((n) => n % grid % 31 === 0 || n * 7919 % 13 < 4 && n % 3 !== 0), [], all];
+      const tape = new Tape(gpu, { training: true });
+      const marks = createTensor(gpu, "marks", [3, places], "u32");
+      write(gpu, marks, Uint32Array.from(active.flatMap((list) => all.map((n) => Number(list.includes(n))))));
+      const tokens = activeTokens(tape, marks, places), expected = tokensOf(gpu, active, places, places);
+      const x = placed(gpu, "x", shape, randoms(sizeOf(shape), 1)), dy = placed(gpu, "dy", shape, randoms(sizeOf(shape), 2));
+      const model = (some: boolean) => {
+        const declared = Object.entries(convolution(dim)).map(([name, s], i) => ({
+          name,
+          shape: s,
+          initial: randoms(sizeOf(s), 3 + i),
+        }));
+        const parameters = new Parameters(gpu, declared), weight = parameters.get("c.weight"), bias = parameters.get("c.bias");
+        const mine = fromPlaces(tape, x, tokens), input = some ? mine : toPlaces(tape, mine);
+        tape.watch(input);
+        const y = depthwiseConv(tape, input, weight, bias, some ? { tokens } : {});
+        const output = toPlaces(tape, some ? y : fromPlaces(tape, y, tokens));
+        tape.replaceGradient(output, dy);
+        return { output, input, parameters };
+      };
+      const runs = [true, false].map(model);
+      tape.backward();
+      const kept = runs.map(({ output, input }) => {
+        const dx = tape.gradient(input)!;
+        return [keep(tape, output), keep(tape, toPlaces(tape, dx.tokens ? dx : fromPlaces(tape, dx, tokens)))];
+      });
+      const lines = keep(tape, tokens.lines);
+      tape.compile({ poison: true }).run();
+      const [some, dense] = await Promise.all(
+        kept.map(async (tensors) => await Promise.all(tensors.map((tensor) => read(gpu, tensor)))),
+      );
+      assertClose(some![0]!, dense![0]!, "output", 1e-6);
+      assertClose(some![1]!, dense![1]!, "gradient of x", 1e-6);
+      const [ofSome, ofAll] = await Promise.all(runs.map(({ parameters }) => parameters.gradientState()));
+      for (const name of ["c.weight", "c.bias"]) {
+        assertClose(ofSome!.get(name)!.values, ofAll!.get(name)!.values, `gradient of ${name}`, 1e-5);
+      }
+      const words = async (tensor: PlacedTensor) => new Uint32Array((await read(gpu, tensor)).buffer);
+      assertEquals(await words(lines), await words(expected.lines as PlacedTensor));
+    },
+  );
 }
 
 variantsTest("dropout of a path leaves out the active tokens of whole images", async (gpu) => {

@@ -124,7 +124,7 @@ largeTest("depthwiseConvGelu() is its formula, forward and backward", { many: CO
   const images = 2;
   const [x, values] = run.input("x", [images, 1, N], 1);
   const [weight, w, model] = run.parameter("c.weight", [N, 1, 1, 1], 2), [bias, b] = run.parameter("c.bias", [N], 3);
-  const { y, moments } = depthwiseConvGelu(run.tape, x, weight, bias, true);
+  const { y, moments } = depthwiseConvGelu(run.tape, x, weight, bias, { fused: true });
   const dy = run.backward(y, 4);
   const dweight = model.get("c.weight").gradient;
   const found = await run.compute({ y, moments: moments!, dx: run.tape.gradient(x)!, dweight });

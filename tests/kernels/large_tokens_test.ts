@@ -22,7 +22,7 @@ const isActive = (cell: number) => cell % 3 !== 1;
 largeTest("active tokens of images are found, numbered and hidden", {
   many: ["images.mark", "hide_tokens.choose"],
   // an invocation an image, and one in all
-  few: ["active_tokens.count", "active_tokens.start", "active_tokens.number"],
+  few: ["active_tokens.count", "active_tokens.start", "active_tokens.number", "active_tokens.lines"],
 }, async (run) => {
   const pixels = Array.from({ length: PLACES }, (_, i) => i).filter(isActive);
   const words = Uint32Array.from({ length: IMAGES * pixels.length }, (_, i) => pixels[i % pixels.length]! * 256 + 1);
@@ -35,8 +35,10 @@ largeTest("active tokens of images are found, numbered and hidden", {
   };
   const views = new ImageViews(run.tape, packed, { channels: 1, size: SIZE, patch: 1 }, { normScale: 255 }, 1, NO_AUGMENTATION);
   const tokens = views.tokens(1), { visible, hidden } = hideTokens(run.tape, tokens, 0.35);
-  const found = await run.compute({ rows: tokens.rows, table: tokens.tables[0]!, seen: visible.rows, unseen: hidden.rows });
-  const [rows, table, seen, unseen] = [found.rows, found.table, found.seen, found.unseen].map((x) => new Uint32Array(x.buffer));
+  const { rows: r, lines: l } = tokens;
+  const found = await run.compute({ rows: r, lines: l, table: tokens.tables[0]!, seen: visible.rows, unseen: hidden.rows });
+  const [rows, lines, table, seen, unseen] = [found.rows, found.lines, found.table, found.seen, found.unseen]
+    .map((x) => new Uint32Array(x.buffer));
   const none = 2 ** 32 - 1, kept = Math.floor(0.35 * pixels.length + 0.5);
   assertEquals([...table!.subarray(0, 6)], [IMAGES * pixels.length, ALL, IMAGES, PLACES, 0, 0]);
   const [images, places] = [7 + IMAGES, 7 + IMAGES + ALL];
@@ -53,6 +55,12 @@ largeTest("active tokens of images are found, numbered and hidden", {
       if (active) row++;
     }
     if (visible !== kept) assertEquals([image, visible], [image, kept]);
+    for (let r = 0; r < SIZE; r++) {
+      const line = image * SIZE + r, columns = Array.from({ length: SIZE }, (_, c) => c).filter((c) => isActive(r * SIZE + c));
+      const right = lines![2 * line] === rows![line * SIZE + columns[0]!] &&
+        lines![2 * line + 1] === columns.reduce((bits, c) => bits + 2 ** c, 0);
+      if (!right) throw new Error(`row ${r} of image ${image}`);
+    }
   }
 });
 

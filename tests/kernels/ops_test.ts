@@ -173,7 +173,7 @@ for (const fused of [false, true]) {
         inputs: { x: [batch, grid * grid, dim] },
         parameters: { "c.weight": [dim, 1, size, size], "c.bias": [dim], "n.weight": [dim], "n.bias": [dim] },
         record: (tape, { x }, p) => {
-          const { y, moments } = depthwiseConvGelu(tape, x!, p["c.weight"]!, p["c.bias"]!, fused);
+          const { y, moments } = depthwiseConvGelu(tape, x!, p["c.weight"]!, p["c.bias"]!, { fused });
           const running = { runningMean: createTensor(gpu, "mean", [dim]), runningVar: createTensor(gpu, "variance", [dim]) };
           return batchNorm(tape, y, { weight: p["n.weight"]!, bias: p["n.bias"]!, ...running }, { views: groups }, moments);
         },

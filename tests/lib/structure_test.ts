@@ -94,3 +94,10 @@ Deno.test("what computes uses standards of the web alone, so that it runs in a p
   });
   assertEquals(wrong, []);
 });
+
+Deno.test("what the Worker of a data file runs makes no Blob: its contents would stay in memory when the Worker ends", () => {
+  const all = imports(), reached = new Set(["lib/disk/loader_worker.ts"]);
+  for (const path of reached) for (const next of all.get(path) ?? []) reached.add(next);
+  assert(reached.size > 20);
+  assertEquals([...reached].filter((path) => /\bnew (Blob|File|Response)\(/.test(Deno.readTextFileSync(ROOT + path))), []);
+});

@@ -44,8 +44,10 @@ export interface SoakResult {
   readonly problems: readonly string[];
 }
 
-/** Memory may vary by so many bytes: the garbage collector comes when it likes. */
-const MOST_GROWTH = 48 * 2 ** 20;
+/** Memory may grow by so many bytes: what is kept of many small runs lies between what is given back. */
+const MOST_GROWTH = 32 * 2 ** 20;
+/** And by so many standard errors: of few rounds it says little, since the garbage collector comes when it likes. */
+const DEVIATIONS = 3;
 /** The last rounds may be slower by this factor: other programs share the machine. */
 const LEAST_SPEED = 0.6;
 /** Of fewer, nothing can be said. */
@@ -57,9 +59,12 @@ export function evaluateSoak(samples: readonly SoakSample[]): SoakResult {
   if (samples.length < LEAST_ROUNDS) problems.push(`only ${samples.length} rounds of at least ${LEAST_ROUNDS}: soak longer`);
   // pipelines, caches and the heap reach their size in the first half
   const half = samples.slice(samples.length >> 1);
-  const slope = slopeOf(half.map(({ minutes, resident }) => [minutes / 60, resident]));
-  const growth = half.length === 0 ? 0 : slope * (half.at(-1)!.minutes - half[0]!.minutes) / 60;
-  if (growth > MOST_GROWTH) problems.push(`memory grew by ${(growth / 2 ** 20).toFixed(0)} MiB over the second half`);
+  const { slope, error } = slopeOf(half.map(({ minutes, resident }) => [minutes / 60, resident]));
+  const hours = half.length === 0 ? 0 : (half.at(-1)!.minutes - half[0]!.minutes) / 60, growth = slope * hours;
+  if (growth - DEVIATIONS * error * hours > MOST_GROWTH) {
+    const [grown, by] = [growth, error * hours].map((bytes) => (bytes / 2 ** 20).toFixed(0));
+    problems.push(`memory grew by ${grown} MiB over the second half, with a standard error of ${by}`);
+  }
   const [first] = samples;
   const leak = samples.find(({ buffers, bufferBytes }) => buffers !== first!.buffers || bufferBytes !== first!.bufferBytes);
   if (leak) {
@@ -124,7 +129,9 @@ const QUIET: TrainingSetup["reporter"] = { line: () => {}, progress: () => {}, c
 
 /**
  * Frees what nobody holds any more, so that only what is held is measured: the engine does not know how much of the adapter's
- * memory hangs on a small object, and may leave it for a long time. The task is started with --expose-gc.
+ * memory hangs on a small object, and may leave it for a long time. The task is started with --expose-gc. It is also started with the C
+ * library's memory in one piece, and large blocks given back at once (MALLOC_ARENA_MAX, MALLOC_MMAP_THRESHOLD_): else what is free in
+ * the pieces of several threads, a hundred megabytes after a hundred runs, counts like what is held.
  */
 function collectGarbage(): void {
   (globalThis as { gc?: () => void }).gc?.();
@@ -154,10 +161,12 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 }
 
-/** Slope of a straight line through points, by least squares. */
-function slopeOf(points: readonly (readonly [x: number, y: number])[]): number {
+/** Slope of a straight line through points, by least squares, and its standard error. */
+function slopeOf(points: readonly (readonly [x: number, y: number])[]): { slope: number; error: number } {
   const mean = (axis: 0 | 1) => points.reduce((sum, point) => sum + point[axis], 0) / points.length;
   const [mx, my] = [mean(0), mean(1)];
   const [sxy, sxx] = points.reduce(([a, b], [x, y]) => [a + (x - mx) * (y - my), b + (x - mx) ** 2], [0, 0]);
-  return sxx > 0 ? sxy / sxx : 0;
+  if (points.length < 3 || sxx === 0) return { slope: 0, error: Infinity };
+  const slope = sxy / sxx, squares = points.reduce((sum, [x, y]) => sum + (y - my - slope * (x - mx)) ** 2, 0);
+  return { slope, error: Math.sqrt(squares / (points.length - 2) / sxx) };
 }

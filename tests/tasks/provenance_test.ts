@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Hdf5Writer } from "../../lib/disk/hdf5_writer.ts";
 import { decodeSafetensors } from "../../lib/io/safetensors.ts";
+import { CHECKPOINT_VERSION } from "../../lib/train/checkpoint.ts";
 import { begunRun, rewriteResume, SMALL } from "../support/begun_run.ts";
 import { fail, succeed, Workspace } from "../support/tasks.ts";
 import { FINETUNE_TOY, TOY_MODEL, writeToy } from "../support/toy.ts";
@@ -31,7 +32,7 @@ Deno.test("a run of an earlier version of the program, which would end in other 
   }
   const before = workspace.read("runs/f/resume.safetensors");
   const line = await fail(workspace, "finetune", ...FINETUNE_TOY, ...SMALL, "--set", "training.epochs=40", "--out", "runs/f");
-  assertStringIncludes(line, "is of version 1, and this program, of version 3, adds up in another order");
+  assertStringIncludes(line, `is of version 1, and this program, of version ${CHECKPOINT_VERSION}, adds up in another order`);
   assertStringIncludes(line, "Start anew with --fresh, or let the program end it that began it");
   assertEquals(workspace.read("runs/f/resume.safetensors"), before);
 });
@@ -77,10 +78,10 @@ Deno.test("a checkpoint of a later version, or with keys of another, is refused 
   const run = await begunRun(workspace);
   await rewriteResume(workspace, (metadata) => ({ ...metadata, version: "99" }));
   const later = await fail(workspace, "finetune", ...run);
-  assertStringIncludes(later, "is of version 99, and this program knows those up to 3: use a newer program");
+  assertStringIncludes(later, `is of version 99, and this program knows those up to ${CHECKPOINT_VERSION}: use a newer program`);
   await rewriteResume(workspace, (metadata) => ({
     ...metadata,
-    version: "3",
+    version: String(CHECKPOINT_VERSION),
     config: metadata["config"]!.replace('"patience"', '"endurance"'),
   }));
   const other = await fail(workspace, "finetune", ...run);

@@ -27,13 +27,15 @@ const HEADER = 6;
 /**
  * The active tokens of a batch.
  *
- * @param marks (B, N) u32: 1 where a place is active, else 0
+ * @param marks (B, N) u32: 1 where a place is active, else 0; the places are a square grid in row-major order
  * @param most active places of an image
  * @param atOnce images that are bound at once; all by default
  */
 export function activeTokens(tape: Tape, marks: Tensor, most: number, atOnce: number = marks.shape[0]!): Tokens {
   const [images, places] = marks.shape as [number, number];
+  const grid = Math.sqrt(places);
   const rows = tape.tensor("rows of active tokens", [images, places], "u32");
+  const lines = tape.tensor("lines of active tokens", [images, grid, lineOf(grid)], "u32");
   const tables = Array.from({ length: Math.ceil(images / atOnce) }, (_, index) => {
     const first = index * atOnce, range = Math.min(atOnce, images - first), capacity = range * most;
     const made = tape.tensor("active tokens", [HEADER + images + 1 + 2 * capacity], "u32");
@@ -42,16 +44,22 @@ export function activeTokens(tape: Tape, marks: Tensor, most: number, atOnce: nu
         kernel: KERNEL,
         entry,
         label: "active tokens",
-        constants: { N: places },
+        constants: { N: places, GRID: grid },
         bindings,
         extent: () => ({ dims: { images, first, range, capacity }, workgroups: workgroupsFor(items), turns }),
       });
     launch("count", { marks, made }, images, turnsOf(places));
     launch("start", { made }, 1, 2 * turnsOf(images));
-    launch("number", { marks, made, rows }, range, turnsOf(places));
+    launch("number", { marks, made, rows_out: rows }, range, turnsOf(places));
+    launch("lines", { rows, lines_out: lines }, range * grid, turnsOf(lineOf(grid), turnsOf(Math.min(grid, 32))));
     return made;
   });
-  return { images, places, most, atOnce, tables, rows };
+  return { images, places, most, atOnce, tables, rows, lines };
+}
+
+/** Words for a row of the grid: of its first token, and of which columns are tokens. */
+export function lineOf(grid: number): number {
+  return 1 + Math.ceil(grid / 32);
 }
 
 /** Images that can be bound at once, if a place of theirs has at most so many values. */

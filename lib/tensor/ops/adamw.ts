@@ -7,6 +7,7 @@ import { BLOCK, type Parameter, type Parameters } from "../parameters.ts";
 import { MAX_GROUPS } from "../step.ts";
 import type { Tape } from "../tape.ts";
 import { createTensor, type PlacedTensor, sizeOf, write } from "../tensor.ts";
+import { workgroupsFor } from "./grid.ts";
 
 const KERNEL = kernelOf("adamw", adamwSource);
 const SEGMENTS = 64;
@@ -67,10 +68,10 @@ export class AdamW {
     const launch = { kernel: KERNEL, label: "optimiser", constants };
     const sums = { gradient, rate_of_block, partials_out: partials, step: tape.step };
     tape.dispatch({ ...launch, entry: "square_sums", bindings: sums, extent: () => ({ workgroups: SEGMENTS }) });
-    const blocks = rate_of_block.shape[0]!;
+    const quads = sizeOf(values.shape) / 4;
     const { m, v } = this;
     const bindings = { gradient, rate_of_block, partials, value: values, m, v, report, step: tape.step };
-    const workgroups = Math.min(blocks, this.#gpu.adapter.software ? 64 : WORKGROUPS);
+    const workgroups = Math.min(workgroupsFor(quads), this.#gpu.adapter.software ? 64 : WORKGROUPS);
     tape.dispatch({ ...launch, entry: "update", bindings, extent: () => ({ workgroups }), commit: true });
   }
 
