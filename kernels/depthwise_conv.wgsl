@@ -94,7 +94,7 @@ fn is_token(walk: ptr<function, Walk>, column: u32) -> bool {
       (*walk).word = lines[(*walk).line + 1u + min(column / 32u, WORDS - 1u)];
     }
   }
-  return column < GRID && ((*walk).word >> (column % 32u) & 1u) == 1u;
+  return column < GRID && (((*walk).word >> (column % 32u)) & 1u) == 1u;
 }
 
 fn along_x(row: u32, channel: u32) -> Walk {

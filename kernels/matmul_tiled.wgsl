@@ -67,6 +67,8 @@ fn tiled(group: Group, @builtin(local_invocation_index) lane: u32) {
     return;
   }
   let local = vec2<u32>(lane % SIDE, lane / SIDE);
+  // where A and B have half a block for each invocation, one half of them loads A and the other B
+  let lane_b = (lane + 128u) % 256u;
   let column0 = at.y * 4u * BN4;
   let a_start = start_of(dims.a, batch);
   let b_start = start_of(dims.b, batch);
@@ -88,7 +90,7 @@ fn tiled(group: Group, @builtin(local_invocation_index) lane: u32) {
     }
     // unroll
     for (var s = 0u; s < BLOCKS_B; s++) {
-      let block = lane + 256u * s;
+      let block = lane_b + 256u * s;
       if (k < last && block < KTILE4 * BN4) {
         blocks_b[s] = block_b(b_start, column0 + 4u * (block % BN4), k + 4u * (block / BN4), last);
       }
@@ -130,7 +132,7 @@ fn tiled(group: Group, @builtin(local_invocation_index) lane: u32) {
     }
     // unroll
     for (var s = 0u; s < BLOCKS_B; s++) {
-      let block = lane + 256u * s;
+      let block = lane_b + 256u * s;
       if (block < KTILE4 * BN4) {
         // unroll
         for (var p = 0u; p < 4u; p++) {

@@ -5,7 +5,6 @@
  * Plans of two small batches are made, with the kernels for GPUs, and not run: what differs between them is in proportion to the batch.
  */
 
-import type { RunConfig } from "../../lib/config/keys.ts";
 import { mostActivePatches } from "../../lib/data/active_patches.ts";
 import { PackedImages } from "../../lib/data/packed.ts";
 import { CHANNELS, SIZE } from "../../lib/data/synth/detector.ts";
@@ -55,7 +54,7 @@ const FEW = 14, MORE = 18;
 /** Generated jets. */
 const COUNT = 20;
 
-/** What a SimCLR step of the published model takes, dropout included. */
+/** What a SimCLR step of the published model takes. */
 export async function simclrWork(tokens: Tokens, batch: number): Promise<KernelWork[]> {
   const layout = { channels: CHANNELS, size: SIZE }, perImage = SIZE * SIZE * CHANNELS, pixels = jets(COUNT);
   const packed = (first: number, last: number) =>
@@ -65,8 +64,7 @@ export async function simclrWork(tokens: Tokens, batch: number): Promise<KernelW
   const each = await Promise.all(Array.from({ length: COUNT }, (_, i) => mostActivePatches(packed(i, i + 1), patch, "none")));
   const share = each.reduce((sum, n) => sum + n, 0) / COUNT / most;
   const workFor = async (images: number) => {
-    const { model, ...rest } = configFor("full", images, tokens);
-    const config: RunConfig = { ...rest, model: { ...model, dropout: 0.1, drop_path_rate: 0.1 } };
+    const config = configFor("full", images, tokens);
     using gpu = await Gpu.open({ software: false, subgroup: [32, 32] });
     const numbers = Uint32Array.from({ length: COUNT }, (_, i) => i);
     const data = { images: packed(0, COUNT), active: { patch, most }, split: { train: numbers, val: numbers.subarray(0, 2) } };

@@ -128,14 +128,14 @@ export async function benchStep(
   };
 }
 
-/** The configuration of a step, without dropout. */
+/** The configuration of a step, with dropout as users have it. */
 export function configFor(size: Size, batch: number, which: Tokens): RunConfig {
   const config = defaultConfig();
   const model = size === "full" ? config.model : { ...config.model, embed_dim: 32, depth: 2, num_heads: 2 };
   const [tokens, lcm = "submanifold"] = which.split(" ") as ["all" | "active", ("submanifold" | "wide")?];
   return {
     ...config,
-    model: { ...model, tokens, lcm, dropout: 0, drop_path_rate: 0 },
+    model: { ...model, tokens, lcm },
     data: { ...config.data, batch_size: batch },
   };
 }
