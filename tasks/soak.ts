@@ -32,13 +32,15 @@ await runTask(usage, async ({ args, signal }) => {
   };
   const rounds = args.whole("rounds", LEAST_ROUNDS), minutes = args.whole("minutes", 1) ?? (rounds ? 0 : 10);
   const samples = await soak(gpu, { minutes, rounds: rounds ?? LEAST_ROUNDS }, report, signal);
-  const { steps, slope, growth, speedRatio, problems } = evaluateSoak(samples);
+  const { steps, slope, growth, growthError, speedRatio, problems } = evaluateSoak(samples);
   say(
     `\n${samples.length} runs, ${steps.toLocaleString("en")} steps. Memory over the second half: ${signed(growth / MIB)} MiB ` +
-      `(${signed(slope / MIB)} MiB an hour). Speed at the end: ${speedRatio.toFixed(2)} of that at the beginning. ` +
+      `(standard error ${(growthError / MIB).toFixed(1)}; ${signed(slope / MIB)} MiB an hour). Speed at the end: ${
+        speedRatio.toFixed(2)
+      } of that at the beginning. ` +
       `Buffers left: ${samples.at(-1)!.buffers}`,
   );
-  if (json) console.log(JSON.stringify({ steps, slope, growth, speedRatio, problems, samples }));
+  if (json) console.log(JSON.stringify({ steps, slope, growth, growthError, speedRatio, problems, samples }));
   if (problems.length > 0) throw new Error(problems.join("; "));
 });
 

@@ -38,6 +38,8 @@ export interface SoakResult {
   readonly slope: number;
   /** Growth over that half, in bytes. */
   readonly growth: number;
+  /** Its standard error. */
+  readonly growthError: number;
   /** Median speed of the last quarter of the rounds beside that of the first. */
   readonly speedRatio: number;
   /** What is not as it should be; empty if all is. */
@@ -60,9 +62,10 @@ export function evaluateSoak(samples: readonly SoakSample[]): SoakResult {
   // pipelines, caches and the heap reach their size in the first half
   const half = samples.slice(samples.length >> 1);
   const { slope, error } = slopeOf(half.map(({ minutes, resident }) => [minutes / 60, resident]));
-  const hours = half.length === 0 ? 0 : (half.at(-1)!.minutes - half[0]!.minutes) / 60, growth = slope * hours;
-  if (growth - DEVIATIONS * error * hours > MOST_GROWTH) {
-    const [grown, by] = [growth, error * hours].map((bytes) => (bytes / 2 ** 20).toFixed(0));
+  const hours = half.length === 0 ? 0 : (half.at(-1)!.minutes - half[0]!.minutes) / 60;
+  const growth = slope * hours, growthError = error * hours;
+  if (growth - DEVIATIONS * growthError > MOST_GROWTH) {
+    const [grown, by] = [growth, growthError].map((bytes) => (bytes / 2 ** 20).toFixed(0));
     problems.push(`memory grew by ${grown} MiB over the second half, with a standard error of ${by}`);
   }
   const [first] = samples;
@@ -74,7 +77,7 @@ export function evaluateSoak(samples: readonly SoakSample[]): SoakResult {
   const speedOf = (part: readonly SoakSample[]) => median(part.map(({ stepsPerSecond }) => stepsPerSecond));
   const speedRatio = speedOf(samples.slice(-quarter)) / speedOf(samples.slice(0, quarter));
   if (speedRatio < LEAST_SPEED) problems.push(`the last rounds ran at ${speedRatio.toFixed(2)} times the speed of the first`);
-  return { steps: samples.reduce((sum, { steps }) => sum + steps, 0), slope, growth, speedRatio, problems };
+  return { steps: samples.reduce((sum, { steps }) => sum + steps, 0), slope, growth, growthError, speedRatio, problems };
 }
 
 /** How long a soak is: at least so many minutes, and at least so many rounds. */
