@@ -12,7 +12,7 @@ import { measureCeilings } from "../tests/bench/ceilings.ts";
 import { benchMatmul } from "../tests/bench/matmul.ts";
 import { benchRanks, constantsOf, efficiency, efficiencyOf, type Plan, type RankResult } from "../tests/bench/mpi.ts";
 import { benchPeers, type PeerResult } from "../tests/bench/peers.ts";
-import { benchStep, type KernelShare, type Size, type StepResult } from "../tests/bench/steps.ts";
+import { benchSteps, type KernelShare, type Size, type StepResult } from "../tests/bench/steps.ts";
 
 const PARTS = ["step-small", "step-full", "tokens", "matmul", "kernels", "data", "mpi", "arithmetic"] as const;
 /** Steps that are measured: what is trained, and which tokens are computed. */
@@ -74,11 +74,12 @@ await runTask(usage, async ({ args }) => {
     const measured = STEPS.filter(([method, tokens]) => {
       return only === "kernels" ? method === "finetune" && tokens === "all" : only !== "tokens" || method === "finetune";
     });
-    const rounds = args.whole("rounds", 1) ?? 1;
-    for (const [method, tokens] of Array.from({ length: rounds }, () => measured).flat()) {
-      const batch = args.whole("batch", 2) ?? defaultBatch(size, software);
-      const count = args.whole("steps", 1) ?? (size === "full" && software ? 2 : 5);
-      const result = await benchStep(gpu, method, tokens, size, batch, count, tuning);
+    const rounds = args.whole("rounds", 1) ?? 1, batch = args.whole("batch", 2) ?? defaultBatch(size, software);
+    const count = args.whole("steps", 1) ?? (size === "full" && software ? 2 : 5);
+    const results: StepResult[] = [];
+    for (let i = 0; i < rounds; i++) results.push(...await benchSteps(gpu, measured, size, batch, count, tuning));
+    for (const result of results) {
+      const { method, tokens } = result;
       steps.push(result);
       say(describeStep(result, ceilings.gflops));
       const all = steps.findLast((s) => s.method === method && s.size === size && s.tokens === "all")!;

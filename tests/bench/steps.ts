@@ -1,5 +1,6 @@
 /** @file Whole training steps at the small and the full size, and what they spend their time on. */
 
+import { firstNumbers } from "../../lib/arrays.ts";
 import { MASS } from "../../lib/data/targets.ts";
 import process from "node:process";
 import { defaultConfig, type RunConfig } from "../../lib/config/keys.ts";
@@ -60,25 +61,101 @@ export type Tokens = "all" | "active submanifold" | "active wide";
 
 const WARM_UP = 3;
 
-/** Measures one method at one size. */
-export async function benchStep(
+/** What trains in a step, and which tokens it computes. */
+export type StepKind = readonly [method: "finetune" | "simclr", tokens: Tokens];
+
+/** Measures some kinds of step at one size, one step of each in turn: what else the machine does then falls on all of them. */
+export async function benchSteps(
   gpu: Gpu,
-  method: "finetune" | "simclr",
-  tokens: Tokens,
+  kinds: readonly StepKind[],
   size: Size,
   batch: number,
   steps: number,
   tuning: TuningOptions,
-): Promise<StepResult> {
-  const config = configFor(size, batch, tokens);
-  const count = Math.max(20, 2 * batch);
+): Promise<StepResult[]> {
+  using stack = new DisposableStack();
+  const trainings: Training[] = [];
+  for (const kind of kinds) trainings.push(stack.use(await Training.start(gpu, kind, size, batch, tuning)));
+  for (let i = 0; i < steps; i++) for (const training of trainings) await training.timedStep();
+  const results: StepResult[] = [];
+  for (const training of trainings) results.push(await training.result());
+  return results;
+}
+
+/** A training that is ready for steps that are timed. */
+class Training implements Disposable {
+  readonly #times: number[] = [];
+  readonly #processor: number[] = [];
+  #steps = 0;
+
+  private constructor(
+    readonly gpu: Gpu,
+    readonly trained: Method,
+    readonly pacer: Pacer,
+    readonly images: Uint32Array,
+    readonly facts: Omit<StepResult, "images_per_s" | "processor_ms" | "kernels">,
+  ) {}
+
+  /** Makes one and takes its first steps. */
+  static async start(gpu: Gpu, [method, tokens]: StepKind, size: Size, batch: number, tuning: TuningOptions): Promise<Training> {
+    const create = await creator(gpu, method, configFor(size, batch, tokens));
+    (await createTuned(gpu, create, tuning))[Symbol.dispose]();
+    gpu.forgetPeak();
+    const before = gpu.memory.bytes, started = performance.now();
+    const trained = create(), facts = { method, tokens, size, batch, choices: gpu.choices.taken, plan_bytes: trained.plan.bytes };
+    const first = { first_step_ms: 0, peak_bytes: 0 };
+    const training = new Training(gpu, trained, new Pacer(gpu), firstNumbers(batch), Object.assign(first, facts));
+    await training.#step();
+    first.first_step_ms = performance.now() - started;
+    // the pacer needs a few steps to know how long they take
+    while (training.#steps < WARM_UP) await training.#step();
+    first.peak_bytes = gpu.memory.peak - before;
+    return training;
+  }
+
+  async timedStep(): Promise<void> {
+    const begun = performance.now(), used = process.cpuUsage();
+    await this.#step();
+    this.#times.push(performance.now() - begun);
+    const { user, system } = process.cpuUsage(used);
+    this.#processor.push((user + system) / 1000);
+  }
+
+  async result(): Promise<StepResult> {
+    const median = this.#times.toSorted((a, b) => a - b)[this.#times.length >> 1]!;
+    const timings = this.gpu.device.features.has("timestamp-query") ? await this.trained.plan.profile() : [];
+    return {
+      ...this.facts,
+      images_per_s: 1000 * this.facts.batch / median,
+      processor_ms: Math.min(...this.#processor),
+      kernels: summarise(timings),
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.trained[Symbol.dispose]();
+  }
+
+  async #step(): Promise<void> {
+    const learningRates = this.trained.learningRates(1);
+    for await (const staged of this.trained.stage([this.images])) {
+      this.trained.prepare(staged, { seed: 1, step: this.#steps++, learningRates });
+      await this.pacer.run(this.trained.plan);
+    }
+    await this.pacer.drain();
+  }
+}
+
+/** Makes a method on generated jets, as often as it is asked for. */
+async function creator(gpu: Gpu, method: "finetune" | "simclr", config: RunConfig): Promise<() => Method> {
+  const count = Math.max(20, 2 * config.data.batch_size);
   const images = PackedImages.fromDense(jets(count), { channels: CHANNELS, size: SIZE });
   const patch = config.model.patch_size;
   const active = { patch, most: await mostActivePatches(images, patch, config.augment.roll) };
   const labels = Float64Array.from({ length: count }, (_, i) => i % 2);
   const mass = labels.map((label) => 100 + 80 * label);
-  const all = Uint32Array.from({ length: count }, (_, i) => i);
-  const create = (): Method =>
+  const all = firstNumbers(count);
+  return () =>
     method === "finetune"
       ? new Finetune(gpu, config, {
         images,
@@ -88,44 +165,6 @@ export async function benchStep(
         split: { ...stratifiedSplit(labels, 1), train: all },
       }, new Map())
       : new Pretraining(gpu, config, { images, active, split: { train: all, val: all.subarray(0, 2) } }, new Map(), simclr(config));
-  (await createTuned(gpu, create, tuning))[Symbol.dispose]();
-  gpu.forgetPeak();
-  const started = performance.now();
-  using trained = create();
-  const learningRates = trained.learningRates(1);
-  const pacer = new Pacer(gpu);
-  const step = async (i: number) => {
-    for await (const staged of trained.stage([all.subarray(0, batch)])) {
-      trained.prepare(staged, { seed: 1, step: i, learningRates });
-      await pacer.run(trained.plan);
-    }
-    await pacer.drain();
-  };
-  await step(0);
-  const first = performance.now() - started;
-  // the pacer needs a few steps to know how long they take
-  for (let i = 1; i < WARM_UP; i++) await step(i);
-  const times: number[] = [], processor: number[] = [];
-  for (let i = 0; i < steps; i++) {
-    const begun = performance.now(), used = process.cpuUsage();
-    await step(WARM_UP + i);
-    times.push(performance.now() - begun);
-    const { user, system } = process.cpuUsage(used);
-    processor.push((user + system) / 1000);
-  }
-  const median = times.sort((a, b) => a - b)[steps >> 1]!;
-  const peak = gpu.memory.peak;
-  const timings = gpu.device.features.has("timestamp-query") ? await trained.plan.profile() : [];
-  return {
-    ...{ method, tokens, size, batch },
-    images_per_s: 1000 * batch / median,
-    processor_ms: Math.min(...processor),
-    first_step_ms: first,
-    plan_bytes: trained.plan.bytes,
-    peak_bytes: peak,
-    choices: gpu.choices.taken,
-    kernels: summarise(timings),
-  };
 }
 
 /** The configuration of a step, with dropout as users have it. */
