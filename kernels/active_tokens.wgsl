@@ -100,25 +100,21 @@ fn number(ids: Ids) {
 
 @compute @workgroup_size(WIDTH)
 fn lines(ids: Ids) {
-  let line = invocation(ids);
-  if (line >= dims.range * GRID) {
+  let i = invocation(ids);
+  if (i >= dims.range * GRID) {
     return;
   }
-  let image = dims.first + line / GRID;
-  let start = (image * GRID + line % GRID) * (1u + WORDS);
-  var first = 0u;
-  var tokens = 0u;
+  let line = dims.first * GRID + i;
+  // rows rise along a line, and NONE is above them all
+  var first = NONE;
   for (var word = 0u; word < WORDS; word++) {
     var bits = 0u;
     for (var c = 32u * word; c < min(GRID, 32u * word + 32u); c++) {
-      let row = rows[image * N + line % GRID * GRID + c];
-      if (row != NONE) {
-        first = select(first, row, tokens == 0u);
-        tokens++;
-        bits |= 1u << (c % 32u);
-      }
+      let row = rows[line * GRID + c];
+      first = min(first, row);
+      bits |= u32(row != NONE) << (c % 32u);
     }
-    lines_out[start + 1u + word] = bits;
+    lines_out[line * (1u + WORDS) + 1u + word] = bits;
   }
-  lines_out[start] = first;
+  lines_out[line * (1u + WORDS)] = select(first, 0u, first == NONE);
 }

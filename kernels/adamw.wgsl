@@ -21,7 +21,7 @@
 // uses lib/invocation.wgsl, lib/step.wgsl
 
 const BLOCK: u32 = 64u;
-const QUADS: u32 = BLOCK / 4u;
+const QUADS: u32 = BLOCK / 4u; // of a block
 const LANES: u32 = 64u; // of a workgroup
 const SEGMENTS: u32 = 64u;
 const FROZEN: u32 = 255u;

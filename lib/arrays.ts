@@ -26,6 +26,17 @@ export function joined(first: Uint32Array, second: Uint32Array): Uint32Array<Arr
   return both;
 }
 
+/** Bytes one after the other. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
 /** Softmax of one row, the largest score taken out first. */
 export function softmax(logits: ArrayLike<number>): number[] {
   const largest = logits[argmax(logits)]!;

@@ -12,11 +12,16 @@ import { measureCeilings } from "../tests/bench/ceilings.ts";
 import { benchMatmul } from "../tests/bench/matmul.ts";
 import { benchRanks, constantsOf, efficiency, efficiencyOf, type Plan, type RankResult } from "../tests/bench/mpi.ts";
 import { benchPeers, type PeerResult } from "../tests/bench/peers.ts";
-import { benchSteps, type KernelShare, type Size, type StepResult } from "../tests/bench/steps.ts";
+import { benchSteps, type KernelShare, type Size, type StepKind, type StepResult } from "../tests/bench/steps.ts";
 
 const PARTS = ["step-small", "step-full", "tokens", "matmul", "kernels", "data", "mpi", "arithmetic"] as const;
 /** Steps that are measured: what is trained, and which tokens are computed. */
-const STEPS = [["finetune", "all"], ["finetune", "active submanifold"], ["finetune", "active wide"], ["simclr", "all"]] as const;
+const STEPS: readonly StepKind[] = [
+  ["finetune", "all"],
+  ["finetune", "active submanifold"],
+  ["finetune", "active wide"],
+  ["simclr", "all"],
+];
 
 /** 40 GFLOP an image at 5 TFLOP/s, 32 images a rank, 20 MB of gradients, PCIe at 12 GB/s. */
 const PLAN = { gflop: 40, gflops: 5000, images: 32, bytes: 20e6, bus: 12e9 };

@@ -35,10 +35,8 @@ await runTask(usage, async ({ args, signal }) => {
   const { steps, slope, growth, growthError, speedRatio, problems } = evaluateSoak(samples);
   say(
     `\n${samples.length} runs, ${steps.toLocaleString("en")} steps. Memory over the second half: ${signed(growth / MIB)} MiB ` +
-      `(standard error ${(growthError / MIB).toFixed(1)}; ${signed(slope / MIB)} MiB an hour). Speed at the end: ${
-        speedRatio.toFixed(2)
-      } of that at the beginning. ` +
-      `Buffers left: ${samples.at(-1)!.buffers}`,
+      `(standard error ${(growthError / MIB).toFixed(1)}; ${signed(slope / MIB)} MiB an hour). ` +
+      `Speed at the end: ${speedRatio.toFixed(2)} of that at the beginning. Buffers left: ${samples.at(-1)!.buffers}`,
   );
   if (json) console.log(JSON.stringify({ steps, slope, growth, growthError, speedRatio, problems, samples }));
   if (problems.length > 0) throw new Error(problems.join("; "));

@@ -1,5 +1,6 @@
 /** @file What tells whether a data file is still the one that was packed. */
 
+import { concat } from "../arrays.ts";
 import type { DataFile, Dataset } from "./data_file.ts";
 
 /** A data file as it was when it was packed. */
@@ -37,22 +38,14 @@ export async function fingerprint({ path, file }: DataFile, { info }: Dataset): 
   return { path, size, modified, dataset, shape, layout: layout.join(", "), sample: await sha256(sample) };
 }
 
-/** SHA-256 of these parts one after the other, in hexadecimal. */
+/**
+ * SHA-256 of these parts one after the other, in hexadecimal. A Blob would join them too, but what it holds stays in memory when a Worker
+ * that has made it ends.
+ */
 export async function sha256(...parts: readonly (string | ArrayBufferView<ArrayBuffer>)[]): Promise<string> {
-  const [first, ...others] = parts.map((part) =>
+  const bytes = parts.map((part) =>
     typeof part === "string" ? new TextEncoder().encode(part) : new Uint8Array(part.buffer, part.byteOffset, part.byteLength)
   );
-  const bytes = others.length === 0 ? first ?? new Uint8Array(0) : concatenate([first!, ...others]);
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
-}
-
-/** Parts in one piece. A Blob would do, but what a Blob holds stays in memory when a Worker that has made it ends. */
-function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  const whole = bytes.length === 1 ? bytes[0]! : concat(bytes);
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", whole)).toHex();
 }

@@ -5,6 +5,8 @@
  * 1, eight bytes; 2, a length and so many bytes (text, or another message); 5, four bytes. Format: https://protobuf.dev/programming-guides/encoding.
  */
 
+import { concat } from "../arrays.ts";
+
 const VARINT = 0, EIGHT_BYTES = 1, BYTES = 2, FOUR_BYTES = 5;
 /** What readers of the format take at most. */
 const MOST_BYTES = 2 ** 31 - 1;
@@ -47,13 +49,7 @@ export class ProtobufMessage {
    */
   encode(): Uint8Array<ArrayBuffer> {
     if (this.#length > MOST_BYTES) throw new RangeError(`the message has ${this.#length} bytes, and readers take ${MOST_BYTES}`);
-    const bytes = new Uint8Array(this.#length);
-    let at = 0;
-    for (const piece of this.#pieces) {
-      bytes.set(piece, at);
-      at += piece.length;
-    }
-    return bytes;
+    return concat(this.#pieces);
   }
 
   #add(...pieces: readonly Uint8Array[]): this {

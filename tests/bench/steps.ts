@@ -36,7 +36,7 @@ export interface StepResult {
   readonly first_step_ms: number;
   /** Bytes of the plan's own tensors. */
   readonly plan_bytes: number;
-  /** Most bytes of all buffers at once. */
+  /** Most bytes of its buffers at once. */
   readonly peak_bytes: number;
   /** Variants that were chosen by measurement. */
   readonly choices: Readonly<Record<string, string>>;
@@ -86,15 +86,20 @@ export async function benchSteps(
 class Training implements Disposable {
   readonly #times: number[] = [];
   readonly #processor: number[] = [];
+  readonly #pacer: Pacer;
+  readonly #images: Uint32Array;
   #steps = 0;
+  #firstStep = 0;
+  #peak = 0;
 
   private constructor(
     readonly gpu: Gpu,
     readonly trained: Method,
-    readonly pacer: Pacer,
-    readonly images: Uint32Array,
-    readonly facts: Omit<StepResult, "images_per_s" | "processor_ms" | "kernels">,
-  ) {}
+    readonly facts: Pick<StepResult, "method" | "tokens" | "size" | "batch" | "choices" | "plan_bytes">,
+  ) {
+    this.#pacer = new Pacer(gpu);
+    this.#images = firstNumbers(facts.batch);
+  }
 
   /** Makes one and takes its first steps. */
   static async start(gpu: Gpu, [method, tokens]: StepKind, size: Size, batch: number, tuning: TuningOptions): Promise<Training> {
@@ -103,13 +108,12 @@ class Training implements Disposable {
     gpu.forgetPeak();
     const before = gpu.memory.bytes, started = performance.now();
     const trained = create(), facts = { method, tokens, size, batch, choices: gpu.choices.taken, plan_bytes: trained.plan.bytes };
-    const first = { first_step_ms: 0, peak_bytes: 0 };
-    const training = new Training(gpu, trained, new Pacer(gpu), firstNumbers(batch), Object.assign(first, facts));
+    const training = new Training(gpu, trained, facts);
     await training.#step();
-    first.first_step_ms = performance.now() - started;
+    training.#firstStep = performance.now() - started;
     // the pacer needs a few steps to know how long they take
     while (training.#steps < WARM_UP) await training.#step();
-    first.peak_bytes = gpu.memory.peak - before;
+    training.#peak = gpu.memory.peak - before;
     return training;
   }
 
@@ -128,6 +132,8 @@ class Training implements Disposable {
       ...this.facts,
       images_per_s: 1000 * this.facts.batch / median,
       processor_ms: Math.min(...this.#processor),
+      first_step_ms: this.#firstStep,
+      peak_bytes: this.#peak,
       kernels: summarise(timings),
     };
   }
@@ -138,11 +144,11 @@ class Training implements Disposable {
 
   async #step(): Promise<void> {
     const learningRates = this.trained.learningRates(1);
-    for await (const staged of this.trained.stage([this.images])) {
+    for await (const staged of this.trained.stage([this.#images])) {
       this.trained.prepare(staged, { seed: 1, step: this.#steps++, learningRates });
-      await this.pacer.run(this.trained.plan);
+      await this.#pacer.run(this.trained.plan);
     }
-    await this.pacer.drain();
+    await this.#pacer.drain();
   }
 }
 

@@ -37,18 +37,19 @@ function tokensOf(gpu: Gpu, active: readonly (readonly number[])[], places: numb
     words[6 + images + 1 + capacity + row] = place;
     rows[image * places + place] = row;
   });
-  const placed = (name: string, shape: readonly number[], values: Uint32Array) => {
-    const tensor = createTensor(gpu, name, shape, "u32");
-    write(gpu, tensor, values);
-    return tensor;
-  };
   const grid = Math.sqrt(places), shape = [images, grid, lineOf(grid)];
   return {
     ...{ images, places, most, atOnce: images },
-    tables: [placed("tokens", [words.length], words)],
-    rows: placed("rows", [images, places], rows),
-    lines: placed("lines", shape, linesOf(rows, grid)),
+    tables: [integers(gpu, "tokens", [words.length], words)],
+    rows: integers(gpu, "rows", [images, places], rows),
+    lines: integers(gpu, "lines", shape, linesOf(rows, grid)),
   };
+}
+
+function integers(gpu: Gpu, name: string, shape: readonly number[], values: Uint32Array): PlacedTensor {
+  const tensor = createTensor(gpu, name, shape, "u32");
+  write(gpu, tensor, values);
+  return tensor;
 }
 
 /** What `lines` of active tokens should be. */
@@ -97,11 +98,10 @@ function convolved(all: Float64Array, a: Arrays, images: number): Float64Array {
 function atPlaces(
   rows: Float64Array,
   images: readonly (readonly number[])[],
-  places: number,
   of: (all: Float64Array) => Float64Array,
 ): Float64Array {
-  const cells = images.flatMap((list, image) => list.map((place) => image * places + place)), dim = rows.length / cells.length;
-  const all = new Float64Array(images.length * places * dim);
+  const cells = images.flatMap((list, image) => list.map((place) => image * PLACES + place)), dim = rows.length / cells.length;
+  const all = new Float64Array(images.length * PLACES * dim);
   cells.forEach((cell, row) => all.set(rows.subarray(row * dim, (row + 1) * dim), cell * dim));
   const y = of(all);
   return Float64Array.from(cells.flatMap((cell) => [...y.subarray(cell * dim, (cell + 1) * dim)]));
@@ -174,7 +174,7 @@ const OPS: Readonly<Record<string, TokenOp>> = {
   "depthwise convolution": {
     parameters: convolution,
     record: (tape, x, p) => depthwiseConv(tape, x, p["c.weight"]!, p["c.bias"]!, { tokens: x.tokens }),
-    reference: (rows, a, images) => atPlaces(rows, images, PLACES, (all) => convolved(all, a, images.length)),
+    reference: (rows, a, images) => atPlaces(rows, images, (all) => convolved(all, a, images.length)),
   },
   "depthwise convolution of all places, under GELU, between two of some": {
     parameters: convolution,
@@ -183,7 +183,7 @@ const OPS: Readonly<Record<string, TokenOp>> = {
       return depthwiseConv(tape, y, p["c.weight"]!, p["c.bias"]!, { tokens: x.tokens });
     },
     reference: (rows, a, images) =>
-      atPlaces(rows, images, PLACES, (all) => convolved(convolved(all, a, images.length).map(reference.gelu), a, images.length)),
+      atPlaces(rows, images, (all) => convolved(convolved(all, a, images.length).map(reference.gelu), a, images.length)),
   },
   "embedding of places": {
     parameters: (dim) => ({ "p": [1, PLACES, dim] }),
@@ -243,8 +243,8 @@ for (const grid of [31, 32, 34, 65]) {
       // columns at both ends of words, and some of the others; no token; all of them
       const active = [all.filter((n) => n % grid % 31 === 0 || n * 7919 % 13 < 4 && n % 3 !== 0), [], all];
       const tape = new Tape(gpu, { training: true });
-      const marks = createTensor(gpu, "marks", [3, places], "u32");
-      write(gpu, marks, Uint32Array.from(active.flatMap((list) => all.map((n) => Number(list.includes(n))))));
+      const here = Uint32Array.from(active.flatMap((list) => all.map((n) => Number(list.includes(n)))));
+      const marks = integers(gpu, "marks", [3, places], here);
       const tokens = activeTokens(tape, marks, places), expected = tokensOf(gpu, active, places, places);
       const x = placed(gpu, "x", shape, randoms(sizeOf(shape), 1)), dy = placed(gpu, "dy", shape, randoms(sizeOf(shape), 2));
       const model = (some: boolean) => {

@@ -32,8 +32,8 @@ Deno.test("evaluateSoak() gives the slope of memory that grows, and refuses it",
 
 Deno.test("evaluateSoak() says nothing of growth that the scatter of few rounds explains", () => {
   // what is given back late by as many runs as the test below makes
-  const measured = [389, 347, 421, 352, 398, 361, 443, 380, 455, 401];
-  const few = rounds((i) => ({ resident: measured[i % 10]! * MIB })).slice(0, 20);
+  const resident = [389, 347, 421, 352, 398, 361, 443, 380, 455, 401];
+  const few = rounds((i) => ({ resident: resident[i % 10]! * MIB })).slice(0, 20);
   assert(evaluateSoak(few).growth > 40 * MIB);
   assertEquals(evaluateSoak(few).problems, []);
   const leak = few.map((sample, i) => ({ ...sample, resident: sample.resident + 20 * i * MIB }));

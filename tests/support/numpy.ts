@@ -2,7 +2,8 @@
 
 import { openJets } from "../../lib/disk/data_files.ts";
 import { jetValues } from "./jets.ts";
-import { concat, zipOf } from "./zip.ts";
+import { concat } from "../../lib/arrays.ts";
+import { zipOf } from "./zip.ts";
 
 /** A .npy file. */
 export function npy(dictionary: string, numbers: Uint8Array, version = 1): Uint8Array<ArrayBuffer> {

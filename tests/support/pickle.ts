@@ -1,6 +1,7 @@
 /** @file Writes pickles opcode by opcode, right or wrong, and PyTorch's archives around them. */
 
-import { concat, type ZipChange, zipOf } from "./zip.ts";
+import { concat } from "../../lib/arrays.ts";
+import { type ZipChange, zipOf } from "./zip.ts";
 
 /** A piece of a pickle: text as it is, a byte, bytes, or pieces one after the other. */
 export type Part = string | number | Uint8Array | readonly Part[];

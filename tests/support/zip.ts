@@ -1,5 +1,6 @@
 /** @file Writes uncompressed zip archives, right or wrong in one way. */
 
+import { concat } from "../../lib/arrays.ts";
 import { crc32 } from "node:zlib";
 
 /** What is wrong with an archive. */
@@ -38,17 +39,6 @@ export function zipOf(entries: Readonly<Record<string, Uint8Array>>, change: Par
   const count = Object.keys(entries).length;
   const end = [...u32(0x06054b50), ...u32(0), ...u16(count), ...u16(count), ...u32(directory.length), ...u32(at), ...u16(0)];
   return concat([...local, Uint8Array.from([...directory, ...end])]);
-}
-
-/** Bytes one after the other. */
-export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 function u16(value: number): number[] {

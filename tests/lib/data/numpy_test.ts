@@ -8,7 +8,8 @@ import { packInMemory } from "../../../lib/data/pack_memory.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { jetValues } from "../../support/jets.ts";
 import { npy, npyHeader } from "../../support/numpy.ts";
-import { concat, zipOf } from "../../support/zip.ts";
+import { concat } from "../../../lib/arrays.ts";
+import { zipOf } from "../../support/zip.ts";
 
 const FIXTURES = new URL("../../fixtures/numpy/", import.meta.url).pathname;
 const HDF5 = new URL("../../fixtures/hdf5/contiguous.h5", import.meta.url).pathname;
