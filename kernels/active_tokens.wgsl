@@ -3,7 +3,7 @@
 //   marks[b, n]  = 1 if place n of image b is active, else 0       for example by images.mark
 //   rows[b, n]   = row of the token at place n of image b, NONE if there is none
 //   lines[b, r]  = row of the first token in row r of the grid of image b, and bits of the columns that are tokens, 32 a word
-//   made         how many tokens a range of images has, where those of an image begin, the image and the place of each (lib/tokens.wgsl)
+//   made         how many tokens a range of images has, where those of an image begin, and the cell of each (lib/tokens.wgsl)
 //
 // marks, rows  (B, N)
 // lines        (B, GRID, 1 + WORDS)
@@ -72,7 +72,6 @@ fn start(ids: Ids) {
   made.count = sum;
   made.capacity = dims.capacity;
   made.images = dims.images;
-  made.places = N;
   made.first_image = dims.first;
   made.spoiled = select(NAN, 0u, fits);
 }
@@ -83,16 +82,14 @@ fn number(ids: Ids) {
   if (image >= dims.range) {
     return;
   }
-  let row_images = dims.images + 1u;
-  let row_places = row_images + dims.capacity;
+  let cells = dims.images + 1u;
   var row = made.table[dims.first + image] - made.table[dims.first];
   for (var n = 0u; n < N; n++) {
     let cell = (dims.first + image) * N + n;
     let here = marks[cell] == 1u && made.spoiled == 0u;
     rows_out[cell] = select(NONE, row, here);
     if (here) {
-      made.table[row_images + row] = image;
-      made.table[row_places + row] = n;
+      made.table[cells + row] = image * N + n;
       row++;
     }
   }

@@ -88,6 +88,9 @@ fn group_rows(group: u32) -> u32 {
 
 // The group of a row that is bound.
 fn group_of(row: u32) -> u32 {
+  if (GROUPS == 1u) {
+    return 0u;
+  }
   if (ACTIVE) {
     return (tokens.first_image + image_of(row, 1u)) / (tokens.images / GROUPS);
   } else {

@@ -14,13 +14,15 @@
 // mean, rstd               (R)
 // dweight_partials, dbias_partials  (S, D): sums over S segments of the rows, added by column_sum.add_partials
 //
-// forward, backward_input: one invocation a row. backward_weight, of both kernels: one a Number of the columns and a segment.
+// forward, backward_input: one invocation a row; forward_short, backward_input_short: likewise, of rows that registers hold, so that
+// each number is loaded once. backward_weight, of both kernels: one a Number of the columns and a segment.
 //
 // uses lib/invocation.wgsl, lib/number.wgsl, lib/tokens.wgsl
 
 // one number, or four side by side where sizes allow
 alias Number = f32;
 const EPS: f32 = 1e-5;
+const ROW: u32 = 8u; // Numbers in a short row
 
 struct Dims {
   accumulate: u32, // 1: the input has a gradient already, else a stand-in is bound
@@ -76,6 +78,36 @@ fn forward(ids: Ids) {
 }
 
 @compute @workgroup_size(WIDTH)
+fn forward_short(ids: Ids) {
+  let row = invocation(ids);
+  if (row >= in_use(arrayLength(&mean_out))) {
+    return;
+  }
+  let base = row * ROW;
+  var value: array<Number, ROW>;
+  var sum = Number();
+  // unroll
+  for (var i = 0u; i < ROW; i++) {
+    value[i] = x[base + i];
+    sum += value[i];
+  }
+  let m = row_mean(sum);
+  var squares = Number();
+  // unroll
+  for (var i = 0u; i < ROW; i++) {
+    value[i] -= m;
+    squares = fma(value[i], value[i], squares);
+  }
+  let r = inverseSqrt(row_mean(squares) + EPS);
+  // unroll
+  for (var i = 0u; i < ROW; i++) {
+    y[base + i] = fma(value[i] * r, weight[i], bias[i]);
+  }
+  mean_out[row] = m;
+  rstd_out[row] = r;
+}
+
+@compute @workgroup_size(WIDTH)
 fn backward_input(ids: Ids) {
   let row = invocation(ids);
   if (row >= in_use(arrayLength(&mean))) {
@@ -96,6 +128,35 @@ fn backward_input(ids: Ids) {
   for (var i = 0u; i < arrayLength(&weight); i++) {
     let xhat = (x[base + i] - m) * r;
     let value = r * (dy[base + i] * weight[i] - mean_g - xhat * mean_g_xhat);
+    dx[base + i] = value + select(Number(), dx_before[base + i], dims.accumulate == 1u);
+  }
+}
+
+@compute @workgroup_size(WIDTH)
+fn backward_input_short(ids: Ids) {
+  let row = invocation(ids);
+  if (row >= in_use(arrayLength(&mean))) {
+    return;
+  }
+  let base = row * ROW;
+  let m = mean[row];
+  let r = rstd[row];
+  var g: array<Number, ROW>;
+  var xhat: array<Number, ROW>;
+  var sum = Number();
+  var sum_xhat = Number();
+  // unroll
+  for (var i = 0u; i < ROW; i++) {
+    g[i] = dy[base + i] * weight[i];
+    xhat[i] = (x[base + i] - m) * r;
+    sum += g[i];
+    sum_xhat = fma(g[i], xhat[i], sum_xhat);
+  }
+  let mean_g = row_mean(sum);
+  let mean_g_xhat = row_mean(sum_xhat);
+  // unroll
+  for (var i = 0u; i < ROW; i++) {
+    let value = r * (g[i] - mean_g - xhat[i] * mean_g_xhat);
     dx[base + i] = value + select(Number(), dx_before[base + i], dims.accumulate == 1u);
   }
 }

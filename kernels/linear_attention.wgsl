@@ -38,10 +38,7 @@ const FLOOR: f32 = 100.0;
 const HEADS: u32 = 2u;
 const NUMBERS: u32 = 8u; // of E
 const ROW: u32 = HEADS * NUMBERS;
-
-struct Dims {
-  tokens: u32, // of an image
-}
+const N: u32 = 9u; // if all places are tokens
 
 @group(0) @binding(0) var<storage, read> qkv: array<Number>;
 @group(0) @binding(1) var<storage, read> temperature: array<f32>;
@@ -62,7 +59,6 @@ struct Dims {
 @group(0) @binding(16) var<storage, read_write> tgcontext: array<Number>;
 @group(0) @binding(17) var<storage, read_write> dtemperature_partials: array<f32>;
 @group(0) @binding(18) var<storage, read_write> dqkv: array<Number>;
-@group(0) @binding(19) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WIDTH)
 fn normalise(ids: Ids) {
@@ -73,7 +69,7 @@ fn normalise(ids: Ids) {
   let head = index % HEADS;
   let token = index / HEADS;
   let q = (3u * token * HEADS + head) * NUMBERS;
-  let k = (image_of(token, dims.tokens) * HEADS + head) * NUMBERS;
+  let k = (image_of(token, N) * HEADS + head) * NUMBERS;
   var sum = Number();
   for (var i = 0u; i < NUMBERS; i++) {
     sum = fma(qkv[q + i], ksum[k + i], sum);
@@ -109,10 +105,10 @@ fn backward_ksum(ids: Ids) {
     return;
   }
   let image = index / ROW;
-  let end = image_start(image + 1u, dims.tokens);
+  let end = image_start(image + 1u, N);
   let head = index % ROW / NUMBERS;
   var sum = Number();
-  for (var n = image_start(image, dims.tokens); n < end; n++) {
+  for (var n = image_start(image, N); n < end; n++) {
     sum = fma(Number(dmass[n * HEADS + head]), qkv[3u * n * ROW + index % ROW], sum);
   }
   dksum_out[index] = sum;
@@ -145,7 +141,7 @@ fn backward_relu(ids: Ids) {
   }
   let token = index / (2u * ROW);
   let column = index % (2u * ROW);
-  let sums = image_of(token, dims.tokens) * ROW + column % ROW;
+  let sums = image_of(token, N) * ROW + column % ROW;
   let of_q = Number(dmass[token * HEADS + column % ROW / NUMBERS]) * ksum[sums];
   let more = select(dksum[sums], of_q, column < ROW);
   let at = 3u * token * ROW + column;

@@ -9,9 +9,10 @@
 //               the values of B at four k and hands them to the others. TM and TN are multiples of 4 and 8, B is not transposed
 //
 // They do alpha, bias and ReLU; entry points epilogue and epilogue4 do the rest in place, in a pass of their own whose invocations
-// lie side by side: in line with the tile it would take long to compile, and its invocations would be rows apart.
+// lie side by side: in line with the tile it would take long to compile, and its invocations would be rows apart. If there is GELU, the
+// product is stored as what comes before it, and the pass begins there.
 //
-// uses lib/invocation.wgsl, lib/product.wgsl, lib/tokens.wgsl
+// uses lib/gelu.wgsl, lib/invocation.wgsl, lib/product.wgsl, lib/tokens.wgsl
 
 // what gelu() works on
 alias Number = vec4<f32>;
@@ -194,17 +195,17 @@ fn store4(start: u32, rows: u32, row: u32, column: u32, i: u32, j: u32, value: v
 
 @compute @workgroup_size(8)
 fn broadcast(group: Group, @builtin(local_invocation_index) lane: u32, @builtin(subgroup_invocation_id) rank: u32) {
-  let at = group_cell(group, (dims.row_tiles + 7u) / 8u, (dims.n + TN - 1u) / TN);
+  let at = group_cell(group, (dims.n + TN - 1u) / TN, (dims.row_tiles + 7u) / 8u);
   let batch = at.z % dims.batches;
   let segment = at.z / dims.batches;
   let rows = rows_of(batch);
   let terms = terms_of(batch);
-  if (segment >= dims.segments || 8u * at.x * TM >= rows) {
+  if (segment >= dims.segments || 8u * at.y * TM >= rows) {
     return;
   }
   // rows beyond the end are computed too, from the last ones: every invocation has to lend its values
-  let row = (8u * at.x + lane) * TM;
-  let column = at.y * TN;
+  let row = (8u * at.y + lane) * TM;
+  let column = at.x * TN;
   // in quads
   let a_start = start_of(dims.a, batch) / 4u;
   let b_start = start_of(dims.b, batch) / 4u;
@@ -287,7 +288,11 @@ fn broadcast(group: Group, @builtin(local_invocation_index) lane: u32, @builtin(
 fn epilogue(ids: Ids) {
   let i = invocation(ids);
   if (i < in_use(arrayLength(&c))) {
-    c[i] = finish(i, c[i]);
+    if (GELU) {
+      c[i] = finish(i, gelu(vec4<f32>(pre[i])).x);
+    } else {
+      c[i] = finish(i, c[i]);
+    }
   }
 }
 
@@ -295,6 +300,10 @@ fn epilogue(ids: Ids) {
 fn epilogue4(ids: Ids) {
   let i = invocation(ids);
   if (i < in_use(arrayLength(&c4))) {
-    c4[i] = finish4(i, c4[i]);
+    if (GELU) {
+      c4[i] = finish4(i, gelu(pre4[i]));
+    } else {
+      c4[i] = finish4(i, c4[i]);
+    }
   }
 }

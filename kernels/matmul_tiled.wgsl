@@ -4,7 +4,7 @@
 // invocations, and loads the next ones meanwhile (two buffers). Each invocation computes TM x TN elements of C in registers, as
 // 4 x 4 blocks that lie SIDE blocks apart, so that neighbours read neighbouring quads. The whole epilogue is in line.
 //
-// uses lib/invocation.wgsl, lib/product.wgsl
+// uses lib/gelu.wgsl, lib/invocation.wgsl, lib/product.wgsl
 
 // what gelu() works on
 alias Number = vec4<f32>;
@@ -152,8 +152,13 @@ fn tiled(group: Group, @builtin(local_invocation_index) lane: u32) {
     for (var i = 0u; i < TM; i++) {
       let row = row0 + 4u * (i / 4u * SIDE + local.y) + i % 4u;
       if (row < rows && column < dims.n) {
-        let value = linear4(column, sum[i * TN4 + j], b);
-        c4[(c_start + row * dims.c.step_row + column) / 4u] = finish4((row * dims.n + column) / 4u, value);
+        let element = (row * dims.n + column) / 4u;
+        var value = linear4(column, sum[i * TN4 + j], b);
+        if (GELU) {
+          pre_out4[element] = value;
+          value = gelu(value);
+        }
+        c4[(c_start + row * dims.c.step_row + column) / 4u] = finish4(element, value);
       }
     }
   }

@@ -3,21 +3,23 @@
 //   y[b, d]     = (1 / N) sum over n of x[b, n, d]
 //   dx[b, n, d] = dy[b, d] / N
 //
-// x, dx  (B, N, DIM)      y, dy  (B, DIM)
+// x, dx  (B, N, D)      y, dy  (B, D)
 //
 // Active tokens (lib/tokens.wgsl): N is the number of those of an image, and the mean of none is 0.
 //
-// forward: one invocation a channel of an image. backward: one invocation an element of dx.
+// forward: one invocation a Number of the channels of an image. backward: one a Number of dx.
 //
 // uses lib/invocation.wgsl, lib/tokens.wgsl
 
-const N: u32 = 9u;
-const DIM: u32 = 16u;
+// one channel, or four neighbouring ones where their number allows
+alias Number = f32;
+const N: u32 = 9u; // if all places are tokens
+const DIM: u32 = 16u; // D in Numbers
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
-@group(0) @binding(2) var<storage, read> dy: array<f32>;
-@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Number>;
+@group(0) @binding(1) var<storage, read_write> y: array<Number>;
+@group(0) @binding(2) var<storage, read> dy: array<Number>;
+@group(0) @binding(3) var<storage, read_write> dx: array<Number>;
 
 // What a sum over the tokens of an image is divided by.
 fn tokens_in(image: u32) -> f32 {
@@ -36,7 +38,7 @@ fn forward(ids: Ids) {
   }
   let image = i / DIM;
   let end = image_start(image + 1u, N);
-  var sum = nothing();
+  var sum = Number(nothing());
   for (var n = image_start(image, N); n < end; n++) {
     sum += x[n * DIM + i % DIM];
   }

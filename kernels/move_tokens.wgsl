@@ -36,11 +36,10 @@ struct Dims {
 
 // The row of x that belongs to a row of y.
 fn source_of(row: u32) -> u32 {
-  let cell = image_of(row, N) * N + token_place(row, N);
   if (FROM_ALL) {
-    return cell;
+    return cell_of(row);
   } else {
-    return rows[cell];
+    return rows[cell_of(row)];
   }
 }
 

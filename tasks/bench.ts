@@ -33,8 +33,8 @@ const usage = {
   options: {
     "only=PART": `one of ${PARTS.join(", ")}`,
     "batch=N": "images in a step",
-    "steps=N": "timed steps (5; full size on a software adapter: 2)",
-    "rounds=N": "how often all steps are measured, in turn (1)",
+    "steps=N": "timed turns, each a step or several without a wait (5; full size on a software adapter: 2)",
+    "rounds=N": "how often all steps are measured, in turn with the peers (1)",
     "as=GPU": `with --only arithmetic: ${Object.keys(PEAKS).join(", ")} (all)`,
   },
   flags: { json: "print one JSON object", peers: "also run jax-js, and PyTorch where python3-torch is installed" },
@@ -81,29 +81,22 @@ await runTask(usage, async ({ args }) => {
     });
     const rounds = args.whole("rounds", 1) ?? 1, batch = args.whole("batch", 2) ?? defaultBatch(size, software);
     const count = args.whole("steps", 1) ?? (size === "full" && software ? 2 : 5);
-    const results: StepResult[] = [];
-    for (let i = 0; i < rounds; i++) results.push(...await benchSteps(gpu, measured, size, batch, count, tuning));
-    for (const result of results) {
-      const { method, tokens } = result;
-      steps.push(result);
-      say(describeStep(result, ceilings.gflops));
-      const all = steps.findLast((s) => s.method === method && s.size === size && s.tokens === "all")!;
-      if (tokens !== "all") {
-        const times = result.images_per_s / all.images_per_s, saved = all.processor_ms / result.processor_ms;
-        say(`${times.toPrecision(3)} times the images of all tokens; by processor time ${saved.toPrecision(3)} times`);
+    for (let i = 0; i < rounds; i++) {
+      const results = await benchSteps(gpu, measured, size, batch, count, tuning);
+      steps.push(...results);
+      for (const result of results) {
+        say(describeStep(result, ceilings.gflops));
+        if (result.tokens !== "all") say(besideAll(result, results));
+        if (only === "kernels" || (only !== "tokens" && result.method === "finetune" && result.kernels.length > 0)) {
+          say(kernelTable(result.kernels, ceilings.gflops, ceilings.gbytes));
+        }
       }
-      if (only === "kernels" || (only !== "tokens" && method === "finetune" && result.kernels.length > 0)) {
-        say(kernelTable(result.kernels, ceilings.gflops, ceilings.gbytes));
-      }
-    }
-    if (args.has("peers")) {
-      for (const peer of await benchPeers(size)) {
-        peers.push(peer);
-        const ours = steps.find((s) => s.method === "finetune" && s.size === size && s.tokens === peer.tokens)!.images_per_s;
-        const ratio = peer.images_per_s === null
-          ? `not run: ${peer.note}`
-          : `${peer.images_per_s} images/s; this is ${(ours / peer.images_per_s).toPrecision(3)} times that`;
-        say(`${peer.peer}, finetune step, ${peer.tokens} tokens, ${size}: ${ratio}`);
+      // in turn with the steps, since a machine may be faster at one time than at another
+      if (args.has("peers")) {
+        for (const peer of await benchPeers(size)) {
+          peers.push(peer);
+          say(besidePeer(peer, results));
+        }
       }
     }
   }
@@ -160,7 +153,23 @@ function arithmeticTable(work: readonly KernelWork[], peaks: readonly Peak[]): s
 
 function defaultBatch(size: Size, software: boolean): number {
   if (!software) return 64;
-  return size === "small" ? 32 : 4;
+  return size === "small" ? 32 : 8;
+}
+
+/** How much faster a step of active tokens is than that of all. */
+function besideAll({ method, images_per_s, processor_ms }: StepResult, results: readonly StepResult[]): string {
+  const all = results.find((result) => result.method === method && result.tokens === "all")!;
+  const times = images_per_s / all.images_per_s, saved = all.processor_ms / processor_ms;
+  return `${times.toPrecision(3)} times the images of all tokens; by processor time ${saved.toPrecision(3)} times`;
+}
+
+/** How fast the same step is in a peer, or why that is not known. */
+function besidePeer({ peer, tokens, size, images_per_s, note }: PeerResult, results: readonly StepResult[]): string {
+  const ours = results.find((result) => result.method === "finetune" && result.tokens === tokens)!.images_per_s;
+  const rate = images_per_s === null
+    ? `not run: ${note}`
+    : `${images_per_s} images/s; this is ${(ours / images_per_s).toPrecision(3)} times that`;
+  return `${peer}, finetune step, ${tokens} tokens, ${size}: ${rate}`;
 }
 
 function describeStep(

@@ -18,6 +18,7 @@ struct Drop {
 
 const DROP_ELEMENTS: bool = true; // false: rate is 0, and nothing is drawn
 const DROP_PATHS: bool = true;    // false: path_rate is 0, likewise
+const DROP_ROW: u32 = 16u;        // of active tokens: per_image, as a constant, by which dividing is fast
 
 // Nothing here branches on a rate: a driver may compile a kernel anew for each value of a uniform that alone decides a branch.
 fn kept_elements(drop: Drop, quad: u32, step: Step) -> vec4<bool> {
@@ -41,27 +42,33 @@ fn drop_scale(drop: Drop) -> f32 {
   return 1.0 / ((1.0 - drop.rate) * (1.0 - drop.path_rate));
 }
 
-// The row of an element as it is counted: an image, or a place of one.
-fn counted_row(row: u32, step: Step) -> u32 {
-  if (ACTIVE) {
-    return place_of(tokens.first_image + image_of(row, 1u), step) * tokens.places + token_place(row, 1u);
+// The cell of an active token as it is counted: in the whole batch.
+fn counted_cell(row: u32, step: Step) -> u32 {
+  let cell = tokens.first_image * PLACES + cell_of(row);
+  if (PLACED) {
+    return place_of(cell / PLACES, step) * PLACES + cell % PLACES;
   } else {
-    return place_of(row, step);
+    return cell;
   }
 }
 
 // Element i of the tensor as it is counted.
 fn counted(drop: Drop, i: u32, step: Step) -> u32 {
-  if (PLACED || ACTIVE) {
-    return counted_row(i / drop.per_image, step) * drop.per_image + i % drop.per_image;
+  if (ACTIVE) {
+    return counted_cell(i / DROP_ROW, step) * DROP_ROW + i % DROP_ROW;
+  } else {
+    if (PLACED) {
+      return place_of(i / drop.per_image, step) * drop.per_image + i % drop.per_image;
+    } else {
+      return i;
+    }
   }
-  return i;
 }
 
 // The image of an element that is counted as another.
 fn counted_image(drop: Drop, i: u32) -> u32 {
   if (ACTIVE) {
-    return i / drop.per_image / tokens.places;
+    return i / (DROP_ROW * PLACES);
   } else {
     return i / drop.per_image;
   }

@@ -5,7 +5,14 @@
 // y: an entry point whose invocations work apart takes Ids, and asks here for its number or its cell. One whose invocations work
 // together takes Group and its place in it, its lane, apart: a barrier may stand behind conditions on what is the same for all of a
 // workgroup alone, and compilers know that of Group.
+//
+// A software adapter gives each of its threads one run of a launch's workgroups, and the launch takes as long as the longest. One that has
+// room for more active tokens than there are would leave the last thread idle. EVENLY: there is a row for each thread, and each row has
+// an equal share of the workgroups with work, which come first in number, and of the others.
+//
+// uses lib/tokens.wgsl
 
+const EVENLY: bool = false;
 const WIDTH: u32 = 64u; // invocations of a workgroup, for whoever asks for its invocation or cell
 
 struct Group {
@@ -15,7 +22,14 @@ struct Group {
 
 // The number of a workgroup.
 fn group_number(group: Group) -> u32 {
-  return group.place.x + group.place.y * group.grid.x;
+  if (EVENLY) {
+    let share = columns_in_use(group.grid.x);
+    let idle = group.grid.x - share;
+    let number = group.place.y * share + group.place.x;
+    return select(group.grid.y * share + group.place.y * idle + group.place.x - share, number, group.place.x < share);
+  } else {
+    return group.place.y * group.grid.x + group.place.x;
+  }
 }
 
 // How many there are, those with nothing to do included.

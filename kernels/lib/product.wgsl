@@ -8,7 +8,7 @@
 //   epilogue, in this order:
 //     value = alpha value + bias[column]      (if dims.bias: products with and without one share their compiled code)
 //     ReLU in columns below dims.relu
-//     GELU           pre_out = value, then gelu(value)
+//     GELU           gelu(value), the value before it being kept in pre_out, or in a pass of its own having been kept in pre
 //     GELU_BACKWARD  value gelu'(pre[i])
 //     DROP           dropout and drop path, drawn as lib/drop.wgsl says
 //     RESIDUAL       value + residual[i]
@@ -86,7 +86,6 @@ struct Dims {
 @group(0) @binding(3) var<storage, read> b4: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> c: array<f32>;
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
-@group(0) @binding(6) var<storage, read_write> pre_out: array<f32>;
 @group(0) @binding(7) var<storage, read> pre: array<f32>;
 @group(0) @binding(8) var<storage, read> residual: array<f32>;
 @group(0) @binding(9) var<uniform> dims: Dims;
@@ -152,13 +151,9 @@ fn bias_of(column: u32) -> vec4<f32> {
   return select(vec4<f32>(), bias4[min(column, dims.n - 4u) / 4u], dims.bias == 1u);
 }
 
-// The rest of the epilogue of element i.
-fn finish(i: u32, sum: f32) -> f32 {
-  var value = sum;
-  if (GELU) {
-    pre_out[i] = value;
-    value = gelu(vec4<f32>(value)).x;
-  }
+// What follows GELU in the epilogue of element i.
+fn finish(i: u32, of_gelu: f32) -> f32 {
+  var value = of_gelu;
   if (GELU_BACKWARD) {
     value *= gelu_grad(vec4<f32>(pre[i])).x;
   }
@@ -171,13 +166,9 @@ fn finish(i: u32, sum: f32) -> f32 {
   return value;
 }
 
-// The rest of the epilogue of elements 4 i ... 4 i + 3.
-fn finish4(i: u32, sum: vec4<f32>) -> vec4<f32> {
-  var value = sum;
-  if (GELU) {
-    pre_out4[i] = value;
-    value = gelu(value);
-  }
+// What follows GELU in the epilogue of elements 4 i ... 4 i + 3.
+fn finish4(i: u32, of_gelu: vec4<f32>) -> vec4<f32> {
+  var value = of_gelu;
   if (GELU_BACKWARD) {
     value *= gelu_grad(pre4[i]);
   }

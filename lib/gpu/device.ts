@@ -61,6 +61,12 @@ export class Gpu {
    */
   readonly mostTurns: number;
   /**
+   * Threads among which the adapter divides a launch beforehand: those of a software adapter; 1 on a GPU, which has its own way.
+   *
+   * @internal
+   */
+  readonly threads: number;
+  /**
    * Compiled kernels.
    *
    * @internal
@@ -92,6 +98,7 @@ export class Gpu {
     const found = describeAdapter(opened);
     this.mostTurns = options.mostTurns ?? (found.software ? MOST_TURNS : Infinity);
     this.adapter = { ...found, software: options.software ?? found.software, subgroup: options.subgroup ?? found.subgroup };
+    this.threads = this.adapter.software ? navigator.hardwareConcurrency : 1;
     this.pipelines = new PipelineCache(device, found.implementation, (error, what) => this.fail(error, what));
     this.unused = device.createBuffer({ size: 16, usage: GPUBufferUsage.STORAGE, label: "unused input" });
     device.addEventListener("uncapturederror", (event) => {

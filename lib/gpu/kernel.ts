@@ -19,6 +19,8 @@ export interface Kernel {
   readonly name: string;
   /** The text of the libraries and of the file. */
   readonly source: string;
+  /** Names of the libraries that the file uses, itself or by way of others but the one that every kernel uses. */
+  readonly libraries: ReadonlySet<string>;
   /** What the text declares to be bound, by name. */
   readonly bindings: ReadonlyMap<string, Binding>;
   /** Its `struct Dims`: what differs from launch to launch. */
@@ -35,6 +37,7 @@ export interface Specialisation {
   readonly constants: Constants;
 }
 
+const OF_EVERY_KERNEL = "lib/invocation.wgsl";
 const NO_DIMS: Layout = { fields: new Map(), bytes: 0, alignment: 4 };
 
 /**
@@ -48,14 +51,16 @@ const NO_DIMS: Layout = { fields: new Map(), bytes: 0, alignment: 4 };
  */
 export function kernelOf(name: string, text: string, libraries: Readonly<Record<string, string>> = LIBRARIES): Kernel {
   const texts = new Set<string>();
+  const itsOwn = new Set<string>();
   const include = (file: string, text: string, users: readonly string[]): void => {
     if (users.includes(file)) throw new Error(`Kernel libraries use one another in a circle: ${[...users, file].join(", ")}`);
     for (const used of checkedUses(file, text, libraries)) include(used, libraries[used]!, [...users, file]);
+    if (users.length > 0 && ![...users, file].includes(OF_EVERY_KERNEL)) itsOwn.add(file);
     texts.add(text);
   };
   include(`${name}.wgsl`, text, []);
   const source = [...texts].join("\n");
-  return { name, source, bindings: bindingsOf(source), dims: layoutOf(source, "Dims") ?? NO_DIMS };
+  return { name, source, libraries: itsOwn, bindings: bindingsOf(source), dims: layoutOf(source, "Dims") ?? NO_DIMS };
 }
 
 /** The libraries that a file names, which are those that it uses. */

@@ -32,8 +32,9 @@ export function mostWorkgroups({ x, y }: GridLimits): number {
  * Columns and rows of workgroups that hold so many: no more rows than it takes, and all of one length, so that few are left over.
  *
  * @param workgroups a whole number from 1 to {@linkcode mostWorkgroups}
+ * @param rows wanted, at least, of workgroups that are enough
  */
-export function layOut(workgroups: number, limits: GridLimits): readonly [x: number, y: number] {
-  const y = Math.ceil(workgroups / limits.x);
+export function layOut(workgroups: number, limits: GridLimits, rows = 1): readonly [x: number, y: number] {
+  const y = Math.ceil(workgroups / Math.min(limits.x, Math.ceil(workgroups / rows)));
   return [Math.ceil(workgroups / y), y];
 }

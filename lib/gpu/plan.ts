@@ -306,7 +306,8 @@ export class Plan implements Replay {
     });
     const label = `${pipeline.label} of ${dispatch.label}`;
     const group = device.createBindGroup({ label, layout: pipeline.layout, entries });
-    return { dispatch, pipeline, group, grid: layOut(dispatch.workgroups, this.#gpu.grid) };
+    const rows = dispatch.constants["EVENLY"] ? this.#gpu.threads : 1;
+    return { dispatch, pipeline, group, grid: layOut(dispatch.workgroups, this.#gpu.grid, rows) };
   }
 
   /** What a dispatch writes, but for whole numbers. */

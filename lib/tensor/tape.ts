@@ -188,9 +188,19 @@ export class Tape {
       ]);
       const dispatch = { kernel, entry, label, constants, bindings: bound, ...extent(range) };
       (commit && this.#defersCommits ? this.#commits : this.#dispatches).push(
-        tokens ? onTokens(dispatch, tokens.tables[index]!) : dispatch,
+        tokens ? this.#onTokens(dispatch, tokens, tokens.tables[index]!) : dispatch,
       );
     }
+  }
+
+  /** Tells a dispatch how many active tokens there are, and whose. */
+  #onTokens(dispatch: Dispatch, { places }: Tokens, table: Tensor): Dispatch {
+    const { kernel, label } = dispatch;
+    if (!kernel.libraries.has("lib/tokens.wgsl")) {
+      throw new Error(`Cannot launch kernel ${kernel.name} for "${label}": it knows nothing of active tokens (lib/tokens.wgsl)`);
+    }
+    const constants = { ...dispatch.constants, ACTIVE: true, PLACES: places, ...(this.gpu.threads > 1 && { EVENLY: true }) };
+    return { ...dispatch, constants, bindings: { ...dispatch.bindings, tokens: table.storage } };
   }
 
   /**
@@ -355,12 +365,6 @@ export class Tape {
 /** The active tokens that some of these tensors are of. */
 function tokensOf(tensors: readonly Tensor[]): Tokens | undefined {
   return tensors.find((x) => x.tokens)?.tokens;
-}
-
-/** Tells a dispatch how many active tokens there are, and whose. */
-function onTokens(dispatch: Dispatch, table: Tensor): Dispatch {
-  const { constants, bindings } = dispatch;
-  return { ...dispatch, constants: { ...constants, ACTIVE: true }, bindings: { ...bindings, tokens: table.storage } };
 }
 
 /** A range of the units that a tensor consists of. */

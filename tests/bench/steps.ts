@@ -11,7 +11,7 @@ import { CHANNELS, Detector, SIZE } from "../../lib/data/synth/detector.ts";
 import { JetGenerator } from "../../lib/data/synth/jets.ts";
 import type { Gpu } from "../../lib/gpu/device.ts";
 import type { Dispatch } from "../../lib/gpu/dispatch.ts";
-import { Pacer } from "../../lib/gpu/pacer.ts";
+import { type Outcome, Pacer } from "../../lib/gpu/pacer.ts";
 import type { Timing } from "../../lib/gpu/plan.ts";
 import { Finetune } from "../../lib/train/finetune.ts";
 import type { Method } from "../../lib/train/method.ts";
@@ -28,9 +28,9 @@ export interface StepResult {
   readonly tokens: Tokens;
   readonly size: Size;
   readonly batch: number;
-  /** Images a second, median of the timed steps; for SimCLR pairs of views. */
+  /** Images a second, median of the timed turns; for SimCLR pairs of views. */
   readonly images_per_s: number;
-  /** Processor time of the process, the least of the timed steps: what a step takes of a software adapter, whatever else the machine does. */
+  /** Processor time of the process a step, the least of the timed turns: what it takes of a software adapter, whatever else runs. */
   readonly processor_ms: number;
   /** Milliseconds from the first line to the end of the first step, compilation included. */
   readonly first_step_ms: number;
@@ -64,19 +64,22 @@ const WARM_UP = 3;
 /** What trains in a step, and which tokens it computes. */
 export type StepKind = readonly [method: "finetune" | "simclr", tokens: Tokens];
 
-/** Measures some kinds of step at one size, one step of each in turn: what else the machine does then falls on all of them. */
+/**
+ * Measures some kinds of step at one size, each in turn: what else the machine does then falls on all of them. A turn is what a training
+ * does between two waits for the adapter.
+ */
 export async function benchSteps(
   gpu: Gpu,
   kinds: readonly StepKind[],
   size: Size,
   batch: number,
-  steps: number,
+  turns: number,
   tuning: TuningOptions,
 ): Promise<StepResult[]> {
   using stack = new DisposableStack();
   const trainings: Training[] = [];
   for (const kind of kinds) trainings.push(stack.use(await Training.start(gpu, kind, size, batch, tuning)));
-  for (let i = 0; i < steps; i++) for (const training of trainings) await training.timedStep();
+  for (let i = 0; i < turns; i++) for (const training of trainings) await training.timedTurn();
   const results: StepResult[] = [];
   for (const training of trainings) results.push(await training.result());
   return results;
@@ -109,20 +112,20 @@ class Training implements Disposable {
     const before = gpu.memory.bytes, started = performance.now();
     const trained = create(), facts = { method, tokens, size, batch, choices: gpu.choices.taken, plan_bytes: trained.plan.bytes };
     const training = new Training(gpu, trained, facts);
-    await training.#step();
+    await training.#turn();
     training.#firstStep = performance.now() - started;
     // the pacer needs a few steps to know how long they take
-    while (training.#steps < WARM_UP) await training.#step();
+    while (training.#steps < WARM_UP) await training.#turn();
     training.#peak = gpu.memory.peak - before;
     return training;
   }
 
-  async timedStep(): Promise<void> {
+  async timedTurn(): Promise<void> {
     const begun = performance.now(), used = process.cpuUsage();
-    await this.#step();
-    this.#times.push(performance.now() - begun);
+    const steps = await this.#turn();
+    this.#times.push((performance.now() - begun) / steps);
     const { user, system } = process.cpuUsage(used);
-    this.#processor.push((user + system) / 1000);
+    this.#processor.push((user + system) / 1000 / steps);
   }
 
   async result(): Promise<StepResult> {
@@ -142,13 +145,17 @@ class Training implements Disposable {
     this.trained[Symbol.dispose]();
   }
 
-  async #step(): Promise<void> {
+  /** Takes steps until the adapter is done with them, and says how many. */
+  async #turn(): Promise<number> {
     const learningRates = this.trained.learningRates(1);
-    for await (const staged of this.trained.stage([this.#images])) {
-      this.trained.prepare(staged, { seed: 1, step: this.#steps++, learningRates });
-      await this.#pacer.run(this.trained.plan);
+    let outcome: Outcome = "pending", steps = 0;
+    for (; outcome === "pending"; steps++) {
+      for await (const staged of this.trained.stage([this.#images])) {
+        this.trained.prepare(staged, { seed: 1, step: this.#steps++, learningRates });
+        outcome = await this.#pacer.run(this.trained.plan);
+      }
     }
-    await this.#pacer.drain();
+    return steps;
   }
 }
 

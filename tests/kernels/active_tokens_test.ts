@@ -1,13 +1,14 @@
 /** @file Operations on active tokens: what they are on those tokens alone, whatever stands at other places and in rows that no token has. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import type { Gpu } from "../../lib/gpu/device.ts";
-import { activeTokens, fromPlaces, lineOf, toPlaces } from "../../lib/tensor/ops/active_tokens.ts";
+import { activeTokens, fromPlaces, lineOf, tokenTensor, toPlaces } from "../../lib/tensor/ops/active_tokens.ts";
 import { addRepeated } from "../../lib/tensor/ops/add.ts";
 import { batchNorm } from "../../lib/tensor/ops/batch_norm.ts";
 import { depthwiseConv, depthwiseConvGelu } from "../../lib/tensor/ops/depthwise_conv.ts";
 import { dropout, residual } from "../../lib/tensor/ops/dropout.ts";
 import { gelu } from "../../lib/tensor/ops/gelu.ts";
+import { l2Normalise } from "../../lib/tensor/ops/l2_normalise.ts";
 import { layerNorm } from "../../lib/tensor/ops/layer_norm.ts";
 import { linear, rectifiedLinear } from "../../lib/tensor/ops/linear.ts";
 import { linearAttention } from "../../lib/tensor/ops/linear_attention.ts";
@@ -16,7 +17,7 @@ import { type Parameter, Parameters } from "../../lib/tensor/parameters.ts";
 import { createStep, writeStep } from "../../lib/tensor/step.ts";
 import { Tape } from "../../lib/tensor/tape.ts";
 import { createTensor, type PlacedTensor, read, sizeOf, type Tensor, type Tokens, write } from "../../lib/tensor/tensor.ts";
-import { variantsTest } from "../support/gpu.ts";
+import { gpuTest, variantsTest } from "../support/gpu.ts";
 import { assertClose } from "../support/fixtures.ts";
 import { type Arrays, checkOp, keep, placed, randoms } from "../support/ops.ts";
 import * as reference from "../support/reference.ts";
@@ -28,14 +29,15 @@ function tokensOf(gpu: Gpu, active: readonly (readonly number[])[], places: numb
   const images = active.length,
     capacity = images * most,
     flat = active.flatMap((list, image) => list.map((place) => ({ image, place })));
-  const words = new Uint32Array(6 + images + 1 + 2 * capacity);
+  const header = [flat.length, capacity, images, 0, 0], starts = header.length, cells = starts + images + 1;
+  const words = new Uint32Array(cells + capacity);
   const rows = new Uint32Array(images * places).fill(NONE);
-  words.set([flat.length, capacity, images, places, 0, 0]);
-  active.forEach((list, image) => words[6 + image + 1] = words[6 + image]! + list.length);
+  words.set(header);
+  active.forEach((list, image) => words[starts + image + 1] = words[starts + image]! + list.length);
   flat.forEach(({ image, place }, row) => {
-    words[6 + images + 1 + row] = image;
-    words[6 + images + 1 + capacity + row] = place;
-    rows[image * places + place] = row;
+    const cell = image * places + place;
+    words[cells + row] = cell;
+    rows[cell] = row;
   });
   const grid = Math.sqrt(places), shape = [images, grid, lineOf(grid)];
   return {
@@ -301,4 +303,11 @@ variantsTest("dropout of a path leaves out the active tokens of whole images", a
   const kept = active.map((places, image) => new Set(places.map((place) => values[(image * PLACES + place) * dim])));
   assertEquals(kept.map(({ size }) => size), [1, 1, 1, 1]);
   assertEquals(new Set(kept.flatMap((set) => [...set])), new Set([1, 3]));
+});
+
+gpuTest("Tape.dispatch() refuses active tokens to a kernel that knows nothing of them", (gpu) => {
+  const tape = new Tape(gpu, { training: false });
+  const x = tokenTensor(tape, "x", tokensOf(gpu, [[0, 1]], PLACES, 2), 4);
+  assertThrows(() => l2Normalise(tape, x), Error, "l2_normalise");
+  return Promise.resolve();
 });

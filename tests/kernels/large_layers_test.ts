@@ -109,10 +109,13 @@ async function checkLayerNorm(run: LargeRun, [rows, dim]: readonly [number, numb
 
 // the weight's gradient takes a workgroup for 64 columns: rows of 4 million are more than a software adapter adds in one loop
 const few = ["layer_norm.backward_weight"];
-const BY_INVOCATIONS = { many: ["layer_norm.forward", "layer_norm.backward_input"], few };
+const SHORT = { many: ["layer_norm.forward_short", "layer_norm.backward_input_short"], few };
+// an invocation a row
+const LONG = { few: ["layer_norm.forward", "layer_norm.backward_input", ...few] };
 const BY_WORKGROUPS = { many: ["layer_norm_group.forward", "layer_norm_group.backward_input"], few };
 
-largeTest("layerNorm() by invocations is its formula", BY_INVOCATIONS, (run) => checkLayerNorm(run, [N, 3], "invocation"));
+largeTest("layerNorm() by invocations is its formula in short rows", SHORT, (run) => checkLayerNorm(run, [N, 3], "invocation"));
+largeTest("layerNorm() by invocations is its formula in long rows", LONG, (run) => checkLayerNorm(run, [66_001, 65], "invocation"));
 largeTest(
   "layerNorm() by workgroups is its formula",
   BY_WORKGROUPS,

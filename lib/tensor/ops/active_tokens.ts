@@ -22,7 +22,7 @@ const KERNEL = kernelOf("active_tokens", tokensSource);
 const MOVE = kernelOf("move_tokens", moveSource);
 
 /** Words of `struct Tokens` in kernels/lib/tokens.wgsl before its table. */
-const HEADER = 6;
+const HEADER = 5;
 
 /**
  * The active tokens of a batch.
@@ -38,7 +38,7 @@ export function activeTokens(tape: Tape, marks: Tensor, most: number, atOnce: nu
   const lines = tape.tensor("lines of active tokens", [images, grid, lineOf(grid)], "u32");
   const tables = Array.from({ length: Math.ceil(images / atOnce) }, (_, index) => {
     const first = index * atOnce, range = Math.min(atOnce, images - first), capacity = range * most;
-    const made = tape.tensor("active tokens", [HEADER + images + 1 + 2 * capacity], "u32");
+    const made = tape.tensor("active tokens", [HEADER + images + 1 + capacity], "u32");
     const launch = (entry: string, bindings: Record<string, Tensor>, items: number, turns = 0) =>
       tape.dispatch({
         kernel: KERNEL,

@@ -36,14 +36,19 @@ export function dropFirst(x: Tensor, first: number): number {
   return x.tokens ? 0 : first;
 }
 
-/** Constants of kernels that apply a draw: what is never left out is not drawn. */
-export function dropConstants(tape: Tape, { dropout, path }: Draw): Constants {
-  return { DROP_ELEMENTS: dropout > 0, DROP_PATHS: path > 0, ...tape.placement };
+/** Constants of kernels that apply a draw to a tensor: what is never left out is not drawn. */
+export function dropConstants(tape: Tape, { dropout, path }: Draw, x: Tensor): Constants {
+  return { DROP_ELEMENTS: dropout > 0, DROP_PATHS: path > 0, ...tape.placement, ...(x.tokens && { DROP_ROW: perImage(x) }) };
 }
 
-/** The fields of `struct Drop` in kernels/lib/drop.wgsl, for a tensor of this shape. */
-export function dropDims({ stream, dropout, path }: Draw, shape: readonly number[]): Dims {
-  return { stream, per_image: sizeOf(shape) / shape[0]!, rate: dropout, path_rate: path };
+/** The fields of `struct Drop` in kernels/lib/drop.wgsl, for a tensor. */
+export function dropDims({ stream, dropout, path }: Draw, x: Tensor): Dims {
+  return { stream, per_image: perImage(x), rate: dropout, path_rate: path };
+}
+
+/** Elements of an image, or of an active token. */
+function perImage({ shape }: Tensor): number {
+  return sizeOf(shape) / shape[0]!;
 }
 
 /** What was left out of the output has to be left out of the gradient. */
@@ -93,12 +98,12 @@ export function applyDrop(tape: Tape, draw: Draw, x: Tensor, residual?: Tensor):
     kernel: KERNEL,
     entry: "apply",
     label: y.storage.label,
-    constants: { Number: type, QUADS: quads, ...dropConstants(tape, draw) },
+    constants: { Number: type, QUADS: quads, ...dropConstants(tape, draw, x) },
     units: x.shape[0]!,
     cut: residual ? { x, residual, y } : { x, y },
     bindings: { step: tape.step, ...(!residual && { residual: tape.unused }) },
     extent: (range) => ({
-      dims: { drop: dropDims(draw, x.shape), residual: residual !== undefined, first: dropFirst(x, range.first * count) },
+      dims: { drop: dropDims(draw, x), residual: residual !== undefined, first: dropFirst(x, range.first * count) },
       workgroups: workgroupsFor(count * range.count),
     }),
   });

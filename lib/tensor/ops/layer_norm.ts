@@ -15,6 +15,8 @@ import { lanesFor, numbersIn, segmentsFor, segmentsOfRanges, turnsOf, workgroups
 
 const BY_INVOCATION = kernelOf("layer_norm", layerNormSource);
 const BY_GROUP = kernelOf("layer_norm_group", groupSource);
+/** Most numbers, or quads, of a row that the registers of an invocation hold. */
+const SHORT = 8;
 
 /**
  * What works on a row: one invocation, as suits software adapters, or on GPUs a workgroup, or a workgroup that is one subgroup. The
@@ -91,9 +93,10 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
   const numbers = { Number: type, QUADS: quads };
   // in a short row, not many invocations would find a number
   const width = by === "subgroup" ? tape.gpu.adapter.subgroup[0] : together && count <= 32 ? 32 : 64;
+  const short = !together && count <= SHORT;
   const worker = together
     ? { kernel: BY_GROUP, label, constants: { ...numbers, SUBGROUP: by === "subgroup", WIDTH: width } }
-    : { kernel: BY_INVOCATION, label, constants: numbers };
+    : { kernel: BY_INVOCATION, label, constants: { ...numbers, ...(short && { ROW: count }) } };
   const turns = together ? 3 * (turnsOf(count / width) + turnsOf(Math.log2(width))) : 3 * turnsOf(count);
   const images = x.shape[0]!;
   const perRow = ({ count }: Range) => {
@@ -103,18 +106,18 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
   const draw = sumOf?.draw;
   tape.dispatch({
     ...worker,
-    entry: "forward",
+    entry: short ? "forward_short" : "forward",
     constants: {
       ...worker.constants,
       ...(sumOf && { RESIDUAL: true, DROP: draw !== undefined }),
-      ...(draw && dropConstants(tape, draw)),
+      ...(draw && dropConstants(tape, draw, x)),
     },
     units: images,
     cut: { ...(sumOf ? { ...sumOf.terms, x_out: x } : { x }), y, mean_out: mean, rstd_out: rstd },
     bindings: { weight, bias, ...(draw && { step: tape.step }) },
     extent: (range) => ({
       // what is dropped, where the kernel does that
-      dims: draw ? { drop: dropDims(draw, x.shape), first: dropFirst(x, rows / images * count * range.first) } : {},
+      dims: draw ? { drop: dropDims(draw, x), first: dropFirst(x, rows / images * count * range.first) } : {},
       ...perRow(range),
     }),
   });
@@ -145,7 +148,7 @@ function normalise(tape: Tape, x: Tensor, weight: Parameter, bias: Parameter, op
     const dx = tape.like(x, `gradient of ${x.storage.label}`);
     tape.dispatch({
       ...worker,
-      entry: "backward_input",
+      entry: short ? "backward_input_short" : "backward_input",
       units: images,
       cut: { x, mean, rstd, dy, dx, ...(before && { dx_before: before }) },
       bindings: { weight, ...(!before && { dx_before: tape.unused }) },

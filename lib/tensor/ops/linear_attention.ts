@@ -44,12 +44,11 @@ export function linearAttention(tape: Tape, rectified: Rectified, temperature: P
       kernel: KERNEL,
       entry,
       label,
-      constants: { Number: type, QUADS: quads, FLOOR: floor, HEADS: heads, NUMBERS: numbers },
+      constants: { Number: type, QUADS: quads, FLOOR: floor, HEADS: heads, NUMBERS: numbers, ...(!qkv.tokens && { N: tokens }) },
       units: images,
       cut,
       bindings,
       extent: (range) => ({
-        dims: { tokens },
         workgroups: workgroupsFor(items / images * range.count),
         turns: Math.max(turnsOf(tokens), 2 * turnsOf(numbers)),
       }),

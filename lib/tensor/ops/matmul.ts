@@ -62,7 +62,7 @@ function prepare(tape: Tape, a: Tensor, b: Tensor, c: Tensor, sizes: Sizes, opti
   const [m, n, k] = sizes;
   const { aTransposed = false, batches } = options;
   let { bTransposed = false } = options;
-  const rest = epilogueOf(tape, options);
+  const rest = epilogueOf(tape, c, options);
   const count = countOf(batches), heads = batches?.heads ?? 1;
   const splittable = !options.bias && !options.relu && !rest && !batches;
   const layout = { aTransposed, bTransposed, batches: count, splittable };
@@ -86,11 +86,12 @@ function prepare(tape: Tape, a: Tensor, b: Tensor, c: Tensor, sizes: Sizes, opti
 
 /** The product, and all of its epilogue that the variant does in line. */
 function multiply(tape: Tape, product: Product): void {
-  const { options: { batches, bias }, variant: { entry, tm, tn, width, kStep }, aTransposed, bTransposed, operands, rest } =
-    product;
+  const { options: { batches, bias, geluPre }, variant: { entry, tm, tn, width, kStep } } = product;
+  const { aTransposed, bTransposed, operands, rest } = product;
   const vectorised = entry !== "general";
   const inLine = entry === "tiled";
-  const bindings = { ...operands, bias: bias ?? tape.unused, ...(inLine && rest?.bindings) };
+  const result = geluPre && !inLine ? { c: geluPre } : {};
+  const bindings = { ...operands, ...result, bias: bias ?? tape.unused, ...(inLine && rest?.bindings) };
   const whole = batches ? [] : aTransposed ? ["c", "row_sums"] : ["b", "row_sums"];
   tape.dispatch({
     kernel: inLine ? TILED : KERNEL,
@@ -111,9 +112,10 @@ function multiply(tape: Tape, product: Product): void {
   });
 }
 
-/** The rest of the epilogue, as a pass of its own. */
+/** The rest of the epilogue, as a pass of its own: in place, or from what comes before GELU. */
 function finishInPlace(tape: Tape, product: Product): void {
   const { c, sizes: [m, n], rest } = product;
+  const { pre_out: pre, ...others } = rest!.bindings;
   const quads = n % 4 === 0;
   const units = unitsOf(product);
   tape.dispatch({
@@ -122,7 +124,7 @@ function finishInPlace(tape: Tape, product: Product): void {
     label: c.storage.label,
     constants: rest!.constants,
     units,
-    ...boundBy({ c, ...rest!.bindings }, [], quads),
+    ...boundBy({ c, ...others, ...(pre && { pre }) }, [], quads),
     extent: (range) => ({
       dims: extentOf(product, range).dims,
       workgroups: workgroupsFor(m * n * range.count / units / (quads ? 4 : 1)),
@@ -165,10 +167,7 @@ function rowSumsFor(tape: Tape, wanted: Tensor | undefined, always: boolean, sha
 }
 
 /** Switches and tensors of the epilogue beyond the bias; undefined if there is nothing else. */
-function epilogueOf(
-  tape: Tape,
-  { geluPre, geluBackward, drop, residual }: Epilogue,
-): Product["rest"] {
+function epilogueOf(tape: Tape, c: Tensor, { geluPre, geluBackward, drop, residual }: Epilogue): Product["rest"] {
   if (!geluPre && !geluBackward && !drop && !residual) return undefined;
   const tensors = Object.entries({ pre_out: geluPre, pre: geluBackward, residual, step: drop && tape.step });
   return {
@@ -177,7 +176,7 @@ function epilogueOf(
       GELU_BACKWARD: !!geluBackward,
       DROP: !!drop,
       RESIDUAL: !!residual,
-      ...(drop && dropConstants(tape, drop)),
+      ...(drop && dropConstants(tape, drop, c)),
     },
     bindings: Object.fromEntries(tensors.filter((entry): entry is [string, Tensor] => entry[1] !== undefined)),
   };

@@ -195,7 +195,7 @@ function dimsOf(product: Product, { m, k, batches, first, firstSegment }: Share)
     segment_stride: fullM * n,
     row_tiles: Math.ceil(m / tm),
     segments: each,
-    drop: drop && dropDims(drop, product.c.shape),
+    drop: drop && dropDims(drop, product.c),
     first: dropFirst(product.c, first),
     first_segment: firstSegment,
   };

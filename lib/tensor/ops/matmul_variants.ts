@@ -101,7 +101,8 @@ function shapesFor(adapter: ProductAdapter, [m, n, k]: Sizes, layout: ProductLay
   const tiled = (tm: number, tn: number, kStep: number): Shape => ({ entry: "tiled", tm, tn, width: [16, 16], kStep });
   // matrices of few rows would leave most of a subgroup idle; in batches there are others to fill it
   if (software && subgroup[0] === 8 && subgroup[1] === 8 && (batches === 1 || m >= 16)) {
-    const first = broadcast(m >= 64 && (large || n < 32) ? 8 : 4, fit(n, [8, 16, 32]));
+    // sums over few rows of A^T come in tiles of few rows: a larger one is another kernel to compile
+    const first = broadcast(m >= 64 && (large || !aTransposed || n < 32) ? 8 : 4, fit(n, [8, 16, 32]));
     return [first, broadcast(8, 16), broadcast(4, 32), broadcast(16, 16)].filter(({ tn }) => tn <= Math.max(n, 8));
   }
   const small = vectorised(fit(m, [4, 8]), fit(n, [4, 8]));

@@ -20,6 +20,13 @@ describe("kernelOf()", () => {
     assertEquals(kernel(text).source, [PAIR["lib/base.wgsl"], PAIR["lib/more.wgsl"], text].join("\n"));
   });
 
+  it("knows which libraries a file uses otherwise than by the one of every kernel", () => {
+    const libraries = { ...PAIR, "lib/invocation.wgsl": "// uses lib/base.wgsl\nfn number() -> u32 { return twice(1u); }" };
+    assertEquals([...kernel("// uses lib/invocation.wgsl\nfn main() { number(); }", libraries).libraries], []);
+    const both = "// uses lib/invocation.wgsl, lib/base.wgsl\nfn main() { let n = twice(number()); }";
+    assertEquals([...kernel(both, libraries).libraries], ["lib/base.wgsl"]);
+  });
+
   it("finds bindings in libraries too", () => {
     const libraries = {
       "lib/shared.wgsl": "@group(0) @binding(3) var<storage, read> x: array<f32>;\nfn first() -> f32 { return x[0]; }\n",

@@ -5,7 +5,7 @@ import { type Gpu, GpuError } from "../../../lib/gpu/device.ts";
 import { layOut, MOST_TURNS, mostWorkgroups } from "../../../lib/gpu/launch_bounds.ts";
 import { kernelOf } from "../../../lib/gpu/kernel.ts";
 import { Plan } from "../../../lib/gpu/plan.ts";
-import { read } from "../../../lib/tensor/tensor.ts";
+import { createTensor, read, write } from "../../../lib/tensor/tensor.ts";
 import { gpuTest, UNFOLDED } from "../../support/gpu.ts";
 import { placed } from "../../support/ops.ts";
 
@@ -21,6 +21,10 @@ Deno.test("layOut() takes rows no longer than the adapter allows, and leaves les
   assertEquals(layOut(65_535, ADAPTER), [65_535, 1]);
   assertEquals(layOut(65_536, ADAPTER), [32_768, 2]);
   assertEquals(layOut(8, { x: 3, y: 65_535 }), [3, 3]);
+  assertEquals(layOut(8, ADAPTER, 2), [4, 2]);
+  assertEquals(layOut(9, ADAPTER, 2), [5, 2]);
+  assertEquals([layOut(3, ADAPTER, 64), layOut(1, ADAPTER, 64)], [[1, 3], [1, 1]]);
+  assertEquals(layOut(8, { x: 3, y: 65_535 }, 2), [3, 3]);
   assertEquals([mostWorkgroups(ADAPTER), mostWorkgroups({ x: 3, y: 5 })], [2 ** 26, 15]);
 });
 
@@ -101,6 +105,36 @@ for (const [how, options] of Object.entries({ "rows of 3": {}, "the adapter's ro
     await run("table", Math.ceil(columns / 64) * rows);
     await run("layers", columns * rows);
   }, options);
+}
+
+/** Each workgroup says in which row of the launch it lies. */
+const OWNER = kernelOf(
+  "owner",
+  `
+// uses lib/invocation.wgsl, lib/tokens.wgsl
+@group(0) @binding(0) var<storage, read_write> owner: array<u32>;
+@compute @workgroup_size(1) fn main(group: Group) {
+  owner[group_number(group)] = select(group.grid.y, group.place.y, fits());
+}`,
+);
+
+for (const workgroupsInRow of [500, 334, 250]) {
+  gpuTest(`EVENLY gives every number once, and each row of ${workgroupsInRow} as many of those with work`, async (gpu) => {
+    const workgroups = 1000, rows = Math.ceil(workgroups / workgroupsInRow), capacity = 8000;
+    for (const count of [0, 1, 7, 3120, 7999, 8000]) {
+      const owner = createTensor(gpu, "owner", [rows * Math.ceil(workgroups / rows)], "u32");
+      write(gpu, owner, new Uint32Array(owner.shape[0]!).fill(rows));
+      const tokens = createTensor(gpu, "tokens", [8], "u32");
+      write(gpu, tokens, Uint32Array.of(count, capacity, 1, 0, 0, 0, 0, 0));
+      const dispatch = { kernel: OWNER, entry: "main", label: "owner", constants: { ACTIVE: true, EVENLY: true } };
+      new Plan(gpu, [{ ...dispatch, bindings: { owner: owner.storage, tokens: tokens.storage }, workgroups }]).run();
+      const found = [...new Uint32Array((await read(gpu, owner)).buffer)];
+      assert(found.every((row) => row < rows), `${count} tokens: a number has no workgroup`);
+      const withWork = found.slice(0, Math.ceil(workgroups * count / capacity));
+      const most = Math.max(...Array.from({ length: rows }, (_, row) => withWork.filter((of) => of === row).length));
+      assert(most <= Math.ceil(withWork.length / rows) + 1, `${count} tokens: a row has ${most} of ${withWork.length} with work`);
+    }
+  }, { workgroupsInRow });
 }
 
 const FILL = kernelOf(
