@@ -1,6 +1,6 @@
 // Dropout and drop path, with the residual sum.
 //
-//   y  = residual + path[image] keep[i] x          forward   (residual if dims.residual)
+//   y  = residual + path[image] keep[i] x          forward, RESIDUAL
 //   dx = path[image] keep[i] dy                    backward
 //
 // x, y, residual, dy, dx  (B, per_image)
@@ -11,11 +11,11 @@
 
 // one element, or four where the size of an image allows
 alias Number = f32;
+const RESIDUAL: bool = false;
 
 struct Dims {
   drop: Drop,
-  residual: u32, // 1: add it, else a stand-in is bound
-  first: u32,    // Numbers of the whole tensor before those that are bound
+  first: u32, // Numbers of the whole tensor before those that are bound
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Number>;
@@ -37,6 +37,11 @@ fn scale_of(i: u32) -> Number {
 fn apply(ids: Ids) {
   let i = invocation(ids);
   if (i < in_use(arrayLength(&y))) {
-    y[i] = scale_of(dims.first + i) * x[i] + select(Number(), residual[i], dims.residual == 1u);
+    let kept = scale_of(dims.first + i) * x[i];
+    if (RESIDUAL) {
+      y[i] = kept + residual[i];
+    } else {
+      y[i] = kept;
+    }
   }
 }

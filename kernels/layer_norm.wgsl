@@ -79,6 +79,14 @@ fn forward(ids: Ids) {
 
 @compute @workgroup_size(WIDTH)
 fn forward_short(ids: Ids) {
+  // before any condition: only there a software adapter loads what all of its lanes share once, and not for each of them
+  var w: array<Number, ROW>;
+  var b: array<Number, ROW>;
+  // unroll
+  for (var i = 0u; i < ROW; i++) {
+    w[i] = weight[i];
+    b[i] = bias[i];
+  }
   let row = invocation(ids);
   if (row >= in_use(arrayLength(&mean_out))) {
     return;
@@ -101,7 +109,7 @@ fn forward_short(ids: Ids) {
   let r = inverseSqrt(row_mean(squares) + EPS);
   // unroll
   for (var i = 0u; i < ROW; i++) {
-    y[base + i] = fma(value[i] * r, weight[i], bias[i]);
+    y[base + i] = fma(value[i] * r, w[i], b[i]);
   }
   mean_out[row] = m;
   rstd_out[row] = r;
@@ -134,6 +142,11 @@ fn backward_input(ids: Ids) {
 
 @compute @workgroup_size(WIDTH)
 fn backward_input_short(ids: Ids) {
+  var w: array<Number, ROW>;
+  // unroll
+  for (var i = 0u; i < ROW; i++) {
+    w[i] = weight[i];
+  }
   let row = invocation(ids);
   if (row >= in_use(arrayLength(&mean))) {
     return;
@@ -147,7 +160,7 @@ fn backward_input_short(ids: Ids) {
   var sum_xhat = Number();
   // unroll
   for (var i = 0u; i < ROW; i++) {
-    g[i] = dy[base + i] * weight[i];
+    g[i] = dy[base + i] * w[i];
     xhat[i] = (x[base + i] - m) * r;
     sum += g[i];
     sum_xhat = fma(g[i], xhat[i], sum_xhat);

@@ -21,9 +21,10 @@
 // one column, or four neighbouring ones where their number allows
 alias Number = f32;
 
+const FEATURES: u32 = 16u; // F
+
 struct Dims {
   numbers: u32,   // Numbers of D
-  features: u32,
   first_row: u32, // rows before those that are bound
   rows: u32,      // that are bound
   most: u32,
@@ -72,8 +73,8 @@ fn forward(ids: Ids) {
         continue;
       }
     }
-    let at = base + entry.x / dims.features * dims.numbers;
-    y[at] = fma(Number(bitcast<f32>(entry.y)), taps[entry.x % dims.features * dims.numbers + column], y[at]);
+    let at = base + entry.x / FEATURES * dims.numbers;
+    y[at] = fma(Number(bitcast<f32>(entry.y)), taps[entry.x % FEATURES * dims.numbers + column], y[at]);
   }
 }
 
@@ -87,8 +88,8 @@ fn backward_weight(ids: Ids) {
   }
   let each = arrayLength(&dy) / dims.rows / dims.numbers;
   let last = segment_start(segment + 1u, dims.rows, dims.segments);
-  let base = (dims.first + segment) * dims.features * dims.numbers + column;
-  for (var i = base; i < base + dims.features * dims.numbers; i += dims.numbers) {
+  let base = (dims.first + segment) * FEATURES * dims.numbers + column;
+  for (var i = base; i < base + FEATURES * dims.numbers; i += dims.numbers) {
     partials[i] = Number();
   }
   for (var row = segment_start(segment, dims.rows, dims.segments); row < last; row++) {
@@ -101,8 +102,8 @@ fn backward_weight(ids: Ids) {
           continue;
         }
       }
-      let at = base + entry.x % dims.features * dims.numbers;
-      let g = dy[(first_token + entry.x / dims.features) * dims.numbers + column];
+      let at = base + entry.x % FEATURES * dims.numbers;
+      let g = dy[(first_token + entry.x / FEATURES) * dims.numbers + column];
       partials[at] = fma(Number(bitcast<f32>(entry.y)), g, partials[at]);
     }
   }

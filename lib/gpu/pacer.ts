@@ -43,7 +43,8 @@ export class Pacer {
   readonly #portions = new WeakMap<Replay, Portion[]>();
   #window = 1;
   #pending = 0;
-  #since = performance.now();
+  /** When the first of what is pending was submitted: what a program does between two windows is none of theirs. */
+  #since = 0;
 
   /** Starts with small portions and a window of one replay. */
   constructor(gpu: Gpu, { target = 700, signal }: PacerOptions = {}) {
@@ -60,6 +61,7 @@ export class Pacer {
   async run(plan: Replay): Promise<Outcome> {
     const portions = this.#portions.get(plan);
     if (portions?.length === 1) {
+      if (this.#pending === 0) this.#since = performance.now();
       plan.run();
       if (++this.#pending < this.#window) return "pending";
       await this.drain();
@@ -82,7 +84,6 @@ export class Pacer {
       await turn();
     }
     this.#portions.set(plan, this.#balance(timed, plan.commitsFrom));
-    this.#since = performance.now();
     return "done";
   }
 
@@ -98,7 +99,6 @@ export class Pacer {
     const each = (performance.now() - this.#since) / this.#pending;
     this.#window = Math.max(1, Math.min(MOST_PENDING, 2 * this.#window, Math.floor(this.#target / each)));
     this.#pending = 0;
-    this.#since = performance.now();
   }
 
   /** Joins portions that are short together and halves those that are long. Nothing is joined across the first commit. */

@@ -23,8 +23,8 @@ const SIZES = {
 
 /** Runs both peers at a size, a few steps each. */
 export async function benchPeers(size: Size): Promise<PeerResult[]> {
-  const jax = ["run", "-A", "--quiet", "--config", `${PEERS}deno.json`, `${PEERS}jax_js_step.ts`, ...SIZES[size], "--steps", "2"];
-  const torch = [`${PEERS}bench_torch.py`, "--size", size, "--batch", size === "small" ? "32" : "8", "--steps", "3"];
+  const jax = ["run", "-A", "--quiet", "--config", `${PEERS}deno.json`, `${PEERS}jax_js_step.ts`, ...SIZES[size], "--steps", "3"];
+  const torch = [`${PEERS}bench_torch.py`, "--size", size, "--batch", size === "small" ? "32" : "8", "--steps", "6"];
   const ofJax = await runPeer("deno", jax), ofTorch = await runPeer(PYTHON, torch);
   const result = (peer: string, tokens: Tokens, { output, note }: Awaited<ReturnType<typeof runPeer>>, key: string) => {
     return { peer, tokens, size, images_per_s: output ? Number(output[key]) : null, note };

@@ -98,12 +98,12 @@ export function applyDrop(tape: Tape, draw: Draw, x: Tensor, residual?: Tensor):
     kernel: KERNEL,
     entry: "apply",
     label: y.storage.label,
-    constants: { Number: type, QUADS: quads, ...dropConstants(tape, draw, x) },
+    constants: { Number: type, QUADS: quads, RESIDUAL: residual !== undefined, ...dropConstants(tape, draw, x) },
     units: x.shape[0]!,
     cut: residual ? { x, residual, y } : { x, y },
-    bindings: { step: tape.step, ...(!residual && { residual: tape.unused }) },
+    bindings: { step: tape.step },
     extent: (range) => ({
-      dims: { drop: dropDims(draw, x), residual: residual !== undefined, first: dropFirst(x, range.first * count) },
+      dims: { drop: dropDims(draw, x), first: dropFirst(x, range.first * count) },
       workgroups: workgroupsFor(count * range.count),
     }),
   });

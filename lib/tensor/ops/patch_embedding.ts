@@ -47,8 +47,8 @@ export function patchEmbedding(tape: Tape, views: ImageViews, weight: Parameter,
   const label = weight.name.replace(/\.weight$/, "");
   const { type, count } = numbersIn(dim);
   const lanes = lanesFor(tape, count);
-  const constants = { Number: type, WIDTH: lanes };
-  const dimsOf = (range: Range) => ({ numbers: count, features, first_row: range.first, rows: range.count, most, words });
+  const constants = { Number: type, FEATURES: features, WIDTH: lanes };
+  const dimsOf = (range: Range) => ({ numbers: count, first_row: range.first, rows: range.count, most, words });
 
   const y = tokens ? tokenTensor(tape, label, tokens, dim) : tape.tensor(label, [rows, places, dim]);
   tape.dispatch({
