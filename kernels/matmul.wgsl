@@ -5,8 +5,8 @@
 //
 //   general     any size
 //   vectorised  four values at a time; every invocation loads all it needs; tiles of all batches and segments lie in one row
-//   broadcast   four values at a time; a workgroup is one subgroup of 8 invocations with the same columns: each loads an eighth of
-//               the values of B at four k and hands them to the others. TM and TN are multiples of 4 and 8, B is not transposed
+//   broadcast   four values at a time; a workgroup is one subgroup of LANES invocations with the same columns: each loads its share of
+//               the values of B at four k and hands it to the others. TM and TN are multiples of 4 and LANES, B is not transposed
 //
 // They do alpha, bias and ReLU; entry points epilogue and epilogue4 do the rest in place, in a pass of their own whose invocations
 // lie side by side: in line with the tile it would take long to compile, and its invocations would be rows apart. If there is GELU, the
@@ -17,7 +17,8 @@
 // what gelu() works on
 alias Number = vec4<f32>;
 const KSTEP: u32 = 4u; // k at a time, of vectorised
-const TN8: u32 = TN / 8u;
+const LANES: u32 = 8u; // of a subgroup, for broadcast; 4 to a row of B, which shares it in LANES / 4 parts
+const SHARE: u32 = TN / LANES; // quads of B that each loads
 
 // Which tile an invocation of general or vectorised computes.
 struct Task {
@@ -193,18 +194,18 @@ fn store4(start: u32, rows: u32, row: u32, column: u32, i: u32, j: u32, value: v
   }
 }
 
-@compute @workgroup_size(8)
+@compute @workgroup_size(LANES)
 fn broadcast(group: Group, @builtin(local_invocation_index) lane: u32, @builtin(subgroup_invocation_id) rank: u32) {
-  let at = group_cell(group, (dims.n + TN - 1u) / TN, (dims.row_tiles + 7u) / 8u);
+  let at = group_cell(group, (dims.n + TN - 1u) / TN, (dims.row_tiles + LANES - 1u) / LANES);
   let batch = at.z % dims.batches;
   let segment = at.z / dims.batches;
   let rows = rows_of(batch);
   let terms = terms_of(batch);
-  if (segment >= dims.segments || 8u * at.y * TM >= rows) {
+  if (segment >= dims.segments || LANES * at.y * TM >= rows) {
     return;
   }
   // rows beyond the end are computed too, from the last ones: every invocation has to lend its values
-  let row = (8u * at.y + lane) * TM;
+  let row = (LANES * at.y + lane) * TM;
   let column = at.x * TN;
   // in quads
   let a_start = start_of(dims.a, batch) / 4u;
@@ -215,13 +216,13 @@ fn broadcast(group: Group, @builtin(local_invocation_index) lane: u32, @builtin(
   var sum: array<vec4<f32>, TM * TN4>;
   var row_sum: array<vec4<f32>, TM4>;
   for (var k = segment * dims.k_per_segment; k < last; k += 4u) {
-    // what this invocation lends: half of the columns at k + rank % 4, zeros beyond the end of the sum
-    var own: array<vec4<f32>, TN8>;
+    // what this invocation lends: some of the columns at k + rank % 4, zeros beyond the end of the sum
+    var own: array<vec4<f32>, SHARE>;
     let own_k = k + rank % 4u;
     let own_row = b_start + min(own_k, terms - 1u) * b_step;
-    let own_column = column + rank / 4u * (TN / 2u);
+    let own_column = column + rank / 4u * 4u * SHARE;
     // unroll
-    for (var j = 0u; j < TN8; j++) {
+    for (var j = 0u; j < SHARE; j++) {
       own[j] = select(vec4<f32>(), b4[own_row + min(own_column + 4u * j, dims.n - 4u) / 4u], own_k < last);
     }
     var av: array<vec4<f32>, TM>;
@@ -247,7 +248,7 @@ fn broadcast(group: Group, @builtin(local_invocation_index) lane: u32, @builtin(
     for (var p = 0u; p < 4u; p++) {
       // unroll
       for (var j = 0u; j < TN4; j++) {
-        bv[p * TN4 + j] = subgroupBroadcast(own[j % TN8], p + j / TN8 * 4u);
+        bv[p * TN4 + j] = subgroupBroadcast(own[j % SHARE], p + j / SHARE * 4u);
       }
     }
     // unroll

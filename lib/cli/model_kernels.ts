@@ -42,6 +42,7 @@ export const KINDS: Readonly<Record<string, GpuOptions>> = {
   "GPU with subgroups of varying size": gpuWith(8, 32),
   "software with guaranteed limits": { software: true, subgroup: [0, 0], guaranteed: true },
   "software with subgroups of 8": { software: true, subgroup: [8, 8] },
+  "software with subgroups of 16": { software: true, subgroup: [16, 16] },
 };
 
 /** A kernel as adapters get it, and which. */

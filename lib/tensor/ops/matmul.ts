@@ -103,6 +103,7 @@ function multiply(tape: Tape, product: Product): void {
       ...(vectorised && { A_TRANSPOSED: aTransposed, B_TRANSPOSED: bTransposed }),
       ...(entry === "vectorised" && { KSTEP: kStep }),
       ...(tilesInRow(entry) && { WIDTH: width[0] }),
+      ...(entry === "broadcast" && { LANES: width[0] }),
       ...(inLine && { KTILE: kStep, ...rest?.constants }),
       ...(operands.a.tokens && { SUMMED: aTransposed, BY_IMAGE: batches !== undefined }),
     },

@@ -85,7 +85,8 @@ export function variantsFor(adapter: ProductAdapter, sizes: Sizes, layout: Produ
   return [...new Map(variants.map((variant) => [nameOf(variant), variant])).values()];
 }
 
-function shapesFor(adapter: ProductAdapter, [m, n, k]: Sizes, layout: ProductLayout, large: boolean): Shape[] {
+function shapesFor(adapter: ProductAdapter, sizes: Sizes, layout: ProductLayout, large: boolean): Shape[] {
+  const [m, n, k] = sizes;
   const { aTransposed, bTransposed, batches } = layout;
   const { software, subgroup } = adapter;
   // the contiguous axes of A, B and C
@@ -97,19 +98,34 @@ function shapesFor(adapter: ProductAdapter, [m, n, k]: Sizes, layout: ProductLay
   const vectorised = (tm: number, tn: number): Shape => {
     return { entry: "vectorised", tm, tn, width, kStep: aTransposed && !bTransposed ? 1 : 4 };
   };
-  const broadcast = (tm: number, tn: number): Shape => ({ entry: "broadcast", tm, tn, width: [8, 1], kStep: 4 });
+  const lanes = subgroup[0];
+  const broadcast = (tm: number, tn: number): Shape => ({ entry: "broadcast", tm, tn, width: [lanes, 1], kStep: 4 });
   const tiled = (tm: number, tn: number, kStep: number): Shape => ({ entry: "tiled", tm, tn, width: [16, 16], kStep });
   // matrices of few rows would leave most of a subgroup idle; in batches there are others to fill it
-  if (software && subgroup[0] === 8 && subgroup[1] === 8 && (batches === 1 || m >= 16)) {
-    // sums over few rows of A^T come in tiles of few rows: a larger one is another kernel to compile
-    const first = broadcast(m >= 64 && (large || !aTransposed || n < 32) ? 8 : 4, fit(n, [8, 16, 32]));
-    return [first, broadcast(8, 16), broadcast(4, 32), broadcast(16, 16)].filter(({ tn }) => tn <= Math.max(n, 8));
+  if (software && lanes === subgroup[1] && (lanes === 8 || lanes === 16) && (batches === 1 || m >= 16)) {
+    const of = lanes === 8 ? byEight : bySixteen;
+    return of(sizes, aTransposed, large).map(([tm, tn]) => broadcast(tm, tn)).filter(({ tn }) => tn <= Math.max(n, lanes));
   }
   const small = vectorised(fit(m, [4, 8]), fit(n, [4, 8]));
   if (software || m < 64 || n < 64) return [small];
   const [tm, tn] = [m >= 128 ? 8 : 4, n >= 128 ? 8 : 4];
   const all = [tiled(tm, tn, 16), tiled(tm, tn, 8), tiled(8, 4, 16), tiled(4, 8, 16), tiled(4, 4, 16), tiled(4, 4, 32), small];
   return all.filter((shape) => shape.entry !== "tiled" || workgroupBytes(shape) <= adapter.workgroupMemory);
+}
+
+type Tile = readonly [tm: number, tn: number];
+
+/** Tiles of a software adapter that computes eight numbers at a time. */
+function byEight([m, n]: Sizes, aTransposed: boolean, large: boolean): Tile[] {
+  // sums over few rows of A^T come in tiles of few rows: a larger one is another kernel to compile
+  const tm = m >= 64 && (large || !aTransposed || n < 32) ? 8 : 4;
+  return [[tm, fit(n, [8, 16, 32])], [8, 16], [4, 32], [16, 16]];
+}
+
+/** Tiles of one that computes sixteen: with AVX-512, and LP_NATIVE_VECTOR_WIDTH=512 in llvmpipe's environment. */
+function bySixteen([m, n]: Sizes, aTransposed: boolean, large: boolean): Tile[] {
+  const first: Tile = large || aTransposed || m < 128 ? [4, fit(n, [16, 32, 64])] : [8, fit(n, [16, 32])];
+  return [first, [8, 32], [4, 32], [8, 16]];
 }
 
 /** Two buffers of kStep rows of A and of B. */
