@@ -29,7 +29,6 @@ const LIMITS = [
 const OPENGL =
   "WebGPU found no Vulkan driver and fell back to OpenGL, which is right, but several times slower. Install a Vulkan driver " +
   "for your GPU, or the software one (Debian and Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1)";
-const WIDER = "a processor with AVX-512 trains full-size models faster with LP_NATIVE_VECTOR_WIDTH=512 in the environment";
 /** Bindings that the widest kernel uses. */
 const BINDINGS_NEEDED = 9;
 
@@ -43,8 +42,6 @@ export async function inspectMachine(adapterOnly: boolean): Promise<Findings> {
     found.facts.push(["WebGPU", `${name}, whose compiler of kernels is ${compiler}`]);
     if (gpu.adapter.openGl) found.problems.push(OPENGL);
     if (adapterOnly) return found;
-    // llvmpipe names its vectors
-    if (gpu.adapter.name.includes("256 bits")) found.facts.push(["vectors", WIDER]);
     found.facts.push(["adapters on offer", (await offeredAdapters()).join("; ")], ["one GPU a rank", ONE_EACH]);
     await inspectAdapter(gpu, found);
   } catch (error) {

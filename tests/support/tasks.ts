@@ -73,7 +73,7 @@ export class Workspace {
   get #options() {
     return {
       cwd: this.#program,
-      env: { L2VIT_ROOT: this.root, NO_COLOR: "1", ...this.env },
+      env: { L2VIT_ROOT: this.root, NO_COLOR: "1", LP_NATIVE_VECTOR_WIDTH: vectorWidth(), ...this.env },
       stdout: "piped",
       stderr: "piped",
     } as const;
@@ -87,6 +87,14 @@ export class Workspace {
   [Symbol.dispose](): void {
     this.#folder[Symbol.dispose]();
   }
+}
+
+let width: string | undefined;
+
+/** What tasks that train tell the software adapter, so that commands without their shell do the same. */
+function vectorWidth(): string {
+  const args = ["task", "--quiet", "--eval", "sh tasks/vector_width.sh"];
+  return width ??= new TextDecoder().decode(new Deno.Command("deno", { args }).outputSync().stdout).trim();
 }
 
 function decode({ code, stdout, stderr }: Deno.CommandOutput): Outcome {

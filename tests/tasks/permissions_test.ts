@@ -88,7 +88,9 @@ async function probe(name: string, env: Record<string, string> = {}): Promise<st
   );
   Deno.copyFileSync(`${REPOSITORY}tests/support/forbidden.ts`, `${copy.path}/forbidden.ts`);
   for (const folder of ["tasks", "kernels", "configs", ".git"]) Deno.mkdirSync(`${copy.path}/${folder}`);
-  Deno.copyFileSync(`${REPOSITORY}tasks/mpi_library.sh`, `${copy.path}/tasks/mpi_library.sh`);
+  for (const script of ["mpi_library.sh", "vector_width.sh"]) {
+    Deno.copyFileSync(`${REPOSITORY}tasks/${script}`, `${copy.path}/tasks/${script}`);
+  }
   const root = `${workspace.path}/`;
   for (const folder of ["data", "cache", "weights", "runs", "reports"]) Deno.mkdirSync(root + folder);
   Deno.writeTextFileSync(`${root}secret.txt`, "secret");
@@ -107,8 +109,11 @@ async function probe(name: string, env: Record<string, string> = {}): Promise<st
 }
 
 Deno.test("permissions name the root within quotes, and are made after the task that checks it", () => {
-  const before = "NOHUP=$(sh tasks/nohup.sh 2>/dev/null); deno task --quiet root && ";
+  const nohup = "NOHUP=$(sh tasks/nohup.sh 2>/dev/null); ", root = "deno task --quiet root && ";
+  const vectors = 'export LP_NATIVE_VECTOR_WIDTH="$(sh tasks/vector_width.sh 2>/dev/null)"; ';
+  const trains = ["pretrain", "finetune", "mpi", "study", "bench"];
   for (const [name, { command }] of Object.entries(tasks)) {
+    const before = nohup + (trains.includes(name) ? vectors : "") + root;
     const itself = command.replace(before, "").replace(/ -- \$NOHUP$/, "");
     assert(!itself.replaceAll(/"[^"]*"/g, "").includes("$"), `deno task ${name} lets the shell divide a variable`);
     if (command.includes("$L2VIT_ROOT.")) assert(command.startsWith(before), name);
