@@ -25,7 +25,7 @@ function copyWith(kernel: string, change: (source: string) => string): ReturnTyp
 
 for (
   const [what, change, says] of [
-    ["is no WGSL", (source) => source.replace("  let row", "  lett row"), "parsing error"],
+    ["is no WGSL", (source) => source.replaceAll("  let row", "  lett row"), "parsing error"],
     [
       "is larger than a workgroup may be",
       (source) => source.replaceAll("@workgroup_size(WIDTH)", "@workgroup_size(99999)"),

@@ -22,7 +22,7 @@ const KERNEL = kernelOf("active_tokens", tokensSource);
 const MOVE = kernelOf("move_tokens", moveSource);
 
 /** Words of `struct Tokens` in kernels/lib/tokens.wgsl before its table. */
-const HEADER = 5;
+export const HEADER = 5;
 
 /**
  * The active tokens of a batch.

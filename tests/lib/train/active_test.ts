@@ -9,7 +9,7 @@ import type { Gpu } from "../../../lib/gpu/device.ts";
 import type { LabelledData } from "../../../lib/input/input_images.ts";
 import type { ModelConfig } from "../../../lib/nn/config.ts";
 import { hideTokens } from "../../../lib/tensor/ops/hidden_tokens.ts";
-import { activeTokens } from "../../../lib/tensor/ops/active_tokens.ts";
+import { activeTokens, HEADER } from "../../../lib/tensor/ops/active_tokens.ts";
 import { createStep, writeStep } from "../../../lib/tensor/step.ts";
 import { Tape } from "../../../lib/tensor/tape.ts";
 import { createTensor, read, type Tokens, write } from "../../../lib/tensor/tensor.ts";
@@ -172,7 +172,7 @@ gpuTest("hideTokens() leaves max(1, floor(keep n + 1/2)) of n active tokens visi
   const rowsOf = async ({ rows, tables: [table] }: Tokens, images: number) => {
     const at = (place: { buffer: GPUBuffer; offset: number }, bytes: number) => gpu.read(place.buffer, place.offset, bytes);
     const found = new Uint32Array(await at(plan.placeOf(rows.storage), rows.storage.bytes));
-    const starts = new Uint32Array(await at(plan.placeOf(table!.storage), table!.storage.bytes)).slice(6, 7 + images);
+    const starts = new Uint32Array(await at(plan.placeOf(table!.storage), table!.storage.bytes)).slice(HEADER, HEADER + images + 1);
     return { found: [...found].map((row) => row !== 2 ** 32 - 1), counts: counts.map((_, i) => starts[i + 1]! - starts[i]!) };
   };
   const draws = new Set<string>();
