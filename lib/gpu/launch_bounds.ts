@@ -32,7 +32,7 @@ export function mostWorkgroups({ x, y }: GridLimits): number {
  * Columns and rows of workgroups that hold so many: no more rows than it takes, and all of one length, so that few are left over.
  *
  * @param workgroups a whole number from 1 to {@linkcode mostWorkgroups}
- * @param rows wanted, at least, of workgroups that are enough
+ * @param rows most, where the adapter allows rows of that length; fewer if fewer of this length hold them all
  */
 export function layOut(workgroups: number, limits: GridLimits, rows = 1): readonly [x: number, y: number] {
   const y = Math.ceil(workgroups / Math.min(limits.x, Math.ceil(workgroups / rows)));

@@ -1,5 +1,6 @@
 /** @file Prints the adapter's lanes, and hashes of products that subgroups of it compute: see tests/kernels/wide_vectors_test.ts. */
 
+import { sha256 } from "../../lib/data/fingerprint.ts";
 import { matmul } from "../../lib/tensor/ops/matmul.ts";
 import type { Sizes, Variant } from "../../lib/tensor/ops/matmul_variants.ts";
 import { Tape } from "../../lib/tensor/tape.ts";
@@ -26,8 +27,7 @@ await withGpu({}, async (gpu) => {
     matmul(tape, a, b, c, sizes, aTransposed ? { aTransposed, rowSums, variant } : { variant });
     using plan = tape.compile({ poison: true });
     plan.run();
-    const values = aTransposed ? [...await read(gpu, c), ...await read(gpu, rowSums)] : await read(gpu, c);
-    hashes.push(new Uint8Array(await crypto.subtle.digest("SHA-256", Float32Array.from(values))).toHex());
+    hashes.push(await sha256(await read(gpu, c), ...(aTransposed ? [await read(gpu, rowSums)] : [])));
   }
   console.log(JSON.stringify({ software: gpu.adapter.software, lanes, hashes }));
 });

@@ -94,7 +94,7 @@ let width: string | undefined;
 /** What tasks that train tell the software adapter, so that commands without their shell do the same. */
 function vectorWidth(): string {
   const args = ["task", "--quiet", "--eval", "sh tasks/vector_width.sh"];
-  return width ??= new TextDecoder().decode(new Deno.Command("deno", { args }).outputSync().stdout).trim();
+  return width ??= new TextDecoder().decode(new Deno.Command("deno", { args, cwd: REPOSITORY }).outputSync().stdout).trim();
 }
 
 function decode({ code, stdout, stderr }: Deno.CommandOutput): Outcome {

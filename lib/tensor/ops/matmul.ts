@@ -80,18 +80,19 @@ function prepare(tape: Tape, a: Tensor, b: Tensor, c: Tensor, sizes: Sizes, opti
   const segments = ranges > 1 ? { all: ranges, each: 1 } : { all: wanted, each: wanted };
   const result = segments.all > 1 ? tape.tensor(`partials of ${c.storage.label}`, [segments.all, m, n]) : c;
   const sums = rowSumsFor(tape, options.rowSums, aTransposed || variant.entry === "general", [segments.all, count * m]);
-  const operands = { a, b, c: result, ...(sums && { row_sums: sums }) };
+  // a pass of its own begins with what comes before GELU
+  const stored = (variant.entry !== "tiled" && options.geluPre) || result;
+  const operands = { a, b, c: stored, ...(sums && { row_sums: sums }) };
   return { sizes, options, c, variant, views, aTransposed, bTransposed, segments, operands, rest };
 }
 
 /** The product, and all of its epilogue that the variant does in line. */
 function multiply(tape: Tape, product: Product): void {
-  const { options: { batches, bias, geluPre }, variant: { entry, tm, tn, width, kStep } } = product;
-  const { aTransposed, bTransposed, operands, rest } = product;
+  const { options: { batches, bias }, variant: { entry, tm, tn, width, kStep }, aTransposed, bTransposed, operands, rest } =
+    product;
   const vectorised = entry !== "general";
   const inLine = entry === "tiled";
-  const result = geluPre && !inLine ? { c: geluPre } : {};
-  const bindings = { ...operands, ...result, bias: bias ?? tape.unused, ...(inLine && rest?.bindings) };
+  const bindings = { ...operands, bias: bias ?? tape.unused, ...(inLine && rest?.bindings) };
   const whole = batches ? [] : aTransposed ? ["c", "row_sums"] : ["b", "row_sums"];
   tape.dispatch({
     kernel: inLine ? TILED : KERNEL,

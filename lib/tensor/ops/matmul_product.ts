@@ -112,7 +112,7 @@ export interface Product {
   readonly bTransposed: boolean;
   /** Segments of the sum, and of what a launch takes of it. */
   readonly segments: { readonly all: number; readonly each: number };
-  /** What the first launch reads and writes: C or its partials, and the sums of rows or theirs. */
+  /** What the first launch reads and writes: C, its partials or what comes before GELU, and the sums of rows or their partials. */
   readonly operands: Readonly<Record<"a" | "b" | "c", Tensor>> & { readonly row_sums?: Tensor };
   /** Switches and tensors of the epilogue beyond bias and ReLU. */
   readonly rest: Required<Pick<Launch, "constants" | "bindings">> | undefined;

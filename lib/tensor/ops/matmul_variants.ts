@@ -69,7 +69,7 @@ export function describeProduct([m, n, k]: Sizes, { aTransposed, bTransposed, ba
  * The variants to choose from, the one to use by default first.
  *
  * On the software adapter loads cost most and there is no shared memory worth the name, so tiles are as large as
- * compile times allow (they grow with the tile, and pay for large products only), and the eight lanes of a subgroup
+ * compile times allow (they grow with the tile, and pay for large products only), and the lanes of a subgroup
  * share their loads of B. On a GPU workgroups share them through their memory; products too small to fill a tile of it
  * are computed in registers alone.
  */
