@@ -110,7 +110,7 @@ export function write(gpu: Gpu, x: PlacedTensor, values: Float32Array | Uint32Ar
 }
 
 /** Copies a tensor's numbers to the host. This waits for all submitted work. */
-export async function read(gpu: Gpu, x: PlacedTensor): Promise<Float32Array> {
+export async function read(gpu: Gpu, x: PlacedTensor): Promise<Float32Array<ArrayBuffer>> {
   const { buffer, offset } = x.storage.place;
   return new Float32Array(await gpu.read(buffer, offset, x.storage.bytes));
 }

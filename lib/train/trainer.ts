@@ -369,7 +369,7 @@ export class Trainer {
 
 /** Tells numbers by their bits. */
 async function hashOf(gpu: Gpu, x: PlacedTensor): Promise<string> {
-  return await sha256(await read(gpu, x) as Float32Array<ArrayBuffer>);
+  return await sha256(await read(gpu, x));
 }
 
 function describe(part: string, metrics: Record<string, number>, curves: ReturnType<typeof curvesOf>): string {
