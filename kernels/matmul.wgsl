@@ -12,13 +12,15 @@
 // lie side by side: in line with the tile it would take long to compile, and its invocations would be rows apart. If there is GELU, the
 // product is stored as what comes before it, and the pass begins there.
 //
-// uses lib/gelu.wgsl, lib/invocation.wgsl, lib/product.wgsl, lib/tokens.wgsl
+// uses lib/gelu.wgsl, lib/invocation.wgsl, lib/product.wgsl, lib/texels.wgsl, lib/tokens.wgsl
 
 // what gelu() works on
 alias Number = vec4<f32>;
 const KSTEP: u32 = 4u; // k at a time, of vectorised
 const LANES: u32 = 8u; // of a subgroup, for broadcast; 4 to a row of B, which shares it in LANES / 4 parts
 const SHARE: u32 = TN / LANES; // quads of B that each loads
+const A_SAMPLED: bool = false; // A is in a texture
+const B_SAMPLED: bool = false;
 
 // Which tile an invocation of general or vectorised computes.
 struct Task {
@@ -194,6 +196,40 @@ fn store4(start: u32, rows: u32, row: u32, column: u32, i: u32, j: u32, value: v
   }
 }
 
+fn height_of_a() -> f32 {
+  if (A_SAMPLED) {
+    return height_of(a_texels);
+  } else {
+    return 0.0;
+  }
+}
+
+fn height_of_b() -> f32 {
+  if (B_SAMPLED) {
+    return height_of(b_texels);
+  } else {
+    return 0.0;
+  }
+}
+
+// Quad i of A.
+fn a_quad(height: f32, i: u32) -> vec4<f32> {
+  if (A_SAMPLED) {
+    return texel(a_texels, height, i);
+  } else {
+    return a4[i];
+  }
+}
+
+// Quad i of B.
+fn b_quad(height: f32, i: u32) -> vec4<f32> {
+  if (B_SAMPLED) {
+    return texel(b_texels, height, i);
+  } else {
+    return b4[i];
+  }
+}
+
 @compute @workgroup_size(LANES)
 fn broadcast(group: Group, @builtin(local_invocation_index) lane: u32, @builtin(subgroup_invocation_id) rank: u32) {
   let at = group_cell(group, (dims.n + TN - 1u) / TN, (dims.row_tiles + LANES - 1u) / LANES);
@@ -212,6 +248,8 @@ fn broadcast(group: Group, @builtin(local_invocation_index) lane: u32, @builtin(
   let b_start = start_of(dims.b, batch) / 4u;
   let a_step = dims.a.step_row / 4u;
   let b_step = dims.b.step_row / 4u;
+  let a_height = height_of_a();
+  let b_height = height_of_b();
   let last = min(terms, (segment + 1u) * dims.k_per_segment);
   var sum: array<vec4<f32>, TM * TN4>;
   var row_sum: array<vec4<f32>, TM4>;
@@ -223,10 +261,9 @@ fn broadcast(group: Group, @builtin(local_invocation_index) lane: u32, @builtin(
     let own_column = column + rank / 4u * 4u * SHARE;
     // unroll
     for (var j = 0u; j < SHARE; j++) {
-      own[j] = select(vec4<f32>(), b4[own_row + min(own_column + 4u * j, dims.n - 4u) / 4u], own_k < last);
+      own[j] = select(vec4<f32>(), b_quad(b_height, own_row + min(own_column + 4u * j, dims.n - 4u) / 4u), own_k < last);
     }
     var av: array<vec4<f32>, TM>;
-    var bv: array<vec4<f32>, TN>;
     if (A_TRANSPOSED) {
       // unroll
       for (var p = 0u; p < 4u; p++) {
@@ -234,33 +271,32 @@ fn broadcast(group: Group, @builtin(local_invocation_index) lane: u32, @builtin(
         let there = select(0.0, 1.0, k + p < last);
         // unroll
         for (var i = 0u; i < TM4; i++) {
-          av[p * TM4 + i] = a4[at + min(row + 4u * i, dims.m - 4u) / 4u];
+          av[p * TM4 + i] = a_quad(a_height, at + min(row + 4u * i, dims.m - 4u) / 4u);
           row_sum[i] = fma(vec4<f32>(there), av[p * TM4 + i], row_sum[i]);
         }
       }
     } else {
       // unroll
       for (var i = 0u; i < TM; i++) {
-        av[i] = a4[a_start + min(row + i, rows - 1u) * a_step + k / 4u];
+        av[i] = a_quad(a_height, a_start + min(row + i, rows - 1u) * a_step + k / 4u);
       }
     }
     // unroll
-    for (var p = 0u; p < 4u; p++) {
+    for (var j = 0u; j < TN4; j++) {
+      // columns 4 j ... 4 j + 3 at k + p
+      var bv: array<vec4<f32>, 4>;
       // unroll
-      for (var j = 0u; j < TN4; j++) {
-        bv[p * TN4 + j] = subgroupBroadcast(own[j % SHARE], p + j / SHARE * 4u);
+      for (var p = 0u; p < 4u; p++) {
+        bv[p] = subgroupBroadcast(own[j % SHARE], p + j / SHARE * 4u);
       }
-    }
-    // unroll
-    for (var i = 0u; i < TM; i++) {
       // unroll
-      for (var j = 0u; j < TN4; j++) {
+      for (var i = 0u; i < TM; i++) {
         // unroll
         for (var p = 0u; p < 4u; p++) {
           if (A_TRANSPOSED) {
-            sum[i * TN4 + j] = fma(vec4<f32>(av[p * TM4 + i / 4u][i % 4u]), bv[p * TN4 + j], sum[i * TN4 + j]);
+            sum[i * TN4 + j] = fma(vec4<f32>(av[p * TM4 + i / 4u][i % 4u]), bv[p], sum[i * TN4 + j]);
           } else {
-            sum[i * TN4 + j] = fma(vec4<f32>(av[i][p]), bv[p * TN4 + j], sum[i * TN4 + j]);
+            sum[i * TN4 + j] = fma(vec4<f32>(av[i][p]), bv[p], sum[i * TN4 + j]);
           }
         }
       }

@@ -97,6 +97,8 @@ struct Dims {
 @group(0) @binding(16) var<uniform> step: Step;
 @group(0) @binding(17) var<storage, read_write> row_sums: array<f32>;
 @group(0) @binding(18) var<storage, read_write> row_sums4: array<vec4<f32>>;
+@group(0) @binding(19) var a_texels: texture_2d<f32>; // a4 and b4 for broadcast, if A_SAMPLED and B_SAMPLED
+@group(0) @binding(20) var b_texels: texture_2d<f32>;
 
 // Where the matrix of a batch begins.
 fn start_of(view: View, batch: u32) -> u32 {

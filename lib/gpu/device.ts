@@ -217,7 +217,7 @@ export class Gpu {
     return this.createBuffer({ size: Math.max(16, Math.ceil(size / 16) * 16), usage: STORAGE | COPY_SRC | COPY_DST, label });
   }
 
-  /** Buffers that have been made and not yet destroyed, and the most bytes so far: JavaScript's own accounts do not show them. */
+  /** Buffers and textures that have been made and not yet destroyed, and the most bytes so far: JavaScript's own accounts do not show them. */
   get memory(): { readonly buffers: number; readonly bytes: number; readonly peak: number } {
     return this.#memory;
   }
@@ -234,17 +234,29 @@ export class Gpu {
 
   /** Makes a buffer of any kind; every buffer that programs use is made here, so that {@linkcode memory} is complete. */
   createBuffer(descriptor: GPUBufferDescriptor): GPUBuffer {
-    const buffer = this.device.createBuffer(descriptor);
-    const { size } = descriptor;
+    return this.#counted(this.device.createBuffer(descriptor), descriptor.size);
+  }
+
+  /** Makes a texture of four floats a texel, for tensors to be copied to and kernels to read. */
+  createTexture(width: number, height: number, label: string): GPUTexture {
+    const { TEXTURE_BINDING, COPY_DST } = GPUTextureUsage;
+    const usage = TEXTURE_BINDING | COPY_DST;
+    return this.#counted(
+      this.device.createTexture({ size: [width, height], format: "rgba32float", usage, label }),
+      16 * width * height,
+    );
+  }
+
+  #counted<T extends GPUBuffer | GPUTexture>(made: T, size: number): T {
     this.#count(1, size);
-    const destroy = buffer.destroy.bind(buffer);
+    const destroy = made.destroy.bind(made);
     let destroyed = false;
-    buffer.destroy = () => {
+    made.destroy = () => {
       if (!destroyed) this.#count(-1, -size);
       destroyed = true;
       destroy();
     };
-    return buffer;
+    return made;
   }
 
   /** Gives the device and everything on it back. */

@@ -8,6 +8,7 @@ import philox from "../../kernels/lib/philox.wgsl" with { type: "text" };
 import place from "../../kernels/lib/place.wgsl" with { type: "text" };
 import product from "../../kernels/lib/product.wgsl" with { type: "text" };
 import step from "../../kernels/lib/step.wgsl" with { type: "text" };
+import texels from "../../kernels/lib/texels.wgsl" with { type: "text" };
 import tokens from "../../kernels/lib/tokens.wgsl" with { type: "text" };
 
 /** Libraries of kernels. */
@@ -20,5 +21,6 @@ export const LIBRARIES: Readonly<Record<string, string>> = {
   "lib/place.wgsl": place,
   "lib/product.wgsl": product,
   "lib/step.wgsl": step,
+  "lib/texels.wgsl": texels,
   "lib/tokens.wgsl": tokens,
 };

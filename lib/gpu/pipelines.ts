@@ -8,7 +8,7 @@
 
 import type { Implementation } from "./adapter.ts";
 import type { Kernel, Specialisation } from "./kernel.ts";
-import { type Binding, type Constants, specialise } from "./wgsl.ts";
+import { type Access, type Binding, type Constants, specialise } from "./wgsl.ts";
 
 /** A compiled entry point and what it binds. */
 export interface Pipeline {
@@ -21,6 +21,15 @@ export interface Pipeline {
   /** What it binds, by the name in the file. */
   readonly bindings: ReadonlyMap<string, Binding>;
 }
+
+/** What a layout says of what is bound. */
+const KINDS: Readonly<Record<Access, Omit<GPUBindGroupLayoutEntry, "binding" | "visibility">>> = {
+  read: { buffer: { type: "read-only-storage" } },
+  read_write: { buffer: { type: "storage" } },
+  uniform: { buffer: { type: "uniform" } },
+  texels: { texture: { sampleType: "unfilterable-float" } },
+  sampler: { sampler: { type: "non-filtering" } },
+};
 
 /** The pipelines of one device. */
 export class PipelineCache {
@@ -93,7 +102,7 @@ export class PipelineCache {
       entries: [...bindings.values()].map(({ index, access }) => ({
         binding: index,
         visibility: GPUShaderStage.COMPUTE,
-        buffer: { type: access === "uniform" ? "uniform" : access === "read" ? "read-only-storage" : "storage" },
+        ...KINDS[access],
       })),
     });
     const code = enabled(specialise(kernel.source, constants, entry), this.#implementation);

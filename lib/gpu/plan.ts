@@ -3,8 +3,8 @@
  *
  * Shapes never change inside a plan, so everything that costs time on the host happens once: tensors that
  * only live inside the plan are placed in as few buffers as their lifetimes allow when it is made, pipelines
- * are compiled and bind groups built when they are first needed. A replay is one encoder, one compute pass
- * and one submit, and allocates nothing. Where a replay takes long, it can be submitted in portions.
+ * are compiled and bind groups built when they are first needed. A replay is one encoder, one compute pass (but for
+ * copies to textures) and one submit, and allocates nothing. Where a replay takes long, it can be submitted in portions.
  *
  * WebGPU lets no dispatch bind one buffer both for reading and for writing, whatever the ranges. Tensors
  * with overlapping lifetimes therefore get separate buffers ("slots"), and a slot is handed on to the
@@ -18,6 +18,7 @@ import { layOut } from "./launch_bounds.ts";
 import { kernelOf } from "./kernel.ts";
 import type { Pipeline } from "./pipelines.ts";
 import { type Replay, Section } from "./replay.ts";
+import { copiesFor, type Sampled, sampledBy, Texels } from "./texels.ts";
 import finiteSource from "../../kernels/finite.wgsl" with { type: "text" };
 
 /** How a plan places its tensors. */
@@ -50,6 +51,8 @@ interface Step {
   readonly dispatch: Dispatch;
   readonly pipeline: Pipeline;
   readonly group: GPUBindGroup;
+  /** What is copied to textures before it. */
+  readonly copies: readonly Sampled[];
   readonly grid: readonly [x: number, y: number];
 }
 
@@ -66,6 +69,8 @@ export class Plan implements Replay {
   readonly #steps: (Step | undefined)[] = [];
   readonly #slots: GPUBuffer[] = [];
   readonly #places = new Map<Storage, Place>();
+  readonly #texels: Texels;
+  readonly #copies: readonly (readonly Sampled[])[];
   readonly #poison: boolean;
   /** First dispatch that changes what outlives a replay: before it, a replay can be given up without a trace. */
   readonly commitsFrom: number;
@@ -89,8 +94,10 @@ export class Plan implements Replay {
     this.#words = this.#dispatches.map((dispatch) => checkDispatch(gpu, dispatch));
     for (const dispatch of this.#dispatches) gpu.pipelines.note(dispatch);
     this.#place(this.#dispatches);
+    this.#texels = new Texels(gpu, this.#dispatches);
     this.#writeDims();
     const bounds = [0, ...cuts, this.length];
+    this.#copies = copiesFor(this.#dispatches, new Set(bounds));
     this.sections = bounds.slice(1).map((last, i) => new Section(this, bounds[i]!, last));
   }
 
@@ -106,7 +113,7 @@ export class Plan implements Replay {
 
   /** Bytes of adapter memory that the plan's own tensors take. */
   get bytes(): number {
-    return this.#slots.reduce((sum, slot) => sum + slot.size, 0);
+    return this.#slots.reduce((sum, slot) => sum + slot.size, this.#texels.bytes);
   }
 
   /** Where a tensor of the plan is (for tests and diagnostics). */
@@ -131,9 +138,7 @@ export class Plan implements Replay {
     if (this.#poison && first === 0) this.#fillWithNaN();
     const steps = this.#prepare(first, last);
     const encoder = this.#gpu.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    for (const step of steps) encode(pass, step);
-    pass.end();
+    this.#encode(encoder, steps);
     this.#gpu.device.queue.submit([encoder.finish()]);
     for (const { pipeline } of steps) this.#gpu.pipelines.started.add(pipeline);
   }
@@ -183,13 +188,13 @@ export class Plan implements Replay {
       })
     );
     const encoder = this.#gpu.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
     let next = 0;
-    this.#prepare(0, this.length).forEach((step, i) => {
-      encode(pass, step);
-      for (; written[next]?.i === i; next++) encode(pass, checks[next]!);
+    const withChecks = this.#prepare(0, this.length).flatMap((step, i) => {
+      const first = next;
+      while (written[next]?.i === i) next++;
+      return [step, ...checks.slice(first, next)];
     });
-    pass.end();
+    this.#encode(encoder, withChecks);
     this.#gpu.device.queue.submit([encoder.finish()]);
     const found = new Uint32Array(await this.#gpu.read(flags));
     flags.destroy();
@@ -229,10 +234,9 @@ export class Plan implements Replay {
     });
     const encoder = device.createCommandEncoder();
     steps.forEach((step, i) => {
-      const timestampWrites = { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 };
-      const pass = encoder.beginComputePass({ timestampWrites });
-      encode(pass, step);
-      pass.end();
+      // the first pass is there for its time, before what is copied to textures
+      encoder.beginComputePass({ timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i } }).end();
+      this.#encode(encoder, [step], { querySet, endOfPassWriteIndex: 2 * i + 1 });
     });
     encoder.resolveQuerySet(querySet, 0, 2 * steps.length, resolved, 0);
     device.queue.submit([encoder.finish()]);
@@ -246,6 +250,24 @@ export class Plan implements Replay {
   [Symbol.dispose](): void {
     for (const slot of this.#slots) slot.destroy();
     this.#dims?.destroy();
+    this.#texels[Symbol.dispose]();
+  }
+
+  /** Launches, in a pass that ends where tensors have to be copied to textures. */
+  #encode(encoder: GPUCommandEncoder, steps: readonly Step[], timestampWrites?: GPUComputePassTimestampWrites): void {
+    let pass: GPUComputePassEncoder | undefined;
+    for (const { copies, pipeline, group, grid } of steps) {
+      if (copies.length > 0) {
+        pass?.end();
+        pass = undefined;
+      }
+      for (const [name, storage] of copies) this.#texels.copy(encoder, name, this.placeOf(storage), storage.bytes);
+      pass ??= encoder.beginComputePass({ ...(timestampWrites && { timestampWrites }) });
+      pass.setPipeline(pipeline.compute);
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(...grid);
+    }
+    pass?.end();
   }
 
   /** Gives every transient tensor a slot for the time between its first and last use. */
@@ -291,23 +313,29 @@ export class Plan implements Replay {
   #make(i: number): Step {
     const dispatch = this.#dispatches[i]!;
     const words = this.#words[i];
-    if (!words) return this.#bind(dispatch);
+    if (!words) return this.#bind(dispatch, this.#copies[i]);
     const bytes = Math.ceil(words.length / 4) * 16;
     const dims = { label: "dims", bytes, place: { buffer: this.#dims!, offset: i * STRIDE } };
-    return this.#bind({ ...dispatch, bindings: { ...dispatch.bindings, dims } });
+    return this.#bind({ ...dispatch, bindings: { ...dispatch.bindings, dims } }, this.#copies[i]);
   }
 
-  #bind(dispatch: Dispatch): Step {
+  #bind(dispatch: Dispatch, copies: readonly Sampled[] = []): Step {
     const { device, pipelines } = this.#gpu;
-    const pipeline = pipelines.get(dispatch.kernel, dispatch.entry, Object.keys(dispatch.bindings), dispatch.constants);
-    const entries = Object.entries(dispatch.bindings).map(([name, storage]) => {
-      const { buffer, offset } = this.placeOf(storage);
-      return { binding: pipeline.bindings.get(name)!.index, resource: { buffer, offset, size: storage.bytes } };
+    const sampled = new Map<string, GPUBindingResource>(sampledBy(dispatch).map(([name]) => [name, this.#texels.view(name)]));
+    if (sampled.size > 0) sampled.set("nearest", this.#texels.sampler);
+    const names = new Set([...Object.keys(dispatch.bindings), ...sampled.keys()]);
+    const pipeline = pipelines.get(dispatch.kernel, dispatch.entry, [...names], dispatch.constants);
+    const entries = [...pipeline.bindings].map(([name, { index }]) => {
+      return { binding: index, resource: sampled.get(name) ?? this.#range(dispatch.bindings[name]!) };
     });
     const label = `${pipeline.label} of ${dispatch.label}`;
     const group = device.createBindGroup({ label, layout: pipeline.layout, entries });
     const rows = dispatch.constants["EVENLY"] ? this.#gpu.threads : 1;
-    return { dispatch, pipeline, group, grid: layOut(dispatch.workgroups, this.#gpu.grid, rows) };
+    return { dispatch, pipeline, group, copies, grid: layOut(dispatch.workgroups, this.#gpu.grid, rows) };
+  }
+
+  #range(storage: Storage): GPUBufferBinding {
+    return { ...this.placeOf(storage), size: storage.bytes };
   }
 
   /** What a dispatch writes, but for whole numbers. */
@@ -321,12 +349,6 @@ export class Plan implements Replay {
       this.#gpu.device.queue.writeBuffer(slot, 0, new Float32Array(slot.size / 4).fill(NaN));
     }
   }
-}
-
-function encode(pass: GPUComputePassEncoder, { pipeline, group, grid }: Step): void {
-  pass.setPipeline(pipeline.compute);
-  pass.setBindGroup(0, group);
-  pass.dispatchWorkgroups(...grid);
 }
 
 /** The smallest free slot that fits; else the largest free one, to be grown; else a new one. */

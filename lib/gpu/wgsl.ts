@@ -25,14 +25,14 @@ export type Constants = Readonly<Record<string, number | boolean | NumberType>>;
 /** What an `alias` of a kernel may stand for: one number, or four side by side. */
 export type NumberType = "f32" | "vec4<f32>";
 
-/** What a kernel may do with a storage or uniform buffer. */
-export type Access = "read" | "read_write" | "uniform";
+/** What a kernel may do with a storage or uniform buffer; texels are read from a texture, with a sampler. */
+export type Access = "read" | "read_write" | "uniform" | "texels" | "sampler";
 
-/** One `@group(0) @binding(n) var<...>` declaration of a kernel. */
+/** One `@group(0) @binding(n) var` declaration of a kernel. */
 export interface Binding {
   /** The number in `@binding(n)`. */
   readonly index: number;
-  /** How the kernel uses the buffer. */
+  /** How the kernel uses what is bound. */
   readonly access: Access;
 }
 
@@ -81,10 +81,10 @@ export function select(source: string, constants: Constants, entry?: string): st
  * @returns index and access of every binding of group 0
  */
 export function bindingsOf(source: string): Map<string, Binding> {
-  const pattern = /^@group\(0\) @binding\((\d+)\) var<(uniform|storage, (read|read_write))> (\w+):/gm;
+  const pattern = /^@group\(0\) @binding\((\d+)\) var(?:<(?:storage, )?(uniform|read|read_write)>)? (\w+): (\w+)/gm;
   const found = new Map<string, Binding>();
-  for (const [, index, space, access, name] of source.matchAll(pattern)) {
-    found.set(name!, { index: Number(index), access: space === "uniform" ? "uniform" : access as Access });
+  for (const [, index, access, name, type] of source.matchAll(pattern)) {
+    found.set(name!, { index: Number(index), access: access as Access | undefined ?? (type === "sampler" ? "sampler" : "texels") });
   }
   return found;
 }

@@ -88,8 +88,8 @@ function prepare(tape: Tape, a: Tensor, b: Tensor, c: Tensor, sizes: Sizes, opti
 
 /** The product, and all of its epilogue that the variant does in line. */
 function multiply(tape: Tape, product: Product): void {
-  const { options: { batches, bias }, variant: { entry, tm, tn, width, kStep }, aTransposed, bTransposed, operands, rest } =
-    product;
+  const { options: { batches, bias }, variant, aTransposed, bTransposed, operands, rest } = product;
+  const { entry, tm, tn, width, kStep, sampled = [] } = variant;
   const vectorised = entry !== "general";
   const inLine = entry === "tiled";
   const bindings = { ...operands, bias: bias ?? tape.unused, ...(inLine && rest?.bindings) };
@@ -104,12 +104,12 @@ function multiply(tape: Tape, product: Product): void {
       ...(vectorised && { A_TRANSPOSED: aTransposed, B_TRANSPOSED: bTransposed }),
       ...(entry === "vectorised" && { KSTEP: kStep }),
       ...(tilesInRow(entry) && { WIDTH: width[0] }),
-      ...(entry === "broadcast" && { LANES: width[0] }),
+      ...(entry === "broadcast" && { LANES: width[0], A_SAMPLED: sampled.includes("a"), B_SAMPLED: sampled.includes("b") }),
       ...(inLine && { KTILE: kStep, ...rest?.constants }),
       ...(operands.a.tokens && { SUMMED: aTransposed, BY_IMAGE: batches !== undefined }),
     },
     units: unitsOf(product),
-    ...boundBy(bindings, whole, vectorised),
+    ...boundBy(bindings, whole, vectorised, sampled),
     extent: (range) => extentOf(product, range),
   });
 }
@@ -188,13 +188,20 @@ function epilogueOf(tape: Tape, c: Tensor, { geluPre, geluBackward, drop, residu
  * What a launch binds, range by range but for what is whole in each.
  *
  * @param quads whether the kernel moves four values at a time: names of such bindings end in 4
+ * @param sampled names of those that it reads from textures
  */
-function boundBy(tensors: Bindings, whole: readonly string[], quads: boolean): Required<Pick<Launch, "bindings" | "cut">> {
+function boundBy(
+  tensors: Bindings,
+  whole: readonly string[],
+  quads: boolean,
+  sampled: readonly string[] = [],
+): Required<Pick<Launch, "bindings" | "cut">> {
+  const bindingOf = (name: string) => sampled.includes(name) ? `${name}_texels` : quads && name !== "step" ? `${name}4` : name;
   const named = (isWhole: boolean) =>
     Object.fromEntries(
       Object.entries(tensors)
         .filter(([name]) => [...whole, "bias", "step"].includes(name) === isWhole)
-        .map(([name, x]) => [quads && name !== "step" ? `${name}4` : name, x]),
+        .map(([name, x]) => [bindingOf(name), x]),
     );
   return { bindings: named(true), cut: named(false) };
 }

@@ -2,6 +2,7 @@
 
 import type { AdapterFacts } from "../../gpu/adapter.ts";
 import { MOST_TURNS } from "../../gpu/launch_bounds.ts";
+import { MOST_TEXEL_BYTES } from "../../gpu/texels.ts";
 
 /** How a product is computed. */
 export interface Variant {
@@ -17,7 +18,12 @@ export interface Variant {
   readonly kStep: number;
   /** Segments into which the sum is cut. */
   readonly segments: number;
+  /** What broadcast reads from a texture (kernels/lib/texels.wgsl) and not from a buffer. */
+  readonly sampled?: readonly Operand[];
 }
+
+/** What a product multiplies. */
+export type Operand = "a" | "b";
 
 /** M, N and K. */
 export type Sizes = readonly [m: number, n: number, k: number];
@@ -49,14 +55,18 @@ const CACHED = 2 ** 18;
 /** Most segments for the sake of it: each has a C of its own. */
 const MOST_FOR_CACHE = 64;
 
+/** Columns of C from which on it pays to copy A to a texture; for A^T, whose loads take longer, it always does. */
+const COLUMNS_WORTH_A_COPY = 64;
+
 /** True if the tiles of all products and segments lie in one row of workgroups, of any width. */
 export function tilesInRow(entry: Variant["entry"]): boolean {
   return entry === "general" || entry === "vectorised";
 }
 
 /** How a variant is called in files and messages. */
-export function nameOf({ entry, tm, tn, kStep, segments }: Variant): string {
-  return `${entry} ${tm} x ${tn}, ${kStep} at a time${segments > 1 ? `, in ${segments} segments` : ""}`;
+export function nameOf({ entry, tm, tn, kStep, segments, sampled = [] }: Variant): string {
+  const textures = sampled.map((operand) => `, ${operand.toUpperCase()} from a texture`).join("");
+  return `${entry} ${tm} x ${tn}, ${kStep} at a time${segments > 1 ? `, in ${segments} segments` : ""}${textures}`;
 }
 
 /** How a product is called in files and messages. */
@@ -99,7 +109,8 @@ function shapesFor(adapter: ProductAdapter, sizes: Sizes, layout: ProductLayout,
     return { entry: "vectorised", tm, tn, width, kStep: aTransposed && !bTransposed ? 1 : 4 };
   };
   const lanes = subgroup[0];
-  const broadcast = (tm: number, tn: number): Shape => ({ entry: "broadcast", tm, tn, width: [lanes, 1], kStep: 4 });
+  const sampled = sampledOf(sizes, layout);
+  const broadcast = (tm: number, tn: number): Shape => ({ entry: "broadcast", tm, tn, width: [lanes, 1], kStep: 4, sampled });
   const tiled = (tm: number, tn: number, kStep: number): Shape => ({ entry: "tiled", tm, tn, width: [16, 16], kStep });
   // matrices of few rows would leave most of a subgroup idle; in batches there are others to fill it
   if (software && lanes === subgroup[1] && (lanes === 8 || lanes === 16) && (batches === 1 || m >= 16)) {
@@ -126,6 +137,13 @@ function byEight([m, n]: Sizes, aTransposed: boolean, large: boolean): Tile[] {
 function bySixteen([m, n]: Sizes, aTransposed: boolean, large: boolean): Tile[] {
   const first: Tile = large || aTransposed || m < 128 ? [4, fit(n, [16, 32, 64])] : [8, fit(n, [16, 32])];
   return [first, [8, 32], [4, 32], [8, 16]];
+}
+
+/** The operands to copy to textures. Matrices of batches lie within larger tensors: to copy those would take longer than it saves. */
+function sampledOf([m, n, k]: Sizes, { aTransposed, batches }: ProductLayout): Operand[] {
+  const fits = (numbers: number) => batches === 1 && 4 * numbers <= MOST_TEXEL_BYTES;
+  const worth = { a: (aTransposed || n >= COLUMNS_WORTH_A_COPY) && fits(m * k), b: fits(n * k) };
+  return (["a", "b"] as const).filter((operand) => worth[operand]);
 }
 
 /** Two buffers of kStep rows of A and of B. */

@@ -1,0 +1,88 @@
+/**
+ * @file Textures that kernels read tensors from: see kernels/lib/texels.wgsl.
+ *
+ * A binding that a kernel declares as a texture has one in each plan, as large as the largest tensor that is ever bound to it. A tensor
+ * is copied there right before the launch that binds it, unless it is there already from a launch before.
+ */
+
+import type { Gpu } from "./device.ts";
+import type { Dispatch, Place, Storage } from "./dispatch.ts";
+import type { Access } from "./wgsl.ts";
+
+/** Texels in a row: TEXELS in kernels/lib/texels.wgsl. */
+const WIDTH = 8192;
+/** Bytes of a texel. */
+const TEXEL = 16;
+
+/** Most bytes of a tensor that kernels can read from a texture. */
+export const MOST_TEXEL_BYTES: number = WIDTH * WIDTH * TEXEL;
+
+/** A tensor and the binding that reads it from a texture. */
+export type Sampled = readonly [name: string, storage: Storage];
+
+/** What a dispatch reads from textures. */
+export function sampledBy(dispatch: Dispatch): Sampled[] {
+  return boundAs("texels", dispatch);
+}
+
+/**
+ * What has to be copied before each dispatch.
+ *
+ * @param firsts numbers of dispatches that may follow any other: what is in a texture then is not known
+ */
+export function copiesFor(dispatches: readonly Dispatch[], firsts: ReadonlySet<number>): readonly (readonly Sampled[])[] {
+  const held = new Map<string, Storage>();
+  return dispatches.map((dispatch, i) => {
+    if (firsts.has(i)) held.clear();
+    const missing = sampledBy(dispatch).filter(([name, storage]) => held.get(name) !== storage);
+    for (const [name, storage] of missing) held.set(name, storage);
+    const written = new Set(boundAs("read_write", dispatch).map(([, storage]) => storage.within?.whole ?? storage));
+    for (const [name, storage] of held) {
+      // what outlives the plan may be written under another name
+      if (storage.place || storage.within || written.has(storage)) held.delete(name);
+    }
+    return missing;
+  });
+}
+
+function boundAs(access: Access, { kernel, bindings }: Dispatch): [name: string, storage: Storage][] {
+  return Object.entries(bindings).filter(([name]) => kernel.bindings.get(name)?.access === access);
+}
+
+/** The textures of a plan. */
+export class Texels {
+  readonly #textures = new Map<string, GPUTexture>();
+  /** Takes the texel that is asked for, and nothing of those beside it. */
+  readonly sampler: GPUSampler;
+  /** Bytes of adapter memory that they take. */
+  readonly bytes: number;
+
+  /** Makes a texture for each binding that is one. */
+  constructor(gpu: Gpu, dispatches: readonly Dispatch[]) {
+    const largest = new Map<string, number>();
+    for (const [name, { bytes }] of dispatches.flatMap(sampledBy)) largest.set(name, Math.max(bytes, largest.get(name) ?? 0));
+    for (const [name, bytes] of largest) this.#textures.set(name, gpu.createTexture(WIDTH, Math.ceil(bytes / TEXEL / WIDTH), name));
+    this.sampler = gpu.device.createSampler();
+    this.bytes = [...this.#textures.values()].reduce((sum, { width, height }) => sum + width * height * TEXEL, 0);
+  }
+
+  /** What to bind for a binding. */
+  view(name: string): GPUTextureView {
+    return this.#textures.get(name)!.createView();
+  }
+
+  /** Copies a tensor to the texture of a binding. */
+  copy(encoder: GPUCommandEncoder, name: string, { buffer, offset }: Place, bytes: number): void {
+    const texture = this.#textures.get(name)!, texels = bytes / TEXEL;
+    const rows = Math.floor(texels / WIDTH), rest = texels % WIDTH;
+    const bytesPerRow = WIDTH * TEXEL;
+    if (rows > 0) encoder.copyBufferToTexture({ buffer, offset, bytesPerRow }, { texture }, [WIDTH, rows]);
+    const last = { buffer, offset: offset + rows * bytesPerRow };
+    if (rest > 0) encoder.copyBufferToTexture(last, { texture, origin: [0, rows] }, [rest, 1]);
+  }
+
+  /** Frees them. */
+  [Symbol.dispose](): void {
+    for (const texture of this.#textures.values()) texture.destroy();
+  }
+}
