@@ -25,17 +25,20 @@
 // combine: one invocation a Number of the channels and an image; the formula of Chan, Golub and LeVeque for parts of one size.
 // finish_weight: adds the segments in order, one invocation an element of dweight.
 //
-// uses lib/gelu.wgsl, lib/invocation.wgsl
+// SAMPLED: x, dy and taps are read from textures, by fours of channels.
+//
+// uses lib/gelu.wgsl, lib/invocation.wgsl, lib/texels.wgsl
 
-// one channel, or four neighbouring ones where their number allows
-alias Number = f32;
+// four neighbouring channels where their number allows, or f32
+alias Number = vec4<f32>;
 const GRID: u32 = 3u;
 const CHANNELS: u32 = 16u;
-const DIM: u32 = 16u; // CHANNELS in Numbers
+const DIM: u32 = 4u; // CHANNELS in Numbers
 const KERNEL: u32 = 3u;
 const FUSED: bool = false;
 const X_TOKENS: bool = false;
 const Y_TOKENS: bool = false;
+const SAMPLED: bool = false;
 
 struct Dims {
   images: u32,
@@ -70,6 +73,33 @@ const LINE: u32 = 1u + WORDS;
 @group(0) @binding(13) var<storage, read> row_moments: array<Number>;
 @group(0) @binding(14) var<storage, read_write> moments_out: array<Number>;
 @group(0) @binding(15) var<storage, read> lines: array<u32>;
+@group(0) @binding(16) var x_texels: texture_2d<f32>;
+@group(0) @binding(17) var dy_texels: texture_2d<f32>;
+@group(0) @binding(18) var taps_texels: texture_2d<f32>;
+
+fn x_at(i: u32) -> Number {
+  if (SAMPLED) {
+    return texel(x_texels, i);
+  } else {
+    return x[i];
+  }
+}
+
+fn dy_at(i: u32) -> Number {
+  if (SAMPLED) {
+    return texel(dy_texels, i);
+  } else {
+    return dy[i];
+  }
+}
+
+fn tap_at(i: u32) -> Number {
+  if (SAMPLED) {
+    return texel(taps_texels, i);
+  } else {
+    return taps[i];
+  }
+}
 
 // A walk along a row of the grid, column by column.
 struct Walk {
@@ -110,12 +140,12 @@ fn next_x(walk: ptr<function, Walk>, column: u32) -> Number {
   if (X_TOKENS) {
     var value = Number();
     if (is_token(walk, column)) {
-      value = x[(*walk).at];
+      value = x_at((*walk).at);
       (*walk).at += DIM;
     }
     return value;
   } else {
-    return select(Number(), x[(*walk).at + min(column, GRID - 1u) * DIM], column < GRID);
+    return select(Number(), x_at((*walk).at + min(column, GRID - 1u) * DIM), column < GRID);
   }
 }
 
@@ -132,12 +162,12 @@ fn next_dy(walk: ptr<function, Walk>, column: u32) -> Number {
   if (Y_TOKENS) {
     var value = Number();
     if (is_token(walk, column)) {
-      value = dy[(*walk).at];
+      value = dy_at((*walk).at);
       (*walk).at += DIM;
     }
     return value;
   } else {
-    return select(Number(), dy[(*walk).at + min(column, GRID - 1u) * DIM], column < GRID);
+    return select(Number(), dy_at((*walk).at + min(column, GRID - 1u) * DIM), column < GRID);
   }
 }
 
@@ -203,7 +233,7 @@ fn forward(ids: Ids) {
       // unroll
       for (var j = 0u; j < KERNEL; j++) {
         let tap = i * KERNEL + j;
-        let w = taps[select(tap, TAPS - 1u - tap, flip) * DIM + channel];
+        let w = tap_at(select(tap, TAPS - 1u - tap, flip) * DIM + channel);
         // unroll
         for (var c = 0u; c < GRID; c++) {
           sum[c] = fma(w, value[c + j], sum[c]);

@@ -196,35 +196,19 @@ fn store4(start: u32, rows: u32, row: u32, column: u32, i: u32, j: u32, value: v
   }
 }
 
-fn height_of_a() -> f32 {
-  if (A_SAMPLED) {
-    return height_of(a_texels);
-  } else {
-    return 0.0;
-  }
-}
-
-fn height_of_b() -> f32 {
-  if (B_SAMPLED) {
-    return height_of(b_texels);
-  } else {
-    return 0.0;
-  }
-}
-
 // Quad i of A.
-fn a_quad(height: f32, i: u32) -> vec4<f32> {
+fn a_quad(i: u32) -> vec4<f32> {
   if (A_SAMPLED) {
-    return texel(a_texels, height, i);
+    return texel(a_texels, i);
   } else {
     return a4[i];
   }
 }
 
 // Quad i of B.
-fn b_quad(height: f32, i: u32) -> vec4<f32> {
+fn b_quad(i: u32) -> vec4<f32> {
   if (B_SAMPLED) {
-    return texel(b_texels, height, i);
+    return texel(b_texels, i);
   } else {
     return b4[i];
   }
@@ -248,8 +232,6 @@ fn broadcast(group: Group, @builtin(local_invocation_index) lane: u32, @builtin(
   let b_start = start_of(dims.b, batch) / 4u;
   let a_step = dims.a.step_row / 4u;
   let b_step = dims.b.step_row / 4u;
-  let a_height = height_of_a();
-  let b_height = height_of_b();
   let last = min(terms, (segment + 1u) * dims.k_per_segment);
   var sum: array<vec4<f32>, TM * TN4>;
   var row_sum: array<vec4<f32>, TM4>;
@@ -261,7 +243,7 @@ fn broadcast(group: Group, @builtin(local_invocation_index) lane: u32, @builtin(
     let own_column = column + rank / 4u * 4u * SHARE;
     // unroll
     for (var j = 0u; j < SHARE; j++) {
-      own[j] = select(vec4<f32>(), b_quad(b_height, own_row + min(own_column + 4u * j, dims.n - 4u) / 4u), own_k < last);
+      own[j] = select(vec4<f32>(), b_quad(own_row + min(own_column + 4u * j, dims.n - 4u) / 4u), own_k < last);
     }
     var av: array<vec4<f32>, TM>;
     if (A_TRANSPOSED) {
@@ -271,14 +253,14 @@ fn broadcast(group: Group, @builtin(local_invocation_index) lane: u32, @builtin(
         let there = select(0.0, 1.0, k + p < last);
         // unroll
         for (var i = 0u; i < TM4; i++) {
-          av[p * TM4 + i] = a_quad(a_height, at + min(row + 4u * i, dims.m - 4u) / 4u);
+          av[p * TM4 + i] = a_quad(at + min(row + 4u * i, dims.m - 4u) / 4u);
           row_sum[i] = fma(vec4<f32>(there), av[p * TM4 + i], row_sum[i]);
         }
       }
     } else {
       // unroll
       for (var i = 0u; i < TM; i++) {
-        av[i] = a_quad(a_height, a_start + min(row + i, rows - 1u) * a_step + k / 4u);
+        av[i] = a_quad(a_start + min(row + i, rows - 1u) * a_step + k / 4u);
       }
     }
     // unroll

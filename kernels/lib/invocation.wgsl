@@ -60,10 +60,13 @@ struct Cell {
   row: u32,    // likewise
 }
 
-// The cell of a table, each row of which takes workgroups of its own.
+// The cell of a table, each row of which takes workgroups of its own, or as many rows as fit one.
 fn cell(ids: Ids, columns: u32) -> Cell {
   let at = group_cell(Group(ids.place, ids.grid), (columns + WIDTH - 1u) / WIDTH, 1u);
-  return Cell(at.x * WIDTH + ids.lane, at.z);
+  let rows = max(1u, WIDTH / columns);
+  let row = ids.lane / columns;
+  let column = at.x * WIDTH + ids.lane - row * columns;
+  return Cell(select(columns, column, row < rows), at.z * rows + row);
 }
 
 // Where segment i begins of n rows that are cut into segments of nearly one size: floor(i n / segments), which i n may be too large for.

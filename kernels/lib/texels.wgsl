@@ -2,17 +2,12 @@
 // them there right before a launch. A software adapter loads from a buffer lane by lane, and samples all lanes at once: a third of the
 // time.
 
-const TEXELS: u32 = 8192u; // as wide as every adapter allows
+const TEXELS: u32 = 2048u;
 
 @group(0) @binding(51) var nearest: sampler;
 
-// What texel() has to know of a texture.
-fn height_of(texture: texture_2d<f32>) -> f32 {
-  return 1.0 / f32(textureDimensions(texture).y);
-}
-
 // Numbers 4 i ... 4 i + 3 of a tensor, to the bit: the nearest texel to its middle is itself.
-fn texel(texture: texture_2d<f32>, height: f32, i: u32) -> vec4<f32> {
+fn texel(texture: texture_2d<f32>, i: u32) -> vec4<f32> {
   let at = vec2<f32>(vec2<i32>(vec2<u32>(i % TEXELS, i / TEXELS))) + 0.5;
-  return textureSampleLevel(texture, nearest, at * vec2<f32>(1.0 / f32(TEXELS), height), 0.0);
+  return textureSampleLevel(texture, nearest, at * vec2<f32>(1.0 / f32(TEXELS), 1.0 / f32(textureDimensions(texture).y)), 0.0);
 }

@@ -5,17 +5,30 @@
  * is copied there right before the launch that binds it, unless it is there already from a launch before.
  */
 
+import type { AdapterFacts } from "./adapter.ts";
 import type { Gpu } from "./device.ts";
 import type { Dispatch, Place, Storage } from "./dispatch.ts";
 import type { Access } from "./wgsl.ts";
 
 /** Texels in a row: TEXELS in kernels/lib/texels.wgsl. */
-const WIDTH = 8192;
+const WIDTH = 2048;
+/** Rows that a texture of any adapter may have. */
+const MOST_ROWS = 8192;
 /** Bytes of a texel. */
 const TEXEL = 16;
 
-/** Most bytes of a tensor that kernels can read from a texture. */
-export const MOST_TEXEL_BYTES: number = WIDTH * WIDTH * TEXEL;
+/** True if a tensor of so many bytes fits a texture of any adapter. */
+export function fitsTexels(bytes: number): boolean {
+  return bytes % TEXEL === 0 && bytes <= WIDTH * MOST_ROWS * TEXEL;
+}
+
+/**
+ * True if an adapter loads from a buffer lane by lane and takes texels for all lanes at once: llvmpipe, which shows by its vectors of
+ * eight or sixteen.
+ */
+export function texelsAreFaster({ software, subgroup: [least, most] }: Pick<AdapterFacts, "software" | "subgroup">): boolean {
+  return software && least === most && (least === 8 || least === 16);
+}
 
 /** A tensor and the binding that reads it from a texture. */
 export type Sampled = readonly [name: string, storage: Storage];

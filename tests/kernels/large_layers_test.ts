@@ -236,9 +236,9 @@ largeTest("patchEmbedding() is its formula, forward and backward", {
   many: ["patch_embedding.forward"],
   few: ["patch_embedding.backward_weight"],
 }, async (run) => {
-  const images = 66_001, pixels = 64, features = 4, tokens = 16, dim = 4;
+  const images = 66_001, pixels = 16, features = 4, tokens = 4, dim = 20;
   const { value, ...packed } = fullImages(run, images, pixels);
-  const views = new ImageViews(run.tape, packed, { channels: features, size: 4, patch: 1 }, { normScale: 255 }, 1, NO_AUGMENTATION);
+  const views = new ImageViews(run.tape, packed, { channels: features, size: 2, patch: 1 }, { normScale: 255 }, 1, NO_AUGMENTATION);
   const [weight, w, model] = run.parameter("p.weight", [dim, features], 1), [bias, b] = run.parameter("p.bias", [dim], 2);
   const output = patchEmbedding(run.tape, views, weight, bias);
   const dy = run.backward(output, 3);

@@ -2,6 +2,7 @@
 
 import convSource from "../../../kernels/depthwise_conv.wgsl" with { type: "text" };
 import { kernelOf } from "../../gpu/kernel.ts";
+import { fitsTexels, texelsAreFaster } from "../../gpu/texels.ts";
 import type { Parameter } from "../parameters.ts";
 import type { Bindings, Launch } from "../launch.ts";
 import type { Tape } from "../tape.ts";
@@ -78,7 +79,11 @@ function convolve(
   const label = weight.name.replace(/\.weight$/, "");
   const { type, count } = numbersIn(dim);
   const lanes = lanesFor(tape, count);
-  const constants = { Number: type, GRID: grid, CHANNELS: dim, DIM: count, KERNEL: size, WIDTH: lanes };
+  const sampled = count < dim && texelsAreFaster(tape.gpu.adapter) && [x, weight].every(({ storage }) => fitsTexels(storage.bytes));
+  /** What is read many times, by the names of its bindings. */
+  const read = (tensors: Bindings) =>
+    sampled ? Object.fromEntries(Object.entries(tensors).map(([name, x]) => [`${name}_texels`, x])) : tensors;
+  const constants = { Number: type, GRID: grid, CHANNELS: dim, DIM: count, KERNEL: size, WIDTH: lanes, SAMPLED: sampled };
   const launch = (entry: string, more: Partial<Launch> & Pick<Launch, "extent">) =>
     tape.dispatch({ kernel: KERNEL, entry, label, constants, tokens: null, ...more });
   /** Reads or writes the weight, an element an invocation. */
@@ -90,13 +95,13 @@ function convolve(
     lines: (x.tokens ?? y.tokens) && { lines: tokens!.lines },
   });
   /** Convolves, a row of the grid an invocation. */
-  const perRow = (cut: { readonly x: Tensor; readonly y: Tensor } & Bindings, flip: boolean, fused: boolean) => {
-    const { constants, lines } = onTokens(cut.x, cut.y);
+  const perRow = (x: Tensor, written: { readonly y: Tensor } & Bindings, flip: boolean, fused: boolean) => {
+    const { constants, lines } = onTokens(x, written.y);
     launch("forward", {
       constants: { ...constants, FUSED: fused },
       units: batch,
-      cut: { ...cut, ...lines },
-      bindings: { taps, bias },
+      cut: { ...read({ x }), ...written, ...lines },
+      bindings: { ...read({ taps }), bias },
       extent: (range) => ({
         dims: { images: range.count, flip },
         workgroups: workgroupsForTable(count, range.count * grid, lanes),
@@ -111,11 +116,11 @@ function convolve(
   const moments = fused ? tape.tensor(`${label}.moments`, [batch, 2, dim]) : undefined;
   if (pre && moments) {
     const rows = tape.tensor(`${label}.row_moments`, [batch, grid, 2, dim]);
-    perRow({ x, y, pre_out: pre, row_moments_out: rows }, false, true);
+    perRow(x, { y, pre_out: pre, row_moments_out: rows }, false, true);
     const workgroups = workgroupsForTable(count, batch, lanes);
     launch("combine", { bindings: { row_moments: rows, moments_out: moments }, extent: () => ({ workgroups }) });
     tape.defer(y, [geluWork(tape, pre)]);
-  } else perRow({ x, y }, false, false);
+  } else perRow(x, { y }, false, false);
 
   tape.derive(y, [x, weight, bias], (dy) => {
     tape.accumulateParameter(bias, (target) => columnSum(tape, { ...dy, shape: y.shape }, target));
@@ -126,7 +131,7 @@ function convolve(
     launch("backward_weight", {
       constants,
       units: batch,
-      cut: { x, dy, ...lines },
+      cut: { ...read({ x, dy }), ...lines },
       bindings: { dtaps_out: dtaps },
       extent: ({ index, count: images }) => ({
         dims: { images, segments, first: index * segments },
@@ -137,7 +142,7 @@ function convolve(
     tape.accumulateParameter(weight, (dweight) => perElement("finish_weight", { dtaps, dweight }));
     if (!tape.wants(x)) return;
     const dx = tape.like(x, `gradient of ${x.storage.label}`);
-    perRow({ x: dy, y: dx }, true, false);
+    perRow(dy, { y: dx }, true, false);
     tape.accumulate(x, dx);
   });
   return { y, moments };

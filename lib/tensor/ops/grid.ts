@@ -20,14 +20,14 @@ export function workgroupsFor(items: number, width = WIDTH): number {
 }
 
 /**
- * Workgroups for a kernel whose invocations are cells of a table: each row takes its own.
+ * Workgroups for a kernel whose invocations are cells of a table: each row takes its own, or as many rows as fit one.
  *
  * @param columns cells of a row
  * @param rows rows of the table
  * @param width invocations of a workgroup
  */
 export function workgroupsForTable(columns: number, rows: number, width = WIDTH): number {
-  return Math.ceil(columns / width) * rows;
+  return Math.ceil(columns / width) * Math.ceil(rows / Math.max(1, Math.floor(width / columns)));
 }
 
 /**
@@ -93,8 +93,10 @@ function numbersOf({ shape, tokens }: Tensor): Numbers {
  * Invocations of a workgroup that lie along an axis of so many items: no more than there are items, in steps of
  * the adapter's vector width, since idle ones cost a software adapter as much as busy ones.
  */
-export function lanesFor({ gpu }: { readonly gpu: Gpu }, items: number): number {
-  return gpu.adapter.software ? Math.min(64, 8 * Math.ceil(items / 8)) : 64;
+export function lanesFor({ gpu: { adapter } }: { readonly gpu: Gpu }, items: number): number {
+  if (!adapter.software) return 64;
+  const vector = Math.max(8, adapter.subgroup[0]);
+  return Math.min(64, vector * Math.ceil(items / vector));
 }
 
 /**

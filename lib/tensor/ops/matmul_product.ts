@@ -163,8 +163,8 @@ function workgroupsOf({ sizes: [, n], variant, segments: { each } }: Product, { 
   const { entry, tm, tn, width } = variant;
   const products = batches * each;
   const inRow = tilesInRow(entry);
-  const tiles = Math.ceil(m / tm) * (inRow ? products : 1);
-  return workgroupsForTable(tiles, Math.ceil(n / (tn * width[1])), width[0]) * (inRow ? 1 : products);
+  const tiles = Math.ceil(m / tm), columns = Math.ceil(n / (tn * width[1]));
+  return inRow ? workgroupsForTable(tiles * products, columns, width[0]) : Math.ceil(tiles / width[0]) * columns * products;
 }
 
 /** Turns of the loop over terms, of which tiled does one more. */

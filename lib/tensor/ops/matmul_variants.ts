@@ -2,7 +2,7 @@
 
 import type { AdapterFacts } from "../../gpu/adapter.ts";
 import { MOST_TURNS } from "../../gpu/launch_bounds.ts";
-import { MOST_TEXEL_BYTES } from "../../gpu/texels.ts";
+import { fitsTexels, texelsAreFaster } from "../../gpu/texels.ts";
 
 /** How a product is computed. */
 export interface Variant {
@@ -98,22 +98,21 @@ export function variantsFor(adapter: ProductAdapter, sizes: Sizes, layout: Produ
 function shapesFor(adapter: ProductAdapter, sizes: Sizes, layout: ProductLayout, large: boolean): Shape[] {
   const [m, n, k] = sizes;
   const { aTransposed, bTransposed, batches } = layout;
-  const { software, subgroup } = adapter;
+  const { software, subgroup: [lanes] } = adapter;
   // the contiguous axes of A, B and C
   const quads = [aTransposed ? m : k, bTransposed ? k : n, n].every((size) => size % 4 === 0);
   // tiles of a workgroup lie in a row: one vector of a software adapter, two or more subgroups of a GPU
-  const width: Shape["width"] = [software ? 8 : 64, 1];
+  const width: Shape["width"] = [software ? Math.max(8, lanes) : 64, 1];
   if (!quads) return [{ entry: "general", tm: 2, tn: 2, width, kStep: 1 }];
   // a sum over rows alone may have any length
   const vectorised = (tm: number, tn: number): Shape => {
     return { entry: "vectorised", tm, tn, width, kStep: aTransposed && !bTransposed ? 1 : 4 };
   };
-  const lanes = subgroup[0];
   const sampled = sampledOf(sizes, layout);
   const broadcast = (tm: number, tn: number): Shape => ({ entry: "broadcast", tm, tn, width: [lanes, 1], kStep: 4, sampled });
   const tiled = (tm: number, tn: number, kStep: number): Shape => ({ entry: "tiled", tm, tn, width: [16, 16], kStep });
   // matrices of few rows would leave most of a subgroup idle; in batches there are others to fill it
-  if (software && lanes === subgroup[1] && (lanes === 8 || lanes === 16) && (batches === 1 || m >= 16)) {
+  if (texelsAreFaster(adapter) && (batches === 1 || m >= 2 * lanes)) {
     const of = lanes === 8 ? byEight : bySixteen;
     return of(sizes, aTransposed, large).map(([tm, tn]) => broadcast(tm, tn)).filter(({ tn }) => tn <= Math.max(n, lanes));
   }
@@ -141,7 +140,7 @@ function bySixteen([m, n]: Sizes, aTransposed: boolean, large: boolean): Tile[] 
 
 /** The operands to copy to textures. Matrices of batches lie within larger tensors: to copy those would take longer than it saves. */
 function sampledOf([m, n, k]: Sizes, { aTransposed, batches }: ProductLayout): Operand[] {
-  const fits = (numbers: number) => batches === 1 && 4 * numbers <= MOST_TEXEL_BYTES;
+  const fits = (numbers: number) => batches === 1 && fitsTexels(4 * numbers);
   const worth = { a: (aTransposed || n >= COLUMNS_WORTH_A_COPY) && fits(m * k), b: fits(n * k) };
   return (["a", "b"] as const).filter((operand) => worth[operand]);
 }
