@@ -81,11 +81,15 @@ Deno.test("bindingsOf() finds names, numbers and access", () => {
   const found = bindingsOf(`
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
-@group(0) @binding(4) var<uniform> dims: Dims;`);
+@group(0) @binding(4) var<uniform> dims: Dims;
+@group(0) @binding(5) var x_texels: texture_2d<f32>;
+@group(0) @binding(6) var nearest: sampler;`);
   assertEquals([...found], [
     ["x", { index: 0, access: "read" }],
     ["y", { index: 3, access: "read_write" }],
     ["dims", { index: 4, access: "uniform" }],
+    ["x_texels", { index: 5, access: "texels" }],
+    ["nearest", { index: 6, access: "sampler" }],
   ]);
 });
 
