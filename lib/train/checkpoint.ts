@@ -22,7 +22,7 @@ const FORMAT = "l2vit-resume";
  * Raised when the meaning of a file changes, and when the same steps end in other bits, such as those of a sum in another order: a run
  * that goes on is the run that was never cut. Files without a number are of version 1.
  */
-export const CHECKPOINT_VERSION = 5;
+export const CHECKPOINT_VERSION = 4;
 
 /** A file to resume from that is not as it was written, or of a program that does things differently. */
 export class UnusableCheckpoint extends Error {

@@ -51,7 +51,7 @@ const LARGE = 2 ** 28;
 /** Multiplications from which on a GPU should. */
 const LARGE_ON_GPU = 2 ** 22;
 /** Elements of A and B that the cache of a processor's core keeps while all tiles go over them. */
-const CACHED = 2 ** 20;
+const CACHED = 2 ** 18;
 /** Most segments for the sake of it: each has a C of its own. */
 const MOST_FOR_CACHE = 64;
 
