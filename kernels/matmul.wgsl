@@ -6,7 +6,8 @@
 //   general     any size
 //   vectorised  four values at a time; every invocation loads all it needs; tiles of all batches and segments lie in one row
 //   broadcast   four values at a time; a workgroup is one subgroup of LANES invocations with the same columns: each loads its share of
-//               the values of B at four k and hands it to the others. TM and TN are multiples of 4 and LANES, B is not transposed
+//               the values of B at four k and hands it to the others. TM and TN are multiples of 4 and LANES, B is not transposed.
+//               A_SAMPLED, B_SAMPLED: A and B are read from textures
 //
 // They do alpha, bias and ReLU; entry points epilogue and epilogue4 do the rest in place, in a pass of their own whose invocations
 // lie side by side: in line with the tile it would take long to compile, and its invocations would be rows apart. If there is GELU, the
@@ -19,7 +20,7 @@ alias Number = vec4<f32>;
 const KSTEP: u32 = 4u; // k at a time, of vectorised
 const LANES: u32 = 8u; // of a subgroup, for broadcast; 4 to a row of B, which shares it in LANES / 4 parts
 const SHARE: u32 = TN / LANES; // quads of B that each loads
-const A_SAMPLED: bool = false; // A is in a texture
+const A_SAMPLED: bool = false;
 const B_SAMPLED: bool = false;
 
 // Which tile an invocation of general or vectorised computes.

@@ -2,7 +2,7 @@
 // them there right before a launch. A software adapter loads from a buffer lane by lane, and samples all lanes at once: a third of the
 // time.
 
-const TEXELS: u32 = 2048u;
+const TEXELS: u32 = 2048u; // WIDTH of lib/gpu/texels.ts
 
 @group(0) @binding(51) var nearest: sampler;
 

@@ -79,7 +79,8 @@ function convolve(
   const label = weight.name.replace(/\.weight$/, "");
   const { type, count } = numbersIn(dim);
   const lanes = lanesFor(tape, count);
-  const sampled = count < dim && texelsAreFaster(tape.gpu.adapter) && [x, weight].every(({ storage }) => fitsTexels(storage.bytes));
+  const sampled = count < dim && texelsAreFaster(tape.gpu.adapter) &&
+    [batch * places * dim, dim * size * size].every((n) => fitsTexels(4 * n));
   /** What is read many times, by the names of its bindings. */
   const read = (tensors: Bindings) =>
     sampled ? Object.fromEntries(Object.entries(tensors).map(([name, x]) => [`${name}_texels`, x])) : tensors;
