@@ -236,7 +236,8 @@ largeTest("patchEmbedding() is its formula, forward and backward", {
   many: ["patch_embedding.forward"],
   few: ["patch_embedding.backward_weight"],
 }, async (run) => {
-  const images = 66_001, pixels = 16, features = 4, tokens = 4, dim = 20;
+  // 9 quads: no two rows fit a workgroup of sixteen
+  const images = 66_001, pixels = 16, features = 4, tokens = 4, dim = 36;
   const { value, ...packed } = fullImages(run, images, pixels);
   const views = new ImageViews(run.tape, packed, { channels: features, size: 2, patch: 1 }, { normScale: 255 }, 1, NO_AUGMENTATION);
   const [weight, w, model] = run.parameter("p.weight", [dim, features], 1), [bias, b] = run.parameter("p.bias", [dim], 2);
