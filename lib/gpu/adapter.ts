@@ -125,6 +125,19 @@ function has(features: GPUSupportedFeatures, name: string): boolean {
   return (features as Set<string>).has(name);
 }
 
+/**
+ * True if an adapter's subgroups are its vectors, of eight or sixteen numbers, as llvmpipe's are: a load from a buffer goes lane by lane,
+ * lanes may hand one another what they have loaded, and texels come for all lanes at once.
+ */
+export function computesByVectors({ software, subgroup: [least, most] }: Pick<AdapterFacts, "software" | "subgroup">): boolean {
+  return software && least === most && (least === 8 || least === 16);
+}
+
+/** Numbers that a software adapter computes at a time: as many as its subgroups have lanes, or else eight. */
+export function vectorOf({ subgroup: [least] }: Pick<AdapterFacts, "subgroup">): number {
+  return Math.max(8, least);
+}
+
 /** What is known of an adapter. */
 export function describeAdapter({ adapter: { info, features: listed }, device: { limits }, features }: Opened): AdapterFacts {
   const { description, vendor, device: model, architecture, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } = info;

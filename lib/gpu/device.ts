@@ -84,6 +84,12 @@ export class Gpu {
    * @internal
    */
   readonly unused: GPUBuffer;
+  /**
+   * Takes the texel that is asked for, and nothing of those beside it.
+   *
+   * @internal
+   */
+  readonly nearest: GPUSampler;
   #error: GpuError | undefined;
   #memory = { buffers: 0, bytes: 0, peak: 0 };
 
@@ -101,6 +107,7 @@ export class Gpu {
     this.threads = this.adapter.software ? navigator.hardwareConcurrency : 1;
     this.pipelines = new PipelineCache(device, found.implementation, (error, what) => this.fail(error, what));
     this.unused = device.createBuffer({ size: 16, usage: GPUBufferUsage.STORAGE, label: "unused input" });
+    this.nearest = device.createSampler();
     device.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
       this.fail((event as GPUUncapturedErrorEvent).error);

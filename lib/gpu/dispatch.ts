@@ -10,6 +10,7 @@ import { type Gpu, GpuError } from "./device.ts";
 import { type Dims, dimsOf } from "./dims.ts";
 import { mostWorkgroups } from "./launch_bounds.ts";
 import type { Specialisation } from "./kernel.ts";
+import type { Access } from "./wgsl.ts";
 
 /** A range of adapter memory. Transient storage gets its buffer when a plan is made. */
 export interface Storage {
@@ -47,6 +48,19 @@ export interface Dispatch extends Specialisation {
   readonly workgroups: number;
   /** Most turns that the loops of an invocation take together, those in which they end included, where they grow with sizes. */
   readonly turns?: number;
+}
+
+/** What a dispatch binds for one use, by the names of the bindings. */
+export function boundAs(
+  access: Access,
+  { kernel, bindings }: Pick<Dispatch, "kernel" | "bindings">,
+): [name: string, storage: Storage][] {
+  return Object.entries(bindings).filter(([name]) => kernel.bindings.get(name)?.access === access);
+}
+
+/** A storage, or what it is a range of. */
+export function wholeOf(storage: Storage): Storage {
+  return storage.within?.whole ?? storage;
 }
 
 /** Elements that a kernel numbers. */

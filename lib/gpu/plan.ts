@@ -13,12 +13,12 @@
 
 import type { Gpu } from "./device.ts";
 import { GpuError } from "./device.ts";
-import { checkDispatch, type Dispatch, type Place, type Storage } from "./dispatch.ts";
+import { boundAs, checkDispatch, type Dispatch, type Place, type Storage, wholeOf } from "./dispatch.ts";
 import { layOut } from "./launch_bounds.ts";
 import { kernelOf } from "./kernel.ts";
 import type { Pipeline } from "./pipelines.ts";
 import { type Replay, Section } from "./replay.ts";
-import { copiesFor, type Sampled, sampledBy, Texels } from "./texels.ts";
+import { copiesFor, type Sampled, Texels } from "./texels.ts";
 import finiteSource from "../../kernels/finite.wgsl" with { type: "text" };
 
 /** How a plan places its tensors. */
@@ -188,13 +188,10 @@ export class Plan implements Replay {
       })
     );
     const encoder = this.#gpu.device.createCommandEncoder();
-    let next = 0;
-    const withChecks = this.#prepare(0, this.length).flatMap((step, i) => {
-      const first = next;
-      while (written[next]?.i === i) next++;
-      return [step, ...checks.slice(first, next)];
-    });
-    this.#encode(encoder, withChecks);
+    this.#encode(
+      encoder,
+      this.#prepare(0, this.length).flatMap((step, i) => [step, ...checks.filter((_, k) => written[k]!.i === i)]),
+    );
     this.#gpu.device.queue.submit([encoder.finish()]);
     const found = new Uint32Array(await this.#gpu.read(flags));
     flags.destroy();
@@ -273,7 +270,7 @@ export class Plan implements Replay {
   /** Gives every transient tensor a slot for the time between its first and last use. */
   #place(dispatches: readonly Dispatch[]): void {
     const last = new Map<Storage, number>();
-    const wholes = (d: Dispatch) => Object.values(d.bindings).map((s) => s.within?.whole ?? s);
+    const wholes = (d: Dispatch) => Object.values(d.bindings).map(wholeOf);
     dispatches.forEach((d, i) => wholes(d).forEach((s) => s.place || last.set(s, i)));
     const slots: { bytes: number; freeFrom: number }[] = [];
     const slotOf = new Map<Storage, number>();
@@ -321,27 +318,23 @@ export class Plan implements Replay {
 
   #bind(dispatch: Dispatch, copies: readonly Sampled[] = []): Step {
     const { device, pipelines } = this.#gpu;
-    const sampled = new Map<string, GPUBindingResource>(sampledBy(dispatch).map(([name]) => [name, this.#texels.view(name)]));
-    if (sampled.size > 0) sampled.set("nearest", this.#texels.sampler);
-    const names = new Set([...Object.keys(dispatch.bindings), ...sampled.keys()]);
-    const pipeline = pipelines.get(dispatch.kernel, dispatch.entry, [...names], dispatch.constants);
-    const entries = [...pipeline.bindings].map(([name, { index }]) => {
-      return { binding: index, resource: sampled.get(name) ?? this.#range(dispatch.bindings[name]!) };
-    });
+    const resources = new Map<string, GPUBindingResource>(
+      Object.entries(dispatch.bindings).map(([name, storage]) => [name, { ...this.placeOf(storage), size: storage.bytes }]),
+    );
+    const sampled = boundAs("texels", dispatch);
+    for (const [name] of sampled) resources.set(name, this.#texels.view(name));
+    if (sampled.length > 0) resources.set("nearest", this.#gpu.nearest);
+    const pipeline = pipelines.get(dispatch.kernel, dispatch.entry, [...resources.keys()], dispatch.constants);
+    const entries = Array.from(resources, ([name, resource]) => ({ binding: pipeline.bindings.get(name)!.index, resource }));
     const label = `${pipeline.label} of ${dispatch.label}`;
     const group = device.createBindGroup({ label, layout: pipeline.layout, entries });
     const rows = dispatch.constants["EVENLY"] ? this.#gpu.threads : 1;
     return { dispatch, pipeline, group, copies, grid: layOut(dispatch.workgroups, this.#gpu.grid, rows) };
   }
 
-  #range(storage: Storage): GPUBufferBinding {
-    return { ...this.placeOf(storage), size: storage.bytes };
-  }
-
   /** What a dispatch writes, but for whole numbers. */
-  #floats({ kernel, bindings }: Dispatch): Storage[] {
-    const written = Object.entries(bindings).filter(([name]) => kernel.bindings.get(name)!.access === "read_write");
-    return written.map(([, storage]) => storage).filter(({ integers }) => !integers);
+  #floats(dispatch: Dispatch): Storage[] {
+    return boundAs("read_write", dispatch).map(([, storage]) => storage).filter(({ integers }) => !integers);
   }
 
   #fillWithNaN(): void {

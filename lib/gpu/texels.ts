@@ -5,10 +5,8 @@
  * is copied there right before the launch that binds it, unless it is there already from a launch before.
  */
 
-import type { AdapterFacts } from "./adapter.ts";
 import type { Gpu } from "./device.ts";
-import type { Dispatch, Place, Storage } from "./dispatch.ts";
-import type { Access } from "./wgsl.ts";
+import { boundAs, type Dispatch, type Place, type Storage, wholeOf } from "./dispatch.ts";
 
 /** Texels in a row: TEXELS in kernels/lib/texels.wgsl. */
 const WIDTH = 2048;
@@ -22,21 +20,8 @@ export function fitsTexels(bytes: number): boolean {
   return bytes % TEXEL === 0 && bytes <= WIDTH * MOST_ROWS * TEXEL;
 }
 
-/**
- * True if an adapter loads from a buffer lane by lane and takes texels for all lanes at once: llvmpipe, which shows by its vectors of
- * eight or sixteen.
- */
-export function texelsAreFaster({ software, subgroup: [least, most] }: Pick<AdapterFacts, "software" | "subgroup">): boolean {
-  return software && least === most && (least === 8 || least === 16);
-}
-
 /** A tensor and the binding that reads it from a texture. */
 export type Sampled = readonly [name: string, storage: Storage];
-
-/** What a dispatch reads from textures. */
-export function sampledBy(dispatch: Dispatch): Sampled[] {
-  return boundAs("texels", dispatch);
-}
 
 /**
  * What has to be copied before each dispatch.
@@ -47,9 +32,9 @@ export function copiesFor(dispatches: readonly Dispatch[], firsts: ReadonlySet<n
   const held = new Map<string, Storage>();
   return dispatches.map((dispatch, i) => {
     if (firsts.has(i)) held.clear();
-    const missing = sampledBy(dispatch).filter(([name, storage]) => held.get(name) !== storage);
+    const missing = boundAs("texels", dispatch).filter(([name, storage]) => held.get(name) !== storage);
     for (const [name, storage] of missing) held.set(name, storage);
-    const written = new Set(boundAs("read_write", dispatch).map(([, storage]) => storage.within?.whole ?? storage));
+    const written = new Set(boundAs("read_write", dispatch).map(([, storage]) => wholeOf(storage)));
     for (const [name, storage] of held) {
       // what outlives the plan may be written under another name
       if (storage.place || storage.within || written.has(storage)) held.delete(name);
@@ -58,24 +43,19 @@ export function copiesFor(dispatches: readonly Dispatch[], firsts: ReadonlySet<n
   });
 }
 
-function boundAs(access: Access, { kernel, bindings }: Dispatch): [name: string, storage: Storage][] {
-  return Object.entries(bindings).filter(([name]) => kernel.bindings.get(name)?.access === access);
-}
-
 /** The textures of a plan. */
 export class Texels {
   readonly #textures = new Map<string, GPUTexture>();
-  /** Takes the texel that is asked for, and nothing of those beside it. */
-  readonly sampler: GPUSampler;
   /** Bytes of adapter memory that they take. */
   readonly bytes: number;
 
   /** Makes a texture for each binding that is one. */
   constructor(gpu: Gpu, dispatches: readonly Dispatch[]) {
     const largest = new Map<string, number>();
-    for (const [name, { bytes }] of dispatches.flatMap(sampledBy)) largest.set(name, Math.max(bytes, largest.get(name) ?? 0));
+    for (const [name, { bytes }] of dispatches.flatMap((dispatch) => boundAs("texels", dispatch))) {
+      largest.set(name, Math.max(bytes, largest.get(name) ?? 0));
+    }
     for (const [name, bytes] of largest) this.#textures.set(name, gpu.createTexture(WIDTH, Math.ceil(bytes / TEXEL / WIDTH), name));
-    this.sampler = gpu.device.createSampler();
     this.bytes = [...this.#textures.values()].reduce((sum, { width, height }) => sum + width * height * TEXEL, 0);
   }
 

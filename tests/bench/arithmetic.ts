@@ -9,7 +9,7 @@ import { mostActivePatches } from "../../lib/data/active_patches.ts";
 import { PackedImages } from "../../lib/data/packed.ts";
 import { CHANNELS, SIZE } from "../../lib/data/synth/detector.ts";
 import { Gpu } from "../../lib/gpu/device.ts";
-import type { Dispatch } from "../../lib/gpu/dispatch.ts";
+import { boundAs, type Dispatch } from "../../lib/gpu/dispatch.ts";
 import { Pretraining } from "../../lib/train/pretraining.ts";
 import { simclr } from "../../lib/train/simclr.ts";
 import { configFor, flopOf, jets, kernelName, type Tokens } from "./steps.ts";
@@ -102,8 +102,7 @@ function workOf(dispatches: readonly Dispatch[], share: number): Map<string, Ker
 }
 
 /** Draws of dropout and drop path: both are for four elements at a time. */
-function draws({ kernel, constants, bindings }: Dispatch): number {
-  const each = ["DROP_ELEMENTS", "DROP_PATHS"].filter((name) => constants[name] === true).length;
-  const written = Object.entries(bindings).filter(([name]) => kernel.bindings.get(name)!.access === "read_write");
-  return each * Math.max(...written.map(([, { bytes }]) => bytes)) / 16;
+function draws(dispatch: Dispatch): number {
+  const each = ["DROP_ELEMENTS", "DROP_PATHS"].filter((name) => dispatch.constants[name] === true).length;
+  return each * Math.max(...boundAs("read_write", dispatch).map(([, { bytes }]) => bytes)) / 16;
 }

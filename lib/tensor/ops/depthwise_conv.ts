@@ -1,8 +1,9 @@
 /** @file Depthwise convolution on the token grid. */
 
 import convSource from "../../../kernels/depthwise_conv.wgsl" with { type: "text" };
+import { computesByVectors } from "../../gpu/adapter.ts";
 import { kernelOf } from "../../gpu/kernel.ts";
-import { fitsTexels, texelsAreFaster } from "../../gpu/texels.ts";
+import { fitsTexels } from "../../gpu/texels.ts";
 import type { Parameter } from "../parameters.ts";
 import type { Bindings, Launch } from "../launch.ts";
 import type { Tape } from "../tape.ts";
@@ -79,7 +80,7 @@ function convolve(
   const label = weight.name.replace(/\.weight$/, "");
   const { type, count } = numbersIn(dim);
   const lanes = lanesFor(tape, count);
-  const sampled = count < dim && texelsAreFaster(tape.gpu.adapter) &&
+  const sampled = count < dim && computesByVectors(tape.gpu.adapter) &&
     [batch * places * dim, dim * size * size].every((n) => fitsTexels(4 * n));
   /** What is read many times, by the names of its bindings. */
   const read = (tensors: Bindings) =>

@@ -1,5 +1,6 @@
 /** @file How many workgroups cover a tensor; kernels/lib/invocation.wgsl says which of it each computes. */
 
+import { vectorOf } from "../../gpu/adapter.ts";
 import type { Gpu } from "../../gpu/device.ts";
 import type { Kernel } from "../../gpu/kernel.ts";
 import type { NumberType } from "../../gpu/wgsl.ts";
@@ -95,7 +96,7 @@ function numbersOf({ shape, tokens }: Tensor): Numbers {
  */
 export function lanesFor({ gpu: { adapter } }: { readonly gpu: Gpu }, items: number): number {
   if (!adapter.software) return 64;
-  const vector = Math.max(8, adapter.subgroup[0]);
+  const vector = vectorOf(adapter);
   return Math.min(64, vector * Math.ceil(items / vector));
 }
 

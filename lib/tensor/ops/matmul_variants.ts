@@ -1,8 +1,8 @@
 /** @file Which variants of the matrix product suit an adapter and sizes. */
 
-import type { AdapterFacts } from "../../gpu/adapter.ts";
+import { type AdapterFacts, computesByVectors, vectorOf } from "../../gpu/adapter.ts";
 import { MOST_TURNS } from "../../gpu/launch_bounds.ts";
-import { fitsTexels, texelsAreFaster } from "../../gpu/texels.ts";
+import { fitsTexels } from "../../gpu/texels.ts";
 
 /** How a product is computed. */
 export interface Variant {
@@ -102,7 +102,7 @@ function shapesFor(adapter: ProductAdapter, sizes: Sizes, layout: ProductLayout,
   // the contiguous axes of A, B and C
   const quads = [aTransposed ? m : k, bTransposed ? k : n, n].every((size) => size % 4 === 0);
   // tiles of a workgroup lie in a row: one vector of a software adapter, two or more subgroups of a GPU
-  const width: Shape["width"] = [software ? Math.max(8, lanes) : 64, 1];
+  const width: Shape["width"] = [software ? vectorOf(adapter) : 64, 1];
   if (!quads) return [{ entry: "general", tm: 2, tn: 2, width, kStep: 1 }];
   // a sum over rows alone may have any length
   const vectorised = (tm: number, tn: number): Shape => {
@@ -112,7 +112,7 @@ function shapesFor(adapter: ProductAdapter, sizes: Sizes, layout: ProductLayout,
   const broadcast = (tm: number, tn: number): Shape => ({ entry: "broadcast", tm, tn, width: [lanes, 1], kStep: 4, sampled });
   const tiled = (tm: number, tn: number, kStep: number): Shape => ({ entry: "tiled", tm, tn, width: [16, 16], kStep });
   // matrices of few rows would leave most of a subgroup idle; in batches there are others to fill it
-  if (texelsAreFaster(adapter) && (batches === 1 || m >= 2 * lanes)) {
+  if (computesByVectors(adapter) && (batches === 1 || m >= 2 * lanes)) {
     const of = lanes === 8 ? byEight : bySixteen;
     return of(sizes, aTransposed, large).map(([tm, tn]) => broadcast(tm, tn)).filter(({ tn }) => tn <= Math.max(n, lanes));
   }

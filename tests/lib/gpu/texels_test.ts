@@ -1,18 +1,20 @@
 /** @file Tests for lib/gpu/texels.ts: tensors that kernels read from textures. */
 
 import { assert, assertEquals } from "@std/assert";
+import { computesByVectors } from "../../../lib/gpu/adapter.ts";
 import type { GpuOptions } from "../../../lib/gpu/device.ts";
 import type { Dispatch, Storage } from "../../../lib/gpu/dispatch.ts";
 import { kernelOf } from "../../../lib/gpu/kernel.ts";
-import { copiesFor, fitsTexels, texelsAreFaster } from "../../../lib/gpu/texels.ts";
+import { copiesFor, fitsTexels } from "../../../lib/gpu/texels.ts";
 import { depthwiseConv } from "../../../lib/tensor/ops/depthwise_conv.ts";
 import { matmul } from "../../../lib/tensor/ops/matmul.ts";
-import type { Operand, Variant } from "../../../lib/tensor/ops/matmul_variants.ts";
+import type { Operand } from "../../../lib/tensor/ops/matmul_variants.ts";
 import { Parameters } from "../../../lib/tensor/parameters.ts";
 import { Tape } from "../../../lib/tensor/tape.ts";
 import { createTensor, read } from "../../../lib/tensor/tensor.ts";
 import { gpuTest, withGpu } from "../../support/gpu.ts";
 import { keep, placed, randoms } from "../../support/ops.ts";
+import { multiplied } from "../../support/products.ts";
 
 const KERNEL = kernelOf(
   "of_texels",
@@ -60,8 +62,8 @@ Deno.test("fitsTexels() takes whole texels, and no more than any adapter has in 
   assertEquals([16, 24, 2 ** 28, 2 ** 28 + 16].map(fitsTexels), [true, false, true, false]);
 });
 
-Deno.test("texelsAreFaster() on adapters that compute eight or sixteen numbers at once", () => {
-  const faster = (software: boolean, ...subgroup: [number, number]) => texelsAreFaster({ software, subgroup });
+Deno.test("computesByVectors() on adapters that compute eight or sixteen numbers at once", () => {
+  const faster = (software: boolean, ...subgroup: [number, number]) => computesByVectors({ software, subgroup });
   assertEquals([faster(true, 8, 8), faster(true, 16, 16)], [true, true]);
   assertEquals(
     [faster(true, 4, 4), faster(true, 0, 0), faster(true, 8, 16), faster(false, 8, 8), faster(false, 32, 32)].includes(true),
@@ -69,28 +71,22 @@ Deno.test("texelsAreFaster() on adapters that compute eight or sixteen numbers a
   );
 });
 
+/** Of a variant that suits subgroups of any width. */
+const TILE = { entry: "broadcast", tm: 4, kStep: 4, segments: 1 } as const;
 /** Sizes with fewer texels than a row of a texture, with some of a last row, and with whole rows alone. */
 const PRODUCTS = [[20, 36, 12], [300, 128, 96], [256, 256, 128], [32, 64, 2048]] as const;
 
 for (const aTransposed of [false, true]) {
   gpuTest(`products of ${aTransposed ? "A^T" : "A"} have the same bits from textures and from buffers`, async (gpu) => {
     const [lanes] = gpu.adapter.subgroup;
-    assert(texelsAreFaster(gpu.adapter), "the tests' adapter is one that reads textures");
-    for (const [m, n, k] of PRODUCTS) {
-      const a = placed(gpu, "a", aTransposed ? [k, m] : [m, k], randoms(m * k, 1)), b = placed(gpu, "b", [k, n], randoms(k * n, 2));
-      const multiplied = async (sampled: readonly Operand[]) => {
-        const tape = new Tape(gpu, { training: false });
-        const c = createTensor(gpu, "c", [m, n]), rowSums = createTensor(gpu, "sums", [m]);
-        const variant: Variant = { entry: "broadcast", tm: 4, tn: 2 * lanes, width: [lanes, 1], kStep: 4, segments: 1, sampled };
-        matmul(tape, a, b, c, [m, n, k], aTransposed ? { aTransposed, rowSums, variant } : { variant });
-        using plan = tape.compile({ poison: true });
-        plan.run();
-        return [await read(gpu, c), await read(gpu, rowSums)];
-      };
-      const fromBuffers = await multiplied([]);
+    assert(computesByVectors(gpu.adapter), "the tests' adapter is one that reads textures");
+    for (const sizes of PRODUCTS) {
+      const product = (sampled: readonly Operand[]) =>
+        multiplied(gpu, sizes, aTransposed, { ...TILE, tn: 2 * lanes, width: [lanes, 1], sampled });
+      const fromBuffers = await product([]);
       assert(fromBuffers[0]!.some((value) => value !== 0));
       for (const sampled of [["a"], ["b"], ["a", "b"]] as const) {
-        assertEquals(await multiplied(sampled), fromBuffers, `${m} x ${n} x ${k}`);
+        assertEquals(await product(sampled), fromBuffers, sizes.join(" x "));
       }
     }
   });
@@ -111,7 +107,7 @@ Deno.test("a convolution and its gradients have the same bits from textures and 
       const dx = keep(tape, tape.gradient(x)!);
       tape.compile({ poison: true }).run();
       return {
-        sampled: texelsAreFaster(gpu.adapter),
+        sampled: computesByVectors(gpu.adapter),
         values: [await read(gpu, output), await read(gpu, dx), await read(gpu, model.gradients)],
       };
     });
@@ -125,8 +121,7 @@ gpuTest("a plan gives its textures back", async (gpu) => {
   const a = placed(gpu, "a", [64, 64], randoms(4096, 1)), c = createTensor(gpu, "c", [64, 64]);
   const before = gpu.memory.bytes;
   const tape = new Tape(gpu, { training: false });
-  const variant: Variant = { entry: "broadcast", tm: 4, tn: lanes, width: [lanes, 1], kStep: 4, segments: 1, sampled: ["a", "b"] };
-  matmul(tape, a, a, c, [64, 64, 64], { variant });
+  matmul(tape, a, a, c, [64, 64, 64], { variant: { ...TILE, tn: lanes, width: [lanes, 1], sampled: ["a", "b"] } });
   const plan = tape.compile();
   plan.run();
   await gpu.finish();
